@@ -1,0 +1,8 @@
+//! The wire format: the one definition of what crosses from the kernel to user space.
+//!
+//! Both sides compile this file, so that they cannot disagree. Everything is a fixed-size integer with
+//! explicit padding; sizes are asserted at compile time; [`wire::VERSION`] changes with the layout.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod wire;

@@ -1,0 +1,111 @@
+//! One migration, decoded: what every view and every export reads.
+
+use std::sync::Arc;
+
+use migrate_ebpf::wire;
+pub use migrate_ebpf::wire::{Direction, Ledger, Outcome, Trigger};
+
+/// One migration. Unknown is `None`, never 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// Counts every migration since the tracer started, reported or lost. From 0.
+    pub sequence: u64,
+    /// When setup was entered, nanoseconds of the recording's clock.
+    pub time_ns: u64,
+    /// Process.
+    pub pid: u32,
+    /// Thread.
+    pub tid: u32,
+    /// The thread's command name.
+    pub comm: Arc<str>,
+    /// The thread's cgroup: a path where it could be found, else `None`.
+    pub cgroup: Option<Arc<str>>,
+    /// The driver's module name.
+    pub driver: Option<Arc<str>>,
+    /// Where pages were to go.
+    pub direction: Direction,
+    /// Why.
+    pub trigger: Trigger,
+    /// How the sequence of calls ended.
+    pub outcome: Outcome,
+    /// The positive errno of a rejected call.
+    pub errno: Option<u32>,
+    /// First address of the range.
+    pub address: u64,
+    /// Where the pages went. Unit: base pages.
+    pub ledger: Ledger,
+    /// How long each step took, nanoseconds, by [`Step`]; `None` where it did not happen.
+    pub steps: [Option<u64>; Step::COUNT],
+    /// The tracer's own time, in none of the steps, by kernel call: setup, pages, finalize. Nanoseconds.
+    pub probe: [u64; 3],
+    /// Bits of [`wire::anomaly`]; 0 for a record to be trusted.
+    pub anomalies: u8,
+}
+
+impl Migration {
+    /// The tracer's own time in this migration, nanoseconds.
+    pub fn probe_ns(&self) -> u64 {
+        self.probe.iter().sum()
+    }
+
+    /// The five steps together, nanoseconds; those that did not happen count nothing.
+    pub fn total_ns(&self) -> u64 {
+        self.steps.iter().flatten().sum()
+    }
+
+    /// Does every requested page stand in exactly one row?
+    pub fn is_balanced(&self) -> bool {
+        balance(&self.ledger) == Some(self.ledger.requested)
+            && self.anomalies & wire::anomaly::UNBALANCED == 0
+    }
+}
+
+/// The sum of all rows below `requested`; `None` on overflow, which only bad input can cause.
+pub fn balance(ledger: &Ledger) -> Option<u64> {
+    [
+        ledger.skipped,
+        ledger.declined,
+        ledger.moved,
+        ledger.populated,
+        ledger.wasted_copy,
+        ledger.wasted_fill,
+        ledger.rolled_back,
+        ledger.rejected,
+    ]
+    .into_iter()
+    .try_fold(0u64, u64::checked_add)
+}
+
+/// The five steps of a migration, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Kernel: collect, lock, unmap.
+    Setup,
+    /// Driver: allocate the destination and copy.
+    AllocAndCopy,
+    /// Kernel: move `struct page` metadata.
+    Pages,
+    /// Driver: map on the device; some wait for the copy here.
+    FinalizeAndMap,
+    /// Kernel: CPU page tables, unlock, put.
+    Finalize,
+}
+
+impl Step {
+    /// How many there are.
+    pub const COUNT: usize = 5;
+    /// All of them, in order.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Setup, Self::AllocAndCopy, Self::Pages, Self::FinalizeAndMap, Self::Finalize];
+
+    /// The name used on screen, in JSON, in columns and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::AllocAndCopy => "alloc_and_copy",
+            Self::Pages => "pages",
+            Self::FinalizeAndMap => "finalize_and_map",
+            Self::Finalize => "finalize",
+        }
+    }
+}
