@@ -3,7 +3,10 @@
 /// An offset that the running kernel's BTF does not have.
 pub const OFFSET_UNKNOWN: u32 = u32::MAX;
 
-/// Where the kernel keeps things. Bytes from the start of `struct migrate_vma`, from the running kernel's BTF.
+/// Where the running kernel keeps things. Offsets are bytes from the start of `struct migrate_vma`, from its BTF.
+///
+/// The probes hold this as one read-only global, so that the verifier knows every value as a constant and drops
+/// the branches for fields that this kernel does not have.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -28,3 +31,23 @@ pub struct Config {
     /// log2 of the base page size.
     pub page_shift: u32,
 }
+
+impl Config {
+    /// The same as the words that make up the global.
+    pub const fn words(self) -> [u32; 10] {
+        [
+            self.src,
+            self.dst,
+            self.npages,
+            self.start,
+            self.end,
+            self.pgmap_owner,
+            self.flags,
+            self.fault_page,
+            self.compound_pages,
+            self.page_shift,
+        ]
+    }
+}
+
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; 10]>());

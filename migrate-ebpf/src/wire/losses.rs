@@ -1,21 +1,37 @@
 //! What the tracer could not see, counted by name where it was lost.
 
 /// Index into the kernel's array of loss counters.
+///
+/// A migration is lost, as in `received + lost = ended`, when it is in [`Loss::RingFull`] or [`Loss::Incomplete`].
+/// [`Loss::Headless`] ones never had a record and are not in `ended`. The others say why, or are about records
+/// that did arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Loss {
     /// Migrations whose record did not fit into the ring buffer.
     RingFull = 0,
-    /// Calls that found no free slot in the table of calls in flight: not in any count.
-    InFlightFull = 1,
-    /// Records whose ledger does not balance.
-    Unbalanced = 2,
-    /// Records with an array that could not be read.
-    Unreadable = 3,
-    /// Calls of pages or finalize without a setup that was seen (it began before the tracer did).
-    Headless = 4,
+    /// Migrations of which a hook did not run, so that their ledger or their times have a gap.
+    Incomplete = 1,
+    /// Calls that ended without a start that was seen: it came before the tracer did, found the table full, or was missed.
+    Headless = 2,
+    /// Setups that found no free slot in the table of calls in flight. Reason for some of `Headless`.
+    InFlightFull = 3,
+    /// Records whose ledger does not balance. They are delivered, marked.
+    Unbalanced = 4,
+    /// Records with an array that could not be read. They are delivered, marked.
+    Unreadable = 5,
+    /// Hooks that the kernel did not run because the same one was interrupted on that CPU. Reason for some of
+    /// `Incomplete` and `Headless`. Counted by the kernel itself, filled in by user space.
+    HookMissed = 6,
 }
 
 /// Names of the counters, by index.
-pub const LOSS_NAMES: [&str; 5] =
-    ["ring_full", "in_flight_full", "unbalanced", "unreadable", "headless"];
+pub const LOSS_NAMES: [&str; 7] = [
+    "ring_full",
+    "incomplete",
+    "headless",
+    "in_flight_full",
+    "unbalanced",
+    "unreadable",
+    "hook_missed",
+];

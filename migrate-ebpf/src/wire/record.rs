@@ -37,7 +37,8 @@ pub struct Ledger {
 pub struct Steps {
     /// Inside `migrate_vma_setup`: the kernel collects, locks and unmaps.
     pub setup_ns: u64,
-    /// Return of setup to entry of pages: the driver allocates and copies.
+    /// Return of setup to entry of pages: the driver allocates and copies. In a call that is rolled back, to the
+    /// entry of finalize.
     pub alloc_and_copy_ns: u64,
     /// Inside `migrate_vma_pages`: the kernel moves `struct page` metadata.
     pub pages_ns: u64,
@@ -56,7 +57,7 @@ pub struct Probe {
     pub setup_ns: u64,
     /// At entry and return of pages.
     pub pages_ns: u64,
-    /// At entry of finalize. What comes after its return is in no interval of the migration's.
+    /// At entry and return of finalize, until the record is written.
     pub finalize_ns: u64,
 }
 

@@ -1,0 +1,262 @@
+//! Counts pages: walks `src` and `dst` after setup, before pages and after pages.
+//!
+//! The arrays are as long as the driver likes, so they are walked in chunks by `bpf_loop` (Linux 5.17): one
+//! chunk is copied to scratch memory, and its entries are counted by a bounded loop.
+//!
+//! Everything that a walk counts lives in scratch memory, too. The verifier follows the values of registers and
+//! of the stack through every path of every iteration, and inside a callback it merges two paths only where they
+//! are equal: a counter on the stack makes it give up after a million instructions. What is loaded from a map is
+//! unknown to it from the start, and so always equal.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::PerCpuArray};
+use migrate_ebpf::wire::anomaly;
+
+use super::kernel::{COMPOUND, MIGRATE, VALID, compound_pages, read_entries};
+use crate::in_flight::{Arrays, Call, Kinds};
+
+/// Entries copied at once.
+const CHUNK: usize = 128;
+/// `bpf_loop` gives up beyond this many rounds (`BPF_MAX_LOOPS`): 4 TiB of 4 KiB pages in one call.
+const MAX_CHUNKS: u64 = 1 << 23;
+
+/// One walk: what it reads, how far it has come, what it counted.
+#[repr(C)]
+struct Walk {
+    arrays: Arrays,
+    /// Base pages that this walk is about (collected, attempted, arrived).
+    taken: Kinds,
+    /// Base pages that are not (skipped, declined).
+    left: u64,
+    unreadable: u64,
+    tails: Tails,
+    src: [u64; CHUNK],
+    dst: [u64; CHUNK],
+}
+
+/// Which walk uses a scratch value. A program can be preempted in the middle by another on the same CPU, but
+/// never by itself (the kernel skips it and says so), so each walk has its own.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Stop {
+    Collected,
+    Attempted,
+    Arrived,
+}
+
+#[map]
+static WALKS: PerCpuArray<Walk> = PerCpuArray::with_max_entries(3, 0);
+
+/// After setup: what was collected, and what was skipped.
+#[inline(always)]
+pub(crate) fn count_collected(call: &mut Call) {
+    let Some(walk) = Walk::over(call, Stop::Collected, collected_chunk) else { return };
+    call.collected = walk.taken;
+    // Entries past those that setup filled were never reached.
+    let unreached = call.record.ledger.requested.saturating_sub(call.arrays.entries);
+    call.record.ledger.skipped = walk.left + unreached;
+}
+
+/// Before pages: for what the driver gave a destination, and what it declined.
+#[inline(always)]
+pub(crate) fn count_attempted(call: &mut Call) {
+    let Some(walk) = Walk::over(call, Stop::Attempted, attempted_chunk) else { return };
+    call.attempted = walk.taken;
+    call.record.ledger.declined = walk.left;
+}
+
+/// After pages: what arrived. What was attempted and did not arrive was wasted.
+#[inline(always)]
+pub(crate) fn count_arrived(call: &mut Call) {
+    let Some(walk) = Walk::over(call, Stop::Arrived, arrived_chunk) else { return };
+    let ledger = &mut call.record.ledger;
+    ledger.moved = walk.taken.pages;
+    ledger.populated = walk.taken.holes;
+    // More arrivals than attempts wrap here, and show as an unbalanced ledger.
+    ledger.wasted_copy = call.attempted.pages.wrapping_sub(walk.taken.pages);
+    ledger.wasted_fill = call.attempted.holes.wrapping_sub(walk.taken.holes);
+}
+
+/// What `bpf_loop` calls for each chunk: its index, and a context, which is not used.
+type Chunk = unsafe extern "C" fn(u64, *mut c_void) -> i64;
+
+impl Walk {
+    /// Walks the arrays of a call. Marks its record where they could not be read to the end.
+    #[inline(always)]
+    fn over(call: &mut Call, stop: Stop, chunk: Chunk) -> Option<&'static mut Self> {
+        let walk = Self::scratch(stop)?;
+        walk.arrays = call.arrays;
+        walk.taken = Kinds { pages: 0, holes: 0 };
+        walk.left = 0;
+        walk.unreadable = 0;
+        walk.tails.start(0, 0);
+        let chunks = call.arrays.entries.div_ceil(CHUNK as u64);
+        if chunks <= MAX_CHUNKS {
+            // SAFETY: the callback finds the walk by itself and uses no context.
+            unsafe { bpf_loop(chunks as u32, chunk as *mut c_void, core::ptr::null_mut(), 0) };
+        } else {
+            walk.unreadable = 1;
+        }
+        if walk.unreadable != 0 {
+            call.record.anomalies |= anomaly::UNREADABLE;
+        }
+        Some(walk)
+    }
+
+    #[inline(always)]
+    fn scratch(stop: Stop) -> Option<&'static mut Self> {
+        // SAFETY: this CPU's value, used by one program only (see `Stop`), which does not migrate.
+        WALKS.get_ptr_mut(stop as u32).map(|walk| unsafe { &mut *walk })
+    }
+
+    /// Copies chunk `index` of the arrays; returns how many entries it has, or nothing if it cannot be read.
+    #[inline(always)]
+    fn read(&mut self, index: u64, with_dst: bool) -> Option<u32> {
+        let first = index * CHUNK as u64;
+        let count = self.arrays.entries.saturating_sub(first).min(CHUNK as u64) as u32;
+        let src = self.arrays.src.wrapping_add(first * 8);
+        let dst = self.arrays.dst.wrapping_add(first * 8);
+        // SAFETY: both arrays have room for `CHUNK` words, and `count` is at most that.
+        let readable = unsafe {
+            read_entries(self.src.as_mut_ptr(), src, count)
+                && (!with_dst || read_entries(self.dst.as_mut_ptr(), dst, count))
+        };
+        if readable {
+            return Some(count);
+        }
+        self.unreadable = 1;
+        None
+    }
+
+    /// Counts `pages` base pages behind an entry with this `VALID` bit.
+    #[inline(always)]
+    fn take(&mut self, valid: u64, pages: u64) {
+        if valid != 0 {
+            self.taken.pages += pages;
+        } else {
+            self.taken.holes += pages;
+        }
+    }
+
+    /// After setup: every entry with `MIGRATE` was collected; the others are skipped, but for the tails of a
+    /// compound entry, which are collected with it.
+    #[inline(always)]
+    fn collected(&mut self, src: u64) {
+        if src & MIGRATE != 0 {
+            let pages = pages_behind(src);
+            self.take(src & VALID, pages);
+            if src & COMPOUND != 0 {
+                self.tails.start(pages - 1, src & VALID);
+            }
+        } else if !self.tails.next() {
+            self.left += 1;
+        }
+    }
+
+    /// Before pages: a collected page is attempted when its `dst` is valid. A compound `src` with a base-page
+    /// `dst` will be split, and each of its pages has a `dst` of its own.
+    #[inline(always)]
+    fn attempted(&mut self, src: u64, dst: u64) {
+        let mut valid = src & VALID;
+        if src & MIGRATE == 0 {
+            if !self.tails.next() {
+                return;
+            }
+            valid = self.tails.valid();
+        } else if src & COMPOUND != 0 {
+            let pages = pages_behind(src);
+            if dst & (VALID | COMPOUND) == VALID | COMPOUND {
+                self.tails.start(0, 0);
+                self.take(valid, pages);
+                return;
+            }
+            self.tails.start(pages - 1, valid);
+        }
+        if dst & VALID != 0 {
+            self.take(valid, 1);
+        } else {
+            self.left += 1;
+        }
+    }
+
+    /// After pages: what still has `MIGRATE`, and has a destination, arrived. The kernel has cleared `COMPOUND`
+    /// where it split.
+    #[inline(always)]
+    fn arrived(&mut self, src: u64, dst: u64) {
+        if src & MIGRATE != 0 && dst & VALID != 0 {
+            self.take(src & VALID, pages_behind(src));
+        }
+    }
+}
+
+/// Base pages behind a `src` entry.
+#[inline(always)]
+fn pages_behind(src: u64) -> u64 {
+    if src & COMPOUND != 0 { compound_pages() } else { 1 }
+}
+
+/// What is still to come of a compound entry: its tails follow with `src == 0`.
+///
+/// Volatile, so that the compiler does not keep it in a register, for the reason given on top.
+#[repr(C)]
+struct Tails {
+    left: u64,
+    /// The `VALID` bit of the compound entry.
+    valid: u64,
+}
+
+impl Tails {
+    #[inline(always)]
+    fn start(&mut self, count: u64, valid: u64) {
+        // SAFETY: valid, aligned fields.
+        unsafe {
+            core::ptr::write_volatile(&raw mut self.left, count);
+            core::ptr::write_volatile(&raw mut self.valid, valid);
+        }
+    }
+
+    /// Is this entry, whose `src` is 0, a tail? Counts it off if so.
+    #[inline(always)]
+    fn next(&mut self) -> bool {
+        // SAFETY: a valid, aligned field.
+        let left = unsafe { core::ptr::read_volatile(&raw const self.left) };
+        if left == 0 {
+            return false;
+        }
+        // SAFETY: as above.
+        unsafe { core::ptr::write_volatile(&raw mut self.left, left - 1) };
+        true
+    }
+
+    #[inline(always)]
+    fn valid(&self) -> u64 {
+        // SAFETY: a valid, aligned field.
+        unsafe { core::ptr::read_volatile(&raw const self.valid) }
+    }
+}
+
+/// Defines the callback of one walk: copies a chunk and counts its entries.
+macro_rules! chunk {
+    ($name:ident, $stop:expr, |$walk:ident, $src:ident, $dst:ident| $count:expr, dst: $with_dst:literal) => {
+        /// # Safety
+        ///
+        /// Called by `bpf_loop`, from the program that the walk belongs to.
+        unsafe extern "C" fn $name(index: u64, _context: *mut c_void) -> i64 {
+            let Some($walk) = Walk::scratch($stop) else { return 1 };
+            let Some(count) = $walk.read(index, $with_dst) else { return 1 };
+            for entry in 0..CHUNK {
+                if entry as u32 >= count {
+                    break;
+                }
+                let ($src, $dst) = ($walk.src[entry], $walk.dst[entry]);
+                $count;
+            }
+            0
+        }
+    };
+}
+
+chunk!(collected_chunk, Stop::Collected, |walk, src, _dst| walk.collected(src), dst: false);
+chunk!(attempted_chunk, Stop::Attempted, |walk, src, dst| walk.attempted(src, dst), dst: true);
+chunk!(arrived_chunk, Stop::Arrived, |walk, src, dst| walk.arrived(src, dst), dst: true);
