@@ -1,0 +1,25 @@
+//! What `migscope` is made of.
+//!
+//! Data flows one way, and nothing upstream knows what is downstream of it:
+//!
+//! - [`model::Migration`] and [`recording::Facts`] are the vocabulary of everything here.
+//! - [`recording`] turns batches into an Arrow IPC stream and back.
+//! - [`source`] yields batches, from the kernel or from a recording.
+//! - [`model`] turns batches into state. It is pure: no input or output, no clock, no terminal.
+//! - [`view`] and [`export`] read the model or the batches and never change them.
+//! - [`cli`] is the command line, and [`command`] puts the others together for each command.
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod model;
+pub mod recording;
+pub mod source;
+pub mod text;
+
+#[cfg(test)]
+extern crate self as migscope;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+pub use error::Error;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use migrate_ebpf::wire;
 pub use migrate_ebpf::wire::{Direction, Ledger, Outcome, Trigger};
 
+use super::ledger;
+
 /// One migration. Unknown is `None`, never 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
@@ -43,37 +45,41 @@ pub struct Migration {
 }
 
 impl Migration {
+    /// The direction's name; `None` where this kernel could not tell.
+    pub fn known_direction(&self) -> Option<&'static str> {
+        (self.direction != Direction::Unknown).then(|| self.direction.name())
+    }
+
+    /// The trigger's name; `None` where this kernel could not tell.
+    pub fn known_trigger(&self) -> Option<&'static str> {
+        (self.trigger != Trigger::Unknown).then(|| self.trigger.name())
+    }
+
     /// The tracer's own time in this migration, nanoseconds.
     pub fn probe_ns(&self) -> u64 {
-        self.probe.iter().sum()
+        self.probe.iter().fold(0, |sum, ns| sum.saturating_add(*ns))
     }
 
     /// The five steps together, nanoseconds; those that did not happen count nothing.
     pub fn total_ns(&self) -> u64 {
-        self.steps.iter().flatten().sum()
+        self.steps
+            .iter()
+            .flatten()
+            .fold(0, |sum, ns| sum.saturating_add(*ns))
+    }
+
+    /// When it ended, nanoseconds of the recording's clock.
+    pub fn end_ns(&self) -> u64 {
+        self.time_ns
+            .saturating_add(self.total_ns())
+            .saturating_add(self.probe_ns())
     }
 
     /// Does every requested page stand in exactly one row?
     pub fn is_balanced(&self) -> bool {
-        balance(&self.ledger) == Some(self.ledger.requested)
+        ledger::balance(&self.ledger) == Some(self.ledger.requested)
             && self.anomalies & wire::anomaly::UNBALANCED == 0
     }
-}
-
-/// The sum of all rows below `requested`; `None` on overflow, which only bad input can cause.
-pub fn balance(ledger: &Ledger) -> Option<u64> {
-    [
-        ledger.skipped,
-        ledger.declined,
-        ledger.moved,
-        ledger.populated,
-        ledger.wasted_copy,
-        ledger.wasted_fill,
-        ledger.rolled_back,
-        ledger.rejected,
-    ]
-    .into_iter()
-    .try_fold(0u64, u64::checked_add)
 }
 
 /// The five steps of a migration, in order.
@@ -95,8 +101,13 @@ impl Step {
     /// How many there are.
     pub const COUNT: usize = 5;
     /// All of them, in order.
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Setup, Self::AllocAndCopy, Self::Pages, Self::FinalizeAndMap, Self::Finalize];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Setup,
+        Self::AllocAndCopy,
+        Self::Pages,
+        Self::FinalizeAndMap,
+        Self::Finalize,
+    ];
 
     /// The name used on screen, in JSON, in columns and in metrics.
     pub const fn name(self) -> &'static str {

@@ -1,5 +1,10 @@
 //! Where migrations come from: this kernel, a file, standard input, a socket. One code path for all.
 
+pub mod machine;
+mod stream;
+
+pub use stream::{Input, StreamSource};
+
 use crate::model::Migration;
 use crate::recording::Facts;
 
@@ -13,6 +18,14 @@ pub struct Batch {
     pub status: Option<Status>,
 }
 
+impl Batch {
+    /// Adds what happened after this batch.
+    pub fn append(&mut self, mut later: Self) {
+        self.migrations.append(&mut later.migrations);
+        self.status = later.status.or(self.status.take());
+    }
+}
+
 /// The tracer's own account of itself. All counts are totals since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -24,6 +37,27 @@ pub struct Status {
     pub losses: [u64; migrate_ebpf::wire::LOSS_NAMES.len()],
 }
 
+/// How a source came to its end. Whatever was whole has been delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As it should: nothing is missing.
+    Complete,
+    /// Without an end mark: the recorder was killed, or is still writing.
+    Unfinished {
+        /// Bytes of whole batches.
+        whole_bytes: u64,
+        /// Bytes of a batch that is not whole, and was left out.
+        lost_bytes: u64,
+    },
+    /// With bytes that make no sense, or that could not be read.
+    Damaged {
+        /// Where, bytes from the start.
+        at: u64,
+        /// What was found there.
+        found: String,
+    },
+}
+
 /// Yields batches until the recording or the tracer ends.
 #[expect(async_fn_in_trait, reason = "used only in this crate, on one thread")]
 pub trait Source {
@@ -32,4 +66,13 @@ pub trait Source {
 
     /// The next batch; `None` at the end. Cancel-safe: nothing is lost when the future is dropped.
     async fn next(&mut self) -> Result<Option<Batch>, crate::Error>;
+
+    /// Asks for the end: what has happened so far still comes, the last batch with a status, then `None`.
+    /// A source that cannot be asked goes on.
+    fn stop(&mut self) {}
+
+    /// How it ended, once [`Source::next`] has returned `None`.
+    fn ending(&self) -> Ending {
+        Ending::Complete
+    }
 }

@@ -1,0 +1,108 @@
+//! What can go wrong, each with what, where and what to do about it.
+
+use std::io;
+
+/// Why a command could not do what it was asked to. The program prints it and ends with exit status 2.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input is something else than a recording.
+    #[error(
+        "{input} is not a migscope recording: {found}. Expected an Arrow IPC stream as \
+         `migscope record -o FILE` writes it."
+    )]
+    NotARecording {
+        /// The file, socket or standard input.
+        input: String,
+        /// What was found in its place.
+        found: String,
+    },
+    /// A recording of another version.
+    #[error(
+        "{input} was written in recording format {found}, and this migscope reads format {expected}. \
+         Read it with the version of migscope that recorded it."
+    )]
+    WrongFormat {
+        /// The file, socket or standard input.
+        input: String,
+        /// The format that the recording names.
+        found: String,
+        /// The format that this program reads.
+        expected: u32,
+    },
+    /// A recording whose bytes make no sense from some point on. What came before was used.
+    #[error(
+        "{input} is damaged at byte {at}: {found}. What stands before that byte was read; nothing after it can \
+         be. Copy the recording again, in binary mode, or record again."
+    )]
+    Damaged {
+        /// The file, socket or standard input.
+        input: String,
+        /// Where the damage begins.
+        at: u64,
+        /// What was found there.
+        found: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {path}: {cause}. {advice}")]
+    Io {
+        /// "read", "create", ...
+        action: &'static str,
+        /// On what.
+        path: String,
+        /// What the system said.
+        cause: io::Error,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// An output file that would be overwritten.
+    #[error(
+        "{path} exists already, and recordings are never overwritten. Name another file with -o, or remove it first."
+    )]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// The disk is full, or the write failed for another reason, in the middle of a recording.
+    #[error(
+        "the recording ended early, because {path} could not be written: {cause}. It is whole up to that moment \
+         ({migrations} migrations). Make room, or name a file on another disk with -o."
+    )]
+    RecordingCut {
+        /// The file.
+        path: String,
+        /// What the system said.
+        cause: io::Error,
+        /// Migrations that the file holds.
+        migrations: u64,
+    },
+    /// Whoever read standard output has closed it. Not a failure: there is nobody to tell.
+    #[error("the reader of standard output has gone")]
+    ReaderGone,
+    /// A recording would be printed on a terminal.
+    #[error(
+        "a recording is binary data, which a terminal cannot show. Pipe it (`migscope record -o - | ...`), or name \
+         a file with -o."
+    )]
+    BinaryToTerminal,
+    /// The dashboard has nothing to draw on.
+    #[error(
+        "standard output is not a terminal, so the dashboard has nothing to draw on. Use `migscope report FILE` \
+         for a page of text, or `migscope record -o FILE` to record without a dashboard."
+    )]
+    NotATerminal,
+    /// The terminal cannot be used.
+    #[error(
+        "cannot use the terminal: {cause}. The dashboard needs a terminal for its keys, also when standard input \
+         is a pipe; use `migscope report` where there is none."
+    )]
+    Terminal {
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// This program was built without what runs in the kernel.
+    #[error(
+        "this migscope was built without the tracer, so that it can only read recordings. Build it with \
+         `cargo xtask`, which compiles the eBPF program first."
+    )]
+    NoTracer,
+}

@@ -1,0 +1,137 @@
+//! Where pages went, by name.
+
+use migrate_ebpf::wire::Ledger;
+
+/// One row of the ledger below `requested`. Unit: base pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Row {
+    /// Pages that now live at their destination.
+    Moved,
+    /// Holes in which the driver created a page.
+    Populated,
+    /// Not collected, or collected and not unmapped.
+    Skipped,
+    /// Collected, but the driver gave no destination.
+    Declined,
+    /// Copied, and the copy was thrown away.
+    WastedCopy,
+    /// Made for a hole, and thrown away.
+    WastedFill,
+    /// Collected, then finalized without `migrate_vma_pages`.
+    RolledBack,
+    /// Requested by a call that setup refused.
+    Rejected,
+}
+
+impl Row {
+    /// All rows, what succeeded first: the order in which views list them.
+    pub const ALL: [Self; 8] = [
+        Self::Moved,
+        Self::Populated,
+        Self::Skipped,
+        Self::Declined,
+        Self::WastedCopy,
+        Self::WastedFill,
+        Self::RolledBack,
+        Self::Rejected,
+    ];
+
+    /// The name used on screen, in JSON, in columns and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Populated => "populated",
+            Self::Skipped => "skipped",
+            Self::Declined => "declined",
+            Self::WastedCopy => "wasted_copy",
+            Self::WastedFill => "wasted_fill",
+            Self::RolledBack => "rolled_back",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// The pages of this row.
+    pub const fn of(self, ledger: &Ledger) -> u64 {
+        match self {
+            Self::Moved => ledger.moved,
+            Self::Populated => ledger.populated,
+            Self::Skipped => ledger.skipped,
+            Self::Declined => ledger.declined,
+            Self::WastedCopy => ledger.wasted_copy,
+            Self::WastedFill => ledger.wasted_fill,
+            Self::RolledBack => ledger.rolled_back,
+            Self::Rejected => ledger.rejected,
+        }
+    }
+}
+
+/// The pages that are where the driver wanted them: moved, or made there.
+pub fn arrived(ledger: &Ledger) -> u64 {
+    ledger.moved.saturating_add(ledger.populated)
+}
+
+/// The sum of all rows below `requested`; `None` on overflow, which only bad input can cause.
+pub fn balance(ledger: &Ledger) -> Option<u64> {
+    Row::ALL
+        .into_iter()
+        .try_fold(0u64, |sum, row| sum.checked_add(row.of(ledger)))
+}
+
+/// Adds `more` to `sum`, row by row. Sums that only bad input can reach stay at the largest number.
+pub fn add(sum: &mut Ledger, more: &Ledger) {
+    for (sum, more) in [
+        (&mut sum.requested, more.requested),
+        (&mut sum.skipped, more.skipped),
+        (&mut sum.declined, more.declined),
+        (&mut sum.moved, more.moved),
+        (&mut sum.populated, more.populated),
+        (&mut sum.wasted_copy, more.wasted_copy),
+        (&mut sum.wasted_fill, more.wasted_fill),
+        (&mut sum.rolled_back, more.rolled_back),
+        (&mut sum.rejected, more.rejected),
+    ] {
+        *sum = sum.saturating_add(more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balance_counts_every_row_once() {
+        let mut ledger = Ledger {
+            requested: 255,
+            skipped: 1,
+            declined: 2,
+            moved: 4,
+            populated: 8,
+            wasted_copy: 16,
+            wasted_fill: 32,
+            rolled_back: 64,
+            rejected: 128,
+        };
+        assert_eq!(balance(&ledger), Some(255));
+        ledger.rejected = u64::MAX;
+        assert_eq!(balance(&ledger), None);
+    }
+
+    #[test]
+    fn sums_stay_at_the_largest_number() {
+        let full = Ledger {
+            moved: u64::MAX,
+            ..Ledger::default()
+        };
+        let mut sum = full;
+        add(
+            &mut sum,
+            &Ledger {
+                moved: 1,
+                skipped: 3,
+                ..Ledger::default()
+            },
+        );
+        assert_eq!((sum.moved, sum.skipped), (u64::MAX, 3));
+        assert_eq!(arrived(&sum), u64::MAX);
+    }
+}

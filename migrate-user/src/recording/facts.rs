@@ -1,0 +1,86 @@
+//! What is known before the first migration: the machine, the kernel and the clock.
+
+/// The version of the recording format. It changes whenever the meaning of a column does.
+pub const FORMAT: u32 = 1;
+
+/// Where and how a recording was made. Unknown is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The machine's name.
+    pub host: String,
+    /// The kernel's release, as `uname -r` prints it.
+    pub kernel: String,
+    /// `/proc/sys/kernel/random/boot_id`: tells whether two recordings share a clock.
+    pub boot_id: Option<String>,
+    /// The clock of every time stamp, `CLOCK_BOOTTIME` for instance.
+    pub clock: String,
+    /// What the kernel's clock was driven by (`tsc`, `arch_sys_counter`, ...).
+    pub clocksource: Option<String>,
+    /// Bytes in a base page.
+    pub page_size: u64,
+    /// The version of the program that recorded.
+    pub tracer: String,
+    /// When tracing began, nanoseconds of [`Facts::clock`].
+    pub started_ns: Option<u64>,
+    /// The same moment, nanoseconds since 1970 (UTC).
+    pub started_unix_ns: Option<u64>,
+}
+
+impl Facts {
+    /// Does the clock source tick so coarsely that durations of steps mean little?
+    pub fn coarse_clock(&self) -> bool {
+        self.clocksource
+            .as_deref()
+            .is_some_and(|name| name.contains("jiffies"))
+    }
+
+    /// The facts as key and value, for the schema's metadata. Unknown ones are left out.
+    pub(super) fn entries(&self) -> Vec<(String, String)> {
+        let number = |value: Option<u64>| value.map(|value| value.to_string());
+        [
+            ("format", Some(FORMAT.to_string())),
+            ("host", Some(self.host.clone())),
+            ("kernel", Some(self.kernel.clone())),
+            ("boot_id", self.boot_id.clone()),
+            ("clock", Some(self.clock.clone())),
+            ("clocksource", self.clocksource.clone()),
+            ("page_size_bytes", Some(self.page_size.to_string())),
+            ("tracer", Some(self.tracer.clone())),
+            ("started_ns", number(self.started_ns)),
+            ("started_unix_ns", number(self.started_unix_ns)),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((format!("migscope.{key}"), value?)))
+        .collect()
+    }
+
+    /// Reads the facts back. `get` finds the value of a key; the error says what is missing or wrong.
+    pub(super) fn parse<'a>(get: impl Fn(&str) -> Option<&'a String>) -> Result<Self, String> {
+        let text = |key: &str| get(&format!("migscope.{key}")).cloned();
+        let needed =
+            |key: &str| text(key).ok_or_else(|| format!("its schema has no migscope.{key}"));
+        let number = |key: &str| {
+            text(key)
+                .map(|value| {
+                    value
+                        .parse::<u64>()
+                        .map_err(|_| format!("migscope.{key} is no number"))
+                })
+                .transpose()
+        };
+        let page_size = number("page_size_bytes")?
+            .filter(|size| size.is_power_of_two())
+            .ok_or("migscope.page_size_bytes is no power of two")?;
+        Ok(Self {
+            host: needed("host")?,
+            kernel: needed("kernel")?,
+            boot_id: text("boot_id"),
+            clock: needed("clock")?,
+            clocksource: text("clocksource"),
+            page_size,
+            tracer: needed("tracer")?,
+            started_ns: number("started_ns")?,
+            started_unix_ns: number("started_unix_ns")?,
+        })
+    }
+}

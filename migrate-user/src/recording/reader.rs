@@ -1,0 +1,166 @@
+//! Reads a recording from any stream of bytes.
+
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::StreamDecoder;
+use arrow_schema::Schema;
+
+use super::column::schema;
+use super::decode::Rows;
+use super::facts::{FORMAT, Facts};
+use super::frame::{self, Frames, Stop};
+use crate::Error;
+use crate::source::{Batch, Ending};
+
+/// Yields the batches of a recording, up to the last that is whole.
+///
+/// How it ended is in [`Reader::ending`] when the iterator has returned `None`.
+pub struct Reader<R> {
+    frames: Frames<R>,
+    decoder: StreamDecoder,
+    rows: Rows,
+    facts: Facts,
+    ending: Option<Ending>,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads schema and facts. `input` is what messages call this stream.
+    pub fn new(input: &str, stream: R) -> Result<Self, Error> {
+        let mut frames = Frames::new(stream);
+        let mut decoder = StreamDecoder::new();
+        let schema = first_message(&mut frames, &mut decoder)
+            .map_err(|stop| not_a_recording(input, stop))?;
+        let facts = facts(input, &schema)?;
+        Ok(Self {
+            frames,
+            decoder,
+            rows: Rows::default(),
+            facts,
+            ending: None,
+        })
+    }
+
+    /// The machine, the kernel and the clock.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// How the stream ended; `None` while it goes on.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    fn batch(&mut self) -> Result<Batch, Ending> {
+        loop {
+            let at = self.frames.position();
+            let damaged = |found: String| Ending::Damaged { at, found };
+            let message = self.frames.next().map_err(|stop| ending(stop, at))?;
+            if let Some(rows) = decode(&mut self.decoder, message).map_err(damaged)? {
+                return self.rows.batch(&rows).map_err(damaged);
+            }
+        }
+    }
+}
+
+impl<R: Read> Iterator for Reader<R> {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        if self.ending.is_some() {
+            return None;
+        }
+        self.batch()
+            .map_err(|ending| self.ending = Some(ending))
+            .ok()
+    }
+}
+
+fn ending(stop: Stop, at: u64) -> Ending {
+    match stop {
+        Stop::End => Ending::Complete,
+        Stop::Cut(lost_bytes) => Ending::Unfinished {
+            whole_bytes: at,
+            lost_bytes,
+        },
+        Stop::Damaged(found) => Ending::Damaged { at, found },
+        Stop::Io(error) => Ending::Damaged {
+            at,
+            found: format!("it cannot be read on: {error}"),
+        },
+    }
+}
+
+/// Decodes a message. [`Frames`] has checked its lengths, but the library has more to trip over than those: what it
+/// panics about is damage too.
+fn decode(decoder: &mut StreamDecoder, mut message: Buffer) -> Result<Option<RecordBatch>, String> {
+    match catch_unwind(AssertUnwindSafe(|| decoder.decode(&mut message))) {
+        Ok(decoded) => decoded.map_err(|error| error.to_string()),
+        Err(_) => Err("values that contradict each other".to_owned()),
+    }
+}
+
+/// Reads the schema. The decoder takes it in together with the message that follows.
+fn first_message<R: Read>(
+    frames: &mut Frames<R>,
+    decoder: &mut StreamDecoder,
+) -> Result<Schema, Stop> {
+    let message = frames.next()?;
+    let schema = frame::schema(&message).map_err(Stop::Damaged)?;
+    decode(decoder, message).map_err(Stop::Damaged)?;
+    Ok(schema)
+}
+
+fn not_a_recording(input: &str, stop: Stop) -> Error {
+    let found = match stop {
+        Stop::End => "an Arrow stream without a schema".to_owned(),
+        Stop::Cut(0) => "it is empty".to_owned(),
+        Stop::Cut(bytes) => format!("it ends after {bytes} bytes, within its first message"),
+        Stop::Damaged(found) => found,
+        Stop::Io(cause) => {
+            return Error::Io {
+                action: "read",
+                path: input.to_owned(),
+                cause,
+                advice: "Name a file that migscope recorded, or - for standard input.",
+            };
+        }
+    };
+    Error::NotARecording {
+        input: input.to_owned(),
+        found,
+    }
+}
+
+/// Checks that the schema is the one that this version writes, and takes the facts from it.
+fn facts(input: &str, found: &Schema) -> Result<Facts, Error> {
+    let not_a_recording = |found: String| Error::NotARecording {
+        input: input.to_owned(),
+        found,
+    };
+    let format = found
+        .metadata()
+        .get("migscope.format")
+        .ok_or_else(|| not_a_recording("an Arrow stream of other data".to_owned()))?;
+    if format.parse() != Ok(FORMAT) {
+        return Err(Error::WrongFormat {
+            input: input.to_owned(),
+            found: format.escape_debug().to_string(),
+            expected: FORMAT,
+        });
+    }
+    for field in schema(&Facts::default()).fields() {
+        let same = found
+            .field_with_name(field.name())
+            .is_ok_and(|f| f.data_type() == field.data_type());
+        if !same {
+            let name = field.name();
+            return Err(not_a_recording(format!(
+                "column {name} is missing or of another type"
+            )));
+        }
+    }
+    Facts::parse(|key| found.metadata().get(key)).map_err(not_a_recording)
+}

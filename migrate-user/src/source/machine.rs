@@ -1,0 +1,43 @@
+//! What this machine tells about itself.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::recording::Facts;
+
+/// The facts of a recording that begins now, on this machine, by CLOCK_BOOTTIME.
+pub fn facts() -> Facts {
+    let name = rustix::system::uname();
+    Facts {
+        host: name.nodename().to_string_lossy().into_owned(),
+        kernel: name.release().to_string_lossy().into_owned(),
+        boot_id: line("/proc/sys/kernel/random/boot_id"),
+        clock: "CLOCK_BOOTTIME".to_owned(),
+        clocksource: line("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        page_size: rustix::param::page_size() as u64,
+        tracer: env!("CARGO_PKG_VERSION").to_owned(),
+        started_ns: Some(boot_time_ns()),
+        started_unix_ns: unix_time_ns(),
+    }
+}
+
+/// CLOCK_BOOTTIME now, nanoseconds.
+pub fn boot_time_ns() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// The wall clock, nanoseconds since 1970; `None` when it is set to before that.
+pub fn unix_time_ns() -> Option<u64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok()
+}
+
+fn line(path: &str) -> Option<String> {
+    fs::read_to_string(path)
+        .ok()
+        .map(|text| text.trim().to_owned())
+}

@@ -1,0 +1,42 @@
+//! Numbers as people read them, with their units, the same in every view.
+
+mod number;
+mod time;
+
+pub use number::{bytes, count, percent, quantity};
+pub use time::{clock, duration, file_stamp, utc};
+
+/// Text from outside (a process may name itself anything), made harmless for a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// A word for a number of things: `1 call`, `2 calls`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(printable("größe"), "größe");
+    }
+
+    #[test]
+    fn one_and_many() {
+        assert_eq!(counted(1, "page", "pages"), "1 page");
+        assert_eq!(counted(0, "page", "pages"), "0 pages");
+    }
+}

@@ -1,0 +1,187 @@
+//! Synthetic migrations: the same for the same seed. The only place that makes any.
+
+use migrate_ebpf::wire::LOSS_NAMES;
+use migscope::model::{Direction, Ledger, Migration, Outcome, Step, Trigger};
+use migscope::recording::{Facts, Writer};
+use migscope::source::{Batch, Status};
+
+/// When every synthetic run begins.
+pub(crate) const START_NS: u64 = 5_000_000_000;
+
+/// The facts of a synthetic machine.
+pub(crate) fn facts() -> Facts {
+    Facts {
+        host: "testbed".to_owned(),
+        kernel: "7.2.13".to_owned(),
+        boot_id: Some("2f1c7a52-60f4-4a3c-9d3c-6c1a3d1b7a10".to_owned()),
+        clock: "CLOCK_BOOTTIME".to_owned(),
+        clocksource: Some("tsc".to_owned()),
+        page_size: 4096,
+        tracer: "0.1.0".to_owned(),
+        started_ns: Some(START_NS),
+        started_unix_ns: Some(1_795_374_966_000_000_000),
+    }
+}
+
+/// A stream of migrations of every kind.
+pub(crate) struct Synthetic {
+    seed: u64,
+    sequence: u64,
+    time_ns: u64,
+    lost: [u64; LOSS_NAMES.len()],
+}
+
+impl Synthetic {
+    pub(crate) fn new(seed: u64) -> Self {
+        // xorshift stays at 0 for ever if it begins there.
+        Self {
+            seed: seed.max(1),
+            sequence: 0,
+            time_ns: START_NS,
+            lost: [0; LOSS_NAMES.len()],
+        }
+    }
+
+    /// The next number below `limit`.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        self.seed % limit
+    }
+
+    /// From here on, each status says that this many more were lost, by the index of the loss.
+    pub(crate) fn lose(&mut self, loss: usize, migrations: u64) {
+        self.lost[loss] += migrations;
+        self.sequence += migrations;
+    }
+
+    /// A batch of `count` migrations and a status.
+    pub(crate) fn batch(&mut self, count: usize) -> Batch {
+        let migrations = (0..count).map(|_| self.migration()).collect();
+        Batch {
+            migrations,
+            status: Some(self.status()),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        Status {
+            time_ns: self.time_ns,
+            ended: self.sequence,
+            losses: self.lost,
+        }
+    }
+
+    pub(crate) fn migration(&mut self) -> Migration {
+        let outcome = match self.below(20) {
+            0 => Outcome::Rejected,
+            1 => Outcome::RolledBack,
+            2 => Outcome::Abandoned,
+            _ => Outcome::Completed,
+        };
+        let direction = if self.below(3) == 0 {
+            Direction::ToSystem
+        } else {
+            Direction::ToDevice
+        };
+        let trigger = match (direction, self.below(4)) {
+            (Direction::ToSystem, 0..=2) => Trigger::Fault,
+            (Direction::ToSystem, _) => Trigger::Eviction,
+            _ => Trigger::Driver,
+        };
+        let ledger = self.ledger(outcome);
+        let steps = self.steps(outcome, ledger.requested);
+        let who = self.below(3) as u32;
+        let migration = Migration {
+            sequence: self.sequence,
+            time_ns: self.time_ns,
+            pid: 1200 + who,
+            tid: 1200 + who + self.below(2) as u32,
+            comm: ["trainer", "solver", "python3"][who as usize].into(),
+            cgroup: (who > 0).then(|| "/user.slice/job".into()),
+            driver: (who < 2).then(|| "migrate_test".into()),
+            direction,
+            trigger,
+            outcome,
+            errno: (outcome == Outcome::Rejected).then_some(22),
+            address: 0x7f00_0000_0000 + self.below(1 << 20) * 4096,
+            ledger,
+            steps,
+            probe: [
+                90 + self.below(20),
+                150 + self.below(200),
+                60 + self.below(20),
+            ],
+            anomalies: 0,
+        };
+        self.sequence += 1;
+        self.time_ns = migration.end_ns() + 100_000 + self.below(1_000_000);
+        migration
+    }
+
+    fn ledger(&mut self, outcome: Outcome) -> Ledger {
+        let requested = 1 << self.below(10);
+        let mut left = requested;
+        let mut part = |this: &mut Self, one_in: u64| {
+            let pages = if this.below(one_in) == 0 {
+                this.below(left + 1)
+            } else {
+                0
+            };
+            left -= pages;
+            pages
+        };
+        let skipped = if outcome == Outcome::Rejected {
+            0
+        } else {
+            part(self, 6)
+        };
+        let mut ledger = Ledger {
+            requested,
+            skipped,
+            ..Ledger::default()
+        };
+        match outcome {
+            Outcome::Rejected => ledger.rejected = left,
+            Outcome::RolledBack => ledger.rolled_back = left,
+            Outcome::Abandoned => ledger.skipped = requested,
+            Outcome::Completed => {
+                ledger.declined = part(self, 9);
+                ledger.wasted_copy = part(self, 12);
+                ledger.wasted_fill = part(self, 40);
+                ledger.populated = part(self, 7);
+                ledger.moved = left;
+            }
+        }
+        ledger
+    }
+
+    fn steps(&mut self, outcome: Outcome, pages: u64) -> [Option<u64>; Step::COUNT] {
+        let mut step =
+            |fixed: u64, per_page: u64| Some(fixed + pages * per_page + self.below(fixed));
+        let setup = step(900, 55);
+        match outcome {
+            Outcome::Rejected | Outcome::Abandoned => [setup, None, None, None, None],
+            Outcome::RolledBack => [setup, step(4_000, 600), None, None, step(700, 40)],
+            Outcome::Completed => [
+                setup,
+                step(4_000, 600),
+                step(500, 30),
+                step(2_000, 90),
+                step(700, 60),
+            ],
+        }
+    }
+}
+
+/// A whole recording of `batches` batches of `size` migrations each, and the batches.
+pub(crate) fn recording(seed: u64, batches: usize, size: usize) -> (Vec<u8>, Vec<Batch>) {
+    let mut synthetic = Synthetic::new(seed);
+    let batches: Vec<Batch> = (0..batches).map(|_| synthetic.batch(size)).collect();
+    let mut writer = Writer::new(Vec::new(), &facts()).unwrap();
+    for batch in &batches {
+        writer.write(batch).unwrap();
+    }
+    (writer.finish().unwrap(), batches)
+}
