@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The device's memory: page frames that the kernel knows and no CPU can reach (`MEMORY_DEVICE_PRIVATE`).
+//!
+//! There is no device. What a page of it holds is in a page of system memory, allocated while the device page is in
+//! use: every copy is a real one.
+
+use core::ptr::NonNull;
+use kernel::{
+    container_of, new_spinlock, page::PAGE_SHIFT, prelude::*, sync::SpinLock, types::Opaque,
+};
+
+use crate::{
+    bindings, eviction, fault,
+    folio::{Backing, FolioRef, Frame, NewFolio, Pfn, Size},
+    log::TruthLog,
+    migrate::Source,
+    slots::{Mapping, Slots},
+};
+
+/// Tells this driver's device pages from those of others (`pgmap_owner`). Only its identity means something.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner(NonNull<c_void>);
+
+impl Owner {
+    pub(crate) fn as_ptr(self) -> *mut c_void {
+        self.0.as_ptr()
+    }
+}
+
+/// Physical addresses that nothing else uses.
+///
+/// # Invariants
+///
+/// `start` and `bytes` are a region requested by us.
+struct Region {
+    start: u64,
+    bytes: u64,
+}
+
+impl Region {
+    fn request(bytes: usize) -> Result<Self> {
+        // SAFETY: `iomem_resource` is the kernel's root of memory resources; the name is static.
+        let resource = kernel::error::from_err_ptr(unsafe {
+            kernel::bindings::request_free_mem_region(
+                &raw mut kernel::bindings::iomem_resource,
+                bytes,
+                c"migrate_test".as_ptr().cast(),
+            )
+        })?;
+        // INVARIANT: The request succeeded.
+        // SAFETY: A resource that was not an error is valid, and ours until we release it.
+        unsafe { Ok(Self { start: (*resource).start, bytes: (*resource).end - (*resource).start + 1 }) }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants we requested this region.
+        unsafe { kernel::bindings::release_mem_region(self.start, self.bytes) };
+    }
+}
+
+/// The device's memory.
+///
+/// # Invariants
+///
+/// `pagemap` describes `region` and is registered with the kernel from the end of initialization to the end of drop.
+/// A folio that the kernel has from us is marked as taken in `slots`, and each of its pages has a backing page.
+#[pin_data(PinnedDrop)]
+pub(crate) struct DeviceMemory {
+    #[pin]
+    pagemap: Opaque<bindings::dev_pagemap>,
+    #[pin]
+    slots: SpinLock<Slots>,
+    #[pin]
+    pub(crate) log: TruthLog,
+    region: Region,
+}
+
+// SAFETY: `pagemap` is the kernel's, which locks it; everything else may be sent.
+unsafe impl Send for DeviceMemory {}
+// SAFETY: As above; every method takes `&self` and locks what it changes.
+unsafe impl Sync for DeviceMemory {}
+
+static OPS: kernel::bindings::dev_pagemap_ops = kernel::bindings::dev_pagemap_ops {
+    folio_free: Some(folio_free),
+    migrate_to_ram: Some(fault::migrate_to_ram),
+    memory_failure: None,
+    // When the kernel splits a large folio of ours, it sets up the new folios itself. Drivers with one backing folio
+    // behind a large one have to split that here; ours has a backing page for each page.
+    folio_split: None,
+};
+
+/// The kernel has no more use for a folio of ours.
+unsafe extern "C" fn folio_free(folio: *mut bindings::folio) {
+    // SAFETY: The kernel calls this with a valid folio of a pagemap that has `OPS`.
+    let (memory, pfn, pages) = unsafe {
+        let page = bindings::migrate_test_folio_page(folio);
+        let pages = 1usize << bindings::migrate_test_folio_order(folio);
+        (DeviceMemory::of_page(page), bindings::migrate_test_page_to_pfn(page), pages)
+    };
+    for pfn in pfn..pfn + pages {
+        let backing = memory.slots.lock().give_back(pfn - memory.first());
+        drop(backing);
+    }
+}
+
+impl DeviceMemory {
+    /// Registers `bytes` of device memory, rounded down to whole large folios.
+    pub(crate) fn new(bytes: usize) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            slots <- new_spinlock!(Slots::new(bytes >> PAGE_SHIFT)?),
+            log <- TruthLog::new(),
+            region: Region::request(bytes)?,
+            // Last: from here on the kernel may call.
+            // INVARIANT: Success means that the region is registered.
+            pagemap <- Opaque::try_ffi_init(|slot| Self::register(slot, region)),
+        })
+    }
+
+    fn register(slot: *mut bindings::dev_pagemap, region: &Region) -> Result {
+        // SAFETY: The slot is ours to write. Zeroes are valid for every field.
+        unsafe {
+            slot.write_bytes(0, 1);
+            (*slot).type_ = kernel::bindings::memory_type_MEMORY_DEVICE_PRIVATE;
+            (*slot).nr_range = 1;
+            let range = (*slot).__bindgen_anon_1.range.as_mut();
+            range.start = region.start;
+            range.end = region.start + region.bytes - 1;
+            (*slot).ops = &OPS;
+            (*slot).owner = slot.cast();
+        }
+        // SAFETY: The structure is filled in and stays where it is, since it is pinned.
+        kernel::error::from_err_ptr(unsafe {
+            kernel::bindings::memremap_pages(slot, kernel::bindings::NUMA_NO_NODE)
+        })?;
+        Ok(())
+    }
+
+    /// The memory that a device page is part of.
+    ///
+    /// # Safety
+    ///
+    /// `page` is a page of a pagemap that has [`OPS`], and is in use for `'a`, which keeps the pagemap registered.
+    pub(crate) unsafe fn of_page<'a>(page: *const bindings::page) -> &'a Self {
+        // SAFETY: Only `DeviceMemory` has pagemaps with these operations, in its field `pagemap`. It does not go away while a page
+        // is in use, because its drop waits for all of them.
+        unsafe {
+            let pagemap = bindings::migrate_test_page_pgmap(page);
+            &*container_of!(Opaque::cast_from(pagemap).cast_mut(), Self, pagemap)
+        }
+    }
+
+    pub(crate) fn owner(&self) -> Owner {
+        // SAFETY: The address of a field is not null.
+        Owner(unsafe { NonNull::new_unchecked(self.pagemap.get().cast()) })
+    }
+
+    fn first(&self) -> Pfn {
+        (self.region.start >> PAGE_SHIFT) as Pfn
+    }
+
+    /// Pages in all.
+    pub(crate) fn pages(&self) -> usize {
+        self.slots.lock().len()
+    }
+
+    /// Pages in use.
+    pub(crate) fn taken(&self) -> usize {
+        self.slots.lock().taken()
+    }
+
+    /// The page frames in use, in rising order.
+    pub(crate) fn taken_pfns(&self) -> Result<KVVec<Pfn>> {
+        let mut pfns = KVVec::with_capacity(self.pages(), GFP_KERNEL)?;
+        let slots = self.slots.lock();
+        for index in slots.indices() {
+            // There is room for all of them.
+            pfns.push_within_capacity(self.first() + index).map_err(|_| ENOMEM)?;
+        }
+        Ok(pfns)
+    }
+
+    /// A new folio of device memory. Its contents are whatever was there.
+    pub(crate) fn allocate(&self, size: Size) -> Option<NewFolio> {
+        let index = self.slots.lock().take(size)?;
+        for page in index..index + size.pages() {
+            let Some(backing) = Backing::new() else {
+                self.give_back(index, size);
+                return None;
+            };
+            self.slots.lock().set_backing(page, backing);
+        }
+        let pfn = self.first() + index;
+        // SAFETY: The pages are of our pagemap and free: the slots say so. Initializing locks the folio and sets its
+        // only reference, which are ours to give.
+        Some(unsafe {
+            let page = bindings::migrate_test_pfn_to_page(pfn);
+            bindings::migrate_test_device_folio_init(page.cast(), self.pagemap.get(), size.order());
+            NewFolio::from_pfn(pfn, size)
+        })
+    }
+
+    fn give_back(&self, index: usize, size: Size) {
+        for page in index..index + size.pages() {
+            let backing = self.slots.lock().give_back(page);
+            drop(backing);
+        }
+    }
+
+    /// Where the bytes of a new folio's n-th page are.
+    pub(crate) fn frame<'a>(&'a self, folio: &'a NewFolio, n: usize) -> Option<Frame<'a>> {
+        let pfn = (n < folio.size().pages()).then_some(folio.pfn() + n)?;
+        // SAFETY: A folio in use keeps its backing, and it is borrowed for `'a`.
+        unsafe { self.frame_of(pfn) }
+    }
+
+    /// Where the bytes of a collected folio's n-th page are.
+    pub(crate) fn frame_behind<'a>(&'a self, source: &'a Source<'_>, n: usize) -> Option<Frame<'a>> {
+        // SAFETY: A folio in use keeps its backing; setup holds it, and what it collected is borrowed for `'a`.
+        unsafe { self.frame_of(source.pfn(n)?) }
+    }
+
+    /// # Safety
+    ///
+    /// If the page is ours, it is in use for `'a`.
+    unsafe fn frame_of<'a>(&'a self, pfn: Pfn) -> Option<Frame<'a>> {
+        let index = pfn.checked_sub(self.first())?;
+        let backing = self.slots.lock().backing(index)?.pfn();
+        // SAFETY: The backing is allocated as long as the page is in use, which it is by this function's requirement.
+        Some(unsafe { Frame::new(backing) })
+    }
+
+    /// Notes where a page of ours is mapped.
+    pub(crate) fn set_mapping(&self, pfn: Pfn, mapping: Mapping) {
+        self.slots.lock().set_mapping(pfn - self.first(), mapping);
+    }
+
+    /// Takes a reference on a page of ours, if it is mapped there.
+    pub(crate) fn reference(&self, pfn: Pfn, mapping: Mapping) -> Option<FolioRef> {
+        let index = pfn.checked_sub(self.first())?;
+        // SAFETY: The pages of our memory exist, in use or not, as long as we do.
+        let reference = (index < self.pages()).then(|| unsafe { FolioRef::try_get(pfn) })??;
+        // Only now that it cannot be freed: it might have been, and be somebody else's. The lock is gone before the
+        // reference may be dropped, which frees and takes the lock.
+        let ours = self.slots.lock().is_mapped(index, mapping);
+        ours.then_some(reference)
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for DeviceMemory {
+    fn drop(self: Pin<&mut Self>) {
+        // Nothing can bring more pages here: files are closed, and every open file holds the module.
+        eviction::evict_all(&self);
+        // SAFETY: By the type invariants the pagemap is registered. No page of it is in use; the kernel waits for
+        // faults that still hold one.
+        unsafe { kernel::bindings::memunmap_pages(self.pagemap.get()) };
+    }
+}

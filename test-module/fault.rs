@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A CPU touched a page that is on the device: bring it home.
+
+use kernel::{
+    bindings::{vm_fault, vm_fault_reason_VM_FAULT_OOM, vm_fault_reason_VM_FAULT_SIGBUS, vm_fault_t},
+    mm::virt::VmaRef,
+    page::PAGE_SIZE,
+    prelude::*,
+};
+
+use crate::{
+    device_memory::DeviceMemory,
+    folio::{COMPOUND_BYTES, COMPOUND_PAGES},
+    inject::Injection,
+    migrate::{Range, Select, Setup},
+    transfer::{Large, Plan},
+    truth::Kind,
+    uapi::{direction, outcome, trigger, Truth},
+};
+
+/// `dev_pagemap_ops::migrate_to_ram`.
+///
+/// # Safety
+///
+/// For the kernel to call, with a fault on a page of our pagemap that it holds locked and referenced.
+pub(crate) unsafe extern "C" fn migrate_to_ram(vmf: *mut vm_fault) -> vm_fault_t {
+    // SAFETY: By this function's requirements.
+    match unsafe { bring_home(vmf) } {
+        // A retry is all that can be done, and the kernel retries after this.
+        Err(error) if error == ENOMEM => vm_fault_reason_VM_FAULT_OOM,
+        Err(_) => vm_fault_reason_VM_FAULT_SIGBUS,
+        Ok(truth) if truth.outcome == outcome::REJECTED => vm_fault_reason_VM_FAULT_SIGBUS,
+        Ok(truth) if truth.ledger.declined > 0 => vm_fault_reason_VM_FAULT_OOM,
+        // Whatever was skipped or did not move is tried again when the CPU touches it again.
+        Ok(_) => 0,
+    }
+}
+
+/// # Safety
+///
+/// Those of [`migrate_to_ram`].
+unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
+    // SAFETY: The kernel hands over a valid fault, whose VMA stays as it is while the mmap lock is held. It holds that and
+    // not only the VMA's lock: `do_swap_page` and `do_huge_pmd_device_private` see to it before they call.
+    let (vma, address, page, whole) = unsafe {
+        let what = &(*vmf).__bindgen_anon_1;
+        // A fault on a page-table entry is about that page, even if it is part of a large folio.
+        (VmaRef::from_raw(what.vma), what.address, (*vmf).page, (*vmf).pte.is_null())
+    };
+    // SAFETY: The page is of our pagemap; the fault holds a reference on it until we return.
+    let memory = unsafe { DeviceMemory::of_page(page) };
+    let (bytes, pages) = if whole { (COMPOUND_BYTES, COMPOUND_PAGES) } else { (PAGE_SIZE, 1) };
+    // SAFETY: The mmap lock is held, as said above.
+    let range = unsafe { Range::within(vma, address & !(bytes - 1), pages)? };
+    // SAFETY: It is the page of this fault, locked and referenced by the caller of the handler.
+    let setup = unsafe { Setup::for_fault(&range, memory.owner(), whole, page)? };
+    let plan = Plan {
+        memory,
+        kind: Kind {
+            direction: direction::TO_SYSTEM,
+            trigger: trigger::FAULT,
+            address: range.address(0),
+            requested: pages,
+            pinned: 0,
+        },
+        select: Select::Device,
+        large: Large::Whole,
+        populate: false,
+        roll_back: false,
+        inject: Injection::default(),
+    };
+    // The device's page table is per file, and a fault knows no file: its entry is stale from here on.
+    let truth = plan.run(setup, |_| {});
+    memory.log.keep(&truth);
+    Ok(truth)
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's `migrate_vma` interface as types, one for each state of a migration:
+//!
+//! ```text
+//! Range ──▶ Setup ──collect()──▶ Collected ──pages()──▶ Migrated ──finalize()──▶ Timeline
+//!                      │             └──roll_back()──────────────────────────────▶ Timeline
+//!                      └──▶ Rejected
+//! ```
+//!
+//! Each step consumes the state before it, so that setup can only be followed by pages or by rolling back, and
+//! pages only by finalize. Dropping a state at any point ends the migration in the right way: folios are unlocked,
+//! page tables are restored, destinations that were not used are freed.
+//!
+//! What this keeps a driver from doing wrong:
+//!
+//! - calling out of order, twice, or never finalizing;
+//! - calling without the mmap lock, or letting go of it in the middle ([`Range`] borrows it);
+//! - finalizing without `migrate_vma_pages` while destinations are set: the kernel would map pages that were never
+//!   moved to;
+//! - a destination that is not locked, is used twice, or leaks ([`NewFolio`] is owned by whoever has it);
+//! - a destination where nothing was collected, or of the wrong size; a large hole with only some of its base pages
+//!   given, which the kernel would follow into a null pointer.
+
+use kernel::{
+    mm::{virt::VmaRef, MmapReadGuard},
+    page::PAGE_SIZE,
+    prelude::*,
+};
+
+use crate::{
+    bindings::{
+        migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
+        migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_PRIVATE as SELECT_DEVICE_PRIVATE,
+        migrate_vma_direction_MIGRATE_VMA_SELECT_SYSTEM as SELECT_SYSTEM,
+    },
+    device_memory::Owner,
+    folio::{FolioRef, Frame, NewFolio, Pfn, Size, COMPOUND_PAGES},
+    sequence::{Sequence, Timeline},
+};
+
+/// A range of pages in one VMA that stays as it is.
+///
+/// # Invariants
+///
+/// `start` is a multiple of the page size, and `pages` pages from there (at least one) lie within `vma`. The mmap
+/// lock of the VMA's address space is held for `'mm`.
+#[derive(Clone, Copy)]
+pub(crate) struct Range<'mm> {
+    vma: &'mm VmaRef,
+    start: usize,
+    pages: usize,
+}
+
+impl<'mm> Range<'mm> {
+    /// `EFAULT` where nothing is mapped; `EINVAL` for a range that is empty, not aligned, or leaves its VMA.
+    pub(crate) fn new(mmap: &'mm MmapReadGuard<'_>, start: usize, pages: usize) -> Result<Self> {
+        let vma = mmap.vma_lookup(start).ok_or(EFAULT)?;
+        // SAFETY: The guard holds the mmap lock for as long as it is borrowed.
+        unsafe { Self::within(vma, start, pages) }
+    }
+
+    /// # Safety
+    ///
+    /// The mmap lock (not only the VMA's own) is held for `'mm`.
+    pub(crate) unsafe fn within(vma: &'mm VmaRef, start: usize, pages: usize) -> Result<Self> {
+        let end = pages.checked_mul(PAGE_SIZE).and_then(|bytes| start.checked_add(bytes));
+        let fits = end.is_some_and(|end| vma.start() <= start && start < end && end <= vma.end());
+        if !fits || start % PAGE_SIZE != 0 {
+            return Err(EINVAL);
+        }
+        // INVARIANT: Just checked; the lock is this function's requirement.
+        Ok(Self { vma, start, pages })
+    }
+
+    /// The address of the page at a position.
+    pub(crate) fn address(&self, index: usize) -> usize {
+        self.start + index * PAGE_SIZE
+    }
+
+    pub(crate) fn pages(&self) -> usize {
+        self.pages
+    }
+
+    pub(crate) fn vma(&self) -> &'mm VmaRef {
+        self.vma
+    }
+}
+
+/// Which pages to collect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Select {
+    /// Those in system memory.
+    System,
+    /// Those on this driver's device.
+    Device,
+}
+
+/// A migration that has not begun.
+pub(crate) struct Setup<'mm>(Sequence<'mm>);
+
+/// Setup refused, and owes nothing.
+pub(crate) struct Rejected {
+    pub(crate) error: Error,
+    pub(crate) timeline: Timeline,
+}
+
+impl<'mm> Setup<'mm> {
+    /// `compound`: collect large folios as one entry. Otherwise the kernel splits them on the way.
+    pub(crate) fn new(range: &Range<'mm>, select: Select, owner: Owner, compound: bool) -> Result<Self> {
+        let args = Self::args(range, select, owner, compound);
+        // SAFETY: By the invariants of `Range`. There is no fault page.
+        Ok(Self(unsafe { Sequence::of_vma(args, range.pages)? }))
+    }
+
+    /// For a fault of a CPU on a page of the device.
+    ///
+    /// # Safety
+    ///
+    /// `fault_page` is the page of the `vm_fault` that is being handled, whose VMA the range is in. The handler's caller keeps it locked
+    /// and referenced for `'mm`.
+    pub(crate) unsafe fn for_fault(
+        range: &Range<'mm>,
+        owner: Owner,
+        compound: bool,
+        fault_page: *mut kernel::bindings::page,
+    ) -> Result<Self> {
+        let args = migrate_vma { fault_page, ..Self::args(range, Select::Device, owner, compound) };
+        // SAFETY: By the invariants of `Range` and the requirements of this function.
+        Ok(Self(unsafe { Sequence::of_vma(args, range.pages)? }))
+    }
+
+    /// For clearing the device, without a VMA. Free pages among `pfns` are skipped.
+    ///
+    /// # Safety
+    ///
+    /// Each of `pfns` is a page of device memory that stays registered for `'mm`. They rise, and a large folio that is
+    /// in use is there with all its pages.
+    pub(crate) unsafe fn eviction(pfns: KVVec<Pfn>) -> Result<Self> {
+        // SAFETY: The same requirements.
+        Ok(Self(unsafe { Sequence::of_device(pfns)? }))
+    }
+
+    fn args(range: &Range<'mm>, select: Select, owner: Owner, compound: bool) -> migrate_vma {
+        let select = match select {
+            Select::System => SELECT_SYSTEM,
+            Select::Device => SELECT_DEVICE_PRIVATE,
+        };
+        let compound = if compound { SELECT_COMPOUND } else { 0 };
+        migrate_vma {
+            vma: range.vma.as_ptr(),
+            start: range.start,
+            end: range.address(range.pages),
+            pgmap_owner: owner.as_ptr(),
+            flags: (select | compound) as usize,
+            ..Default::default()
+        }
+    }
+
+    /// Calls setup: pages are found, locked and unmapped.
+    pub(crate) fn collect(mut self) -> core::result::Result<Collected<'mm>, Rejected> {
+        match self.0.setup() {
+            Ok(()) => Ok(Collected(self.0)),
+            Err(error) => Err(Rejected { error, timeline: self.0.timeline() }),
+        }
+    }
+}
+
+/// What stands at a position after setup.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing that can be migrated.
+    Skipped,
+    /// Nothing is mapped; a page may be put there.
+    Hole,
+    /// A page, or a large folio; locked and unmapped.
+    Page,
+}
+
+/// One entry, which stands for one or more positions.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) index: usize,
+    pub(crate) found: Found,
+    pub(crate) size: Size,
+}
+
+/// Pages are collected: nobody else can reach them. The driver gives destinations and copies.
+pub(crate) struct Collected<'mm>(Sequence<'mm>);
+
+impl<'mm> Collected<'mm> {
+    /// The entry at a position, or `None` past the end. The next one is at `index + size.pages()`.
+    pub(crate) fn entry(&self, index: usize) -> Option<Entry> {
+        if index >= self.0.requested() {
+            return None;
+        }
+        let skipped = Entry { index, found: Found::Skipped, size: Size::Page };
+        // Setup may end before the range does.
+        if index >= self.0.len() {
+            return Some(skipped);
+        }
+        let src = self.0.src(index);
+        if !src.is_migrating() {
+            return Some(skipped);
+        }
+        let found = if src.is_valid() { Found::Page } else { Found::Hole };
+        Some(Entry { index, found, size: src.size() })
+    }
+
+    /// What is to be copied.
+    pub(crate) fn source(&self, entry: &Entry) -> Option<Source<'_>> {
+        let src = self.0.src(entry.index);
+        // INVARIANT: Setup holds what it marks as migrating locked and referenced until finalize, which needs the
+        // value that is borrowed here.
+        (src.is_migrating() && src.is_valid())
+            .then(|| Source { first: src.pfn(), pages: src.positions(), _collected: self })
+    }
+
+    /// Gives an entry one destination of its own size.
+    pub(crate) fn place(&mut self, entry: &Entry, folio: NewFolio) -> Result {
+        let src = self.0.src(entry.index);
+        if !src.is_migrating() || src.size() != folio.size() {
+            return Err(EINVAL);
+        }
+        self.0.place(entry.index, folio)
+    }
+
+    /// Gives the base pages of a large entry a destination each; the kernel splits what is there. The first is
+    /// needed, or the kernel sees nothing to do; of a hole, all are.
+    pub(crate) fn place_split(&mut self, entry: &Entry, folios: KVec<Option<NewFolio>>) -> Result {
+        let src = self.0.src(entry.index);
+        let enough = match entry.found {
+            Found::Hole => folios.iter().all(Option::is_some),
+            _ => folios.first().is_some_and(Option::is_some),
+        };
+        let small = folios.iter().flatten().all(|folio| folio.size() == Size::Page);
+        let fits = folios.len() == COMPOUND_PAGES && entry.index + COMPOUND_PAGES <= self.0.len();
+        if !src.is_migrating() || src.size() != Size::Compound || !enough || !small || !fits {
+            return Err(EINVAL);
+        }
+        for (offset, folio) in folios.into_iter().enumerate() {
+            if let Some(folio) = folio {
+                self.0.place(entry.index + offset, folio)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls pages: what has a destination moves there, if it still can.
+    pub(crate) fn pages(mut self) -> Migrated<'mm> {
+        self.0.pages();
+        Migrated(self.0)
+    }
+
+    /// Gives up: everything stays where it was.
+    pub(crate) fn roll_back(mut self) -> Timeline {
+        self.0.finalize();
+        self.0.timeline()
+    }
+}
+
+/// A page or large folio that setup collected.
+///
+/// # Invariants
+///
+/// `pages` pages from `first` on are valid and of one folio, which is locked, unmapped and referenced for `'a`.
+pub(crate) struct Source<'a> {
+    first: Pfn,
+    pages: usize,
+    _collected: &'a Collected<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// The number of its n-th page.
+    pub(crate) fn pfn(&self, n: usize) -> Option<Pfn> {
+        (n < self.pages).then_some(self.first + n)
+    }
+
+    /// Its n-th page, if it was collected from system memory.
+    ///
+    /// # Safety
+    ///
+    /// The migration selects [`Select::System`].
+    pub(crate) unsafe fn system_frame(&self, n: usize) -> Option<Frame<'a>> {
+        // SAFETY: By the type invariants the page stays for `'a`; it is system memory by this function's requirement.
+        Some(unsafe { Frame::new(self.pfn(n)?) })
+    }
+
+    /// One more reference: the kernel will find that the folio is used elsewhere and not move it.
+    pub(crate) fn reference(&self) -> FolioRef {
+        // SAFETY: By the type invariants the folio is referenced.
+        unsafe { FolioRef::get(self.first) }
+    }
+}
+
+/// How a destination fared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// A page lives there now.
+    Moved,
+    /// What was a hole has this page now.
+    Populated,
+}
+
+/// A destination that is in use now.
+pub(crate) struct Arrived {
+    pub(crate) index: usize,
+    pub(crate) arrival: Arrival,
+    pub(crate) pfn: Pfn,
+    pub(crate) pages: usize,
+}
+
+/// Pages have moved; page tables still have to be restored. The driver maps what arrived.
+pub(crate) struct Migrated<'mm>(Sequence<'mm>);
+
+impl Migrated<'_> {
+    /// What arrived, in order.
+    pub(crate) fn arrived(&self) -> impl Iterator<Item = Arrived> + '_ {
+        let mut index = 0;
+        core::iter::from_fn(move || {
+            while index < self.0.len() {
+                let (at, src, dst) = (index, self.0.src(index), self.0.dst(index));
+                if !src.is_migrating() || !dst.is_valid() {
+                    index += 1;
+                    continue;
+                }
+                index += dst.positions();
+                let arrival = if src.is_valid() { Arrival::Moved } else { Arrival::Populated };
+                return Some(Arrived { index: at, arrival, pfn: dst.pfn(), pages: dst.positions() });
+            }
+            None
+        })
+    }
+
+    /// Calls finalize: whoever touches the range finds the pages where they are now.
+    pub(crate) fn finalize(mut self) -> Timeline {
+        self.0.finalize();
+        self.0.timeline()
+    }
+}

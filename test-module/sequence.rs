@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The three kernel calls of one migration, the arrays they share, and when they happened. `migrate.rs` makes a
+//! type of each state of it, so that the calls can only come in the right order.
+
+use core::marker::PhantomData;
+use kernel::{
+    mm::virt::VmaRef,
+    prelude::*,
+    time::{BootTime, ClockSource},
+    types::NotThreadSafe,
+};
+
+use crate::{
+    bindings::{
+        self, migrate_vma, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_SHIFT,
+        MIGRATE_PFN_VALID,
+    },
+    folio::{NewFolio, Pfn, Size, COMPOUND_PAGES},
+};
+
+const VALID: usize = MIGRATE_PFN_VALID as usize;
+const MIGRATE: usize = MIGRATE_PFN_MIGRATE as usize;
+const COMPOUND: usize = MIGRATE_PFN_COMPOUND as usize;
+
+/// One entry of `src` or `dst`.
+#[derive(Clone, Copy)]
+pub(crate) struct Mpfn(usize);
+
+impl Mpfn {
+    pub(crate) fn is_valid(self) -> bool {
+        self.0 & VALID != 0
+    }
+
+    pub(crate) fn is_migrating(self) -> bool {
+        self.0 & MIGRATE != 0
+    }
+
+    pub(crate) fn pfn(self) -> Pfn {
+        self.0 >> MIGRATE_PFN_SHIFT
+    }
+
+    pub(crate) fn size(self) -> Size {
+        if self.0 & COMPOUND != 0 { Size::Compound } else { Size::Page }
+    }
+
+    /// How many positions of the array this entry stands for: the kernel has one entry for a large folio, and
+    /// leaves those of its other pages empty.
+    pub(crate) fn positions(self) -> usize {
+        if self.0 & COMPOUND != 0 { COMPOUND_PAGES } else { 1 }
+    }
+
+    fn destination(folio: NewFolio) -> Self {
+        let compound = if folio.size() == Size::Compound { COMPOUND } else { 0 };
+        Self((folio.into_pfn() << MIGRATE_PFN_SHIFT) | VALID | compound)
+    }
+}
+
+/// When something happened: nanoseconds of CLOCK_BOOTTIME.
+pub(crate) type Stamp = u64;
+
+fn now() -> Stamp {
+    // CAST: The clock counts from 0 up.
+    BootTime::ktime_get() as Stamp
+}
+
+/// Right before and right after a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) from: Stamp,
+    pub(crate) to: Stamp,
+}
+
+impl Span {
+    /// Nothing comes between the stamps but the call.
+    #[inline(always)]
+    fn of<T>(call: impl FnOnce() -> T) -> (Self, T) {
+        let from = now();
+        let result = call();
+        let to = now();
+        (Self { from, to }, result)
+    }
+}
+
+/// The calls that were made.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Timeline {
+    pub(crate) setup: Option<Span>,
+    pub(crate) pages: Option<Span>,
+    pub(crate) finalize: Option<Span>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Setup was not called, or refused, or finalize is over: nothing is owed to the kernel.
+    Idle,
+    /// Setup succeeded.
+    Collected,
+    /// Pages was called.
+    Migrated,
+}
+
+enum Call {
+    /// `migrate_vma_*`. Boxed because the kernel's tracers know a migration by the address of this structure,
+    /// which must stay the same from setup to finalize while the Rust values around it move.
+    Vma(KBox<migrate_vma>),
+    /// `migrate_device_*`.
+    Device,
+}
+
+/// # Invariants
+///
+/// - `src` and `dst` have as many entries as pages were requested.
+/// - From a successful setup to the end of finalize the phase is not `Idle`, and the mmap lock of the VMA (if there is one)
+///   is held for `'mm`.
+/// - While the phase is `Collected`, every valid entry of `dst` owns a [`NewFolio`]. Later they are the kernel's.
+pub(crate) struct Sequence<'mm> {
+    call: Call,
+    src: KVVec<usize>,
+    dst: KVVec<usize>,
+    /// How many entries the kernel filled in.
+    len: usize,
+    phase: Phase,
+    timeline: Timeline,
+    _locked: PhantomData<&'mm VmaRef>,
+    // The kernel takes folio locks in setup that the same thread gives back in finalize.
+    _thread: NotThreadSafe,
+}
+
+impl<'mm> Sequence<'mm> {
+    /// For a range of a VMA.
+    ///
+    /// # Safety
+    ///
+    /// `args.vma` is valid and its mmap lock is held for `'mm`; `start` and `end` span `pages` pages. A `fault_page` is one
+    /// that the fault handler of this VMA holds locked and referenced for `'mm`.
+    pub(crate) unsafe fn of_vma(args: migrate_vma, pages: usize) -> Result<Self> {
+        // INVARIANT: Setup was not called yet.
+        Ok(Self {
+            call: Call::Vma(KBox::new(args, GFP_KERNEL)?),
+            src: KVVec::from_elem(0, pages, GFP_KERNEL)?,
+            dst: KVVec::from_elem(0, pages, GFP_KERNEL)?,
+            len: 0,
+            phase: Phase::Idle,
+            timeline: Timeline::default(),
+            _locked: PhantomData,
+            _thread: NotThreadSafe,
+        })
+    }
+
+    /// For device pages, wherever they are mapped.
+    ///
+    /// # Safety
+    ///
+    /// Each of `pfns` is a page of device memory that stays registered for `'mm`.
+    pub(crate) unsafe fn of_device(pfns: KVVec<Pfn>) -> Result<Self> {
+        // INVARIANT: Setup was not called yet.
+        Ok(Self {
+            call: Call::Device,
+            dst: KVVec::from_elem(0, pfns.len(), GFP_KERNEL)?,
+            len: 0,
+            src: pfns,
+            phase: Phase::Idle,
+            timeline: Timeline::default(),
+            _locked: PhantomData,
+            _thread: NotThreadSafe,
+        })
+    }
+
+    pub(crate) fn requested(&self) -> usize {
+        self.src.len()
+    }
+
+    pub(crate) fn timeline(&self) -> Timeline {
+        self.timeline
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn src(&self, index: usize) -> Mpfn {
+        Mpfn(self.src[index])
+    }
+
+    pub(crate) fn dst(&self, index: usize) -> Mpfn {
+        Mpfn(self.dst[index])
+    }
+
+    pub(crate) fn setup(&mut self) -> Result {
+        let (src, dst) = (self.src.as_mut_ptr(), self.dst.as_mut_ptr());
+        let (span, result) = match &mut self.call {
+            Call::Vma(args) => {
+                args.src = src;
+                args.dst = dst;
+                let args: *mut migrate_vma = &mut **args;
+                // SAFETY: VMA, lock and range are right by the requirements of `of_vma`; by the type invariants the arrays are
+                // as long as the range.
+                Span::of(|| unsafe { bindings::migrate_vma_setup(args) })
+            }
+            Call::Device => {
+                let pages = self.src.len();
+                // SAFETY: By the requirements of `of_device` the array holds device pages.
+                Span::of(|| unsafe { bindings::migrate_device_pfns(src, pages) })
+            }
+        };
+        self.timeline.setup = Some(span);
+        kernel::error::to_result(result)?;
+        self.len = match &self.call {
+            Call::Vma(args) => args.npages,
+            Call::Device => self.src.len(),
+        };
+        // INVARIANT: Setup succeeded, and has cleared `dst` as far as it filled it in.
+        self.phase = Phase::Collected;
+        Ok(())
+    }
+
+    /// Puts a destination into an empty entry.
+    pub(crate) fn place(&mut self, index: usize, folio: NewFolio) -> Result {
+        if self.phase != Phase::Collected || index >= self.len || self.dst(index).is_valid() {
+            return Err(EINVAL);
+        }
+        // INVARIANT: The entry owns the folio now.
+        self.dst[index] = Mpfn::destination(folio).0;
+        Ok(())
+    }
+
+    pub(crate) fn pages(&mut self) {
+        let (src, dst, len) = (self.src.as_mut_ptr(), self.dst.as_mut_ptr(), self.len);
+        let (span, ()) = match &mut self.call {
+            Call::Vma(args) => {
+                let args: *mut migrate_vma = &mut **args;
+                // SAFETY: The wrappers call this only after a successful setup, once; valid destinations are locked and
+                // referenced by the type invariants.
+                Span::of(|| unsafe { bindings::migrate_vma_pages(args) })
+            }
+            // SAFETY: As above.
+            Call::Device => Span::of(|| unsafe { bindings::migrate_device_pages(src, dst, len) }),
+        };
+        self.timeline.pages = Some(span);
+        // INVARIANT: Destinations are the kernel's from here on.
+        self.phase = Phase::Migrated;
+    }
+
+    /// Ends the sequence, in whichever state it is. Does nothing when there is nothing to end.
+    pub(crate) fn finalize(&mut self) {
+        match self.phase {
+            Phase::Idle => return,
+            // Finalize takes a destination beside a collected page for one that the page has moved to, and would
+            // map it although `migrate_vma_pages` has not run.
+            Phase::Collected => self.take_back_destinations(),
+            Phase::Migrated => {}
+        }
+        let (src, dst, len) = (self.src.as_mut_ptr(), self.dst.as_mut_ptr(), self.len);
+        let (span, ()) = match &mut self.call {
+            Call::Vma(args) => {
+                let args: *mut migrate_vma = &mut **args;
+                // SAFETY: Setup succeeded, and finalize was not called since: the phase says so.
+                Span::of(|| unsafe { bindings::migrate_vma_finalize(args) })
+            }
+            // SAFETY: As above.
+            Call::Device => Span::of(|| unsafe { bindings::migrate_device_finalize(src, dst, len) }),
+        };
+        self.timeline.finalize = Some(span);
+        // INVARIANT: Finalize is over.
+        self.phase = Phase::Idle;
+    }
+
+    fn take_back_destinations(&mut self) {
+        for entry in &mut self.dst[..self.len] {
+            let destination = Mpfn(core::mem::take(entry));
+            if destination.is_valid() {
+                // SAFETY: By the type invariants the entry owned a `NewFolio` of this size; it is empty now.
+                drop(unsafe { NewFolio::from_pfn(destination.pfn(), destination.size()) });
+            }
+        }
+    }
+}
+
+impl Drop for Sequence<'_> {
+    fn drop(&mut self) {
+        self.finalize();
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Functions for inline functions and macros of the kernel that Rust cannot call. Nothing else belongs here. */
+#include "bindings.h"
+
+struct mm_struct *migrate_test_current_mm(void)
+{
+	return current->mm;
+}
+
+int migrate_test_current_pid(void)
+{
+	return current->pid;
+}
+
+int migrate_test_current_tgid(void)
+{
+	return current->tgid;
+}
+
+struct folio *migrate_test_alloc_folio(gfp_t gfp, unsigned int order)
+{
+	return folio_alloc(gfp, order);
+}
+
+void migrate_test_copy_page(struct page *to, struct page *from)
+{
+	copy_highpage(to, from);
+}
+
+void migrate_test_clear_page(struct page *page)
+{
+	clear_highpage(page);
+}
+
+struct page *migrate_test_pfn_to_page(unsigned long pfn)
+{
+	return pfn_to_page(pfn);
+}
+
+unsigned long migrate_test_page_to_pfn(const struct page *page)
+{
+	return page_to_pfn(page);
+}
+
+struct folio *migrate_test_page_folio(struct page *page)
+{
+	return page_folio(page);
+}
+
+struct page *migrate_test_folio_page(struct folio *folio)
+{
+	return folio_page(folio, 0);
+}
+
+unsigned int migrate_test_folio_order(const struct folio *folio)
+{
+	return folio_order(folio);
+}
+
+void migrate_test_folio_get(struct folio *folio)
+{
+	folio_get(folio);
+}
+
+bool migrate_test_folio_try_get(struct folio *folio)
+{
+	return folio_try_get(folio);
+}
+
+void migrate_test_folio_put(struct folio *folio)
+{
+	folio_put(folio);
+}
+
+void migrate_test_folio_lock(struct folio *folio)
+{
+	folio_lock(folio);
+}
+
+void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgmap, unsigned int order)
+{
+	zone_device_folio_init(folio, pgmap, order);
+}
+
+struct dev_pagemap *migrate_test_page_pgmap(const struct page *page)
+{
+	return page_pgmap(page);
+}

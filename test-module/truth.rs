@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the driver says about a migration: its own counts, taken at its own places in the code, and its own times.
+
+use crate::{
+    layout,
+    migrate::{Entry, Found, Rejected},
+    sequence::{Span, Timeline},
+    uapi::{outcome, Ledger, Steps, Truth, UNKNOWN},
+};
+
+/// Base pages, counted where the driver handled them.
+#[derive(Default)]
+pub(crate) struct Count {
+    /// Positions that setup left empty.
+    pub(crate) skipped: u64,
+    /// Pages and holes that setup collected.
+    collected: u64,
+    /// Collected, and not given a destination.
+    declined: u64,
+    /// Pages that were copied to a destination.
+    copied: u64,
+    /// Holes that were given a page.
+    filled: u64,
+    /// Pages that arrived.
+    pub(crate) moved: u64,
+    /// Holes whose page arrived.
+    pub(crate) populated: u64,
+    /// Pages of folios on which a reference was taken.
+    pub(crate) referenced: u64,
+    /// Pages that arrived as part of a large folio.
+    pub(crate) whole: u64,
+}
+
+impl Count {
+    /// Counts an entry of which `given` pages got a destination.
+    pub(crate) fn filled(&mut self, entry: &Entry, given: usize) {
+        let (pages, given) = (entry.size.pages() as u64, given as u64);
+        self.collected += pages;
+        self.declined += pages - given;
+        match entry.found {
+            Found::Page => self.copied += given,
+            Found::Hole => self.filled += given,
+            Found::Skipped => {}
+        }
+    }
+}
+
+/// What is known of a migration before it begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) direction: u32,
+    pub(crate) trigger: u32,
+    pub(crate) address: usize,
+    pub(crate) requested: usize,
+    pub(crate) pinned: usize,
+}
+
+impl Kind {
+    /// Setup, pages, finalize.
+    pub(crate) fn completed(&self, count: &Count, timeline: &Timeline) -> Truth {
+        let ledger = Ledger {
+            requested: self.requested as u64,
+            skipped: count.skipped,
+            declined: count.declined,
+            moved: count.moved,
+            populated: count.populated,
+            // Where more arrived than was sent the ledger will not balance, which is what there is to say.
+            wasted_copy: count.copied.saturating_sub(count.moved),
+            wasted_fill: count.filled.saturating_sub(count.populated),
+            ..Ledger::default()
+        };
+        self.truth(outcome::COMPLETED, count, ledger, timeline)
+    }
+
+    /// Setup, finalize.
+    pub(crate) fn rolled_back(&self, count: &Count, timeline: &Timeline) -> Truth {
+        let ledger = Ledger {
+            requested: self.requested as u64,
+            skipped: count.skipped,
+            rolled_back: count.collected,
+            ..Ledger::default()
+        };
+        self.truth(outcome::ROLLED_BACK, count, ledger, timeline)
+    }
+
+    /// Setup refused.
+    pub(crate) fn rejected(&self, rejected: &Rejected) -> Truth {
+        let requested = self.requested as u64;
+        let ledger = Ledger { requested, rejected: requested, ..Ledger::default() };
+        let truth = self.truth(outcome::REJECTED, &Count::default(), ledger, &rejected.timeline);
+        Truth { errno: rejected.error.to_errno().unsigned_abs(), ..truth }
+    }
+
+    fn truth(&self, outcome: u32, count: &Count, ledger: Ledger, timeline: &Timeline) -> Truth {
+        let (pid, tid) = layout::current_ids();
+        Truth {
+            time_ns: timeline.setup.map_or(0, |span| span.from),
+            address: self.address as u64,
+            pid,
+            tid,
+            direction: self.direction,
+            trigger: self.trigger,
+            outcome,
+            errno: 0,
+            unbalanced: u32::from(!ledger.balances()),
+            reserved: 0,
+            pinned: self.pinned as u64,
+            referenced: count.referenced,
+            whole: count.whole,
+            ledger,
+            steps: steps(timeline),
+        }
+    }
+}
+
+fn steps(timeline: &Timeline) -> Steps {
+    let Timeline { setup, pages, finalize } = *timeline;
+    Steps {
+        setup_ns: length(setup),
+        alloc_and_copy_ns: gap(setup, pages),
+        pages_ns: length(pages),
+        finalize_and_map_ns: gap(pages, finalize),
+        finalize_ns: length(finalize),
+    }
+}
+
+fn length(span: Option<Span>) -> u64 {
+    span.map_or(UNKNOWN, |span| span.to - span.from)
+}
+
+fn gap(before: Option<Span>, after: Option<Span>) -> u64 {
+    before.zip(after).map_or(UNKNOWN, |(before, after)| after.from - before.to)
+}

@@ -1,0 +1,2 @@
+//! Not here yet.
+fn main() {}
