@@ -1,0 +1,49 @@
+//! The eBPF object.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::cargo;
+use crate::progress::Step;
+use crate::setup::Setup;
+
+const TARGET: &str = "bpfel-unknown-none";
+
+/// Builds the object that the kernel loads; its file.
+pub(crate) fn ebpf(setup: &Setup, step: &Step) -> Result<PathBuf> {
+    let workspace = &setup.workspace;
+    let mut flags = OsString::from("-C linker=");
+    flags.push(setup.bpf_linker.program());
+    // BTF makes it loadable and shows in bpftool; v3 has 32-bit arithmetic and atomics, which kernels take since 5.12.
+    flags.push(" -C link-arg=--btf -C debuginfo=2 -C panic=abort -C target-cpu=v3");
+    let mut command = cargo_for_bpf(setup, "build")?;
+    command
+        .arg("--release")
+        .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_RUSTFLAGS", flags);
+    cargo(&mut command, &workspace.log("ebpf"), step)?;
+    Ok(workspace.target("bpf").join(TARGET).join("release/migrate"))
+}
+
+/// Cargo for the crate that runs in the kernel. It has a target folder of its own: the environment that unlocks
+/// `build-std` would have the rest built anew each time.
+pub(crate) fn cargo_for_bpf(setup: &Setup, verb: &str) -> Result<Command> {
+    let mut command = setup.workspace.cargo();
+    command.args([
+        verb,
+        "--package",
+        "migrate-ebpf",
+        "--bin",
+        "migrate",
+        "--features",
+        "ebpf",
+    ]);
+    command
+        .args(["--target", TARGET, "-Z", "build-std=core", "--target-dir"])
+        .arg(setup.workspace.target("bpf"));
+    command.env("RUSTC_BOOTSTRAP", "1");
+    setup.rust_source.tell(&mut command)?;
+    Ok(command)
+}

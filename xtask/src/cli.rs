@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::vm::Accelerator;
+
+/// Everything a developer or a first-time user types: set-up, build, the test VM, the tests.
+///
+/// Each command first makes what is missing (Debian packages, tools, the test VM's kernel) and keeps it in
+/// ${MIGSCOPE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/migscope}.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Action,
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// What holds for every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// A kernel source tree to use: as it is if it has been built, else it is configured and built there
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) kernel_src: Option<PathBuf>,
+    /// What executes the VM; otherwise KVM where it has been seen to boot this kernel, else TCG. Also MIGSCOPE_ACCEL
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) accel: Option<Accelerator>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Show real migrations: boot the VM, load the driver, run a scenario, show the live dashboard
+    Run(Run),
+    /// Run every test, on the host and in the VM
+    Test(Test),
+    /// Run one command in the VM and pass on its output and exit status
+    Vm(Vm),
+    /// Build (or find) the test VM's kernel and print the tree's folder
+    Kernel,
+    /// Build everything
+    Build,
+    /// Run clippy with warnings denied on every crate, and check the driver's format
+    Clippy,
+}
+
+/// The scenario to show.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The scenario; --list tells which there are
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_SCENARIO)]
+    pub(crate) scenario: String,
+    /// How long it goes on, in seconds [default: until you quit; headless, 20]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) duration: Option<u32>,
+    /// Record, then print a report instead of showing the dashboard, as always where standard output is no terminal
+    #[arg(long)]
+    pub(crate) headless: bool,
+    /// Keep the recording in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// List the scenarios
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+/// The scenario that shows everything.
+pub(crate) const DEFAULT_SCENARIO: &str = "mixed";
+
+/// Which tests to run.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Only tests whose names hold this text
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+    /// Only the tests on the host
+    #[arg(long, conflicts_with = "vm")]
+    pub(crate) host: bool,
+    /// Only the tests in the VM
+    #[arg(long)]
+    pub(crate) vm: bool,
+}
+
+/// The command to run.
+#[derive(Debug, Args)]
+pub(crate) struct Vm {
+    /// Boot this kernel image instead; its byte streams go over serial lines, which are slow, and the driver is not
+    /// for it
+    #[arg(long, value_name = "VMLINUZ", conflicts_with = "module")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// Add a file to the folder that the command runs in
+    #[arg(long, value_name = "FILE")]
+    pub(crate) add: Vec<PathBuf>,
+    /// Let time count instructions, on one emulated processor: the same nanoseconds in every run
+    #[arg(long)]
+    pub(crate) icount: bool,
+    /// Load the test driver first
+    #[arg(long)]
+    pub(crate) module: bool,
+    /// End it as a failure after so many seconds
+    #[arg(long, value_name = "S", default_value_t = 600)]
+    pub(crate) limit: u32,
+    /// Program and arguments; the program is looked up in the guest's PATH
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) argv: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask kernel` and `cargo xtask build`.
+
+use anyhow::Result;
+
+use crate::build::STEPS;
+use crate::cli::Options;
+use crate::lab::build_all;
+use crate::setup::{Needs, Setup};
+
+/// Builds or finds the kernel; its folder is all that goes to standard output.
+pub(crate) fn kernel(options: Options) -> Result<()> {
+    let setup = Setup::new(options.kernel_src)?;
+    setup.ensure(
+        Needs {
+            kernel: true,
+            ..Needs::default()
+        },
+        0,
+    )?;
+    println!("{}", setup.kernel.built_tree()?.display());
+    Ok(())
+}
+
+/// Builds everything and says where it is.
+pub(crate) fn everything(options: Options) -> Result<()> {
+    let setup = Setup::new(options.kernel_src)?;
+    let progress = setup.ensure(Needs::ALL, STEPS)?;
+    let built = build_all(&setup, &progress)?;
+    for file in [
+        &built.programs.migscope,
+        &built.programs.workload,
+        &built.module,
+    ] {
+        println!("{}", file.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! `cargo xtask clippy`: every lint of every crate, the one for the kernel too.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::build::cargo_for_bpf;
+use crate::cli::Options;
+use crate::errors::Status;
+use crate::process::spawn;
+use crate::progress::Step;
+use crate::setup::{Needs, Setup};
+
+/// Runs all checks, and fails if any does.
+pub(crate) fn run(options: Options) -> Result<()> {
+    let setup = Setup::new(options.kernel_src)?;
+    setup.ensure(
+        Needs {
+            ebpf: true,
+            ..Needs::default()
+        },
+        0,
+    )?;
+    let mut workspace = setup.workspace.cargo();
+    workspace.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    let mut ebpf = cargo_for_bpf(&setup, "clippy")?;
+    ebpf.args(["--", "-D", "warnings"]);
+    let mut driver = Command::new("make");
+    driver
+        .args(["--no-print-directory", "-C"])
+        .arg(setup.workspace.file("test-module")?)
+        .arg("rustfmtcheck");
+    let mut failed = false;
+    for (title, mut command) in [
+        ("clippy", workspace),
+        ("clippy for eBPF", ebpf),
+        ("format of the driver", driver),
+    ] {
+        failed |= !check(title, &mut command)?;
+    }
+    if failed { bail!(Status(1)) } else { Ok(()) }
+}
+
+/// Its messages are for the user, as they are.
+fn check(title: &str, command: &mut Command) -> Result<bool> {
+    anstream::eprintln!("{title}");
+    let step = Step::begin(title.to_owned());
+    let status = spawn(command)?.wait()?;
+    step.done();
+    Ok(status.success())
+}

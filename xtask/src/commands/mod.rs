@@ -1,0 +1,7 @@
+//! The commands, except for the tests, which have a folder of their own.
+
+pub(crate) mod build;
+pub(crate) mod clippy;
+mod dashboard;
+pub(crate) mod run;
+pub(crate) mod vm;

@@ -1,0 +1,126 @@
+//! Everything that a VM is put together from, made and at hand.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::build::{self, Programs};
+use crate::process::output;
+use crate::progress::Progress;
+use crate::setup::kernel::Kernel;
+use crate::setup::packages::static_busybox;
+use crate::setup::{Needs, Setup};
+use crate::vm::builder::Builder;
+use crate::vm::{Accelerator, Initramfs, Machine, accelerator};
+
+/// Where the driver lies in the guest.
+pub(crate) const MODULE: &str = "/lib/modules/migrate_test.ko";
+/// Choosing the accelerator.
+const FURTHER_STEPS: usize = 1;
+
+/// The laboratory: boots VMs that hold what this checkout is.
+pub(crate) struct Lab {
+    pub(crate) setup: Setup,
+    pub(crate) programs: Programs,
+    initramfs: Initramfs,
+    kernel: PathBuf,
+    machine: Machine,
+}
+
+impl Lab {
+    /// Does all set-up and builds everything. `further` steps of the caller's come after it.
+    pub(crate) fn open(
+        setup: Setup,
+        forced: Option<Accelerator>,
+        further: usize,
+    ) -> Result<(Self, Progress)> {
+        let forced = accelerator::forced(forced)?;
+        let progress = setup.ensure(Needs::ALL, build::STEPS + FURTHER_STEPS + further)?;
+        let built = build_all(&setup, &progress)?;
+        let tree = setup.kernel.built_tree()?;
+        let kernel = Kernel::image(&tree);
+        let bare = bare(&built.programs.init)?;
+        let step = progress.step("accelerator of the VM");
+        let empty = || {
+            let folder = setup.workspace.target("xtask/vm/accelerator");
+            Builder::new(
+                kernel.clone(),
+                Machine::new(Accelerator::Tcg),
+                bare.clone(),
+                folder,
+            )
+        };
+        let accelerator = match forced {
+            Some(accelerator) => accelerator,
+            None => accelerator::choose(&setup.cache, &kernel, &step, empty)?,
+        };
+        step.done();
+        let mut initramfs = bare;
+        initramfs
+            .file("bin/migscope", &built.programs.migscope)
+            .file("bin/workload", &built.programs.workload);
+        initramfs.file(MODULE.trim_start_matches('/'), &built.module);
+        let machine = Machine::new(accelerator);
+        Ok((
+            Lab {
+                setup,
+                programs: built.programs,
+                initramfs,
+                kernel,
+                machine,
+            },
+            progress,
+        ))
+    }
+
+    /// A boot of our kernel; its failure leaves its logs in a folder of this name.
+    pub(crate) fn vm(&self, name: &str) -> Builder {
+        let folder = self
+            .setup
+            .workspace
+            .target("xtask/vm")
+            .join(format!("{name}-{}", std::process::id()));
+        Builder::new(
+            self.kernel.clone(),
+            self.machine,
+            self.initramfs.clone(),
+            folder,
+        )
+    }
+}
+
+/// Everything that [`build_all`] made.
+pub(crate) struct Built {
+    pub(crate) programs: Programs,
+    pub(crate) module: PathBuf,
+}
+
+/// Builds the eBPF object, the programs and the module.
+pub(crate) fn build_all(setup: &Setup, progress: &Progress) -> Result<Built> {
+    let step = progress.step("eBPF object");
+    let ebpf = build::ebpf(setup, &step).context("build the eBPF object")?;
+    step.done();
+    let step = progress.step("migscope and what runs beside it in the VM");
+    let programs = build::programs(&setup.workspace, &ebpf, &step).context("build the programs")?;
+    step.done();
+    let step = progress.step("test driver");
+    let module = build::module(setup, &step).context("build the test driver")?;
+    step.done();
+    Ok(Built { programs, module })
+}
+
+/// A guest with an init and busybox.
+fn bare(init: &Path) -> Result<Initramfs> {
+    let busybox = static_busybox().context("there is no static busybox")?;
+    let applets = output(Command::new(&busybox).arg("--list"))?;
+    let mut initramfs = Initramfs::default();
+    initramfs.file("init", init).file("bin/busybox", busybox);
+    for applet in applets.lines().filter(|applet| *applet != "busybox") {
+        initramfs.link(format!("bin/{applet}"), "busybox");
+    }
+    initramfs
+        .bytes("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+        .bytes("etc/group", "root:x:0:\n");
+    Ok(initramfs)
+}

@@ -1,0 +1,47 @@
+//! What a developer or a first-time user types: set-up, build, the test VM, the tests.
+
+mod build;
+mod cache;
+mod cli;
+mod commands;
+mod errors;
+mod interrupt;
+mod lab;
+mod process;
+mod progress;
+mod setup;
+mod test;
+mod vm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Action, Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match interrupt::install().and_then(|()| run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let (status, message) = errors::conclude(&error);
+            if let Some(message) = message {
+                anstream::eprintln!("error: {message}");
+            }
+            ExitCode::from(status)
+        }
+    }
+}
+
+fn run(Cli { command, options }: Cli) -> Result<()> {
+    match command {
+        Action::Run(arguments) => commands::run::run(arguments, options),
+        Action::Test(arguments) => test::run(&arguments, options),
+        Action::Vm(arguments) => commands::vm::run(arguments, options),
+        Action::Kernel => commands::build::kernel(options),
+        Action::Build => commands::build::everything(options),
+        Action::Clippy => commands::clippy::run(options),
+    }
+}

@@ -1,0 +1,99 @@
+//! Configures the kernel, and sees whether it took every option.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::{CONFIGURED, Kernel};
+use crate::process::Logged;
+use crate::progress::Step;
+
+/// Without these the project's driver, tracer or VM cannot work at all.
+const ESSENTIAL: &[&str] = &[
+    "CONFIG_RUST",
+    "CONFIG_DEVICE_PRIVATE",
+    "CONFIG_DEBUG_INFO_BTF",
+    "CONFIG_BPF_SYSCALL",
+    "CONFIG_VIRTIO_CONSOLE",
+];
+
+impl Kernel {
+    pub(super) fn configure(&self, step: &Step) -> Result<()> {
+        let tree = self.tree_to_build()?;
+        let log = self.cache.log("kernel-configuration");
+        let mut command = self.make_command(Some(&tree));
+        let mut fragment = std::ffi::OsString::from("KCONFIG_ALLCONFIG=");
+        fragment.push(&self.fragment);
+        command.arg("allnoconfig").arg(fragment);
+        Logged {
+            log: &log,
+            limit: None,
+        }
+        .run(&mut command, |_| {})?;
+        let refused = self.refused(&tree)?;
+        if let Some(option) = ESSENTIAL
+            .iter()
+            .find(|option| refused.iter().any(|refused| refused == *option))
+        {
+            // The tree must not pass for a configured one.
+            fs::remove_file(tree.join(".config")).context("remove .config")?;
+            bail!(
+                "this kernel does not take {option}; `make rustavailable` in {} may say why",
+                tree.display()
+            );
+        }
+        if !refused.is_empty() {
+            step.note(&format!(
+                "warning: this kernel does not take {}",
+                refused.join(" ")
+            ));
+        }
+        match self.own {
+            Some(_) => Ok(()),
+            None => self
+                .unfinished()
+                .context("the kernel's folder is gone")?
+                .mark(CONFIGURED),
+        }
+    }
+
+    fn refused(&self, tree: &Path) -> Result<Vec<String>> {
+        let read = |path: &Path| {
+            fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
+        };
+        Ok(refused(
+            &read(&self.fragment)?,
+            &read(&tree.join(".config"))?,
+        ))
+    }
+}
+
+/// The options that were asked for and are not set so.
+fn refused(asked: &str, got: &str) -> Vec<String> {
+    let got: BTreeMap<_, _> = options(got).collect();
+    options(asked)
+        .filter(|(name, value)| got.get(name) != Some(value))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn options(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines()
+        .filter(|line| line.starts_with("CONFIG_"))
+        .filter_map(|line| line.trim_end().split_once('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_were_not_taken_are_named() {
+        let asked = "# comment CONFIG_C=y\nCONFIG_A=y\nCONFIG_B=m\nCONFIG_C=y\n";
+        let got = "CONFIG_A=y\nCONFIG_B=y\n# CONFIG_C is not set\nCONFIG_D=y\n";
+        assert_eq!(refused(asked, got), ["CONFIG_B", "CONFIG_C"]);
+        assert!(refused(asked, asked).is_empty());
+    }
+}

@@ -1,0 +1,91 @@
+//! The tests on the host: what `cargo test` runs.
+
+use anyhow::Result;
+
+use super::Count;
+use crate::errors::Interrupted;
+use crate::process::Logged;
+use crate::progress::Step;
+use crate::workspace::Workspace;
+
+/// Runs `cargo test` on the workspace.
+pub(super) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Count> {
+    let step = Step::begin("tests on the host".into());
+    let mut command = workspace.cargo();
+    command
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .args(filter);
+    let mut count = Count::default();
+    let log = workspace.log("host-tests");
+    let result = Logged {
+        log: &log,
+        limit: None,
+    }
+    .run(&mut command, |line| {
+        if let Some(ended) = result_of(line) {
+            count += ended;
+        } else if let Some(detail) = detail(line) {
+            step.detail(detail);
+        }
+    });
+    drop(step);
+    if let Err(error) = result {
+        if error.is::<Interrupted>() {
+            return Err(error);
+        }
+        anstream::println!("{error:#}");
+        // It did not even compile, or a test ended the program it was in.
+        count.failed = count.failed.max(1);
+    }
+    println!("tests on the host: {count}");
+    Ok(count)
+}
+
+/// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn result_of(line: &str) -> Option<Count> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let number = |word: &str| {
+        counts
+            .split(';')
+            .find_map(|part| part.trim().strip_suffix(word)?.trim().parse().ok())
+            .unwrap_or_default()
+    };
+    Some(Count {
+        passed: number(" passed"),
+        failed: number(" failed"),
+        skipped: number(" ignored"),
+    })
+}
+
+/// What to show while it runs: the crate that is compiled, the tests that run.
+fn detail(line: &str) -> Option<&str> {
+    let line = line.trim();
+    ["Compiling ", "Running ", "Doc-tests ", "test "]
+        .iter()
+        .any(|begin| line.starts_with(begin))
+        .then_some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_read() {
+        let line = "test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; 5 filtered out; finished in 0.34s";
+        assert_eq!(
+            result_of(line),
+            Some(Count {
+                passed: 12,
+                failed: 1,
+                skipped: 2
+            })
+        );
+        assert_eq!(result_of("test wire::tests::sizes ... ok"), None);
+        assert_eq!(
+            detail("     Running unittests src/lib.rs (target/x)"),
+            Some("Running unittests src/lib.rs (target/x)")
+        );
+        assert_eq!(detail("warning: unused"), None);
+    }
+}

@@ -1,0 +1,271 @@
+//! `cargo xtask test`: every test, on the host and in the VM.
+
+mod boot;
+mod ends;
+mod host;
+mod killed;
+mod output;
+mod scenarios;
+
+use std::time::Instant;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::{Result, bail};
+
+use crate::cli::{self, Options};
+use crate::errors::{Interrupted, Status};
+use crate::lab::Lab;
+use crate::progress::{Step, clock};
+use crate::setup::Setup;
+
+/// What a test in the VM has at hand.
+pub(crate) struct Context<'a> {
+    /// Boots VMs.
+    pub(crate) lab: &'a Lab,
+}
+
+/// A test in the VM.
+struct Test {
+    name: &'static str,
+    run: fn(&Context<'_>) -> Result<()>,
+    /// A test that may be skipped, with a reason, where the machine cannot run it.
+    optional: bool,
+}
+
+const fn test(name: &'static str, run: fn(&Context<'_>) -> Result<()>) -> Test {
+    Test {
+        name,
+        run,
+        optional: false,
+    }
+}
+
+/// All tests in the VM, in the order in which they run: what others rest on comes first.
+const TESTS: &[Test] = &[
+    test(
+        "boot::boots_and_gives_a_verdict",
+        boot::boots_and_gives_a_verdict,
+    ),
+    test("boot::has_the_file_systems", boot::has_the_file_systems),
+    test("boot::clock_is_fine", boot::clock_is_fine),
+    test("boot::counts_instructions", boot::counts_instructions),
+    test(
+        "output::arrives_byte_for_byte",
+        output::arrives_byte_for_byte,
+    ),
+    test(
+        "output::added_files_are_there",
+        output::added_files_are_there,
+    ),
+    test(
+        "output::serial_lines_carry_bytes_too",
+        output::serial_lines_carry_bytes_too,
+    ),
+    test("ends::statuses_are_told", ends::statuses_are_told),
+    test(
+        "ends::background_tasks_are_stopped",
+        ends::background_tasks_are_stopped,
+    ),
+    test("ends::a_stop_is_passed_on", ends::a_stop_is_passed_on),
+    test("ends::a_panic_is_failure", ends::a_panic_is_failure),
+    test("ends::no_verdict_is_failure", ends::no_verdict_is_failure),
+    test(
+        "ends::two_verdicts_are_failure",
+        ends::two_verdicts_are_failure,
+    ),
+    test(
+        "ends::a_missing_module_is_failure",
+        ends::a_missing_module_is_failure,
+    ),
+    test("ends::the_limit_is_kept", ends::the_limit_is_kept),
+    test(
+        "killed::qemu_does_not_outlive_xtask",
+        killed::qemu_does_not_outlive_xtask,
+    ),
+    test(
+        "scenarios::an_unknown_one_is_refused",
+        scenarios::an_unknown_one_is_refused,
+    ),
+];
+
+/// The reason why a test was not run.
+#[derive(Debug)]
+struct Skipped(String);
+
+impl std::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "skipped: {}", self.0)
+    }
+}
+
+impl std::error::Error for Skipped {}
+
+/// The error of a test that the machine cannot run.
+#[expect(dead_code, reason = "for tests that need what not every machine has")]
+pub(crate) fn skip(reason: impl Into<String>) -> anyhow::Error {
+    Skipped(reason.into()).into()
+}
+
+/// How many tests ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.skipped > 0 {
+            write!(f, ", {} skipped", self.skipped)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Count) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Runs the tests; the last line of standard output tells how many passed and failed.
+pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
+    let setup = Setup::new(options.kernel_src)?;
+    let mut count = Count::default();
+    if !arguments.vm {
+        count += host::run(&setup.workspace, arguments.filter.as_deref())?;
+    }
+    let wanted = |test: &&Test| {
+        arguments
+            .filter
+            .as_deref()
+            .is_none_or(|filter| test.name.contains(filter))
+    };
+    let tests: Vec<_> = TESTS.iter().filter(wanted).collect();
+    if !arguments.host && !tests.is_empty() {
+        count += match Lab::open(setup, options.accel, 0) {
+            Ok((lab, _)) => run_all(&Context { lab: &lab }, &tests)?,
+            // Without a VM none of its tests has passed; why, comes first.
+            Err(error) if crate::errors::conclude(&error).0 == 1 => {
+                anstream::println!("the VM tests cannot run: {error:#}");
+                Count {
+                    failed: tests.len(),
+                    ..Count::default()
+                }
+            }
+            Err(error) => return Err(error),
+        };
+    }
+    println!("{count}");
+    if count.failed > 0 {
+        bail!(Status(1))
+    } else {
+        Ok(())
+    }
+}
+
+fn run_all(context: &Context<'_>, tests: &[&Test]) -> Result<Count> {
+    let mut count = Count::default();
+    for (index, test) in tests.iter().enumerate() {
+        let step = Step::begin(format!(
+            "test {} of {} in the VM: {}",
+            index + 1,
+            tests.len(),
+            test.name
+        ));
+        let begun = Instant::now();
+        let result = (test.run)(context);
+        drop(step);
+        if let Err(error) = &result
+            && error.is::<Interrupted>()
+        {
+            return Err(Interrupted.into());
+        }
+        count += report(test, result, &clock(begun.elapsed()));
+    }
+    Ok(count)
+}
+
+fn report(test: &Test, result: Result<()>, elapsed: &str) -> Count {
+    let name = test.name;
+    match result {
+        Ok(()) => {
+            say(AnsiColor::Green, &format!("test {name} ... ok ({elapsed})"));
+            Count {
+                passed: 1,
+                ..Count::default()
+            }
+        }
+        Err(error) if test.optional && error.is::<Skipped>() => {
+            say(AnsiColor::Yellow, &format!("test {name} ... {error}"));
+            Count {
+                skipped: 1,
+                ..Count::default()
+            }
+        }
+        Err(error) => {
+            say(
+                AnsiColor::Red,
+                &format!("test {name} ... FAILED ({elapsed})\n{error:#}"),
+            );
+            Count {
+                failed: 1,
+                ..Count::default()
+            }
+        }
+    }
+}
+
+fn say(color: AnsiColor, text: &str) {
+    let style = Style::new().fg_color(Some(color.into()));
+    anstream::println!("{style}{text}{style:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_as_promised() {
+        let mut count = Count {
+            passed: 3,
+            ..Count::default()
+        };
+        assert_eq!(count.to_string(), "3 passed, 0 failed");
+        count += Count {
+            failed: 1,
+            skipped: 2,
+            ..Count::default()
+        };
+        assert_eq!(count.to_string(), "3 passed, 1 failed, 2 skipped");
+    }
+
+    #[test]
+    fn a_skip_counts_only_where_it_is_allowed() {
+        let skipped = || Err(Skipped("no such device".into()).into());
+        assert_eq!(report(&test("x", |_| Ok(())), skipped(), "").failed, 1);
+        assert_eq!(
+            report(
+                &Test {
+                    optional: true,
+                    ..test("x", |_| Ok(()))
+                },
+                skipped(),
+                ""
+            )
+            .skipped,
+            1
+        );
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names: std::collections::BTreeSet<_> = TESTS.iter().map(|test| test.name).collect();
+        assert_eq!(names.len(), TESTS.len());
+    }
+}

@@ -1,0 +1,183 @@
+//! QEMU's command line.
+
+use std::os::fd::RawFd;
+use std::path::Path;
+use std::process::Command;
+
+use clap::ValueEnum;
+
+use super::QEMU;
+
+/// What executes the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accelerator {
+    /// The processor itself. Many machines have /dev/kvm and still cannot run an ordinary guest.
+    Kvm,
+    /// Emulation, which works everywhere.
+    Tcg,
+}
+
+/// The machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// Memory.
+    pub(crate) memory_mib: u32,
+    /// Processors.
+    pub(crate) processors: u32,
+    /// Time counts instructions: one processor, emulated, the same nanoseconds in every run.
+    pub(crate) icount: bool,
+    /// What executes it.
+    pub(crate) accelerator: Accelerator,
+}
+
+impl Machine {
+    /// The machine that commands run on unless they ask for another.
+    pub(crate) fn new(accelerator: Accelerator) -> Self {
+        Machine {
+            memory_mib: 2048,
+            processors: 2,
+            icount: false,
+            accelerator,
+        }
+    }
+
+    /// The same machine with time that counts instructions.
+    pub(crate) fn counting_instructions(self) -> Self {
+        Machine {
+            processors: 1,
+            icount: true,
+            accelerator: Accelerator::Tcg,
+            ..self
+        }
+    }
+}
+
+/// A byte stream: our end of it is elsewhere, this is QEMU's.
+pub(crate) struct Channel<'a> {
+    /// The name that the guest finds it by.
+    pub(crate) name: &'a str,
+    /// A connected socket.
+    pub(crate) socket: RawFd,
+}
+
+/// What QEMU is started with.
+pub(crate) struct Invocation<'a> {
+    pub(crate) machine: Machine,
+    pub(crate) kernel: &'a Path,
+    pub(crate) initramfs: &'a Path,
+    pub(crate) channels: &'a [Channel<'a>],
+    /// Carry the streams over serial lines (the first is ttyS1), for kernels that have nothing better built in.
+    pub(crate) serial: bool,
+}
+
+/// `pc` has HPET, by which even an emulated clock is calibrated well. Warnings of the kernel are shown. A panic
+/// ends the machine, and so does a restart.
+const KERNEL_ARGUMENTS: &str =
+    "console=ttyS0 panic=-1 oops=panic loglevel=5 printk.devkmsg=on rdinit=/init";
+
+impl Invocation<'_> {
+    /// The command line; the console is QEMU's standard output.
+    pub(crate) fn command(&self) -> Command {
+        let mut qemu = Command::new(QEMU);
+        let machine = self.machine;
+        qemu.args([
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-M",
+            "pc",
+        ]);
+        match machine.accelerator {
+            Accelerator::Kvm => qemu.args(["-accel", "kvm", "-cpu", "host"]),
+            Accelerator::Tcg => qemu.args(["-accel", "tcg", "-cpu", "max"]),
+        };
+        if machine.icount {
+            qemu.args(["-icount", "shift=0,sleep=off"]);
+        }
+        qemu.arg("-m")
+            .arg(format!("{}M", machine.memory_mib))
+            .arg("-smp")
+            .arg(machine.processors.to_string());
+        qemu.args([
+            "-chardev",
+            "stdio,id=console,signal=off",
+            "-serial",
+            "chardev:console",
+        ]);
+        if !self.serial {
+            qemu.args(["-device", "virtio-serial-pci"]);
+        }
+        for (index, Channel { name, socket }) in self.channels.iter().enumerate() {
+            qemu.arg("-chardev")
+                .arg(format!("socket,id=stream{index},fd={socket}"));
+            if self.serial {
+                qemu.arg("-serial").arg(format!("chardev:stream{index}"));
+            } else {
+                qemu.arg("-device")
+                    .arg(format!("virtserialport,chardev=stream{index},name={name}"));
+            }
+        }
+        qemu.arg("-kernel")
+            .arg(self.kernel)
+            .arg("-initrd")
+            .arg(self.initramfs);
+        qemu.args(["-append", KERNEL_ARGUMENTS]);
+        qemu
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(machine: Machine, serial: bool) -> String {
+        let channels = [Channel {
+            name: "stdout",
+            socket: 7,
+        }];
+        let (kernel, initramfs) = (Path::new("/k/bzImage"), Path::new("/i"));
+        let command = Invocation {
+            machine,
+            kernel,
+            initramfs,
+            channels: &channels,
+            serial,
+        }
+        .command();
+        command
+            .get_args()
+            .map(|argument| argument.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn streams_are_ports_or_serial_lines() {
+        let machine = Machine::new(Accelerator::Tcg);
+        assert!(
+            line(machine, false).contains(
+                "socket,id=stream0,fd=7 -device virtserialport,chardev=stream0,name=stdout"
+            )
+        );
+        let serial = line(machine, true);
+        assert!(serial.contains(
+            "-serial chardev:console -chardev socket,id=stream0,fd=7 -serial chardev:stream0"
+        ));
+        assert!(!serial.contains("virtio"));
+    }
+
+    #[test]
+    fn counted_instructions_are_emulated_on_one_processor() {
+        let line = line(
+            Machine::new(Accelerator::Kvm).counting_instructions(),
+            false,
+        );
+        assert!(
+            line.contains("-accel tcg -cpu max -icount shift=0,sleep=off"),
+            "{line}"
+        );
+        assert!(line.contains("-smp 1 "), "{line}");
+    }
+}

@@ -1,0 +1,144 @@
+//! The checkout: where its folders are, and the compiler that it pins.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::errors::unsupported;
+use crate::process::output;
+
+/// The checkout that this program was built from.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+    rustc: Rustc,
+}
+
+/// The compiler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rustc {
+    /// Its version: `1.95.0`.
+    pub(crate) release: String,
+    /// Everything it says about itself, for cache keys.
+    pub(crate) all: String,
+    /// Its folder.
+    pub(crate) sysroot: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    workspace_root: PathBuf,
+    target_directory: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo and the compiler.
+    pub(crate) fn find() -> Result<Self> {
+        if env::consts::ARCH != "x86_64" {
+            return Err(unsupported(
+                "the test VM and its kernel are for x86-64 machines, and this is none",
+            ));
+        }
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let metadata = output(
+            cargo()
+                .args(["metadata", "--no-deps", "--format-version=1"])
+                .current_dir(here),
+        )?;
+        let metadata: Metadata =
+            serde_json::from_str(&metadata).context("output of cargo metadata")?;
+        let rustc = || {
+            let mut command = Command::new("rustc");
+            command.current_dir(here);
+            command
+        };
+        let all = output(rustc().arg("-vV"))?;
+        let release = release(&all)
+            .context("rustc -vV names no release")?
+            .to_owned();
+        let sysroot = output(rustc().args(["--print", "sysroot"]))?
+            .trim_end()
+            .into();
+        let rustc = Rustc {
+            release,
+            all,
+            sysroot,
+        };
+        Ok(Workspace {
+            root: metadata.workspace_root,
+            target: metadata.target_directory,
+            rustc,
+        })
+    }
+
+    /// The top folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A place for what is built from this checkout.
+    pub(crate) fn target(&self, name: &str) -> PathBuf {
+        self.target.join(name)
+    }
+
+    /// Where the log of a build step is kept.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.target.join("xtask/logs").join(format!("{name}.log"))
+    }
+
+    /// The compiler.
+    pub(crate) fn rustc(&self) -> &Rustc {
+        &self.rustc
+    }
+
+    /// Cargo in the top folder, without flags of the environment that would replace those of a target.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = cargo();
+        command
+            .current_dir(&self.root)
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        command
+    }
+
+    /// A file of the checkout that must be there.
+    pub(crate) fn file(&self, path: &str) -> Result<PathBuf> {
+        let file = self.root.join(path);
+        ensure!(
+            file.exists(),
+            "{} is missing from the checkout",
+            file.display()
+        );
+        Ok(file)
+    }
+}
+
+fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn release(verbose: &str) -> Option<&str> {
+    verbose
+        .lines()
+        .find_map(|line| line.strip_prefix("release: "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_is_read_from_rustc() {
+        assert_eq!(
+            release(
+                "rustc 1.95.0 (59807616e)\nbinary: rustc\nrelease: 1.95.0\nLLVM version: 22.1.2\n"
+            ),
+            Some("1.95.0")
+        );
+        assert_eq!(release("rustc"), None);
+    }
+}
