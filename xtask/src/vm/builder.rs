@@ -269,7 +269,6 @@ impl Running {
         Ok(Outcome {
             ends,
             warnings: ended.warnings,
-            elapsed: ended.elapsed,
             captured: self.captured,
         })
     }
