@@ -1,0 +1,93 @@
+//! Takes every offset from the running kernel's BTF.
+
+use std::fs;
+
+use btfparse::{Error, ErrorKind, Offset, Readable, TypeInformation};
+use migrate_ebpf::wire::{Config, OFFSET_UNKNOWN};
+
+use super::TracerError;
+
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+/// Where this one is, the other two are.
+const FUNCTION: &str = "migrate_vma_setup";
+const HPAGE_PMD_SIZE: &str = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
+
+/// What the probes must know of the running kernel.
+pub(super) fn config() -> Result<Config, TracerError> {
+    let bytes = fs::read(BTF).map_err(|_| TracerError::NoBtf { path: BTF })?;
+    let page_size = rustix::param::page_size() as u64;
+    let compound = fs::read_to_string(HPAGE_PMD_SIZE).ok();
+    offsets(bytes, page_size, compound_pages(compound.as_deref(), page_size))
+}
+
+/// Base pages behind a compound entry: `HPAGE_PMD_NR`. A kernel without transparent huge pages has no such entry.
+fn compound_pages(hpage_pmd_size: Option<&str>, page_size: u64) -> u32 {
+    hpage_pmd_size
+        .and_then(|size| size.trim().parse::<u64>().ok())
+        .and_then(|size| u32::try_from(size / page_size).ok())
+        .map_or(1, |pages| pages.max(1))
+}
+
+fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config, TracerError> {
+    let bad = |cause: Error| TracerError::BadBtf { path: BTF, cause: cause.message().to_owned() };
+    let types = TypeInformation::new(&Bytes(bytes)).map_err(bad)?;
+    let migrate_vma = types
+        .id_of("migrate_vma")
+        .filter(|_| types.id_of(FUNCTION).is_some())
+        .ok_or(TracerError::NoFunction { function: FUNCTION })?;
+    let optional = |field: &'static str| match types.offset_of(migrate_vma, field) {
+        Ok((_, Offset::ByteOffset(offset))) => offset,
+        _ => OFFSET_UNKNOWN,
+    };
+    let needed = |field: &'static str| match optional(field) {
+        OFFSET_UNKNOWN => Err(TracerError::NoField { field }),
+        offset => Ok(offset),
+    };
+    Ok(Config {
+        src: needed("src")?,
+        dst: needed("dst")?,
+        npages: needed("npages")?,
+        start: needed("start")?,
+        end: needed("end")?,
+        pgmap_owner: optional("pgmap_owner"),
+        flags: optional("flags"),
+        fault_page: optional("fault_page"),
+        compound_pages,
+        page_shift: page_size.trailing_zeros(),
+    })
+}
+
+/// BTF in memory: the parser seeks a lot, and sysfs makes each read a system call.
+struct Bytes(Vec<u8>);
+
+impl Readable for Bytes {
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Error> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let bytes = start
+            .checked_add(buffer.len())
+            .and_then(|end| self.0.get(start..end))
+            .ok_or_else(|| Error::new(ErrorKind::IOError, "it ends too early"))?;
+        buffer.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compound_pages_follow_architecture_and_page_size() {
+        assert_eq!(compound_pages(Some("2097152\n"), 4096), 512);
+        assert_eq!(compound_pages(Some("536870912\n"), 65536), 8192);
+        assert_eq!(compound_pages(None, 4096), 1, "no transparent huge pages");
+        assert_eq!(compound_pages(Some("nonsense"), 4096), 1);
+    }
+
+    #[test]
+    fn damaged_btf_is_an_error() {
+        for bytes in [vec![], vec![0x9f, 0xeb, 1, 0], vec![0xff; 4096]] {
+            assert!(matches!(offsets(bytes, 4096, 512), Err(TracerError::BadBtf { .. })));
+        }
+    }
+}

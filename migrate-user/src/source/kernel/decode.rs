@@ -1,0 +1,96 @@
+//! From the wire to the model.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use migrate_ebpf::wire::{Direction, Outcome, Record, Steps, Trigger, UNKNOWN};
+use zerocopy::FromBytes as _;
+
+use super::TracerError;
+use super::cgroups::Cgroups;
+use crate::model::Migration;
+
+/// Decodes records. Keeps each name once.
+#[derive(Default)]
+pub(super) struct Decoder {
+    names: HashSet<Arc<str>>,
+    cgroups: Cgroups,
+}
+
+/// Names kept before starting afresh: a machine that makes new ones for ever must not fill memory.
+const NAMES: usize = 4096;
+
+impl Decoder {
+    /// The migration that these bytes of the ring tell.
+    pub(super) fn migration(&mut self, bytes: &[u8]) -> Result<Migration, TracerError> {
+        let bad = |what| TracerError::Record { length: bytes.len(), what };
+        let record = Record::read_from_bytes(bytes).map_err(|_| bad("length"))?;
+        Ok(Migration {
+            sequence: record.sequence,
+            time_ns: record.time_ns,
+            pid: record.pid,
+            tid: record.tid,
+            comm: self.name(&record.comm),
+            cgroup: self.cgroups.path(record.cgroup),
+            // Which module called is not traced yet.
+            driver: None,
+            direction: Direction::from_wire(record.direction).ok_or_else(|| bad("direction"))?,
+            trigger: Trigger::from_wire(record.trigger).ok_or_else(|| bad("trigger"))?,
+            outcome: Outcome::from_wire(record.outcome).ok_or_else(|| bad("outcome"))?,
+            errno: (record.errno < 0).then(|| record.errno.unsigned_abs()),
+            address: record.address,
+            ledger: record.ledger,
+            steps: steps(&record.steps),
+            probe: [record.probe.setup_ns, record.probe.pages_ns, record.probe.finalize_ns],
+            anomalies: record.anomalies,
+        })
+    }
+
+    /// The text before the first zero byte.
+    fn name(&mut self, comm: &[u8]) -> Arc<str> {
+        let end = comm.iter().position(|byte| *byte == 0).unwrap_or(comm.len());
+        let name = String::from_utf8_lossy(&comm[..end]);
+        if let Some(known) = self.names.get(&*name) {
+            return Arc::clone(known);
+        }
+        if self.names.len() >= NAMES {
+            self.names.clear();
+        }
+        let name: Arc<str> = name.into();
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+}
+
+fn steps(steps: &Steps) -> [Option<u64>; 5] {
+    [
+        steps.setup_ns,
+        steps.alloc_and_copy_ns,
+        steps.pages_ns,
+        steps.finalize_and_map_ns,
+        steps.finalize_ns,
+    ]
+    .map(|ns| (ns != UNKNOWN).then_some(ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_bytes_that_are_no_record() {
+        let mut decoder = Decoder::default();
+        assert!(matches!(decoder.migration(&[0; 8]), Err(TracerError::Record { length: 8, .. })));
+        // All zero: no direction has that number.
+        let zeros = [0; size_of::<Record>()];
+        assert!(matches!(decoder.migration(&zeros), Err(TracerError::Record { what: "direction", .. })));
+    }
+
+    #[test]
+    fn a_name_ends_at_its_first_zero_byte() {
+        let mut decoder = Decoder::default();
+        assert_eq!(&*decoder.name(b"python3\0\0garbage"), "python3");
+        assert_eq!(&*decoder.name(b"sixteen-bytes-ok"), "sixteen-bytes-ok");
+        assert_eq!(&*decoder.name(b"\xff\xfe\0"), "\u{fffd}\u{fffd}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Why this kernel cannot be traced by this user.
+
+use std::io;
+
+/// What is missing, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum TracerError {
+    /// This program was built without what runs in the kernel.
+    #[error(
+        "this migscope was built without the tracer, so that it can only read recordings. Build it with \
+         `cargo xtask build`, which compiles the eBPF program first"
+    )]
+    NotBuiltIn,
+    /// Neither root nor the capabilities.
+    #[error(
+        "tracing the kernel needs root, or the capabilities CAP_BPF and CAP_PERFMON. Run it with sudo: \
+         `sudo migscope ...`"
+    )]
+    NotPermitted,
+    /// No type information.
+    #[error(
+        "this kernel has no BTF ({path} is missing), which tells where its structures keep what. Use a kernel \
+         built with CONFIG_DEBUG_INFO_BTF=y, as those of the distributions are"
+    )]
+    NoBtf {
+        /// Where it was looked for.
+        path: &'static str,
+    },
+    /// BTF that makes no sense.
+    #[error("this kernel's BTF ({path}) cannot be read: {cause}. Report this with the output of `uname -a`")]
+    BadBtf {
+        /// Where it lies.
+        path: &'static str,
+        /// What was wrong.
+        cause: String,
+    },
+    /// The kernel cannot migrate memory to a device at all.
+    #[error(
+        "this kernel has no `{function}`: it was built without support for device memory. Use a kernel with \
+         CONFIG_DEVICE_MIGRATION=y (CONFIG_DEVICE_PRIVATE=y selects it), which every driver that migrates needs, too"
+    )]
+    NoFunction {
+        /// The function that was not found.
+        function: &'static str,
+    },
+    /// `struct migrate_vma` lacks what every version has.
+    #[error(
+        "`struct migrate_vma` of this kernel has no field `{field}` where one was expected: its layout is \
+         newer than this migscope. Look for a newer version of migscope"
+    )]
+    NoField {
+        /// The field.
+        field: &'static str,
+    },
+    /// The object that was built in lacks a part.
+    #[error("the built-in eBPF object has no `{0}`: this migscope is damaged. Build it again with `cargo xtask build`")]
+    Object(&'static str),
+    /// The kernel refused the object.
+    #[error("the kernel refuses the tracer's maps: {0}. Is memory short, or is BPF locked down (see `dmesg`)?")]
+    Load(#[source] aya::EbpfError),
+    /// The kernel refused a program.
+    #[error("the kernel refuses the probe on `{function}`: {cause}")]
+    Program {
+        /// The function that it was for.
+        function: &'static str,
+        /// What the kernel said; the end of the verifier's log, where there is one.
+        cause: String,
+    },
+    /// A map could not be used.
+    #[error("cannot read the tracer's maps: {0}")]
+    Map(#[source] aya::maps::MapError),
+    /// A program's own counters could not be read.
+    #[error("cannot read what the kernel counted for a probe: {0}")]
+    Missed(#[source] io::Error),
+    /// A record that this program does not understand.
+    #[error("the tracer reported a record of {length} bytes that makes no sense ({what}). Report this as a bug")]
+    Record {
+        /// Its length.
+        length: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
