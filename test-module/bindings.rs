@@ -16,6 +16,8 @@
 
 use kernel::ffi;
 
-pub(crate) use kernel::bindings::{bool_, dev_pagemap, folio, gfp_t, mm_struct, page, vm_area_struct};
+pub(crate) use kernel::bindings::{
+    bool_, dev_pagemap, folio, gfp_t, mm_struct, page, vm_area_struct,
+};
 
 include!("bindings_generated.rs");

@@ -50,7 +50,12 @@ impl Region {
         })?;
         // INVARIANT: The request succeeded.
         // SAFETY: A resource that was not an error is valid, and ours until we release it.
-        unsafe { Ok(Self { start: (*resource).start, bytes: (*resource).end - (*resource).start + 1 }) }
+        unsafe {
+            Ok(Self {
+                start: (*resource).start,
+                bytes: (*resource).end - (*resource).start + 1,
+            })
+        }
     }
 }
 
@@ -98,7 +103,11 @@ unsafe extern "C" fn folio_free(folio: *mut bindings::folio) {
     let (memory, pfn, pages) = unsafe {
         let page = bindings::migrate_test_folio_page(folio);
         let pages = 1usize << bindings::migrate_test_folio_order(folio);
-        (DeviceMemory::of_page(page), bindings::migrate_test_page_to_pfn(page), pages)
+        (
+            DeviceMemory::of_page(page),
+            bindings::migrate_test_page_to_pfn(page),
+            pages,
+        )
     };
     for pfn in pfn..pfn + pages {
         let backing = memory.slots.lock().give_back(pfn - memory.first());
@@ -177,7 +186,8 @@ impl DeviceMemory {
         let slots = self.slots.lock();
         for index in slots.indices() {
             // There is room for all of them.
-            pfns.push_within_capacity(self.first() + index).map_err(|_| ENOMEM)?;
+            pfns.push_within_capacity(self.first() + index)
+                .map_err(|_| ENOMEM)?;
         }
         Ok(pfns)
     }
@@ -217,7 +227,11 @@ impl DeviceMemory {
     }
 
     /// Where the bytes of a collected folio's n-th page are.
-    pub(crate) fn frame_behind<'a>(&'a self, source: &'a Source<'_>, n: usize) -> Option<Frame<'a>> {
+    pub(crate) fn frame_behind<'a>(
+        &'a self,
+        source: &'a Source<'_>,
+        n: usize,
+    ) -> Option<Frame<'a>> {
         // SAFETY: A folio in use keeps its backing; setup holds it, and what it collected is borrowed for `'a`.
         unsafe { self.frame_of(source.pfn(n)?) }
     }

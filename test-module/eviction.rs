@@ -10,7 +10,7 @@ use crate::{
     migrate::{Select, Setup},
     transfer::{Large, Plan},
     truth::Kind,
-    uapi::{direction, trigger, Truth},
+    uapi::{Truth, direction, trigger},
 };
 
 /// Milliseconds between attempts.
@@ -55,7 +55,11 @@ pub(crate) fn evict_all(memory: &DeviceMemory) {
         }
         attempts += 1;
         if attempts % PATIENCE == 0 {
-            pr_info!("waiting for {} device pages ({:?})\n", memory.taken(), evicted.err());
+            pr_info!(
+                "waiting for {} device pages ({:?})\n",
+                memory.taken(),
+                evicted.err()
+            );
         }
         // SAFETY: This is called where sleeping is allowed.
         unsafe { kernel::bindings::msleep(PAUSE) };

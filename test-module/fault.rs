@@ -3,7 +3,9 @@
 //! A CPU touched a page that is on the device: bring it home.
 
 use kernel::{
-    bindings::{vm_fault, vm_fault_reason_VM_FAULT_OOM, vm_fault_reason_VM_FAULT_SIGBUS, vm_fault_t},
+    bindings::{
+        vm_fault, vm_fault_reason_VM_FAULT_OOM, vm_fault_reason_VM_FAULT_SIGBUS, vm_fault_t,
+    },
     mm::virt::VmaRef,
     page::PAGE_SIZE,
     prelude::*,
@@ -16,7 +18,7 @@ use crate::{
     migrate::{Range, Select, Setup},
     transfer::{Large, Plan},
     truth::Kind,
-    uapi::{direction, outcome, trigger, Truth},
+    uapi::{Truth, direction, outcome, trigger},
 };
 
 /// `dev_pagemap_ops::migrate_to_ram`.
@@ -46,11 +48,20 @@ unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
     let (vma, address, page, whole) = unsafe {
         let what = &(*vmf).__bindgen_anon_1;
         // A fault on a page-table entry is about that page, even if it is part of a large folio.
-        (VmaRef::from_raw(what.vma), what.address, (*vmf).page, (*vmf).pte.is_null())
+        (
+            VmaRef::from_raw(what.vma),
+            what.address,
+            (*vmf).page,
+            (*vmf).pte.is_null(),
+        )
     };
     // SAFETY: The page is of our pagemap; the fault holds a reference on it until we return.
     let memory = unsafe { DeviceMemory::of_page(page) };
-    let (bytes, pages) = if whole { (COMPOUND_BYTES, COMPOUND_PAGES) } else { (PAGE_SIZE, 1) };
+    let (bytes, pages) = if whole {
+        (COMPOUND_BYTES, COMPOUND_PAGES)
+    } else {
+        (PAGE_SIZE, 1)
+    };
     // SAFETY: The mmap lock is held, as said above.
     let range = unsafe { Range::within(vma, address & !(bytes - 1), pages)? };
     // SAFETY: It is the page of this fault, locked and referenced by the caller of the handler.

@@ -25,7 +25,7 @@ use crate::{
     slots::Mapping,
     transfer::{Large, Plan},
     truth::Kind,
-    uapi::{self, direction, flags, trigger, Info, Migrate, Totals, Truth},
+    uapi::{self, Info, Migrate, Totals, Truth, direction, flags, trigger},
 };
 
 // SAFETY: Only integers, without padding: `uapi.rs` asserts the size.
@@ -53,7 +53,10 @@ impl MiscDevice for OpenFile {
 
     fn open(_file: &File, misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
         let memory = Registration::of(misc).memory();
-        KBox::pin_init(pin_init!(Self { memory, page_table <- PageTable::new() }), GFP_KERNEL)
+        KBox::pin_init(
+            pin_init!(Self { memory, page_table <- PageTable::new() }),
+            GFP_KERNEL,
+        )
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
@@ -114,8 +117,13 @@ impl OpenFile {
         let range = Range::new(&mmap, request.address as usize, request.pages as usize)?;
         let compound = request.flags & flags::COMPOUND != 0;
         let setup = Setup::new(&range, select, self.memory.owner(), compound)?;
-        let held =
-            inject::hold(request.pin_every, &range, select, &self.memory, &self.page_table)?;
+        let held = inject::hold(
+            request.pin_every,
+            &range,
+            select,
+            &self.memory,
+            &self.page_table,
+        )?;
         let plan = self.plan(request, select, held.len());
         let truth = plan.run(setup, |arrived| {
             for n in 0..arrived.pages {
@@ -149,7 +157,11 @@ impl OpenFile {
                 pinned,
             },
             select,
-            large: if split { Large::Split } else { Large::WholeOrSplit },
+            large: if split {
+                Large::Split
+            } else {
+                Large::WholeOrSplit
+            },
             populate: request.flags & flags::POPULATE != 0,
             roll_back: request.flags & flags::ROLL_BACK != 0,
             inject: Injection {

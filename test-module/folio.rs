@@ -7,8 +7,8 @@ use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{bindings::gfp_t, page::PAGE_SIZE};
 
 use crate::bindings::{
-    self, folio, page, MIGRATE_TEST_COMPOUND_ORDER, MIGRATE_TEST_GFP_LARGE,
-    MIGRATE_TEST_GFP_LARGE_HARD, MIGRATE_TEST_GFP_PAGE,
+    self, MIGRATE_TEST_COMPOUND_ORDER, MIGRATE_TEST_GFP_LARGE, MIGRATE_TEST_GFP_LARGE_HARD,
+    MIGRATE_TEST_GFP_PAGE, folio, page,
 };
 
 /// Page frame number.
@@ -76,7 +76,10 @@ impl NewFolio {
         // SAFETY: The folio is valid, we own a reference and its lock.
         let first = unsafe { bindings::migrate_test_folio_page(folio.as_ptr()) };
         // INVARIANT: The folio is new, locked and referenced by us; a folio has a first page.
-        Some(Self { first: NonNull::new(first)?, size })
+        Some(Self {
+            first: NonNull::new(first)?,
+            size,
+        })
     }
 
     /// Takes over a folio.
@@ -89,7 +92,10 @@ impl NewFolio {
         let first = unsafe { bindings::migrate_test_pfn_to_page(pfn) };
         // INVARIANT: By this function's requirements.
         // SAFETY: A valid page's `struct page` is not at address 0.
-        Self { first: unsafe { NonNull::new_unchecked(first) }, size }
+        Self {
+            first: unsafe { NonNull::new_unchecked(first) },
+            size,
+        }
     }
 
     /// Gives up the value without giving up lock and reference: whoever gets the number owns both.
@@ -158,7 +164,9 @@ impl FolioRef {
         };
         // INVARIANT: The reference has just been taken.
         // SAFETY: A page's folio is not at address 0.
-        Self { folio: unsafe { NonNull::new_unchecked(folio) } }
+        Self {
+            folio: unsafe { NonNull::new_unchecked(folio) },
+        }
     }
 
     /// Takes a reference on the folio of a page that may be going away.
@@ -175,7 +183,9 @@ impl FolioRef {
                 return None;
             }
             // INVARIANT: The reference has just been taken.
-            let reference = Self { folio: NonNull::new(folio)? };
+            let reference = Self {
+                folio: NonNull::new(folio)?,
+            };
             // Between looking up the folio and holding it, it may have been split.
             (bindings::migrate_test_page_folio(page) == folio).then_some(reference)
         }
@@ -219,7 +229,10 @@ impl Frame<'_> {
         let page = unsafe { bindings::migrate_test_pfn_to_page(pfn) };
         // INVARIANT: By this function's requirements.
         // SAFETY: A valid page's `struct page` is not at address 0.
-        Self { page: unsafe { NonNull::new_unchecked(page) }, _alive: PhantomData }
+        Self {
+            page: unsafe { NonNull::new_unchecked(page) },
+            _alive: PhantomData,
+        }
     }
 
     /// Overwrites the page with another one's bytes.
@@ -252,7 +265,9 @@ impl Backing {
         })?;
         // INVARIANT: The page is new and ours.
         // SAFETY: The page is valid.
-        Some(Self { pfn: unsafe { bindings::migrate_test_page_to_pfn(page.as_ptr()) } })
+        Some(Self {
+            pfn: unsafe { bindings::migrate_test_page_to_pfn(page.as_ptr()) },
+        })
     }
 
     /// The number of the page, for as long as this value lives.
@@ -264,8 +279,6 @@ impl Backing {
 impl Drop for Backing {
     fn drop(&mut self) {
         // SAFETY: By the type invariants this is a page which we allocated with order 0; nobody uses it any more.
-        unsafe {
-            kernel::bindings::__free_pages(bindings::migrate_test_pfn_to_page(self.pfn), 0)
-        };
+        unsafe { kernel::bindings::__free_pages(bindings::migrate_test_pfn_to_page(self.pfn), 0) };
     }
 }

@@ -7,7 +7,7 @@ use kernel::prelude::*;
 
 use crate::{
     device_memory::DeviceMemory,
-    folio::{FolioRef, Size, COMPOUND_PAGES},
+    folio::{COMPOUND_PAGES, FolioRef, Size},
     layout,
     migrate::{Entry, Range, Select},
     page_table::PageTable,
@@ -118,7 +118,9 @@ impl Pinned {
         let count =
             unsafe { kernel::bindings::pin_user_pages(range.address(index), 1, FLAGS, &mut page) };
         // INVARIANT: The page has just been pinned.
-        (count == 1).then_some(Self { page: NonNull::new(page)? })
+        (count == 1).then_some(Self {
+            page: NonNull::new(page)?,
+        })
     }
 }
 

@@ -52,7 +52,11 @@ pub(crate) fn current_mm() -> Option<ARef<MmWithUser>> {
 /// Process and thread of the current task, as the initial pid namespace has them.
 pub(crate) fn current_ids() -> (u32, u32) {
     // SAFETY: There is always a current task.
-    let (process, thread) =
-        unsafe { (bindings::migrate_test_current_tgid(), bindings::migrate_test_current_pid()) };
+    let (process, thread) = unsafe {
+        (
+            bindings::migrate_test_current_tgid(),
+            bindings::migrate_test_current_pid(),
+        )
+    };
     (process.unsigned_abs(), thread.unsigned_abs())
 }

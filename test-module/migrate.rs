@@ -23,7 +23,7 @@
 //!   given, which the kernel would follow into a null pointer.
 
 use kernel::{
-    mm::{virt::VmaRef, MmapReadGuard},
+    mm::{MmapReadGuard, virt::VmaRef},
     page::PAGE_SIZE,
     prelude::*,
 };
@@ -35,7 +35,7 @@ use crate::{
         migrate_vma_direction_MIGRATE_VMA_SELECT_SYSTEM as SELECT_SYSTEM,
     },
     device_memory::Owner,
-    folio::{FolioRef, Frame, NewFolio, Pfn, Size, COMPOUND_PAGES},
+    folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
     sequence::{Sequence, Timeline},
 };
 
@@ -64,7 +64,9 @@ impl<'mm> Range<'mm> {
     ///
     /// The mmap lock (not only the VMA's own) is held for `'mm`.
     pub(crate) unsafe fn within(vma: &'mm VmaRef, start: usize, pages: usize) -> Result<Self> {
-        let end = pages.checked_mul(PAGE_SIZE).and_then(|bytes| start.checked_add(bytes));
+        let end = pages
+            .checked_mul(PAGE_SIZE)
+            .and_then(|bytes| start.checked_add(bytes));
         let fits = end.is_some_and(|end| vma.start() <= start && start < end && end <= vma.end());
         if !fits || start % PAGE_SIZE != 0 {
             return Err(EINVAL);
@@ -107,7 +109,12 @@ pub(crate) struct Rejected {
 
 impl<'mm> Setup<'mm> {
     /// `compound`: collect large folios as one entry. Otherwise the kernel splits them on the way.
-    pub(crate) fn new(range: &Range<'mm>, select: Select, owner: Owner, compound: bool) -> Result<Self> {
+    pub(crate) fn new(
+        range: &Range<'mm>,
+        select: Select,
+        owner: Owner,
+        compound: bool,
+    ) -> Result<Self> {
         let args = Self::args(range, select, owner, compound);
         // SAFETY: By the invariants of `Range`. There is no fault page.
         Ok(Self(unsafe { Sequence::of_vma(args, range.pages)? }))
@@ -125,7 +132,10 @@ impl<'mm> Setup<'mm> {
         compound: bool,
         fault_page: *mut kernel::bindings::page,
     ) -> Result<Self> {
-        let args = migrate_vma { fault_page, ..Self::args(range, Select::Device, owner, compound) };
+        let args = migrate_vma {
+            fault_page,
+            ..Self::args(range, Select::Device, owner, compound)
+        };
         // SAFETY: By the invariants of `Range` and the requirements of this function.
         Ok(Self(unsafe { Sequence::of_vma(args, range.pages)? }))
     }
@@ -161,7 +171,10 @@ impl<'mm> Setup<'mm> {
     pub(crate) fn collect(mut self) -> core::result::Result<Collected<'mm>, Rejected> {
         match self.0.setup() {
             Ok(()) => Ok(Collected(self.0)),
-            Err(error) => Err(Rejected { error, timeline: self.0.timeline() }),
+            Err(error) => Err(Rejected {
+                error,
+                timeline: self.0.timeline(),
+            }),
         }
     }
 }
@@ -194,7 +207,11 @@ impl<'mm> Collected<'mm> {
         if index >= self.0.requested() {
             return None;
         }
-        let skipped = Entry { index, found: Found::Skipped, size: Size::Page };
+        let skipped = Entry {
+            index,
+            found: Found::Skipped,
+            size: Size::Page,
+        };
         // Setup may end before the range does.
         if index >= self.0.len() {
             return Some(skipped);
@@ -203,8 +220,16 @@ impl<'mm> Collected<'mm> {
         if !src.is_migrating() {
             return Some(skipped);
         }
-        let found = if src.is_valid() { Found::Page } else { Found::Hole };
-        Some(Entry { index, found, size: src.size() })
+        let found = if src.is_valid() {
+            Found::Page
+        } else {
+            Found::Hole
+        };
+        Some(Entry {
+            index,
+            found,
+            size: src.size(),
+        })
     }
 
     /// What is to be copied.
@@ -212,8 +237,11 @@ impl<'mm> Collected<'mm> {
         let src = self.0.src(entry.index);
         // INVARIANT: Setup holds what it marks as migrating locked and referenced until finalize, which needs the
         // value that is borrowed here.
-        (src.is_migrating() && src.is_valid())
-            .then(|| Source { first: src.pfn(), pages: src.positions(), _collected: self })
+        (src.is_migrating() && src.is_valid()).then(|| Source {
+            first: src.pfn(),
+            pages: src.positions(),
+            _collected: self,
+        })
     }
 
     /// Gives an entry one destination of its own size.
@@ -233,7 +261,10 @@ impl<'mm> Collected<'mm> {
             Found::Hole => folios.iter().all(Option::is_some),
             _ => folios.first().is_some_and(Option::is_some),
         };
-        let small = folios.iter().flatten().all(|folio| folio.size() == Size::Page);
+        let small = folios
+            .iter()
+            .flatten()
+            .all(|folio| folio.size() == Size::Page);
         let fits = folios.len() == COMPOUND_PAGES && entry.index + COMPOUND_PAGES <= self.0.len();
         if !src.is_migrating() || src.size() != Size::Compound || !enough || !small || !fits {
             return Err(EINVAL);
@@ -325,8 +356,17 @@ impl Migrated<'_> {
                     continue;
                 }
                 index += dst.positions();
-                let arrival = if src.is_valid() { Arrival::Moved } else { Arrival::Populated };
-                return Some(Arrived { index: at, arrival, pfn: dst.pfn(), pages: dst.positions() });
+                let arrival = if src.is_valid() {
+                    Arrival::Moved
+                } else {
+                    Arrival::Populated
+                };
+                return Some(Arrived {
+                    index: at,
+                    arrival,
+                    pfn: dst.pfn(),
+                    pages: dst.positions(),
+                });
             }
             None
         })

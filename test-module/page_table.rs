@@ -66,7 +66,10 @@ impl PageTable {
         // SAFETY: The number is a device page's, which has a `struct page`.
         let entry = Pte(unsafe { bindings::migrate_test_pfn_to_page(pfn) });
         // Without memory for it the entry is missing. A device would fault and ask again; this one does not mind.
-        let _ = self.entries.lock().store(address >> PAGE_SHIFT, entry, GFP_KERNEL);
+        let _ = self
+            .entries
+            .lock()
+            .store(address >> PAGE_SHIFT, entry, GFP_KERNEL);
     }
 
     /// Unmaps an address.

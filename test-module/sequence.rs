@@ -13,10 +13,10 @@ use kernel::{
 
 use crate::{
     bindings::{
-        self, migrate_vma, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_SHIFT,
-        MIGRATE_PFN_VALID,
+        self, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_SHIFT, MIGRATE_PFN_VALID,
+        migrate_vma,
     },
-    folio::{NewFolio, Pfn, Size, COMPOUND_PAGES},
+    folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
 };
 
 const VALID: usize = MIGRATE_PFN_VALID as usize;
@@ -41,17 +41,29 @@ impl Mpfn {
     }
 
     pub(crate) fn size(self) -> Size {
-        if self.0 & COMPOUND != 0 { Size::Compound } else { Size::Page }
+        if self.0 & COMPOUND != 0 {
+            Size::Compound
+        } else {
+            Size::Page
+        }
     }
 
     /// How many positions of the array this entry stands for: the kernel has one entry for a large folio, and
     /// leaves those of its other pages empty.
     pub(crate) fn positions(self) -> usize {
-        if self.0 & COMPOUND != 0 { COMPOUND_PAGES } else { 1 }
+        if self.0 & COMPOUND != 0 {
+            COMPOUND_PAGES
+        } else {
+            1
+        }
     }
 
     fn destination(folio: NewFolio) -> Self {
-        let compound = if folio.size() == Size::Compound { COMPOUND } else { 0 };
+        let compound = if folio.size() == Size::Compound {
+            COMPOUND
+        } else {
+            0
+        };
         Self((folio.into_pfn() << MIGRATE_PFN_SHIFT) | VALID | compound)
     }
 }
@@ -259,7 +271,9 @@ impl<'mm> Sequence<'mm> {
                 Span::of(|| unsafe { bindings::migrate_vma_finalize(args) })
             }
             // SAFETY: As above.
-            Call::Device => Span::of(|| unsafe { bindings::migrate_device_finalize(src, dst, len) }),
+            Call::Device => {
+                Span::of(|| unsafe { bindings::migrate_device_finalize(src, dst, len) })
+            }
         };
         self.timeline.finalize = Some(span);
         // INVARIANT: Finalize is over.

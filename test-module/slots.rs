@@ -4,7 +4,7 @@
 
 use kernel::{mm::virt::VmaRef, prelude::*};
 
-use crate::folio::{Backing, Size, COMPOUND_PAGES};
+use crate::folio::{Backing, COMPOUND_PAGES, Size};
 
 const BITS: usize = u64::BITS as usize;
 
@@ -17,7 +17,10 @@ pub(crate) struct Mapping {
 
 impl Mapping {
     pub(crate) fn new(vma: &VmaRef, address: usize) -> Self {
-        Self { mm: vma.mm().as_raw() as usize, address }
+        Self {
+            mm: vma.mm().as_raw() as usize,
+            address,
+        }
     }
 }
 
@@ -53,7 +56,12 @@ impl Slots {
             slots.push(Slot::default(), GFP_KERNEL)?;
         }
         // INVARIANT: Nothing is taken yet.
-        Ok(Self { used: KVVec::from_elem(0, pages / BITS, GFP_KERNEL)?, slots, hint: 0, taken: 0 })
+        Ok(Self {
+            used: KVVec::from_elem(0, pages / BITS, GFP_KERNEL)?,
+            slots,
+            hint: 0,
+            taken: 0,
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -73,7 +81,9 @@ impl Slots {
     }
 
     fn take_page(&mut self) -> Option<usize> {
-        let free = self.used[self.hint..].iter().position(|word| *word != u64::MAX);
+        let free = self.used[self.hint..]
+            .iter()
+            .position(|word| *word != u64::MAX);
         // INVARIANT: There is no clear bit before the word that was found, nor anywhere if none was.
         self.hint = free.map_or(self.used.len(), |ahead| self.hint + ahead);
         let word = self.used.get_mut(self.hint)?;
@@ -122,13 +132,17 @@ impl Slots {
 
     /// Whether this page was last mapped there, and is still in use.
     pub(crate) fn is_mapped(&self, index: usize, mapping: Mapping) -> bool {
-        self.slots.get(index).is_some_and(|slot| slot.mapping == Some(mapping))
+        self.slots
+            .get(index)
+            .is_some_and(|slot| slot.mapping == Some(mapping))
     }
 
     /// The pages in use, in rising order.
     pub(crate) fn indices(&self) -> impl Iterator<Item = usize> + '_ {
         self.used.iter().enumerate().flat_map(|(index, word)| {
-            (0..BITS).filter(move |bit| word >> bit & 1 == 1).map(move |bit| index * BITS + bit)
+            (0..BITS)
+                .filter(move |bit| word >> bit & 1 == 1)
+                .map(move |bit| index * BITS + bit)
         })
     }
 }

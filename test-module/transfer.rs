@@ -6,7 +6,7 @@ use kernel::prelude::*;
 
 use crate::{
     device_memory::DeviceMemory,
-    folio::{Effort, FolioRef, Frame, NewFolio, Size, COMPOUND_PAGES},
+    folio::{COMPOUND_PAGES, Effort, FolioRef, Frame, NewFolio, Size},
     inject::Injection,
     migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Select, Setup, Source},
     truth::{Count, Kind},
@@ -70,7 +70,11 @@ impl Plan<'_> {
                 count.skipped += pages as u64;
                 continue;
             }
-            let given = if self.wants(&entry) { self.fill_entry(collected, &entry) } else { 0 };
+            let given = if self.wants(&entry) {
+                self.fill_entry(collected, &entry)
+            } else {
+                0
+            };
             count.filled(&entry, given);
             if given > 0 && self.inject.references(&entry) {
                 if let Some(source) = collected.source(&entry) {
@@ -92,15 +96,25 @@ impl Plan<'_> {
     fn fill_entry(&self, collected: &mut Collected<'_>, entry: &Entry) -> usize {
         if entry.size == Size::Page || self.large != Large::Split {
             if let Some(folio) = self.whole(collected, entry) {
-                return if collected.place(entry, folio).is_ok() { entry.size.pages() } else { 0 };
+                return if collected.place(entry, folio).is_ok() {
+                    entry.size.pages()
+                } else {
+                    0
+                };
             }
             if entry.size == Size::Page || self.large == Large::Whole {
                 return 0;
             }
         }
-        let Ok(folios) = self.split(collected, entry) else { return 0 };
+        let Ok(folios) = self.split(collected, entry) else {
+            return 0;
+        };
         let given = folios.iter().flatten().count();
-        if collected.place_split(entry, folios).is_ok() { given } else { 0 }
+        if collected.place_split(entry, folios).is_ok() {
+            given
+        } else {
+            0
+        }
     }
 
     /// One destination of the entry's size, with its contents.
@@ -132,7 +146,11 @@ impl Plan<'_> {
     }
 
     fn destination(&self, size: Size) -> Option<NewFolio> {
-        let effort = if self.large == Large::Whole { Effort::Hard } else { Effort::Light };
+        let effort = if self.large == Large::Whole {
+            Effort::Hard
+        } else {
+            Effort::Light
+        };
         match self.select {
             Select::System => self.memory.allocate(size),
             Select::Device => NewFolio::system(size, effort),
@@ -140,7 +158,13 @@ impl Plan<'_> {
     }
 
     /// Writes one page: a copy of the source's page `n`, or zeroes for a hole.
-    fn write(&self, folio: &NewFolio, at: usize, source: Option<&Source<'_>>, n: usize) -> Option<()> {
+    fn write(
+        &self,
+        folio: &NewFolio,
+        at: usize,
+        source: Option<&Source<'_>>,
+        n: usize,
+    ) -> Option<()> {
         let to = match self.select {
             Select::System => self.memory.frame(folio, at)?,
             // SAFETY: `destination` made it of system memory, for this selection.

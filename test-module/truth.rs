@@ -6,7 +6,7 @@ use crate::{
     layout,
     migrate::{Entry, Found, Rejected},
     sequence::{Span, Timeline},
-    uapi::{outcome, Ledger, Steps, Truth, UNKNOWN},
+    uapi::{Ledger, Steps, Truth, UNKNOWN, outcome},
 };
 
 /// Base pages, counted where the driver handled them.
@@ -87,9 +87,21 @@ impl Kind {
     /// Setup refused.
     pub(crate) fn rejected(&self, rejected: &Rejected) -> Truth {
         let requested = self.requested as u64;
-        let ledger = Ledger { requested, rejected: requested, ..Ledger::default() };
-        let truth = self.truth(outcome::REJECTED, &Count::default(), ledger, &rejected.timeline);
-        Truth { errno: rejected.error.to_errno().unsigned_abs(), ..truth }
+        let ledger = Ledger {
+            requested,
+            rejected: requested,
+            ..Ledger::default()
+        };
+        let truth = self.truth(
+            outcome::REJECTED,
+            &Count::default(),
+            ledger,
+            &rejected.timeline,
+        );
+        Truth {
+            errno: rejected.error.to_errno().unsigned_abs(),
+            ..truth
+        }
     }
 
     fn truth(&self, outcome: u32, count: &Count, ledger: Ledger, timeline: &Timeline) -> Truth {
@@ -115,10 +127,15 @@ impl Kind {
 }
 
 fn steps(timeline: &Timeline) -> Steps {
-    let Timeline { setup, pages, finalize } = *timeline;
+    let Timeline {
+        setup,
+        pages,
+        finalize,
+    } = *timeline;
     Steps {
         setup_ns: length(setup),
-        alloc_and_copy_ns: gap(setup, pages),
+        // Rolled back, the driver's work ends with finalize.
+        alloc_and_copy_ns: gap(setup, pages.or(finalize)),
         pages_ns: length(pages),
         finalize_and_map_ns: gap(pages, finalize),
         finalize_ns: length(finalize),
@@ -130,5 +147,7 @@ fn length(span: Option<Span>) -> u64 {
 }
 
 fn gap(before: Option<Span>, after: Option<Span>) -> u64 {
-    before.zip(after).map_or(UNKNOWN, |(before, after)| after.from - before.to)
+    before
+        .zip(after)
+        .map_or(UNKNOWN, |(before, after)| after.from - before.to)
 }

@@ -124,7 +124,8 @@ impl Ledger {
 pub struct Steps {
     /// The call of `migrate_vma_setup`.
     pub setup_ns: u64,
-    /// From its return to the call of `migrate_vma_pages`: the driver allocates and copies.
+    /// From its return to the call of `migrate_vma_pages` (of `migrate_vma_finalize`, when rolled back): the driver
+    /// allocates and copies.
     pub alloc_and_copy_ns: u64,
     /// The call of `migrate_vma_pages`.
     pub pages_ns: u64,

@@ -1,2 +1,40 @@
-//! Not here yet.
-fn main() {}
+//! `workload`: see `workload --help`.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use workload::{
+    cli::{Cli, Command},
+    round_trips, run, scenario,
+};
+
+/// The status of bad use, as clap has it.
+const BAD_USE: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::List => {
+            print!("{}", scenario::list());
+            Ok(())
+        }
+        Command::Run(options) => match scenario::find(&options.scenario) {
+            Some(scenario) => run::run(scenario, &options),
+            None => {
+                eprintln!(
+                    "workload: there is no scenario '{}'; known scenarios: {}",
+                    options.scenario,
+                    scenario::names(),
+                );
+                return ExitCode::from(BAD_USE);
+            }
+        },
+        Command::RoundTrips(options) => round_trips::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("workload: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

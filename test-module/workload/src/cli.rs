@@ -1,0 +1,109 @@
+//! The command line.
+
+use std::{num::NonZeroU64, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Makes the driver behind /dev/migrate_test migrate memory, and checks that every byte survives.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Explain every scenario
+    List,
+    /// Run a scenario until Ctrl-C, or as long as asked
+    Run(RunOptions),
+    /// Move patterned memory to the device and back, and check every byte each time
+    RoundTrips(RoundTripOptions),
+}
+
+/// Options of `workload run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunOptions {
+    /// Which scenario (see `workload list`)
+    pub scenario: String,
+    /// Stop after this time
+    #[arg(long, value_name = "SECONDS")]
+    pub duration: Option<NonZeroU64>,
+    /// Stop after this number of calls of the driver, over all threads
+    #[arg(long, value_name = "N")]
+    pub calls: Option<u64>,
+    /// Makes the choices: the same seed gives each thread the same sequence
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// At most this many calls per second, over all threads
+    #[arg(long, value_name = "CALLS_PER_SECOND")]
+    pub rate: Option<NonZeroU64>,
+    /// Threads that call, each with memory of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: u16,
+    /// Write what the driver says it did here, one JSON object per migration, and its totals at the end
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+}
+
+/// Options of `workload round-trips`.
+#[derive(Clone, Debug, Args)]
+pub struct RoundTripOptions {
+    /// How many times
+    pub count: u64,
+    /// Pages that travel together
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub pages: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_options(arguments: &[&str]) -> Result<RunOptions, clap::Error> {
+        let line = ["workload", "run"].iter().chain(arguments);
+        match Cli::try_parse_from(line)?.command {
+            Command::Run(options) => Ok(options),
+            other => panic!("parsed as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_run_goes_on_by_default() {
+        let options = run_options(&["mixed"]).unwrap();
+        assert_eq!(
+            (options.duration, options.calls, options.rate),
+            (None, None, None)
+        );
+        assert_eq!((options.seed, options.threads, options.truth), (1, 1, None));
+    }
+
+    #[test]
+    fn every_option_is_taken() {
+        let line = "mixed --duration 3 --calls 40 --seed 5 --rate 600 --threads 7 --truth t.jsonl";
+        let options = run_options(&line.split(' ').collect::<Vec<_>>()).unwrap();
+        assert_eq!(options.duration.map(NonZeroU64::get), Some(3));
+        assert_eq!(options.calls, Some(40));
+        assert_eq!(options.seed, 5);
+        assert_eq!(options.rate.map(NonZeroU64::get), Some(600));
+        assert_eq!(options.threads, 7);
+        assert_eq!(options.truth, Some(PathBuf::from("t.jsonl")));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "mixed --rate 0",
+            "mixed --threads 0",
+            "mixed --duration -1",
+            "",
+            "mixed more",
+        ] {
+            let arguments: Vec<_> = line.split(' ').filter(|word| !word.is_empty()).collect();
+            assert!(run_options(&arguments).is_err(), "{line}");
+        }
+    }
+}
