@@ -75,6 +75,21 @@ pub enum Error {
         /// Migrations that the file holds.
         migrations: u64,
     },
+    /// Nobody reads what is written.
+    #[error(
+        "the recording ended early, because {path} did not take more data. Whoever reads it must go on reading \
+         until the end."
+    )]
+    OutputStuck {
+        /// The file or standard output.
+        path: String,
+    },
+    /// A recording is expected on standard input, and it is a keyboard.
+    #[error(
+        "standard input is a terminal, and a recording is expected there. Pipe one in \
+         (`migscope record -o - | ...`), or name a file."
+    )]
+    NoInput,
     /// Whoever read standard output has closed it. Not a failure: there is nobody to tell.
     #[error("the reader of standard output has gone")]
     ReaderGone,
@@ -99,10 +114,7 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
-    /// This program was built without what runs in the kernel.
-    #[error(
-        "this migscope was built without the tracer, so that it can only read recordings. Build it with \
-         `cargo xtask`, which compiles the eBPF program first."
-    )]
-    NoTracer,
+    /// This kernel, or this user, cannot trace.
+    #[error(transparent)]
+    Tracer(#[from] crate::source::kernel::TracerError),
 }

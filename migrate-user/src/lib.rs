@@ -10,11 +10,15 @@
 //! - [`cli`] is the command line, and [`command`] puts the others together for each command.
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod command;
 mod error;
+pub mod export;
 pub mod model;
 pub mod recording;
 pub mod source;
 pub mod text;
+pub mod view;
 
 #[cfg(test)]
 extern crate self as migscope;

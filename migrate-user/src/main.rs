@@ -1,1 +1,22 @@
+//! `migscope`: shows every migration of memory between a CPU and a device that Linux makes.
 
+use std::process::ExitCode;
+
+use clap::Parser;
+use migscope::Error;
+use migscope::cli::Cli;
+
+/// The exit status of everything that could not be done.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    match migscope::command::run(Cli::parse()) {
+        // Whoever closes a pipe has seen enough.
+        Ok(()) | Err(Error::ReaderGone) => ExitCode::SUCCESS,
+        Err(error) => {
+            let red = anstyle::AnsiColor::Red.on_default().bold();
+            anstream::eprintln!("{red}migscope:{red:#} {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}

@@ -32,4 +32,15 @@ impl Losses {
     pub fn nonzero(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.named().filter(|(_, count)| *count > 0)
     }
+
+    /// Counters that are not 0 and not part of [`Losses::lost`]: what else went wrong, under the name that views
+    /// use. Unbalanced and unreadable records did come, and are marked.
+    pub fn beside_lost(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let counted =
+            [Loss::RingFull, Loss::Incomplete, Loss::Unbalanced].map(|loss| loss as usize);
+        self.named()
+            .enumerate()
+            .filter(move |(at, (_, count))| *count > 0 && !counted.contains(at))
+            .map(|(_, named)| named)
+    }
 }

@@ -1,5 +1,6 @@
 //! Where migrations come from: this kernel, a file, standard input, a socket. One code path for all.
 
+pub mod kernel;
 pub mod machine;
 mod stream;
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, IsTerminal, Read};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -53,6 +53,9 @@ impl fmt::Display for Input {
 impl Input {
     /// Opens it and reads the facts. Waits for them if the stream has not begun.
     pub fn open(&self) -> Result<Reader<Box<dyn Read + Send>>, Error> {
+        if *self == Self::Stdin && io::stdin().is_terminal() {
+            return Err(Error::NoInput);
+        }
         let stream = self.stream().map_err(|cause| Error::Io {
             action: "open",
             path: self.to_string(),

@@ -1,0 +1,87 @@
+//! `export`: a recording for other tools.
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use super::warn_about;
+use crate::Error;
+use crate::cli::{self, Format};
+use crate::export::{AtomicFile, Export, Hlog, Json};
+use crate::model::Losses;
+use crate::source::Batch;
+use crate::text::counted;
+
+/// Converts a recording. What stands before any damage is converted too, and the damage is an error.
+pub(super) fn export(options: &cli::Export) -> Result<(), Error> {
+    let format: &dyn Export = match options.format {
+        Format::Json => &Json,
+        Format::Hlog => &Hlog,
+    };
+    let mut reader = options.input.open()?;
+    let facts = reader.facts().clone();
+    let mut losses = None;
+    let mut batches = reader.by_ref().inspect(|batch: &Batch| {
+        losses = batch
+            .status
+            .as_ref()
+            .map(|status| Losses::new(status.losses))
+            .or(losses);
+    });
+    let mut write = |out: &mut dyn Write| format.export(&facts, &mut batches, out);
+    match &options.output {
+        Some(path) => to_file(path, &mut write),
+        None => to_stdout(&mut write),
+    }?;
+    let lost = losses.map_or(0, |losses| losses.lost());
+    if lost > 0 {
+        anstream::eprintln!(
+            "migscope: {} lost while recording, and not exported.",
+            counted(lost, "migration was", "migrations were")
+        );
+    }
+    reader.ending().map_or(Ok(()), |ending| {
+        warn_about(ending);
+        options.input.check(ending)
+    })
+}
+
+/// Writes the export.
+type Writing<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
+
+fn to_stdout(write: Writing<'_>) -> Result<(), Error> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    write(&mut out)
+        .and_then(|()| out.flush())
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::BrokenPipe => Error::ReaderGone,
+            _ => Error::Io {
+                action: "write",
+                path: "standard output".to_owned(),
+                cause,
+                advice: "Make room where it goes to.",
+            },
+        })
+}
+
+fn to_file(path: &Path, write: Writing<'_>) -> Result<(), Error> {
+    let failed = |action, advice| {
+        move |cause| Error::Io {
+            action,
+            path: path.display().to_string(),
+            cause,
+            advice,
+        }
+    };
+    let file = AtomicFile::create(path).map_err(failed(
+        "create",
+        "Name a file in a folder that you may write to with -o.",
+    ))?;
+    let mut out = BufWriter::new(file);
+    write(&mut out)
+        .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
+        .and_then(AtomicFile::commit)
+        .map_err(failed(
+            "write",
+            "Nothing was left behind. Make room, or name a file on another disk with -o.",
+        ))
+}

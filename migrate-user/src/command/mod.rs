@@ -1,0 +1,55 @@
+//! What each command does: puts source, model, view and export together.
+
+mod export;
+mod gather;
+mod live;
+mod record;
+mod report;
+mod stop;
+
+use crate::Error;
+use crate::cli::{Cli, Command};
+use crate::source::Ending;
+use crate::text::counted;
+
+/// Runs a command to its end.
+pub fn run(cli: Cli) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|cause| Error::Io {
+        action: "start",
+        path: "the event loop".to_owned(),
+        cause,
+        advice: "The system is out of file descriptors or memory.",
+    })?;
+    let done = runtime.block_on(async {
+        match cli.command.unwrap_or(Command::Live) {
+            Command::Live => live::live().await,
+            Command::Replay(options) => live::replay(options).await,
+            Command::Record(options) => record::record(options).await,
+            Command::Report(options) => report::report(options).await,
+            Command::Export(options) => export::export(&options),
+        }
+    });
+    // A write to a pipe that nobody reads must not keep the program from ending.
+    runtime.shutdown_background();
+    done
+}
+
+/// Says on standard error what a reader should know about how a recording ended.
+fn warn_about(ending: &Ending) {
+    if let Ending::Unfinished { lost_bytes, .. } = ending {
+        let lost = match lost_bytes {
+            0 => String::new(),
+            bytes => format!(
+                " {} of a last batch that is not whole were left out.",
+                counted(*bytes, "byte", "bytes")
+            ),
+        };
+        anstream::eprintln!(
+            "migscope: the recording has no end mark: its recorder is still writing, or was killed. Everything up \
+             to its last whole batch is here.{lost}"
+        );
+    }
+}

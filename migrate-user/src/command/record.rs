@@ -1,0 +1,177 @@
+//! `record`: this kernel's migrations to a file or pipe.
+
+use std::io::{self, IsTerminal};
+
+use super::gather::Gather;
+use super::stop::Stop;
+use crate::Error;
+use crate::cli;
+use crate::model::Losses;
+use crate::recording::{Output, Recording};
+use crate::source::kernel::KernelSource;
+use crate::source::{Batch, Source, Status, machine};
+use crate::text::{clock, count, counted, file_stamp};
+
+/// Records until somebody asks for the end.
+pub(super) async fn record(options: cli::Record) -> Result<(), Error> {
+    let source = KernelSource::open()?;
+    let output = options.output.unwrap_or_else(default_output);
+    let stop = Stop::new(options.duration.map(|seconds| seconds.0))?;
+    let recording = Recording::create(output.clone(), source.facts())?;
+    let mut recorder = Recorder::new(source, stop, &output);
+    let ended = recorder.run(recording).await;
+    recorder.progress.clear();
+    ended.map(|migrations| recorder.summary(migrations))
+}
+
+fn default_output() -> Output {
+    let now = machine::unix_time_ns().unwrap_or(0);
+    Output::File(format!("migscope-{}.arrow", file_stamp(now)).into())
+}
+
+/// Moves batches from a source to a recording.
+struct Recorder<'a, S> {
+    source: S,
+    stop: Stop,
+    output: &'a Output,
+    gather: Gather,
+    status: Option<Status>,
+    progress: Progress,
+}
+
+impl<'a, S: Source> Recorder<'a, S> {
+    fn new(source: S, stop: Stop, output: &'a Output) -> Self {
+        let gather = Gather::default();
+        Self {
+            source,
+            stop,
+            output,
+            gather,
+            status: None,
+            progress: Progress::new(),
+        }
+    }
+
+    /// Records to the end. How many migrations were recorded.
+    async fn run(&mut self, mut recording: Recording) -> Result<u64, Error> {
+        // When the source fails, what came before is kept.
+        let failed = loop {
+            match self.next().await {
+                Ok(Some(batch)) => {
+                    self.status = batch.status.clone().or(self.status.take());
+                    if let Some(due) = self.gather.add(batch) {
+                        recording = self.write(recording, due).await?;
+                        self.progress.show(&self.line(recording.migrations()));
+                    }
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        let rest = self.gather.take();
+        recording = self.write(recording, rest).await?;
+        let migrations = recording.migrations();
+        recording.finish()?;
+        failed.map_or(Ok(migrations), Err)
+    }
+
+    /// The next batch; `None` at the end, for which the source is asked when somebody asks for it.
+    async fn next(&mut self) -> Result<Option<Batch>, Error> {
+        loop {
+            let asked = self.stop.asked();
+            tokio::select! {
+                batch = self.source.next() => return batch,
+                () = self.stop.wait() => if asked { return Ok(None) } else { self.source.stop() },
+            }
+        }
+    }
+
+    /// Writes on another thread, because a pipe that nobody reads blocks for ever.
+    async fn write(&mut self, mut recording: Recording, batch: Batch) -> Result<Recording, Error> {
+        let mut writing = tokio::task::spawn_blocking(move || match recording.write(&batch) {
+            Ok(()) => Ok(recording),
+            Err(cause) => Err(recording.abandon(cause)),
+        });
+        loop {
+            let asked = self.stop.asked();
+            tokio::select! {
+                written = &mut writing => return written.expect("writing does not panic"),
+                () = self.stop.wait() => if asked {
+                    return Err(Error::OutputStuck { path: self.output.to_string() });
+                } else {
+                    self.source.stop();
+                },
+            }
+        }
+    }
+
+    fn losses(&self) -> Losses {
+        self.status
+            .as_ref()
+            .map(|status| Losses::new(status.losses))
+            .unwrap_or_default()
+    }
+
+    fn elapsed_ns(&self) -> u64 {
+        let now = self.status.as_ref().map_or(0, |status| status.time_ns);
+        now.saturating_sub(self.source.facts().started_ns.unwrap_or(now))
+    }
+
+    fn line(&self, migrations: u64) -> String {
+        format!(
+            "recording to {}: {}, {}, {} lost. Ctrl-C ends it.",
+            self.output,
+            clock(self.elapsed_ns()),
+            counted(migrations, "migration", "migrations"),
+            count(self.losses().lost()),
+        )
+    }
+
+    /// Says what was recorded, what was lost and what to do next.
+    fn summary(&self, migrations: u64) {
+        let what = counted(migrations, "migration", "migrations");
+        let lost = count(self.losses().lost());
+        anstream::eprintln!(
+            "Recorded {what} in {} to {}; {lost} lost.",
+            clock(self.elapsed_ns()),
+            self.output
+        );
+        for (name, number) in self.losses().nonzero() {
+            anstream::eprintln!("  {name}: {}", count(number));
+        }
+        if migrations == 0 {
+            anstream::eprintln!(
+                "No memory was migrated in that time. Is a driver loaded that uses device memory, and a program \
+                 running that uses the device?"
+            );
+        } else if let Output::File(path) = self.output {
+            let path = path.display();
+            anstream::eprintln!("Next: `migscope report {path}` or `migscope replay {path}`.");
+        }
+    }
+}
+
+/// One line on standard error that renews itself, if that is a terminal.
+struct Progress {
+    enabled: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            enabled: io::stderr().is_terminal(),
+        }
+    }
+
+    fn show(&self, line: &str) {
+        if self.enabled {
+            anstream::eprint!("\r{line}\x1b[K");
+        }
+    }
+
+    fn clear(&self) {
+        if self.enabled {
+            anstream::eprint!("\r\x1b[K");
+        }
+    }
+}

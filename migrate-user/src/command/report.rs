@@ -1,0 +1,61 @@
+//! `report`: a recording's figures as text or JSON.
+
+use std::io::{self, Write};
+
+use super::stop::Stop;
+use super::warn_about;
+use crate::Error;
+use crate::cli;
+use crate::model::Model;
+use crate::source::{Source, StreamSource};
+use crate::view::report;
+
+/// Reads to the end, or until somebody asks for one, and prints.
+pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
+    let mut source = StreamSource::open(options.input.clone()).await?;
+    let mut stop = Stop::new(None)?;
+    let mut model = Model::new(source.facts().clone());
+    let interrupted = read(&mut source, &mut stop, &mut model).await?;
+    let page = if options.json {
+        report::json(&model)
+    } else {
+        report::text(&model, &options.input.to_string())
+    };
+    print(&page)?;
+    if interrupted {
+        anstream::eprintln!("migscope: interrupted before the end of the recording.");
+        return Ok(());
+    }
+    let ending = source.ending();
+    warn_about(&ending);
+    options.input.check(&ending)
+}
+
+/// Reads all. When somebody asks for the end, what the other end of a pipe still has to say is waited for a moment:
+/// Ctrl-C goes to the recorder too. True if there was more.
+async fn read(source: &mut impl Source, stop: &mut Stop, model: &mut Model) -> Result<bool, Error> {
+    loop {
+        let asked = stop.asked();
+        tokio::select! {
+            batch = source.next() => match batch? {
+                Some(batch) => model.apply(batch),
+                None => return Ok(false),
+            },
+            () = stop.wait() => if asked { return Ok(true) },
+        }
+    }
+}
+
+fn print(page: &str) -> Result<(), Error> {
+    let mut out = anstream::stdout().lock();
+    let written = out.write_all(page.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|cause| match cause.kind() {
+        io::ErrorKind::BrokenPipe => Error::ReaderGone,
+        _ => Error::Io {
+            action: "write",
+            path: "standard output".to_owned(),
+            cause,
+            advice: "Make room where it goes to.",
+        },
+    })
+}

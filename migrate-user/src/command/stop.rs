@@ -1,0 +1,68 @@
+//! The wish to end: Ctrl-C, SIGTERM, SIGHUP, or a time that is over.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::Error;
+
+/// How long something may take to end once it has been asked to.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits for the wish to end, and after it for patience to run out.
+pub(super) struct Stop {
+    signals: [Signal; 3],
+    at: Option<Instant>,
+    asked: bool,
+}
+
+impl Stop {
+    /// From here on, the signals are wishes and no longer end the program at once.
+    pub(super) fn new(after: Option<Duration>) -> Result<Self, Error> {
+        let listen = |kind| {
+            signal(kind).map_err(|cause| Error::Io {
+                action: "listen",
+                path: "for signals".to_owned(),
+                cause,
+                advice: "The system is out of file descriptors.",
+            })
+        };
+        let signals = [
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
+        ];
+        // A time too far away to be expressed never comes.
+        let at = after.and_then(|after| Instant::now().checked_add(after));
+        Ok(Self {
+            signals,
+            at,
+            asked: false,
+        })
+    }
+
+    /// Has anybody asked for the end?
+    pub(super) fn asked(&self) -> bool {
+        self.asked
+    }
+
+    /// Returns when somebody asks for the end; after that, when patience is over or somebody asks again.
+    pub(super) async fn wait(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        let over = async {
+            match self.at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            () = over => {}
+        }
+        self.asked = true;
+        self.at = Some(Instant::now() + PATIENCE);
+    }
+}

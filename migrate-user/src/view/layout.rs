@@ -1,0 +1,201 @@
+//! Which part of the dashboard gets which lines of the screen.
+
+use ratatui::layout::Rect;
+
+/// What the layout depends on besides the size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Are there notices?
+    pub(super) notice: bool,
+    /// Directions that are listed.
+    pub(super) directions: u16,
+    /// Lines of the ledger's legend at this width.
+    pub(super) legend: u16,
+}
+
+/// Where each part stands. A part without room has no lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) header: Rect,
+    pub(super) notice: Rect,
+    /// The head of the rates; the rates themselves follow it.
+    pub(super) rates_head: Rect,
+    pub(super) rates: Rect,
+    pub(super) ledger_head: Rect,
+    pub(super) bar: Rect,
+    pub(super) legend: Rect,
+    pub(super) steps: Rect,
+    pub(super) recent: Rect,
+    pub(super) footer: Rect,
+}
+
+/// The five steps with their head.
+const STEPS: u16 = 6;
+
+/// The fewest lines in which recent migrations are of use, with their head.
+const RECENT: u16 = 4;
+
+/// What the recent migrations get before charts grow.
+const RECENT_GOOD: u16 = 14;
+
+/// The most lines of one chart.
+const CHART: u16 = 6;
+
+/// How many lines each part gets.
+#[derive(Default)]
+struct Lines {
+    notice: u16,
+    rates_head: u16,
+    rates: u16,
+    ledger_head: u16,
+    bar: u16,
+    legend: u16,
+    steps: u16,
+    recent: u16,
+    footer: u16,
+    gap: u16,
+}
+
+impl Lines {
+    /// Gives out lines, what matters most first.
+    fn share(height: u16, wanted: Wanted) -> Self {
+        // The header has the first line.
+        let mut left = height.saturating_sub(1);
+        let mut take = |lines: u16| {
+            let given = if left >= lines { lines } else { 0 };
+            left -= given;
+            given
+        };
+        let mut lines = Self {
+            rates: take(wanted.directions),
+            notice: take(u16::from(wanted.notice)),
+            footer: take(1),
+            // Without it, the numbers have no units.
+            rates_head: take(1),
+            bar: take(1),
+            ..Self::default()
+        };
+        lines.steps = take(STEPS);
+        lines.legend = take(wanted.legend);
+        lines.ledger_head = take(1);
+        lines.recent = take(RECENT);
+        lines.gap = take(5) / 5;
+        lines.recent += if lines.recent > 0 {
+            take(RECENT_GOOD - RECENT)
+        } else {
+            0
+        };
+        if lines.recent >= RECENT_GOOD {
+            for _ in 1..CHART {
+                lines.rates += take(wanted.directions);
+            }
+        }
+        lines.recent += if lines.recent > 0 { left } else { 0 };
+        lines
+    }
+}
+
+/// Places the parts from top to bottom.
+pub(super) fn places(area: Rect, wanted: Wanted) -> Places {
+    let lines = Lines::share(area.height, wanted);
+    let mut y = area.y;
+    let mut next = |height: u16| {
+        let height = height.min(area.bottom().saturating_sub(y));
+        let place = Rect {
+            x: area.x,
+            y,
+            width: area.width,
+            height,
+        };
+        y += height;
+        place
+    };
+    let header = next(1);
+    let notice = next(lines.notice);
+    next(lines.gap);
+    let rates_head = next(lines.rates_head);
+    let rates = next(lines.rates);
+    next(lines.gap);
+    let ledger_head = next(lines.ledger_head);
+    let bar = next(lines.bar);
+    let legend = next(lines.legend);
+    next(lines.gap);
+    let steps = next(lines.steps);
+    next(lines.gap);
+    let recent = next(lines.recent);
+    let footer_y = area.bottom().saturating_sub(lines.footer);
+    let footer = Rect {
+        x: area.x,
+        y: footer_y,
+        width: area.width,
+        height: lines.footer,
+    };
+    Places {
+        header,
+        notice,
+        rates_head,
+        rates,
+        ledger_head,
+        bar,
+        legend,
+        steps,
+        recent,
+        footer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_never_overlap_nor_leave_the_screen() {
+        for height in 0..=120 {
+            for (notice, directions, legend) in [(false, 2, 2), (true, 3, 8), (true, 2, 4)] {
+                let area = Rect::new(0, 0, 80, height);
+                let p = places(
+                    area,
+                    Wanted {
+                        notice,
+                        directions,
+                        legend,
+                    },
+                );
+                let parts = [
+                    p.header,
+                    p.notice,
+                    p.rates_head,
+                    p.rates,
+                    p.ledger_head,
+                    p.bar,
+                    p.legend,
+                    p.steps,
+                    p.recent,
+                    p.footer,
+                ];
+                let used: u16 = parts.iter().map(|part| part.height).sum();
+                assert!(used <= height, "{height}: {p:?}");
+                for pair in parts.windows(2).filter(|pair| pair[1].height > 0) {
+                    assert!(pair[0].bottom() <= pair[1].y, "{height}: {p:?}");
+                    assert!(pair[1].bottom() <= height, "{height}: {p:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_screens_keep_what_matters() {
+        let wanted = Wanted {
+            notice: false,
+            directions: 2,
+            legend: 3,
+        };
+        let p = places(Rect::new(0, 0, 20, 5), wanted);
+        assert_eq!(
+            [p.header, p.rates_head, p.rates, p.footer].map(|part| part.height),
+            [1, 1, 2, 1]
+        );
+        let p = places(Rect::new(0, 0, 80, 24), wanted);
+        assert!(p.recent.height >= RECENT && p.steps.height == STEPS);
+    }
+}

@@ -1,0 +1,175 @@
+//! Where the pages went: one bar, and what its parts mean.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::super::figures::{self, LedgerFigure};
+use super::super::theme::{Theme, sign};
+use crate::model::Model;
+use crate::text::{count, counted, percent};
+
+/// The width of one entry of the legend.
+const ENTRY: u16 = 36;
+
+/// What the legend lists: every row that has pages.
+fn listed(model: &Model) -> Vec<LedgerFigure> {
+    figures::ledger(model)
+        .into_iter()
+        .filter(|figure| figure.pages > 0)
+        .collect()
+}
+
+fn per_line(width: u16) -> u16 {
+    (width / ENTRY).max(1)
+}
+
+/// How many lines the legend takes at this width. Never fewer than there are for a usual ledger, so that the
+/// screen does not jump when the first page is skipped.
+pub(in crate::view) fn legend_lines(model: &Model, width: u16) -> u16 {
+    (listed(model).len() as u16)
+        .max(4)
+        .div_ceil(per_line(width))
+}
+
+/// Draws what the bar is about.
+pub(in crate::view) fn head(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let width = usize::from(area.width);
+    let (x, _) = buffer.set_stringn(area.x, area.y, "Pages", width, theme.title());
+    let requested = model.totals().ledger(None).requested;
+    let calls = counted(model.totals().migrations(), "migration", "migrations");
+    let text = format!("  {} requested by {calls}", count(requested));
+    buffer.set_stringn(
+        x,
+        area.y,
+        text,
+        usize::from(area.right() - x),
+        theme.quiet(),
+    );
+}
+
+/// Draws the bar.
+pub(in crate::view) fn bar(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let figures = figures::ledger(model);
+    let pages = figures.each_ref().map(|figure| figure.pages);
+    if pages.iter().all(|pages| *pages == 0) {
+        let empty = "·".repeat(usize::from(area.width));
+        buffer.set_string(area.x, area.y, empty, theme.quiet());
+        return;
+    }
+    let mut x = area.x;
+    for (figure, cells) in figures.iter().zip(divide(area.width, &pages)) {
+        let part = sign(figure.row).to_string().repeat(usize::from(cells));
+        buffer.set_string(x, area.y, part, theme.row(figure.row));
+        x += cells;
+    }
+}
+
+/// Divides `width` cells in proportion. What is not 0 gets a cell, however small it is, as long as there are
+/// enough: waste must not hide in rounding.
+fn divide<const N: usize>(width: u16, parts: &[u64; N]) -> [u16; N] {
+    let total: u128 = parts.iter().map(|part| u128::from(*part)).sum();
+    let mut cells = [0u16; N];
+    let nonzero = parts.iter().filter(|part| **part > 0).count() as u16;
+    let reserved = if nonzero <= width { 1 } else { 0 };
+    let free = width - reserved * nonzero;
+    let mut rest: Vec<(u128, usize)> = Vec::new();
+    for (at, part) in parts.iter().enumerate().filter(|(_, part)| **part > 0) {
+        let exact = u128::from(*part) * u128::from(free);
+        cells[at] = reserved + (exact / total) as u16;
+        rest.push((exact % total, at));
+    }
+    rest.sort_unstable_by(|a, b| b.cmp(a));
+    let missing = width - cells.iter().sum::<u16>();
+    for (_, at) in rest.into_iter().take(usize::from(missing)) {
+        cells[at] += 1;
+    }
+    cells
+}
+
+/// Draws sign, name, share and pages of each part.
+pub(in crate::view) fn legend(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let per_line = per_line(area.width);
+    if model.totals().migrations() == 0 {
+        empty(model, theme, area, buffer);
+    }
+    for (at, figure) in listed(model).into_iter().enumerate() {
+        let (line, column) = (at as u16 / per_line, at as u16 % per_line);
+        if line < area.height {
+            let x = area.x + column * ENTRY;
+            entry(
+                &figure,
+                theme,
+                Rect {
+                    x,
+                    y: area.y + line,
+                    width: area.right() - x,
+                    height: 1,
+                },
+                buffer,
+            );
+        }
+    }
+}
+
+fn entry(figure: &LedgerFigure, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width);
+    buffer.set_stringn(
+        area.x,
+        area.y,
+        sign(figure.row).to_string(),
+        width,
+        theme.row(figure.row),
+    );
+    let text = format!(
+        " {:<11} {:>6}  {:<13}",
+        figure.row.name(),
+        percent(figure.share),
+        count(figure.pages)
+    );
+    buffer.set_stringn(
+        area.x + 1,
+        area.y,
+        text,
+        width.saturating_sub(1),
+        Style::new(),
+    );
+}
+
+/// Says why there is nothing to see, and what to look for.
+fn empty(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let text: [&str; 2] = if model.losses().is_some() {
+        [
+            "No migration yet. Is a driver loaded that migrates to device memory,",
+            "and a program running that uses it?",
+        ]
+    } else {
+        ["Waiting for the tracer's first word.", ""]
+    };
+    for (line, y) in text.iter().zip(area.y..area.bottom()) {
+        buffer.set_stringn(area.x, y, line, usize::from(area.width), theme.quiet());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::divide;
+
+    #[test]
+    fn every_part_shows_and_the_bar_is_full() {
+        assert_eq!(divide(10, &[1_000_000, 1, 0]), [9, 1, 0]);
+        assert_eq!(divide(10, &[1, 1, 1]), [3, 3, 4]);
+        assert_eq!(divide(2, &[5, 5, 90]), [0, 0, 2]);
+        assert_eq!(divide(0, &[1, 2]), [0, 0]);
+        for width in 0..200 {
+            let cells = divide(width, &[u64::MAX, u64::MAX, 3, 0, 77]);
+            assert_eq!(cells.iter().sum::<u16>(), width);
+        }
+    }
+}
