@@ -24,87 +24,40 @@ pub(crate) struct Context<'a> {
     pub(crate) lab: &'a Lab,
 }
 
-/// A test in the VM.
+/// A test in the VM: it passes or fails, and none is skipped.
 struct Test {
     name: &'static str,
     run: fn(&Context<'_>) -> Result<()>,
-    /// A test that may be skipped, with a reason, where the machine cannot run it.
-    optional: bool,
 }
 
-const fn test(name: &'static str, run: fn(&Context<'_>) -> Result<()>) -> Test {
-    Test {
-        name,
-        run,
-        optional: false,
-    }
+/// A table of tests, each named after its function.
+macro_rules! tests {
+    [$($topic:ident::$test:ident),* $(,)?] => {
+        &[$(Test { name: concat!(stringify!($topic), "::", stringify!($test)), run: $topic::$test }),*]
+    };
 }
 
 /// All tests in the VM, in the order in which they run: what others rest on comes first.
-const TESTS: &[Test] = &[
-    test(
-        "boot::boots_and_gives_a_verdict",
-        boot::boots_and_gives_a_verdict,
-    ),
-    test("boot::has_the_file_systems", boot::has_the_file_systems),
-    test("boot::clock_is_fine", boot::clock_is_fine),
-    test("boot::counts_instructions", boot::counts_instructions),
-    test(
-        "output::arrives_byte_for_byte",
-        output::arrives_byte_for_byte,
-    ),
-    test(
-        "output::added_files_are_there",
-        output::added_files_are_there,
-    ),
-    test(
-        "output::serial_lines_carry_bytes_too",
-        output::serial_lines_carry_bytes_too,
-    ),
-    test("ends::statuses_are_told", ends::statuses_are_told),
-    test(
-        "ends::background_tasks_are_stopped",
-        ends::background_tasks_are_stopped,
-    ),
-    test("ends::a_stop_is_passed_on", ends::a_stop_is_passed_on),
-    test("ends::a_panic_is_failure", ends::a_panic_is_failure),
-    test("ends::no_verdict_is_failure", ends::no_verdict_is_failure),
-    test(
-        "ends::two_verdicts_are_failure",
-        ends::two_verdicts_are_failure,
-    ),
-    test(
-        "ends::a_missing_module_is_failure",
-        ends::a_missing_module_is_failure,
-    ),
-    test("ends::the_limit_is_kept", ends::the_limit_is_kept),
-    test(
-        "killed::qemu_does_not_outlive_xtask",
-        killed::qemu_does_not_outlive_xtask,
-    ),
-    test(
-        "scenarios::an_unknown_one_is_refused",
-        scenarios::an_unknown_one_is_refused,
-    ),
+const TESTS: &[Test] = tests![
+    boot::boots_and_gives_a_verdict,
+    boot::has_the_file_systems,
+    boot::clock_is_fine,
+    boot::counts_instructions,
+    output::arrives_byte_for_byte,
+    output::added_files_are_there,
+    output::ports_carry_what_programs_write,
+    output::serial_lines_carry_bytes_too,
+    ends::statuses_are_told,
+    ends::background_tasks_are_stopped,
+    ends::a_stop_is_passed_on,
+    ends::a_panic_is_failure,
+    ends::no_verdict_is_failure,
+    ends::two_verdicts_are_failure,
+    ends::a_missing_module_is_failure,
+    ends::the_limit_is_kept,
+    killed::qemu_does_not_outlive_xtask,
+    scenarios::an_unknown_one_is_refused,
 ];
-
-/// The reason why a test was not run.
-#[derive(Debug)]
-struct Skipped(String);
-
-impl std::fmt::Display for Skipped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "skipped: {}", self.0)
-    }
-}
-
-impl std::error::Error for Skipped {}
-
-/// The error of a test that the machine cannot run.
-#[expect(dead_code, reason = "for tests that need what not every machine has")]
-pub(crate) fn skip(reason: impl Into<String>) -> anyhow::Error {
-    Skipped(reason.into()).into()
-}
 
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,13 +154,6 @@ fn report(test: &Test, result: Result<()>, elapsed: &str) -> Count {
                 ..Count::default()
             }
         }
-        Err(error) if test.optional && error.is::<Skipped>() => {
-            say(AnsiColor::Yellow, &format!("test {name} ... {error}"));
-            Count {
-                skipped: 1,
-                ..Count::default()
-            }
-        }
         Err(error) => {
             say(
                 AnsiColor::Red,
@@ -243,24 +189,6 @@ mod tests {
             ..Count::default()
         };
         assert_eq!(count.to_string(), "3 passed, 1 failed, 2 skipped");
-    }
-
-    #[test]
-    fn a_skip_counts_only_where_it_is_allowed() {
-        let skipped = || Err(Skipped("no such device".into()).into());
-        assert_eq!(report(&test("x", |_| Ok(())), skipped(), "").failed, 1);
-        assert_eq!(
-            report(
-                &Test {
-                    optional: true,
-                    ..test("x", |_| Ok(()))
-                },
-                skipped(),
-                ""
-            )
-            .skipped,
-            1
-        );
     }
 
     #[test]

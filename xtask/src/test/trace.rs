@@ -1,0 +1,195 @@
+//! Runs a scenario under the tracer, and reads what the tracer and the driver each have to say about it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output as Finished};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Context;
+use crate::lab::MODULE;
+use crate::vm::builder::{Builder, Output, Task};
+use crate::vm::{Captured, Sink};
+
+/// The rows of a ledger below `requested`.
+pub(super) const ROWS: [&str; 8] = [
+    "skipped",
+    "declined",
+    "moved",
+    "populated",
+    "wasted_copy",
+    "wasted_fill",
+    "rolled_back",
+    "rejected",
+];
+/// The steps, in their order.
+pub(super) const STEPS: [&str; 5] = ["setup", "alloc_and_copy", "pages", "finalize_and_map", "finalize"];
+
+/// Where the guest sends the driver's truth.
+const TRUTH: &str = "truth";
+
+/// One migration, as the tracer's JSON export and the driver's truth file both tell it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Line {
+    pub(super) time_ns: u64,
+    pub(super) tid: u32,
+    pub(super) direction: Option<String>,
+    pub(super) trigger: Option<String>,
+    pub(super) outcome: String,
+    pub(super) errno: Option<u32>,
+    pub(super) address: u64,
+    /// Ledger, times and whatever else is a number.
+    #[serde(flatten)]
+    numbers: BTreeMap<String, Value>,
+}
+
+impl Line {
+    /// A count of the ledger.
+    pub(super) fn pages(&self, row: &str) -> Result<u64> {
+        self.number(row)?.with_context(|| format!("{row} is null"))
+    }
+
+    /// How long a step took, if it happened.
+    pub(super) fn step_ns(&self, step: &str) -> Result<Option<u64>> {
+        self.number(&format!("{step}_ns"))
+    }
+
+    /// A number; `None` for null.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>> {
+        let value = self.numbers.get(name).with_context(|| format!("there is no {name}"))?;
+        ensure!(value.is_null() || value.is_u64(), "{name} is {value}");
+        Ok(value.as_u64())
+    }
+}
+
+/// What was said of one run.
+pub(super) struct Trace {
+    /// By the tracer, through the recording and its export.
+    pub(super) traced: Vec<Line>,
+    /// By the driver.
+    pub(super) truth: Vec<Line>,
+    /// `migscope report --json` of the recording.
+    pub(super) report: Value,
+}
+
+/// Runs `workload ARGUMENTS` under the tracer, in a machine that `prepare` may change.
+pub(super) fn trace(
+    context: &Context<'_>,
+    name: &str,
+    arguments: &[&str],
+    prepare: impl FnOnce(Builder) -> Builder,
+) -> Result<Trace> {
+    let folder = context.lab.setup.workspace.target("xtask/test");
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let recording = folder.join(format!("{name}.arrow"));
+    let truth = Captured::default();
+    let argv = ["workload", "run"].iter().chain(arguments).copied();
+    let argv = argv.chain(["--truth", "/dev/virtio-ports/truth"]);
+    let file = File::create(&recording).with_context(|| format!("create {}", recording.display()))?;
+    let vm = prepare(context.lab.vm(name))
+        .module(MODULE, "")
+        .limit(Duration::from_secs(600))
+        .port(TRUTH, Box::new(truth.clone()))
+        .task(recorder(Box::new(file)))
+        .task(Task::new("workload", argv));
+    let outcome = vm.run()?;
+    outcome.expect_success("workload")?;
+    outcome.expect_success("recorder")?;
+    ensure!(outcome.warnings.is_empty(), "the kernel warns: {}", outcome.warnings.join("\n"));
+    let (truth, totals) = driver_lines(&truth.bytes())?;
+    ensure!(totals, "the truth does not end with totals: it is cut off");
+    let export = migscope(context, &["export", "--format", "json"], &recording)?;
+    let report = migscope(context, &["report", "--json"], &recording)?;
+    Ok(Trace {
+        traced: lines(&export.stdout)?,
+        truth,
+        report: serde_json::from_slice(&report.stdout).context("the report is no JSON")?,
+    })
+}
+
+/// The tracer in the background, until every other task has ended.
+pub(super) fn recorder(sink: Sink) -> Task {
+    Task::new("recorder", ["migscope", "record", "-o", "-"])
+        .background()
+        .ready_when(crate::commands::run::ATTACHED_FUNCTIONS, crate::commands::run::TRACED)
+        .stdout(Output::Host(sink))
+}
+
+fn migscope(context: &Context<'_>, arguments: &[&str], recording: &Path) -> Result<Finished> {
+    let mut command = Command::new(&context.lab.programs.migscope);
+    let finished = command.args(arguments).arg(recording).output().context("start migscope")?;
+    let said = String::from_utf8_lossy(&finished.stderr);
+    ensure!(
+        finished.status.success() && said.is_empty(),
+        "migscope {} ended with {}: {said}",
+        arguments.join(" "),
+        finished.status
+    );
+    Ok(finished)
+}
+
+fn lines(text: &[u8]) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let line = serde_json::from_slice(line)
+            .with_context(|| format!("not a migration: {}", String::from_utf8_lossy(line)))?;
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// The driver's lines, and whether the totals that end them are there.
+fn driver_lines(text: &[u8]) -> Result<(Vec<Line>, bool)> {
+    let end = text.windows(9).rposition(|window| window == b"{\"totals\"");
+    Ok((lines(&text[..end.unwrap_or(text.len())])?, end.is_some()))
+}
+
+impl Trace {
+    /// Each migration as the tracer and as the driver tell it. A thread makes one after the other, so the n-th of
+    /// a thread is the n-th of that thread in both.
+    pub(super) fn pairs(&self) -> Result<Vec<(&Line, &Line)>> {
+        let (traced, truth) = (by_thread(&self.traced), by_thread(&self.truth));
+        ensure!(
+            traced.keys().eq(truth.keys()),
+            "the tracer saw threads {:?}, the driver {:?}",
+            traced.keys(),
+            truth.keys()
+        );
+        let mut pairs = Vec::with_capacity(self.truth.len());
+        for (tid, traced) in traced {
+            let truth = &truth[&tid];
+            ensure!(
+                traced.len() == truth.len(),
+                "of thread {tid} the tracer saw {} migrations, the driver made {}",
+                traced.len(),
+                truth.len()
+            );
+            pairs.extend(traced.into_iter().zip(truth.iter().copied()));
+        }
+        Ok(pairs)
+    }
+}
+
+fn by_thread(lines: &[Line]) -> BTreeMap<u32, Vec<&Line>> {
+    let mut threads: BTreeMap<u32, Vec<&Line>> = BTreeMap::new();
+    for line in lines {
+        threads.entry(line.tid).or_default().push(line);
+    }
+    for lines in threads.values_mut() {
+        lines.sort_by_key(|line| line.time_ns);
+    }
+    threads
+}
+
+/// Keeps what a test measured where a person can read it: `target/xtask/test/NAME.txt`, and on the terminal.
+pub(super) fn tell(context: &Context<'_>, name: &str, text: &str) -> Result<()> {
+    anstream::println!("{text}");
+    let path = context.lab.setup.workspace.target("xtask/test").join(format!("{name}.txt"));
+    let mut file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
+    writeln!(file, "{text}").with_context(|| format!("write {}", path.display()))
+}
