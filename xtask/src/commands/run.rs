@@ -33,8 +33,10 @@ const OVERHEAD: Duration = Duration::from_secs(180);
 
 const RECORDER: &str = "recorder";
 const WORKLOAD: &str = "workload";
-/// What is traced, as it shows up in tracefs when the tracer is attached.
-const TRACED: [&str; 3] = [
+/// The file in the guest in which what is traced shows up.
+pub(crate) const ATTACHED_FUNCTIONS: &str = "/sys/kernel/tracing/enabled_functions";
+/// What is traced, by the tracer when it is attached.
+pub(crate) const TRACED: [&str; 3] = [
     "migrate_vma_setup",
     "migrate_vma_pages",
     "migrate_vma_finalize",
@@ -92,7 +94,7 @@ fn scenarios(listed: &str) -> impl Iterator<Item = &str> {
 fn job(lab: &Lab, scenario: &str, seconds: Option<u32>, records: Records) -> Builder {
     let recorder = Task::new(RECORDER, ["migscope", "record", "-o", "-"])
         .background()
-        .ready_when("/sys/kernel/tracing/enabled_functions", TRACED)
+        .ready_when(ATTACHED_FUNCTIONS, TRACED)
         .stdout(Output::Host(Box::new(records)));
     let mut argv = vec![
         "workload".into(),

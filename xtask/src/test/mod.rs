@@ -1,11 +1,16 @@
 //! `cargo xtask test`: every test, on the host and in the VM.
 
 mod boot;
+mod data;
 mod ends;
 mod host;
 mod killed;
+mod ledger;
 mod output;
+mod refusals;
 mod scenarios;
+mod steps;
+mod trace;
 
 use std::time::Instant;
 
@@ -57,6 +62,12 @@ const TESTS: &[Test] = tests![
     ends::the_limit_is_kept,
     killed::qemu_does_not_outlive_xtask,
     scenarios::an_unknown_one_is_refused,
+    refusals::not_root,
+    refusals::no_btf,
+    refusals::no_functions,
+    data::every_byte_survives_10000_round_trips,
+    ledger::tracer_equals_driver_in_every_call,
+    steps::tracer_agrees_with_the_drivers_clock,
 ];
 
 /// How many tests ended how.
