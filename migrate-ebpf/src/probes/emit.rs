@@ -1,6 +1,7 @@
 //! Ends a migration: checks its ledger, and writes its record.
 
 use aya_ebpf::{
+    bindings::BPF_RB_NO_WAKEUP,
     helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm},
     macros::map,
     maps::RingBuf,
@@ -42,7 +43,8 @@ fn write(record: &mut Record, since: u64) {
     };
     record.probe.finalize_ns += clock::now().wrapping_sub(since);
     entry.write(*record);
-    entry.submit(0);
+    // User space looks by itself, often enough; a wake-up here would be paid by the thread that migrates.
+    entry.submit(u64::from(BPF_RB_NO_WAKEUP));
 }
 
 /// Every page must stand in exactly one row. `collected` and `attempted` come from separate walks, so this can fail.
