@@ -16,10 +16,17 @@ const AFTERWARDS: &str = "rmmod migrate_test || exit 1
     exit 0";
 
 pub(super) fn every_byte_survives_10000_round_trips(context: &Context<'_>) -> Result<()> {
-    let vm = context.lab.vm("data").module(MODULE, "").limit(Duration::from_secs(600));
+    let vm = context
+        .lab
+        .vm("data")
+        .module(MODULE, "")
+        .limit(Duration::from_secs(600));
     let outcome = vm
         .task(recorder(Box::new(std::io::sink())))
-        .task(Task::new("round-trips", ["workload", "round-trips", "10000"]))
+        .task(Task::new(
+            "round-trips",
+            ["workload", "round-trips", "10000"],
+        ))
         .task(Task::shell("afterwards", AFTERWARDS))
         .run()?;
     outcome.expect_success("round-trips")?;
@@ -27,6 +34,10 @@ pub(super) fn every_byte_survives_10000_round_trips(context: &Context<'_>) -> Re
     let bad = String::from_utf8_lossy(&outcome.stdout("afterwards")).into_owned();
     ensure!(bad.is_empty(), "the kernel's log is not clean:\n{bad}");
     outcome.expect_success("afterwards")?;
-    ensure!(outcome.warnings.is_empty(), "the kernel warns: {}", outcome.warnings.join("\n"));
+    ensure!(
+        outcome.warnings.is_empty(),
+        "the kernel warns: {}",
+        outcome.warnings.join("\n")
+    );
     Ok(())
 }

@@ -11,7 +11,11 @@ const LEAST: usize = 20_000;
 pub(super) fn tracer_equals_driver_in_every_call(context: &Context<'_>) -> Result<()> {
     let arguments = ["mixed", "--calls", CALLS, "--seed", "1", "--threads", "4"];
     let run = trace(context, "ledger", &arguments, |vm| vm)?;
-    ensure!(run.truth.len() >= LEAST, "only {} migrations", run.truth.len());
+    ensure!(
+        run.truth.len() >= LEAST,
+        "only {} migrations",
+        run.truth.len()
+    );
     let pairs = run.pairs()?;
     for (traced, truth) in &pairs {
         equal(traced, truth).with_context(|| format!("traced: {traced:?}\ndriver: {truth:?}"))?;
@@ -37,7 +41,10 @@ fn equal(traced: &Line, truth: &Line) -> Result<()> {
     let requested = traced.pages("requested")?;
     ensure!(requested == truth.pages("requested")?, "requested");
     ensure!(requested == sum, "the ledger does not balance");
-    ensure!(traced.number("anomalies")? == Some(0), "the tracer marks it as not to be trusted");
+    ensure!(
+        traced.number("anomalies")? == Some(0),
+        "the tracer marks it as not to be trusted"
+    );
     Ok(())
 }
 
@@ -46,7 +53,10 @@ fn sums_are_equal(run: &Trace) -> Result<()> {
     for row in ["requested"].iter().chain(&ROWS) {
         let truth = sum(&run.truth, row)?;
         let reported = &run.report["ledger"][row];
-        ensure!(reported == truth, "the report says {row} = {reported}, the driver {truth}");
+        ensure!(
+            reported == truth,
+            "the report says {row} = {reported}, the driver {truth}"
+        );
     }
     Ok(())
 }
@@ -54,10 +64,21 @@ fn sums_are_equal(run: &Trace) -> Result<()> {
 fn nothing_is_lost(run: &Trace) -> Result<()> {
     let report = &run.report;
     let migrations = run.truth.len() as u64;
-    for (name, expected) in [("migrations", migrations), ("ended", migrations), ("lost", 0), ("unbalanced", 0)] {
-        ensure!(report[name] == expected, "the report says {name} = {}", report[name]);
+    for (name, expected) in [
+        ("migrations", migrations),
+        ("ended", migrations),
+        ("lost", 0),
+        ("unbalanced", 0),
+    ] {
+        ensure!(
+            report[name] == expected,
+            "the report says {name} = {}",
+            report[name]
+        );
     }
-    let losses = report["losses"].as_object().context("the report has no losses")?;
+    let losses = report["losses"]
+        .as_object()
+        .context("the report has no losses")?;
     ensure!(losses.values().all(|count| count == 0), "lost: {losses:?}");
     Ok(())
 }
@@ -71,12 +92,22 @@ fn everything_occurred(run: &Trace) -> Result<()> {
         ensure!(run.truth.iter().any(test), "there was no {what}");
         Ok(())
     };
-    occurs("migration to the device", &|line| line.direction.as_deref() == Some("to_device"))?;
-    occurs("migration to the system", &|line| line.direction.as_deref() == Some("to_system"))?;
-    occurs("CPU fault", &|line| line.trigger.as_deref() == Some("fault"))?;
-    occurs("call by the driver", &|line| line.trigger.as_deref() == Some("driver"))?;
+    occurs("migration to the device", &|line| {
+        line.direction.as_deref() == Some("to_device")
+    })?;
+    occurs("migration to the system", &|line| {
+        line.direction.as_deref() == Some("to_system")
+    })?;
+    occurs("CPU fault", &|line| {
+        line.trigger.as_deref() == Some("fault")
+    })?;
+    occurs("call by the driver", &|line| {
+        line.trigger.as_deref() == Some("driver")
+    })?;
     for pages in (0..10).map(|power| 1 << power) {
-        occurs(&format!("batch of {pages}"), &|line| line.pages("requested").is_ok_and(|count| count == pages))?;
+        occurs(&format!("batch of {pages}"), &|line| {
+            line.pages("requested").is_ok_and(|count| count == pages)
+        })?;
     }
     Ok(())
 }

@@ -18,17 +18,28 @@ const NANOSECONDS: f64 = 300.0;
 
 pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Result<()> {
     let arguments = ["mixed", "--calls", "3000", "--seed", "2", "--threads", "1"];
-    let run = trace(context, "steps", &arguments, |vm| vm.machine(Machine::counting_instructions))?;
+    let run = trace(context, "steps", &arguments, |vm| {
+        vm.machine(Machine::counting_instructions)
+    })?;
     let pairs = run.pairs()?;
-    let mut table = String::from("  step              driver's median    tracer's difference    not systematically\n");
+    let mut table = String::from(
+        "  step              driver's median    tracer's difference    not systematically\n",
+    );
     for step in STEPS {
         let measured = differences(&pairs, step)?;
         ensure!(measured.len() >= 1000, "only {} of {step}", measured.len());
         let driver = median(measured.iter().map(|(driver, _)| *driver));
         let difference = median(measured.iter().map(|(_, difference)| *difference));
-        table += &format!("  {step:<16}{driver:>14} ns {difference:>+20} ns\n", driver = driver as i64, difference = difference as i64);
+        table += &format!(
+            "  {step:<16}{driver:>14} ns {difference:>+20} ns\n",
+            driver = driver as i64,
+            difference = difference as i64
+        );
         let bound = NANOSECONDS.max(SHARE * driver);
-        ensure!(difference.abs() <= bound, "{step}: the median is {difference} ns off, {bound} ns are allowed\n{table}");
+        ensure!(
+            difference.abs() <= bound,
+            "{step}: the median is {difference} ns off, {bound} ns are allowed\n{table}"
+        );
     }
     scans_are_charged_to_nobody(&pairs)?;
     no_call_is_longer(&pairs)?;
@@ -40,12 +51,19 @@ fn differences(pairs: &[(&Line, &Line)], step: &str) -> Result<Vec<(f64, f64)>> 
     let mut differences = Vec::new();
     for (traced, truth) in pairs {
         let (Some(seen), Some(driver)) = (traced.step_ns(step)?, truth.step_ns(step)?) else {
-            ensure!(traced.step_ns(step)? == truth.step_ns(step)?, "only one saw {step}: {traced:?} {truth:?}");
+            ensure!(
+                traced.step_ns(step)? == truth.step_ns(step)?,
+                "only one saw {step}: {traced:?} {truth:?}"
+            );
             continue;
         };
         let probe = traced.number(&format!("probe_{step}_ns"));
         // The gaps have no probe time.
-        let probe = if matches!(step, "setup" | "pages" | "finalize") { probe?.unwrap_or(0) } else { 0 };
+        let probe = if matches!(step, "setup" | "pages" | "finalize") {
+            probe?.unwrap_or(0)
+        } else {
+            0
+        };
         differences.push((driver as f64, (seen + probe) as f64 - driver as f64));
     }
     Ok(differences)
@@ -59,7 +77,11 @@ fn scans_are_charged_to_nobody(pairs: &[(&Line, &Line)]) -> Result<()> {
             let chosen: Vec<_> = pairs
                 .iter()
                 .copied()
-                .filter(|(traced, _)| traced.pages("requested").is_ok_and(|pages| if few { pages <= 2 } else { pages >= 256 }))
+                .filter(|(traced, _)| {
+                    traced
+                        .pages("requested")
+                        .is_ok_and(|pages| if few { pages <= 2 } else { pages >= 256 })
+                })
                 .collect();
             let measured = differences(&chosen, step)?;
             ensure!(measured.len() >= 50, "only {} of {step}", measured.len());
@@ -78,11 +100,17 @@ fn scans_are_charged_to_nobody(pairs: &[(&Line, &Line)]) -> Result<()> {
 fn no_call_is_longer(pairs: &[(&Line, &Line)]) -> Result<()> {
     for (traced, truth) in pairs {
         let sum = |line: &Line| -> Result<u64> {
-            STEPS.iter().map(|step| Ok(line.step_ns(step)?.unwrap_or(0))).sum()
+            STEPS
+                .iter()
+                .map(|step| Ok(line.step_ns(step)?.unwrap_or(0)))
+                .sum()
         };
         let seen = sum(traced)? + traced.number("probe_ns")?.context("probe_ns is null")?;
         let driver = sum(truth)?;
-        ensure!(seen <= driver, "the tracer saw {seen} ns, the driver {driver} ns: {traced:?}");
+        ensure!(
+            seen <= driver,
+            "the tracer saw {seen} ns, the driver {driver} ns: {traced:?}"
+        );
     }
     Ok(())
 }

@@ -28,7 +28,13 @@ pub(super) const ROWS: [&str; 8] = [
     "rejected",
 ];
 /// The steps, in their order.
-pub(super) const STEPS: [&str; 5] = ["setup", "alloc_and_copy", "pages", "finalize_and_map", "finalize"];
+pub(super) const STEPS: [&str; 5] = [
+    "setup",
+    "alloc_and_copy",
+    "pages",
+    "finalize_and_map",
+    "finalize",
+];
 
 /// Where the guest sends the driver's truth.
 const TRUTH: &str = "truth";
@@ -61,7 +67,10 @@ impl Line {
 
     /// A number; `None` for null.
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>> {
-        let value = self.numbers.get(name).with_context(|| format!("there is no {name}"))?;
+        let value = self
+            .numbers
+            .get(name)
+            .with_context(|| format!("there is no {name}"))?;
         ensure!(value.is_null() || value.is_u64(), "{name} is {value}");
         Ok(value.as_u64())
     }
@@ -90,7 +99,8 @@ pub(super) fn trace(
     let truth = Captured::default();
     let argv = ["workload", "run"].iter().chain(arguments).copied();
     let argv = argv.chain(["--truth", "/dev/virtio-ports/truth"]);
-    let file = File::create(&recording).with_context(|| format!("create {}", recording.display()))?;
+    let file =
+        File::create(&recording).with_context(|| format!("create {}", recording.display()))?;
     let vm = prepare(context.lab.vm(name))
         .module(MODULE, "")
         .limit(Duration::from_secs(600))
@@ -100,7 +110,11 @@ pub(super) fn trace(
     let outcome = vm.run()?;
     outcome.expect_success("workload")?;
     outcome.expect_success("recorder")?;
-    ensure!(outcome.warnings.is_empty(), "the kernel warns: {}", outcome.warnings.join("\n"));
+    ensure!(
+        outcome.warnings.is_empty(),
+        "the kernel warns: {}",
+        outcome.warnings.join("\n")
+    );
     let (truth, totals) = driver_lines(&truth.bytes())?;
     ensure!(totals, "the truth does not end with totals: it is cut off");
     let export = migscope(context, &["export", "--format", "json"], &recording)?;
@@ -116,13 +130,20 @@ pub(super) fn trace(
 pub(super) fn recorder(sink: Sink) -> Task {
     Task::new("recorder", ["migscope", "record", "-o", "-"])
         .background()
-        .ready_when(crate::commands::run::ATTACHED_FUNCTIONS, crate::commands::run::TRACED)
+        .ready_when(
+            crate::commands::run::ATTACHED_FUNCTIONS,
+            crate::commands::run::TRACED,
+        )
         .stdout(Output::Host(sink))
 }
 
 fn migscope(context: &Context<'_>, arguments: &[&str], recording: &Path) -> Result<Finished> {
     let mut command = Command::new(&context.lab.programs.migscope);
-    let finished = command.args(arguments).arg(recording).output().context("start migscope")?;
+    let finished = command
+        .args(arguments)
+        .arg(recording)
+        .output()
+        .context("start migscope")?;
     let said = String::from_utf8_lossy(&finished.stderr);
     ensure!(
         finished.status.success() && said.is_empty(),
@@ -135,7 +156,10 @@ fn migscope(context: &Context<'_>, arguments: &[&str], recording: &Path) -> Resu
 
 fn lines(text: &[u8]) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    for line in text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
         let line = serde_json::from_slice(line)
             .with_context(|| format!("not a migration: {}", String::from_utf8_lossy(line)))?;
         lines.push(line);
@@ -189,7 +213,12 @@ fn by_thread(lines: &[Line]) -> BTreeMap<u32, Vec<&Line>> {
 /// Keeps what a test measured where a person can read it: `target/xtask/test/NAME.txt`, and on the terminal.
 pub(super) fn tell(context: &Context<'_>, name: &str, text: &str) -> Result<()> {
     anstream::println!("{text}");
-    let path = context.lab.setup.workspace.target("xtask/test").join(format!("{name}.txt"));
+    let path = context
+        .lab
+        .setup
+        .workspace
+        .target("xtask/test")
+        .join(format!("{name}.txt"));
     let mut file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
     writeln!(file, "{text}").with_context(|| format!("write {}", path.display()))
 }

@@ -71,6 +71,7 @@ pub(crate) struct Vm {
     begun: Instant,
     limit: Duration,
     deadline: Instant,
+    stopping: bool,
     folder: PathBuf,
 }
 
@@ -119,6 +120,7 @@ impl Boot {
             begun,
             limit,
             deadline: begun + limit,
+            stopping: false,
             folder,
         };
         let (sinks, control) = kept;
@@ -204,6 +206,10 @@ impl Vm {
         if interrupt::is_set() {
             return Err(Interrupted.into());
         }
+        let unwanted = self.streams.as_ref().is_some_and(Streams::is_unwanted);
+        if unwanted && !self.stopping {
+            self.ask_to_stop()?;
+        }
         if Instant::now() < self.deadline {
             return Ok(false);
         }
@@ -224,6 +230,7 @@ impl Vm {
 
     /// Asks the guest to end its job.
     pub(crate) fn ask_to_stop(&mut self) -> Result<()> {
+        self.stopping = true;
         self.deadline = Instant::now() + STOP_LIMIT.min(self.limit);
         self.streams
             .as_ref()

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -23,6 +23,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub(crate) struct Streams {
     readers: Vec<Reader>,
     counters: Counters,
+    sink_failed: Arc<AtomicBool>,
     control: Option<Control>,
 }
 
@@ -49,19 +50,28 @@ impl Streams {
         let control = control
             .map(|socket| listen(socket, Arc::clone(&counters)))
             .transpose()?;
+        let sink_failed = Arc::<AtomicBool>::default();
         let readers = sinks
             .into_iter()
             .map(|(name, socket, sink)| {
                 let (counters, counted) = (Arc::clone(&counters), name.clone());
-                let thread = thread::spawn(move || copy(socket, sink, &counters[&counted]));
+                let failed = sink_failed.clone();
+                let thread =
+                    thread::spawn(move || copy(socket, sink, &counters[&counted], &failed));
                 Reader { name, thread }
             })
             .collect();
         Ok(Streams {
             readers,
             counters,
+            sink_failed,
             control,
         })
+    }
+
+    /// Whether there is a stream that nobody takes any more: `cargo xtask vm … | head` has read what it wanted.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.sink_failed.load(Ordering::Relaxed)
     }
 
     /// Asks the guest to end its job. Without a control port it cannot be asked.
@@ -146,7 +156,12 @@ fn send(mut socket: &UnixStream, request: Request) -> io::Result<()> {
 }
 
 /// Copies to the end. When the sink fails it goes on reading, so that the guest is not held up, and tells afterwards.
-fn copy(mut socket: UnixStream, sink: Sink, received: &AtomicU64) -> io::Result<()> {
+fn copy(
+    mut socket: UnixStream,
+    sink: Sink,
+    received: &AtomicU64,
+    failed: &AtomicBool,
+) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     let mut sink: io::Result<Sink> = Ok(sink);
     loop {
@@ -163,10 +178,11 @@ fn copy(mut socket: UnixStream, sink: Sink, received: &AtomicU64) -> io::Result<
             sink.flush()?;
             Ok(sink)
         });
+        failed.fetch_or(sink.is_err(), Ordering::Relaxed);
         received.fetch_add(count as u64, Ordering::Release);
     }
     match sink {
-        // `cargo xtask vm … | head` has read what it wanted.
+        // Whoever closed the other end knows what is missing.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
