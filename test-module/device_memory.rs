@@ -45,7 +45,7 @@ impl Region {
             kernel::bindings::request_free_mem_region(
                 &raw mut kernel::bindings::iomem_resource,
                 bytes,
-                c"migrate_test".as_ptr().cast(),
+                c"migrate_test".as_char_ptr(),
             )
         })?;
         // INVARIANT: The request succeeded.
@@ -70,8 +70,9 @@ impl Drop for Region {
 ///
 /// # Invariants
 ///
-/// `pagemap` describes `region` and is registered with the kernel from the end of initialization to the end of drop.
-/// A folio that the kernel has from us is marked as taken in `slots`, and each of its pages has a backing page.
+/// `pagemap` describes `region` and is registered with the kernel from the end of initialization to the end of
+/// drop. A folio that the kernel has from us is marked as taken in `slots`, and each of its pages has a backing
+/// page.
 #[pin_data(PinnedDrop)]
 pub(crate) struct DeviceMemory {
     #[pin]
@@ -92,14 +93,18 @@ static OPS: kernel::bindings::dev_pagemap_ops = kernel::bindings::dev_pagemap_op
     folio_free: Some(folio_free),
     migrate_to_ram: Some(fault::migrate_to_ram),
     memory_failure: None,
-    // When the kernel splits a large folio of ours, it sets up the new folios itself. Drivers with one backing folio
-    // behind a large one have to split that here; ours has a backing page for each page.
+    // When the kernel splits a large folio of ours, it sets up the new folios itself. Drivers with one backing
+    // folio behind a large one have to split that here; ours has a backing page for each page.
     folio_split: None,
 };
 
 /// The kernel has no more use for a folio of ours.
+///
+/// # Safety
+///
+/// For the kernel to call, with a folio of a pagemap that has [`OPS`] and to which nobody has a reference.
 unsafe extern "C" fn folio_free(folio: *mut bindings::folio) {
-    // SAFETY: The kernel calls this with a valid folio of a pagemap that has `OPS`.
+    // SAFETY: By this function's requirements the folio is valid, and its memory ours.
     let (memory, pfn, pages) = unsafe {
         let page = bindings::migrate_test_folio_page(folio);
         let pages = 1usize << bindings::migrate_test_folio_order(folio);
@@ -153,8 +158,8 @@ impl DeviceMemory {
     ///
     /// `page` is a page of a pagemap that has [`OPS`], and is in use for `'a`, which keeps the pagemap registered.
     pub(crate) unsafe fn of_page<'a>(page: *const bindings::page) -> &'a Self {
-        // SAFETY: Only `DeviceMemory` has pagemaps with these operations, in its field `pagemap`. It does not go away while a page
-        // is in use, because its drop waits for all of them.
+        // SAFETY: Only `DeviceMemory` has pagemaps with these operations, in its field `pagemap`. It does not go
+        // away while a page is in use, because its drop waits for all of them.
         unsafe {
             let pagemap = bindings::migrate_test_page_pgmap(page);
             &*container_of!(Opaque::cast_from(pagemap).cast_mut(), Self, pagemap)
@@ -203,8 +208,8 @@ impl DeviceMemory {
             self.slots.lock().set_backing(page, backing);
         }
         let pfn = self.first() + index;
-        // SAFETY: The pages are of our pagemap and free: the slots say so. Initializing locks the folio and sets its
-        // only reference, which are ours to give.
+        // SAFETY: The pages are of our pagemap and free: the slots say so. Initializing locks the folio and sets
+        // its only reference, which are ours to give.
         Some(unsafe {
             let page = bindings::migrate_test_pfn_to_page(pfn);
             bindings::migrate_test_device_folio_init(page.cast(), self.pagemap.get(), size.order());
@@ -242,7 +247,8 @@ impl DeviceMemory {
     unsafe fn frame_of<'a>(&'a self, pfn: Pfn) -> Option<Frame<'a>> {
         let index = pfn.checked_sub(self.first())?;
         let backing = self.slots.lock().backing(index)?.pfn();
-        // SAFETY: The backing is allocated as long as the page is in use, which it is by this function's requirement.
+        // SAFETY: The backing is allocated as long as the page is in use, which it is by this function's
+        // requirement.
         Some(unsafe { Frame::new(backing) })
     }
 

@@ -4,7 +4,8 @@
 //!
 //! It migrates pages of its callers between system memory and the memory of a device that exists only as page
 //! frames, does all that a real driver does in between, and says exactly what became of each page: the truth
-//! against which a tracer can be checked. `migrate.rs` shows how a driver can use the kernel's migration interface safely.
+//! against which a tracer can be checked. `migrate.rs` shows how a driver can use the kernel's migration
+//! interface safely.
 
 use kernel::{prelude::*, sync::Arc};
 
@@ -19,6 +20,7 @@ mod layout;
 mod log;
 mod migrate;
 mod page_table;
+mod range;
 mod registration;
 mod sequence;
 mod slots;

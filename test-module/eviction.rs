@@ -37,8 +37,8 @@ pub(crate) fn evict(memory: &DeviceMemory) -> Result<Truth> {
         inject: Injection::default(),
     };
     // Only pages in use: for free ones the kernel would trust what they say about a large folio they were part of.
-    // SAFETY: These are pages of `memory`, which outlives the sequence; they rise, and a large folio is taken and given back
-    // with all its pages.
+    // SAFETY: These are pages of `memory`, which outlives the sequence; they rise, and a large folio is taken and
+    // given back with all its pages.
     let setup = unsafe { Setup::eviction(pfns)? };
     let truth = plan.run(setup, |_| {});
     memory.log.count(&truth);

@@ -15,7 +15,8 @@ use crate::{
     device_memory::DeviceMemory,
     folio::{COMPOUND_BYTES, COMPOUND_PAGES},
     inject::Injection,
-    migrate::{Range, Select, Setup},
+    migrate::{Select, Setup},
+    range::Range,
     transfer::{Large, Plan},
     truth::Kind,
     uapi::{Truth, direction, outcome, trigger},
@@ -43,8 +44,9 @@ pub(crate) unsafe extern "C" fn migrate_to_ram(vmf: *mut vm_fault) -> vm_fault_t
 ///
 /// Those of [`migrate_to_ram`].
 unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
-    // SAFETY: The kernel hands over a valid fault, whose VMA stays as it is while the mmap lock is held. It holds that and
-    // not only the VMA's lock: `do_swap_page` and `do_huge_pmd_device_private` see to it before they call.
+    // SAFETY: The kernel hands over a valid fault, whose VMA stays as it is while the mmap lock is held. It holds
+    // that and not only the VMA's lock: `do_swap_page` and `do_huge_pmd_device_private` see to it before they
+    // call.
     let (vma, address, page, whole) = unsafe {
         let what = &(*vmf).__bindgen_anon_1;
         // A fault on a page-table entry is about that page, even if it is part of a large folio.

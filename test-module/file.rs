@@ -19,8 +19,9 @@ use crate::{
     folio::COMPOUND_PAGES,
     inject::{self, Injection},
     layout,
-    migrate::{Range, Select, Setup},
+    migrate::{Select, Setup},
     page_table::PageTable,
+    range::Range,
     registration::Registration,
     slots::Mapping,
     transfer::{Large, Plan},
@@ -76,8 +77,8 @@ impl MiscDevice for OpenFile {
         Ok(read)
     }
 
-    fn ioctl(file: Pin<&Self>, _file: &File, command: u32, argument: usize) -> Result<isize> {
-        let file = file.get_ref();
+    fn ioctl(this: Pin<&Self>, _file: &File, command: u32, argument: usize) -> Result<isize> {
+        let file = this.get_ref();
         let argument = UserPtr::from_addr(argument);
         match command {
             uapi::TO_DEVICE => file.migrate(argument, Select::System)?,

@@ -55,10 +55,12 @@ pub(crate) enum Effort {
 ///
 /// # Invariants
 ///
-/// `first` is the first page of a valid folio of `size`. This value owns the folio's lock and one reference.
+/// `pfn` is the first page of a valid folio of `size`, of system memory if `is_system` is set. This value owns the
+/// folio's lock and one reference.
 pub(crate) struct NewFolio {
-    first: NonNull<page>,
+    pfn: Pfn,
     size: Size,
+    is_system: bool,
 }
 
 impl NewFolio {
@@ -73,12 +75,16 @@ impl NewFolio {
         let folio = NonNull::new(unsafe { bindings::migrate_test_alloc_folio(gfp, size.order()) })?;
         // SAFETY: We have just been given the only reference to this folio, so that nobody holds its lock.
         unsafe { bindings::migrate_test_folio_lock(folio.as_ptr()) };
-        // SAFETY: The folio is valid, we own a reference and its lock.
-        let first = unsafe { bindings::migrate_test_folio_page(folio.as_ptr()) };
-        // INVARIANT: The folio is new, locked and referenced by us; a folio has a first page.
+        // SAFETY: The folio is valid, and so is its first page.
+        let pfn = unsafe {
+            let first = bindings::migrate_test_folio_page(folio.as_ptr());
+            bindings::migrate_test_page_to_pfn(first)
+        };
+        // INVARIANT: The folio is new system memory, locked and referenced by us.
         Some(Self {
-            first: NonNull::new(first)?,
+            pfn,
             size,
+            is_system: true,
         })
     }
 
@@ -86,15 +92,14 @@ impl NewFolio {
     ///
     /// # Safety
     ///
-    /// `pfn` is the first page of a valid folio of `size`. The caller owns its lock and one reference, and gives both up.
+    /// `pfn` is the first page of a valid folio of `size`. The caller owns its lock and one reference, and gives
+    /// both up.
     pub(crate) unsafe fn from_pfn(pfn: Pfn, size: Size) -> Self {
-        // SAFETY: By this function's requirements there is a page with this number.
-        let first = unsafe { bindings::migrate_test_pfn_to_page(pfn) };
         // INVARIANT: By this function's requirements.
-        // SAFETY: A valid page's `struct page` is not at address 0.
         Self {
-            first: unsafe { NonNull::new_unchecked(first) },
+            pfn,
             size,
+            is_system: false,
         }
     }
 
@@ -106,32 +111,29 @@ impl NewFolio {
     }
 
     pub(crate) fn pfn(&self) -> Pfn {
-        // SAFETY: By the type invariants this is a valid page.
-        unsafe { bindings::migrate_test_page_to_pfn(self.first.as_ptr()) }
+        self.pfn
     }
 
     pub(crate) fn size(&self) -> Size {
         self.size
     }
 
-    /// Where the bytes of its n-th page are.
-    ///
-    /// # Safety
-    ///
-    /// The folio was made by [`NewFolio::system`].
-    pub(crate) unsafe fn system_frame(&self, n: usize) -> Option<Frame<'_>> {
-        let pfn = (n < self.size.pages()).then_some(self.pfn() + n)?;
-        // SAFETY: The page is part of a folio that we hold; it is system memory by this function's requirement.
+    /// Where the bytes of its n-th page are, if it was made by [`NewFolio::system`].
+    pub(crate) fn system_frame(&self, n: usize) -> Option<Frame<'_>> {
+        let pfn = (self.is_system && n < self.size.pages()).then_some(self.pfn() + n)?;
+        // SAFETY: By the type invariants the page is system memory, and part of a folio that we hold.
         Some(unsafe { Frame::new(pfn) })
     }
 }
 
 impl Drop for NewFolio {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants the page is part of a folio whose lock and one reference we own; this is the last use of both.
+        // SAFETY: By the type invariants the page is part of a folio whose lock and one reference we own; this is
+        // the last use of both.
         unsafe {
-            let folio = bindings::migrate_test_page_folio(self.first.as_ptr());
-            kernel::bindings::folio_unlock(folio.cast());
+            let first = bindings::migrate_test_pfn_to_page(self.pfn);
+            let folio = bindings::migrate_test_page_folio(first);
+            kernel::bindings::folio_unlock(folio);
             bindings::migrate_test_folio_put(folio);
         }
     }
@@ -143,7 +145,7 @@ impl Drop for NewFolio {
 ///
 /// `folio` is valid, and this value owns one reference to it.
 pub(crate) struct FolioRef {
-    folio: NonNull<folio>,
+    folio: *mut folio,
 }
 
 // SAFETY: A reference may be given up by another thread than the one that took it.
@@ -163,10 +165,7 @@ impl FolioRef {
             folio
         };
         // INVARIANT: The reference has just been taken.
-        // SAFETY: A page's folio is not at address 0.
-        Self {
-            folio: unsafe { NonNull::new_unchecked(folio) },
-        }
+        Self { folio }
     }
 
     /// Takes a reference on the folio of a page that may be going away.
@@ -175,7 +174,8 @@ impl FolioRef {
     ///
     /// There is a page `pfn`, free or not.
     pub(crate) unsafe fn try_get(pfn: Pfn) -> Option<Self> {
-        // SAFETY: The page exists by this function's requirements. `folio_try_get` copes with a folio that is being freed.
+        // SAFETY: The page exists by this function's requirements. `folio_try_get` copes with a folio that is
+        // being freed.
         unsafe {
             let page = bindings::migrate_test_pfn_to_page(pfn);
             let folio = bindings::migrate_test_page_folio(page);
@@ -183,9 +183,7 @@ impl FolioRef {
                 return None;
             }
             // INVARIANT: The reference has just been taken.
-            let reference = Self {
-                folio: NonNull::new(folio)?,
-            };
+            let reference = Self { folio };
             // Between looking up the folio and holding it, it may have been split.
             (bindings::migrate_test_page_folio(page) == folio).then_some(reference)
         }
@@ -194,7 +192,7 @@ impl FolioRef {
     /// A second reference on the same folio.
     pub(crate) fn again(&self) -> Self {
         // SAFETY: By the type invariants we hold a reference.
-        unsafe { bindings::migrate_test_folio_get(self.folio.as_ptr()) };
+        unsafe { bindings::migrate_test_folio_get(self.folio) };
         // INVARIANT: The reference has just been taken.
         Self { folio: self.folio }
     }
@@ -203,7 +201,7 @@ impl FolioRef {
 impl Drop for FolioRef {
     fn drop(&mut self) {
         // SAFETY: We own the reference by the type invariants, and this is its last use.
-        unsafe { bindings::migrate_test_folio_put(self.folio.as_ptr()) };
+        unsafe { bindings::migrate_test_folio_put(self.folio) };
     }
 }
 
@@ -211,10 +209,10 @@ impl Drop for FolioRef {
 ///
 /// # Invariants
 ///
-/// `page` is a page of system memory that stays allocated for `'a`.
+/// `pfn` is a page of system memory that stays allocated for `'a`.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame<'a> {
-    page: NonNull<page>,
+    pfn: Pfn,
     _alive: PhantomData<&'a page>,
 }
 
@@ -225,26 +223,28 @@ impl Frame<'_> {
     ///
     /// `pfn` is a page of system memory that stays allocated for the lifetime of the value.
     pub(crate) unsafe fn new(pfn: Pfn) -> Self {
-        // SAFETY: The page exists by this function's requirements.
-        let page = unsafe { bindings::migrate_test_pfn_to_page(pfn) };
         // INVARIANT: By this function's requirements.
-        // SAFETY: A valid page's `struct page` is not at address 0.
         Self {
-            page: unsafe { NonNull::new_unchecked(page) },
+            pfn,
             _alive: PhantomData,
         }
+    }
+
+    fn page(self) -> *mut page {
+        // SAFETY: By the type invariants there is a page with this number.
+        unsafe { bindings::migrate_test_pfn_to_page(self.pfn) }
     }
 
     /// Overwrites the page with another one's bytes.
     pub(crate) fn copy_from(self, from: Frame<'_>) {
         // SAFETY: By the type invariants both pages are system memory and allocated.
-        unsafe { bindings::migrate_test_copy_page(self.page.as_ptr(), from.page.as_ptr()) };
+        unsafe { bindings::migrate_test_copy_page(self.page(), from.page()) };
     }
 
     /// Overwrites the page with zeroes.
     pub(crate) fn clear(self) {
         // SAFETY: By the type invariants the page is system memory and allocated.
-        unsafe { bindings::migrate_test_clear_page(self.page.as_ptr()) };
+        unsafe { bindings::migrate_test_clear_page(self.page()) };
     }
 }
 
@@ -263,11 +263,10 @@ impl Backing {
         let page = NonNull::new(unsafe {
             kernel::bindings::alloc_pages(bindings::MIGRATE_TEST_GFP_BACKING, 0)
         })?;
-        // INVARIANT: The page is new and ours.
         // SAFETY: The page is valid.
-        Some(Self {
-            pfn: unsafe { bindings::migrate_test_page_to_pfn(page.as_ptr()) },
-        })
+        let pfn = unsafe { bindings::migrate_test_page_to_pfn(page.as_ptr()) };
+        // INVARIANT: The page is new and ours.
+        Some(Self { pfn })
     }
 
     /// The number of the page, for as long as this value lives.

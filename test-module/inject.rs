@@ -9,8 +9,9 @@ use crate::{
     device_memory::DeviceMemory,
     folio::{COMPOUND_PAGES, FolioRef, Size},
     layout,
-    migrate::{Entry, Range, Select},
+    migrate::{Entry, Select},
     page_table::PageTable,
+    range::Range,
     slots::Mapping,
 };
 
@@ -113,8 +114,8 @@ impl Pinned {
             return None;
         }
         let mut page = core::ptr::null_mut();
-        // SAFETY: There is room for the one page that is asked for. By the invariants of `Range` the mmap lock of its VMA
-        // is held, which is the current task's: just checked.
+        // SAFETY: There is room for the one page that is asked for. By the invariants of `Range` the mmap lock of
+        // its VMA is held, which is the current task's: just checked.
         let count =
             unsafe { kernel::bindings::pin_user_pages(range.address(index), 1, FLAGS, &mut page) };
         // INVARIANT: The page has just been pinned.

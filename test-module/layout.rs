@@ -3,10 +3,10 @@
 //! Where Rust and C could disagree about the kernel's structures, and what is asked of C because of it.
 //!
 //! bindgen drops the alignment of a structure that is empty in some configuration. `struct sched_statistics` is
-//! aligned to a cache line even when `CONFIG_SCHEDSTATS` is off and leaves it empty, so in such kernels everything
-//! behind it in Rust's `task_struct` is in the wrong place: `current!().mm()` returns garbage. Hence the current task is
-//! asked for in C here, and the size of every structure that this module (or the kernel crate, for it) looks into
-//! is compared with the compiler's at build time.
+//! aligned to a cache line even when `CONFIG_SCHEDSTATS` is off and leaves it empty, so in such kernels
+//! everything behind it in Rust's `task_struct` is in the wrong place: `current!().mm()` returns garbage. Hence
+//! the current task is asked for in C here, and the size of every structure that this module (or the kernel
+//! crate, for it) looks into is compared with the compiler's at build time.
 
 use kernel::{
     mm::{Mm, MmWithUser},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the driver remembers of the migrations it made: totals of all, and a bounded log of those that no ioctl returns.
+//! What the driver remembers of the migrations it made: totals of all, and a bounded log of those that no ioctl
+//! returns.
 
 use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 

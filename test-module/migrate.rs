@@ -22,11 +22,7 @@
 //! - a destination where nothing was collected, or of the wrong size; a large hole with only some of its base pages
 //!   given, which the kernel would follow into a null pointer.
 
-use kernel::{
-    mm::{MmapReadGuard, virt::VmaRef},
-    page::PAGE_SIZE,
-    prelude::*,
-};
+use kernel::prelude::*;
 
 use crate::{
     bindings::{
@@ -36,58 +32,9 @@ use crate::{
     },
     device_memory::Owner,
     folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
+    range::Range,
     sequence::{Sequence, Timeline},
 };
-
-/// A range of pages in one VMA that stays as it is.
-///
-/// # Invariants
-///
-/// `start` is a multiple of the page size, and `pages` pages from there (at least one) lie within `vma`. The mmap
-/// lock of the VMA's address space is held for `'mm`.
-#[derive(Clone, Copy)]
-pub(crate) struct Range<'mm> {
-    vma: &'mm VmaRef,
-    start: usize,
-    pages: usize,
-}
-
-impl<'mm> Range<'mm> {
-    /// `EFAULT` where nothing is mapped; `EINVAL` for a range that is empty, not aligned, or leaves its VMA.
-    pub(crate) fn new(mmap: &'mm MmapReadGuard<'_>, start: usize, pages: usize) -> Result<Self> {
-        let vma = mmap.vma_lookup(start).ok_or(EFAULT)?;
-        // SAFETY: The guard holds the mmap lock for as long as it is borrowed.
-        unsafe { Self::within(vma, start, pages) }
-    }
-
-    /// # Safety
-    ///
-    /// The mmap lock (not only the VMA's own) is held for `'mm`.
-    pub(crate) unsafe fn within(vma: &'mm VmaRef, start: usize, pages: usize) -> Result<Self> {
-        let end = pages
-            .checked_mul(PAGE_SIZE)
-            .and_then(|bytes| start.checked_add(bytes));
-        let fits = end.is_some_and(|end| vma.start() <= start && start < end && end <= vma.end());
-        if !fits || start % PAGE_SIZE != 0 {
-            return Err(EINVAL);
-        }
-        // INVARIANT: Just checked; the lock is this function's requirement.
-        Ok(Self { vma, start, pages })
-    }
-
-    /// The address of the page at a position.
-    pub(crate) fn address(&self, index: usize) -> usize {
-        self.start + index * PAGE_SIZE
-    }
-
-    pub(crate) fn pages(&self) -> usize {
-        self.pages
-    }
-
-    pub(crate) fn vma(&self) -> &'mm VmaRef {
-        self.vma
-    }
-}
 
 /// Which pages to collect.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,15 +64,15 @@ impl<'mm> Setup<'mm> {
     ) -> Result<Self> {
         let args = Self::args(range, select, owner, compound);
         // SAFETY: By the invariants of `Range`. There is no fault page.
-        Ok(Self(unsafe { Sequence::of_vma(args, range.pages)? }))
+        Ok(Self(unsafe { Sequence::of_vma(args, range.pages())? }))
     }
 
     /// For a fault of a CPU on a page of the device.
     ///
     /// # Safety
     ///
-    /// `fault_page` is the page of the `vm_fault` that is being handled, whose VMA the range is in. The handler's caller keeps it locked
-    /// and referenced for `'mm`.
+    /// `fault_page` is the page of the `vm_fault` that is being handled, whose VMA the range is in. The handler's
+    /// caller keeps it locked and referenced for `'mm`.
     pub(crate) unsafe fn for_fault(
         range: &Range<'mm>,
         owner: Owner,
@@ -137,15 +84,15 @@ impl<'mm> Setup<'mm> {
             ..Self::args(range, Select::Device, owner, compound)
         };
         // SAFETY: By the invariants of `Range` and the requirements of this function.
-        Ok(Self(unsafe { Sequence::of_vma(args, range.pages)? }))
+        Ok(Self(unsafe { Sequence::of_vma(args, range.pages())? }))
     }
 
     /// For clearing the device, without a VMA. Free pages among `pfns` are skipped.
     ///
     /// # Safety
     ///
-    /// Each of `pfns` is a page of device memory that stays registered for `'mm`. They rise, and a large folio that is
-    /// in use is there with all its pages.
+    /// Each of `pfns` is a page of device memory that stays registered for `'mm`. They rise, and a large folio
+    /// that is in use is there with all its pages.
     pub(crate) unsafe fn eviction(pfns: KVVec<Pfn>) -> Result<Self> {
         // SAFETY: The same requirements.
         Ok(Self(unsafe { Sequence::of_device(pfns)? }))
@@ -158,9 +105,9 @@ impl<'mm> Setup<'mm> {
         };
         let compound = if compound { SELECT_COMPOUND } else { 0 };
         migrate_vma {
-            vma: range.vma.as_ptr(),
-            start: range.start,
-            end: range.address(range.pages),
+            vma: range.vma().as_ptr(),
+            start: range.address(0),
+            end: range.address(range.pages()),
             pgmap_owner: owner.as_ptr(),
             flags: (select | compound) as usize,
             ..Default::default()
@@ -240,6 +187,7 @@ impl<'mm> Collected<'mm> {
         (src.is_migrating() && src.is_valid()).then(|| Source {
             first: src.pfn(),
             pages: src.positions(),
+            is_system: self.0.collects_system(),
             _collected: self,
         })
     }
@@ -294,10 +242,12 @@ impl<'mm> Collected<'mm> {
 ///
 /// # Invariants
 ///
-/// `pages` pages from `first` on are valid and of one folio, which is locked, unmapped and referenced for `'a`.
+/// `pages` pages from `first` on are valid and of one folio, which is locked, unmapped and referenced for `'a`. If
+/// `is_system` is set, they are system memory.
 pub(crate) struct Source<'a> {
     first: Pfn,
     pages: usize,
+    is_system: bool,
     _collected: &'a Collected<'a>,
 }
 
@@ -307,14 +257,11 @@ impl<'a> Source<'a> {
         (n < self.pages).then_some(self.first + n)
     }
 
-    /// Its n-th page, if it was collected from system memory.
-    ///
-    /// # Safety
-    ///
-    /// The migration selects [`Select::System`].
-    pub(crate) unsafe fn system_frame(&self, n: usize) -> Option<Frame<'a>> {
-        // SAFETY: By the type invariants the page stays for `'a`; it is system memory by this function's requirement.
-        Some(unsafe { Frame::new(self.pfn(n)?) })
+    /// Where the bytes of its n-th page are, if it was collected from system memory.
+    pub(crate) fn system_frame(&self, n: usize) -> Option<Frame<'a>> {
+        let pfn = self.pfn(n).filter(|_| self.is_system)?;
+        // SAFETY: By the type invariants the page is system memory and stays for `'a`.
+        Some(unsafe { Frame::new(pfn) })
     }
 
     /// One more reference: the kernel will find that the folio is used elsewhere and not move it.

@@ -2,9 +2,9 @@
 
 //! The device's page table of one open file: which device page stands behind which address.
 //!
-//! It is brought up to date where drivers do that, between pages and finalize. Pages that leave the device
-//! in other ways (a fault, `munmap`, an exit) leave a stale entry; whoever uses one asks [`DeviceMemory`] whether the
-//! page is still mapped there.
+//! It is brought up to date where drivers do that, between pages and finalize. Pages that leave the device in
+//! other ways (a fault, `munmap`, an exit) leave a stale entry; whoever uses one asks [`DeviceMemory`] whether
+//! the page is still mapped there.
 //!
 //! [`DeviceMemory`]: crate::device_memory::DeviceMemory
 

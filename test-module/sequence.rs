@@ -4,17 +4,13 @@
 //! type of each state of it, so that the calls can only come in the right order.
 
 use core::marker::PhantomData;
-use kernel::{
-    mm::virt::VmaRef,
-    prelude::*,
-    time::{BootTime, ClockSource},
-    types::NotThreadSafe,
-};
+use kernel::{mm::virt::VmaRef, prelude::*, types::NotThreadSafe};
 
 use crate::{
     bindings::{
         self, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_SHIFT, MIGRATE_PFN_VALID,
-        migrate_vma,
+        migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
+        migrate_vma_direction_MIGRATE_VMA_SELECT_SYSTEM as SELECT_SYSTEM,
     },
     folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
 };
@@ -71,9 +67,11 @@ impl Mpfn {
 /// When something happened: nanoseconds of CLOCK_BOOTTIME.
 pub(crate) type Stamp = u64;
 
+/// The kernel's fastest way to read that clock: what reading it costs is in every step.
+#[inline(always)]
 fn now() -> Stamp {
-    // CAST: The clock counts from 0 up.
-    BootTime::ktime_get() as Stamp
+    // SAFETY: This clock may be read in any context.
+    unsafe { kernel::bindings::ktime_get_boot_fast_ns() }
 }
 
 /// Right before and right after a call.
@@ -123,7 +121,8 @@ enum Call {
 /// # Invariants
 ///
 /// - `src` and `dst` have as many entries as pages were requested.
-/// - From a successful setup to the end of finalize the phase is not `Idle`, and the mmap lock of the VMA (if there is one)
+/// - From a successful setup to the end of finalize the phase is not `Idle`, and the mmap lock of the VMA (if
+///   there is one)
 ///   is held for `'mm`.
 /// - While the phase is `Collected`, every valid entry of `dst` owns a [`NewFolio`]. Later they are the kernel's.
 pub(crate) struct Sequence<'mm> {
@@ -144,8 +143,8 @@ impl<'mm> Sequence<'mm> {
     ///
     /// # Safety
     ///
-    /// `args.vma` is valid and its mmap lock is held for `'mm`; `start` and `end` span `pages` pages. A `fault_page` is one
-    /// that the fault handler of this VMA holds locked and referenced for `'mm`.
+    /// `args.vma` is valid and its mmap lock is held for `'mm`; `start` and `end` span `pages` pages. A
+    /// `fault_page` is one that the fault handler of this VMA holds locked and referenced for `'mm`.
     pub(crate) unsafe fn of_vma(args: migrate_vma, pages: usize) -> Result<Self> {
         // INVARIANT: Setup was not called yet.
         Ok(Self {
@@ -183,6 +182,17 @@ impl<'mm> Sequence<'mm> {
         self.src.len()
     }
 
+    /// Whether pages of system memory are collected, and no others.
+    pub(crate) fn collects_system(&self) -> bool {
+        match &self.call {
+            Call::Vma(args) => {
+                let selected = args.flags & !(SELECT_COMPOUND as usize);
+                selected == SELECT_SYSTEM as usize
+            }
+            Call::Device => false,
+        }
+    }
+
     pub(crate) fn timeline(&self) -> Timeline {
         self.timeline
     }
@@ -206,8 +216,8 @@ impl<'mm> Sequence<'mm> {
                 args.src = src;
                 args.dst = dst;
                 let args: *mut migrate_vma = &mut **args;
-                // SAFETY: VMA, lock and range are right by the requirements of `of_vma`; by the type invariants the arrays are
-                // as long as the range.
+                // SAFETY: VMA, lock and range are right by the requirements of `of_vma`; by the type invariants
+                // the arrays are as long as the range.
                 Span::of(|| unsafe { bindings::migrate_vma_setup(args) })
             }
             Call::Device => {
@@ -242,12 +252,14 @@ impl<'mm> Sequence<'mm> {
         let (span, ()) = match &mut self.call {
             Call::Vma(args) => {
                 let args: *mut migrate_vma = &mut **args;
-                // SAFETY: The wrappers call this only after a successful setup, once; valid destinations are locked and
-                // referenced by the type invariants.
+                // SAFETY: The wrappers call this only after a successful setup, once; valid destinations are
+                // locked and referenced by the type invariants.
                 Span::of(|| unsafe { bindings::migrate_vma_pages(args) })
             }
-            // SAFETY: As above.
-            Call::Device => Span::of(|| unsafe { bindings::migrate_device_pages(src, dst, len) }),
+            Call::Device => {
+                // SAFETY: As above.
+                Span::of(|| unsafe { bindings::migrate_device_pages(src, dst, len) })
+            }
         };
         self.timeline.pages = Some(span);
         // INVARIANT: Destinations are the kernel's from here on.
@@ -270,8 +282,8 @@ impl<'mm> Sequence<'mm> {
                 // SAFETY: Setup succeeded, and finalize was not called since: the phase says so.
                 Span::of(|| unsafe { bindings::migrate_vma_finalize(args) })
             }
-            // SAFETY: As above.
             Call::Device => {
+                // SAFETY: As above.
                 Span::of(|| unsafe { bindings::migrate_device_finalize(src, dst, len) })
             }
         };

@@ -16,8 +16,8 @@ use crate::{
 /// What to do with large folios.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Large {
-    /// They stay whole or stay where they are: for callers for whom the kernel cannot split. A fault holds a reference
-    /// that stops the split (`folio_split_unmapped`), and an eviction has no VMA to split in.
+    /// They stay whole or stay where they are: for callers for whom the kernel cannot split. A fault holds a
+    /// reference that stops the split (`folio_split_unmapped`), and an eviction has no VMA to split in.
     Whole,
     /// Whole if a large destination can be had, else page by page.
     WholeOrSplit,
@@ -39,7 +39,8 @@ pub(crate) struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Migrates, with one sequence of kernel calls. `map` is told what arrived, where a driver updates its device's page table.
+    /// Migrates, with one sequence of kernel calls. `map` is told what arrived, where a driver updates its
+    /// device's page table.
     pub(crate) fn run(&self, setup: Setup<'_>, map: impl FnMut(&Arrived)) -> Truth {
         let mut count = Count::default();
         let mut collected = match setup.collect() {
@@ -167,8 +168,7 @@ impl Plan<'_> {
     ) -> Option<()> {
         let to = match self.select {
             Select::System => self.memory.frame(folio, at)?,
-            // SAFETY: `destination` made it of system memory, for this selection.
-            Select::Device => unsafe { folio.system_frame(at)? },
+            Select::Device => folio.system_frame(at)?,
         };
         match source {
             Some(source) => to.copy_from(self.read(source, n)?),
@@ -179,8 +179,7 @@ impl Plan<'_> {
 
     fn read<'s>(&'s self, source: &'s Source<'_>, n: usize) -> Option<Frame<'s>> {
         match self.select {
-            // SAFETY: This is the selection that the setup was made with.
-            Select::System => unsafe { source.system_frame(n) },
+            Select::System => source.system_frame(n),
             Select::Device => self.memory.frame_behind(source, n),
         }
     }

@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0
 
 //! What crosses between `/dev/migrate_test` and its users. The driver and the workload compile this same file.
 //!
-//! `read()` on the device takes whole [`Truth`]s out of the log of migrations that no ioctl returns (those made by CPU
-//! faults): as many as there are and as fit into the buffer, 0 bytes when the log is empty. It never waits. A
-//! buffer smaller than one `Truth` is `EINVAL`.
+//! `read()` on the device takes whole [`Truth`]s out of the log of migrations that no ioctl returns (those made
+//! by CPU faults): as many as there are and as fit into the buffer, 0 bytes when the log is empty. It never
+//! waits. A buffer smaller than one `Truth` is `EINVAL`.
 //!
 //! Every number is in the machine's byte order; there is no padding that is not spelt out.
 
@@ -191,9 +191,9 @@ pub struct Truth {
 /// Argument of [`TO_DEVICE`] and [`TO_SYSTEM`]: one range, migrated with exactly one sequence of kernel calls.
 ///
 /// Refused before the kernel is asked: `EINVAL` for an address that is not a multiple of the page size, no pages,
-/// more than [`MAX_PAGES`], an overflowing range, unknown flags, [`flags::SPLIT`] without [`flags::COMPOUND`], and a
-/// range that leaves its VMA; `EFAULT` where nothing is mapped. What `migrate_vma_setup` refuses is no error: the
-/// ioctl succeeds and the truth says [`outcome::REJECTED`].
+/// more than [`MAX_PAGES`], an overflowing range, unknown flags, [`flags::SPLIT`] without [`flags::COMPOUND`],
+/// and a range that leaves its VMA; `EFAULT` where nothing is mapped. What `migrate_vma_setup` refuses is no
+/// error: the ioctl succeeds and the truth says [`outcome::REJECTED`].
 ///
 /// # Faults to inject
 ///
@@ -209,15 +209,17 @@ pub struct Migrate {
     pub pages: u64,
     /// Bits of [`flags`].
     pub flags: u32,
-    /// Hold the page at every n-th position before setup, until after finalize, so that the kernel skips it. Always by base-page position.
-    /// To the device: a long-term pin, where a writable system page is mapped. To the system: two references on the
-    /// device page, where this file brought one there (device pages cannot be pinned; the kernel puts up with one
-    /// reference). Positions with no such page are left alone; [`Truth::pinned`] counts what was held.
+    /// Hold the page at every n-th position before setup, until after finalize, so that the kernel skips it.
+    /// Always by base-page position. To the device: a long-term pin, where a writable system page is mapped. To
+    /// the system: two references on the device page, where this file brought one there (device pages cannot be
+    /// pinned; the kernel puts up with one reference). Positions with no such page are left alone;
+    /// [`Truth::pinned`] counts what was held.
     pub pin_every: u32,
     /// Give no destination to what was collected at every n-th position. Pages of a folio that is being split are
     /// declined one by one, except that its first page and all of a hole stand for the whole entry.
     pub decline_every: u32,
-    /// Take a reference between setup and pages on the folio collected at every n-th position, unless it is declined: it is copied, and cannot move.
+    /// Take a reference between setup and pages on the folio collected at every n-th position, unless it is
+    /// declined: it is copied, and cannot move.
     pub reference_every: u32,
     /// Out: what happened.
     pub truth: Truth,

@@ -127,7 +127,8 @@ impl Area {
             self.pages()
         );
         let (address, bytes) = (self.address(first), count * self.page_bytes);
-        // SAFETY: The range lies within our own mapping, just checked; no reference into it exists, since those that
+        // SAFETY: The range lies within our own mapping, just checked; no reference into it exists, since those
+        // that
         // `words` and `words_mut` give out borrow the area for less than a method call.
         match unsafe { libc::madvise(address as *mut libc::c_void, bytes, advice) } {
             0 => Ok(()),
@@ -137,8 +138,8 @@ impl Area {
 
     fn words(&self, page: usize) -> &[u64] {
         assert!(page < self.pages(), "page {page} of {}", self.pages());
-        // SAFETY: The page lies within our own mapping, just checked, which is readable and aligned, and nobody else writes to it.
-        // That the kernel moves it does not show.
+        // SAFETY: The page lies within our own mapping, just checked, which is readable and aligned, and nobody
+        // else writes to it. That the kernel moves it does not show.
         unsafe {
             let start = self.start.add(page * self.page_bytes).cast::<u64>();
             slice::from_raw_parts(start.as_ptr(), self.page_bytes / size_of::<u64>())

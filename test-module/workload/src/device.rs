@@ -115,8 +115,8 @@ impl Device {
 }
 
 fn ioctl<T: Answer>(file: &File, number: u32, mut argument: T) -> io::Result<T> {
-    // SAFETY: The number carries the size of the structure that the driver reads and writes, which is `T` for every number here; any
-    // bytes make a valid `T`.
+    // SAFETY: The number carries the size of the structure that the driver reads and writes, which is `T` for
+    // every number here; any bytes make a valid `T`.
     match unsafe {
         libc::ioctl(
             file.as_raw_fd(),

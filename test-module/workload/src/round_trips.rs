@@ -29,7 +29,8 @@ pub fn run(options: &RoundTripOptions) -> Result<()> {
             .with_context(|| format!("in round trip {trip}"))?;
     }
     println!(
-        "{} round trips of {pages} pages: {} pages moved out, {} called home, the rest fetched by faults; every byte intact",
+        "{} round trips of {pages} pages: {} pages moved out, {} called home, the rest fetched by faults; \
+         every byte intact",
         options.count, out.moved, home.moved
     );
     Ok(())

@@ -13,7 +13,8 @@ pub struct Signals {
 impl Signals {
     /// Holds the signals back. To be called before any thread is started.
     pub fn block() -> Result<Self> {
-        // SAFETY: `sigemptyset` initializes the set before anything else reads it; all-zero bytes are a valid value of it.
+        // SAFETY: `sigemptyset` initializes the set before anything else reads it; all-zero bytes are a valid
+        // value of it.
         let set = unsafe {
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);

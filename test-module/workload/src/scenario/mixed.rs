@@ -29,10 +29,11 @@ impl Scenario for Mixed {
     }
 
     fn about(&self) -> &'static str {
-        "A little of everything that happens to a migration: both directions, batches of 1 to 512 pages, some pages \
-         pinned (skipped), some without a destination (declined), some referenced in the middle (copied in vain), \
-         holes with and without a page for them, pages that the CPU touches and so faults back, 2 MiB pages moved whole and \
-         split, calls rolled back half-way and calls that the kernel rejects. Every page carries a pattern that is checked."
+        "A little of everything that happens to a migration: both directions, batches of 1 to 512 pages, some \
+         pages pinned (skipped), some without a destination (declined), some referenced in the middle (copied in \
+         vain), holes with and without a page for them, pages that the CPU touches and so faults back, 2 MiB pages \
+         moved whole and split, calls rolled back half-way and calls that the kernel rejects. Every page carries a \
+         pattern that is checked."
     }
 
     fn run(&self, worker: &mut Worker<'_>) -> Result<()> {
@@ -147,7 +148,7 @@ impl Mix {
         let direction = match worker.rng.below(8) {
             0..=3 => Direction::ToDevice,
             4..=5 => Direction::ToSystem,
-            6 => return self.large.check(first, count),
+            6 => return self.touch_large(worker, first, count),
             _ => return self.renew(worker, first, count),
         };
         let split = if worker.rng.one_in(4) {
@@ -173,9 +174,15 @@ impl Mix {
         Ok(())
     }
 
+    /// The CPU uses a few pages of it. Whole large pages come home whole.
+    fn touch_large(&self, worker: &mut Worker<'_>, first: usize, count: usize) -> Result<()> {
+        let (offset, touched) = some_pages(&mut worker.rng, count, TOUCH);
+        self.large.check(first + offset, touched)
+    }
+
     /// Large pages that were split never grow together again: new ones take their place.
     fn renew(&mut self, worker: &mut Worker<'_>, first: usize, count: usize) -> Result<()> {
-        self.large.check(first, count)?;
+        self.touch_large(worker, first, count)?;
         self.large.forget(first, count)?;
         if !worker.rng.one_in(4) {
             self.large.write(first, count);
