@@ -12,8 +12,9 @@ use crate::source::Input;
 const EXAMPLES: &str = "\
 Examples:
   sudo migscope                                  watch this machine
-  sudo migscope record --duration 60             record one minute to a file
-  migscope report migscope-20261122-191606.arrow    read it as a page of text
+  sudo migscope record --duration 60 -o run.arrow
+                                                 record one minute to a file
+  migscope report run.arrow                      read it as a page of text
   ssh gpu1 sudo migscope record -o - | migscope replay -
                                                  watch another machine
 

@@ -175,3 +175,72 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::recording::{Facts, Reader};
+    use crate::source::Ending;
+    use crate::support::{Synthetic, facts};
+
+    /// A tracer that goes on until it is asked to stop, and then has one more batch.
+    struct Endless {
+        facts: Facts,
+        synthetic: Synthetic,
+        sent: Vec<Batch>,
+        left: Option<usize>,
+    }
+
+    impl Source for Endless {
+        fn facts(&self) -> &Facts {
+            &self.facts
+        }
+
+        async fn next(&mut self) -> Result<Option<Batch>, Error> {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if self.left == Some(0) {
+                return Ok(None);
+            }
+            self.left = self.left.map(|left| left - 1);
+            self.sent.push(self.synthetic.batch(20));
+            Ok(self.sent.last().cloned())
+        }
+
+        fn stop(&mut self) {
+            self.left.get_or_insert(1);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_comes_when_asked_for_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.arrow");
+        let output = Output::File(path.clone());
+        let synthetic = Synthetic::new(1);
+        let source = Endless {
+            facts: facts(),
+            synthetic,
+            sent: Vec::new(),
+            left: None,
+        };
+        let stop = Stop::new(Some(Duration::from_millis(60))).unwrap();
+        let recording = Recording::create(output.clone(), &facts()).unwrap();
+        let mut recorder = Recorder::new(source, stop, &output);
+        let recorded = recorder.run(recording).await.unwrap();
+
+        let sent = &recorder.source.sent;
+        assert_eq!(recorder.source.left, Some(0));
+        assert_eq!(recorded, sent.len() as u64 * 20);
+        let mut reader = Reader::new("test", File::open(path).unwrap()).unwrap();
+        let read: Vec<_> = reader.by_ref().flat_map(|batch| batch.migrations).collect();
+        let sent: Vec<_> = sent
+            .iter()
+            .flat_map(|batch| batch.migrations.clone())
+            .collect();
+        assert_eq!(read, sent);
+        assert_eq!(reader.ending(), Some(&Ending::Complete));
+    }
+}

@@ -204,7 +204,7 @@ mod tests {
         app.end(Ending::Complete);
         assert_eq!(app.notices(), ["stream ended"]);
         app.fail(Error::NotATerminal);
-        assert!(app.notices()[0].contains("without the tracer"));
+        assert!(app.notices()[0].contains("not a terminal"));
         assert!(matches!(app.into_failure(), Some(Error::NotATerminal)));
     }
 }

@@ -44,7 +44,7 @@ pub(super) const KEYS: [Key; 5] = [
     Key {
         key: "p",
         short: "pause",
-        long: "hold the picture, go on (also space); nothing is lost meanwhile",
+        long: "hold the picture or go on (also space); nothing is lost",
     },
     Key {
         key: "r",

@@ -1,1 +1,223 @@
-//! The picture, cell by cell, at several sizes; and that every view tells the same numbers.
+//! The picture at several sizes, and that every view tells the same numbers.
+
+use migrate_ebpf::wire::Loss;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::Color;
+
+use super::{Action, App, Theme, draw, figures, report};
+use crate::model::{Direction, Model, Trigger};
+use crate::source::Ending;
+use crate::support::{Synthetic, facts};
+
+/// The sizes of the snapshots, columns and lines.
+const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (20, 5), (200, 60)];
+
+fn empty() -> App {
+    let mut app = App::new("live", Model::new(facts()));
+    app.batch(Synthetic::new(1).batch(0));
+    app
+}
+
+fn ordinary() -> App {
+    let mut synthetic = Synthetic::new(1);
+    let mut app = App::new("live", Model::new(facts()));
+    (0..40).for_each(|_| app.batch(synthetic.batch(300)));
+    app
+}
+
+/// With everything that can go wrong.
+fn lossy() -> App {
+    let mut synthetic = Synthetic::new(2);
+    let mut facts = facts();
+    facts.clocksource = Some("refined-jiffies".to_owned());
+    facts.host = "a\x1b[31mhost".to_owned();
+    let mut app = App::new("replay of run.arrow", Model::new(facts));
+    synthetic.lose(Loss::RingFull as usize, 1234);
+    synthetic.lose(Loss::Incomplete as usize, 5);
+    let mut batch = synthetic.batch(2000);
+    batch.migrations[7].ledger.moved += 1;
+    batch.migrations[1999].direction = Direction::Unknown;
+    batch.migrations[1999].trigger = Trigger::Unknown;
+    batch.migrations[1998].comm = "a name too long \x07".into();
+    let status = batch.status.as_mut().unwrap();
+    status.losses[Loss::Headless as usize] = 3;
+    app.batch(batch);
+    app.end(Ending::Unfinished {
+        whole_bytes: 4096,
+        lost_bytes: 17,
+    });
+    app
+}
+
+fn picture(app: &App, theme: Theme, (width, height): (u16, u16)) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(app, theme, frame)).unwrap();
+    terminal.backend().buffer().clone()
+}
+
+fn text(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let line: String = (0..buffer.area.width)
+            .map(|x| buffer[(x, y)].symbol())
+            .collect();
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+fn snapshots(name: &str, app: &App) {
+    for size in SIZES {
+        let picture = text(&picture(app, Theme::new(true), size));
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), picture);
+    }
+}
+
+#[test]
+fn nothing_yet() {
+    snapshots("empty", &empty());
+}
+
+#[test]
+fn an_ordinary_run() {
+    snapshots("ordinary", &ordinary());
+}
+
+#[test]
+fn losses_and_trouble() {
+    snapshots("lossy", &lossy());
+}
+
+#[test]
+fn the_help() {
+    let mut app = ordinary();
+    app.act(Action::Help);
+    let picture = text(&picture(&app, Theme::new(true), (80, 30)));
+    insta::assert_snapshot!("help_80x30", picture);
+}
+
+#[test]
+fn draws_at_any_size() {
+    let mut help = ordinary();
+    help.act(Action::Help);
+    let apps = [empty(), ordinary(), lossy(), help];
+    let small = (0..24).flat_map(|height| (0..30).map(move |width| (width, height)));
+    let large = (5..=100)
+        .step_by(9)
+        .flat_map(|height| (20..=400).step_by(17).map(move |width| (width, height)));
+    for (at, size) in small.chain(large).enumerate() {
+        picture(&apps[at % apps.len()], Theme::new(true), size);
+    }
+    for app in &apps {
+        picture(app, Theme::new(true), (400, 100));
+    }
+}
+
+#[test]
+fn without_colour_it_says_the_same() {
+    for app in [empty(), ordinary(), lossy()] {
+        for size in SIZES {
+            let plain = picture(&app, Theme::new(false), size);
+            assert_eq!(text(&plain), text(&picture(&app, Theme::new(true), size)));
+            let coloured = plain
+                .content
+                .iter()
+                .any(|cell| (cell.fg, cell.bg) != (Color::Reset, Color::Reset));
+            assert!(!coloured, "{size:?}");
+        }
+    }
+}
+
+#[test]
+fn losses_are_always_in_sight() {
+    let ended = |mut app: App| {
+        app.end(Ending::Complete);
+        app
+    };
+    for (app, lost) in [
+        (ended(empty()), "0 lost"),
+        (ordinary(), "0 lost"),
+        (lossy(), "1,239 lost"),
+    ] {
+        for (width, height) in [(20, 1), (20, 5), (80, 24), (400, 100)] {
+            let screen = text(&picture(&app, Theme::new(true), (width, height)));
+            assert!(
+                screen.contains(lost),
+                "{lost} at {width}x{height}:\n{screen}"
+            );
+        }
+    }
+}
+
+/// The words of a line, with runs of blanks as one.
+fn words(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn dashboard_and_report_show_the_same_numbers() {
+    let app = ordinary();
+    let page = report::text(app.shown(), "x");
+    let screen = text(&picture(&app, Theme::new(true), (120, 60)));
+    let page_lines: Vec<String> = page.lines().map(words).collect();
+    let screen = words(&screen);
+    for figure in figures::steps(app.shown(), None) {
+        let line = format!("{} {}", figure.step.name(), figure.cells().join(" "));
+        assert!(page_lines.contains(&line), "{line} in\n{page}");
+        assert!(screen.contains(&line), "{line} on screen");
+    }
+    for figure in figures::ledger(app.shown())
+        .iter()
+        .filter(|figure| figure.pages > 0)
+    {
+        let (pages, share) = (
+            crate::text::count(figure.pages),
+            crate::text::percent(figure.share),
+        );
+        let name = figure.row.name();
+        assert!(
+            page_lines.contains(&format!("{name} {pages} {share}")),
+            "{name} in\n{page}"
+        );
+        assert!(
+            screen.contains(&format!("{name} {share} {pages}")),
+            "{name} on screen"
+        );
+    }
+}
+
+#[test]
+fn the_report_as_text() {
+    insta::assert_snapshot!("report_text", report::text(ordinary().shown(), "run.arrow"));
+    insta::assert_snapshot!(
+        "report_text_lossy",
+        report::text(lossy().shown(), "run.arrow")
+    );
+    insta::assert_snapshot!(
+        "report_text_empty",
+        report::text(empty().shown(), "run.arrow")
+    );
+}
+
+#[test]
+fn the_report_as_json_has_the_models_numbers() {
+    let app = ordinary();
+    let model = app.shown();
+    let json: serde_json::Value = serde_json::from_str(&report::json(model)).unwrap();
+    assert_eq!(json["migrations"], model.totals().migrations());
+    assert_eq!(json["ledger"]["moved"], model.totals().ledger(None).moved);
+    assert_eq!(
+        json["steps"]["both"]["setup"]["count"],
+        model.totals().migrations()
+    );
+    let p99 = figures::steps(model, Some(Direction::ToDevice))[2]
+        .p99_ns
+        .unwrap();
+    assert_eq!(json["steps"]["to_device"]["pages"]["p99_ns"], p99);
+    assert_eq!(json["lost"], 0);
+    let empty: serde_json::Value = serde_json::from_str(&report::json(empty().shown())).unwrap();
+    assert!(empty["steps"]["both"]["setup"]["p50_ns"].is_null());
+}

@@ -130,13 +130,7 @@ fn ledger(model: &Model) -> String {
     let mut page = String::new();
     let requested = model.totals().ledger(None).requested;
     line!(page, "{:<18}{:>20}{:>18}", "Pages", "pages", "share");
-    line!(
-        page,
-        "  {:<16}{:>20}{:>18}",
-        "requested",
-        count(requested),
-        ""
-    );
+    line!(page, "  {:<16}{:>20}", "requested", count(requested));
     for figure in figures::ledger(model) {
         let share = if requested > 0 {
             percent(figure.share)

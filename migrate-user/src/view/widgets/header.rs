@@ -13,48 +13,43 @@ use crate::text::{clock, count, percent, printable};
 
 /// Draws the line. Losses have the right end, and what is watched gets the room that they leave.
 pub(in crate::view) fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let model = app.shown();
-    let mut right = losses(model, theme);
-    if usize::from(area.width) > 90 {
-        right.extend(probe(model, theme));
-    }
-    let right = Line::from(right);
+    let right = right(app.shown(), theme, area.width);
     let room = usize::from(area.width).saturating_sub(right.width() + 1);
-    let facts = model.facts();
-    let elapsed = clock(model.elapsed_ns());
-    let about = format!(
-        "{} · {} · Linux {} · {elapsed}",
-        app.name,
-        printable(&facts.host),
-        printable(&facts.kernel)
-    );
-    let mut left = vec![Span::styled("migscope", theme.title())];
-    let about_room = room.saturating_sub("migscope ".len());
-    if about_room >= about.chars().count() {
-        left.push(Span::raw(format!(" {about}")));
-    } else if about_room >= elapsed.len() {
-        let name_room = about_room - elapsed.len();
-        let name = if name_room > 4 {
-            shorten(&app.name, name_room - 1) + " "
-        } else {
-            String::new()
-        };
-        left.push(Span::raw(format!(" {name}{elapsed}")));
+    let name = Span::styled("migscope", theme.title());
+    if name.width() <= room {
+        let about = Span::raw(about(app, room - name.width()));
+        Line::from(vec![name, about]).render(area, buffer);
     }
-    Line::from(left).render(
-        Rect {
-            width: room.min(usize::from(area.width)) as u16,
-            ..area
-        },
-        buffer,
-    );
     right.right_aligned().render(area, buffer);
 }
 
-/// What was lost, always, also when it is nothing; what else went wrong, when it did.
-fn losses(model: &Model, theme: Theme) -> Vec<Span<'static>> {
+/// What is watched and for how long, in at most `room` columns.
+fn about(app: &App, room: usize) -> String {
+    let model = app.shown();
+    let facts = model.facts();
+    let (host, kernel) = (printable(&facts.host), printable(&facts.kernel));
+    let elapsed = clock(model.elapsed_ns());
+    let name = printable(&app.name);
+    let whole = format!(" {name} · {host} · Linux {kernel} · {elapsed}");
+    if Line::raw(whole.as_str()).width() <= room {
+        return whole;
+    }
+    // A name of which less is left says nothing.
+    let name_room = room.saturating_sub(elapsed.len() + 2);
+    if name_room >= 4 {
+        format!(" {} {elapsed}", shorten(&name, name_room))
+    } else if room > elapsed.len() {
+        format!(" {elapsed}")
+    } else {
+        String::new()
+    }
+}
+
+/// What was lost, always, also when it is nothing; what else went wrong, when it did and as far as it fits; the
+/// tracer's own time, where there is plenty of room.
+fn right(model: &Model, theme: Theme, width: u16) -> Line<'static> {
     let Some(losses) = model.losses() else {
-        return vec![Span::styled("lost: unknown", theme.quiet())];
+        return Line::styled("lost: unknown", theme.quiet());
     };
     let lost = losses.lost();
     let style = if lost == 0 {
@@ -62,29 +57,22 @@ fn losses(model: &Model, theme: Theme) -> Vec<Span<'static>> {
     } else {
         theme.alarm()
     };
-    let mut spans = vec![Span::styled(format!("{} lost", count(lost)), style)];
-    let mut more = |number: u64, name: &str| {
-        if number > 0 {
-            spans.push(Span::styled(
-                format!(" · {} {name}", count(number)),
-                theme.alarm(),
-            ));
+    let mut line = Line::styled(format!("{} lost", count(lost)), style);
+    let unbalanced = [("unbalanced", model.totals().unbalanced())];
+    let troubles = unbalanced.into_iter().chain(losses.beside_lost());
+    for (name, number) in troubles.filter(|(_, number)| *number > 0) {
+        let trouble = Span::styled(format!(" · {} {name}", count(number)), theme.alarm());
+        if line.width() + trouble.width() > usize::from(width) {
+            line.push_span(Span::styled(" !", theme.alarm()));
+            return line;
         }
-    };
-    more(model.totals().unbalanced(), "unbalanced");
-    for (name, number) in losses.beside_lost() {
-        more(number, name);
+        line.push_span(trouble);
     }
-    spans
-}
-
-/// The tracer's own time.
-fn probe(model: &Model, theme: Theme) -> Option<Span<'static>> {
-    let share = model.probe_share()?;
-    Some(Span::styled(
-        format!(" · tracer's own time {}", percent(share)),
-        theme.quiet(),
-    ))
+    if let Some(share) = model.probe_share().filter(|_| width > 90) {
+        let text = format!(" · tracer's own time {}", percent(share));
+        line.push_span(Span::styled(text, theme.quiet()));
+    }
+    line
 }
 
 /// Draws what the user should know, as far as there is room.

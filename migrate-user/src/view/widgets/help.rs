@@ -27,7 +27,7 @@ fn lines(theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for key in KEYS {
         lines.push(Line::from(vec![
-            Span::styled(format!("{:<13}", key.key), theme.key()),
+            Span::styled(format!("{:<15}", key.key), theme.key()),
             Span::raw(key.long),
         ]));
     }
@@ -36,7 +36,7 @@ fn lines(theme: Theme) -> Vec<Line<'static>> {
     for row in Row::ALL {
         lines.push(Line::from(vec![
             Span::styled(sign(row).to_string(), theme.row(row)),
-            Span::raw(format!(" {:<11}{}", row.name(), meaning(row))),
+            Span::raw(format!(" {:<13}{}", row.name(), meaning(row))),
         ]));
     }
     lines.push(Line::default());
@@ -51,7 +51,7 @@ fn lines(theme: Theme) -> Vec<Line<'static>> {
         ),
         ("finalize", "kernel: CPU page tables, unlock"),
     ] {
-        lines.push(Line::raw(format!("{step:<17}{whose}")));
+        lines.push(Line::raw(format!("{step:<18}{whose}")));
     }
     lines
 }

@@ -58,7 +58,10 @@ pub(in crate::view) fn head(model: &Model, theme: Theme, area: Rect, buffer: &mu
         let width = area.width - chart;
         let seconds = model.rates().history().len().min(usize::from(width));
         let most = quantity(most(model, width) as f64);
-        let text = format!("pages/s, last {seconds} s, highest {most}");
+        let text = match seconds {
+            0 => "the first second is under way".to_owned(),
+            _ => format!("pages/s, last {seconds} s, highest {most}"),
+        };
         buffer.set_stringn(
             area.x + chart,
             area.y,

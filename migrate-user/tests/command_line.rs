@@ -1,0 +1,286 @@
+//! The program itself, as people and scripts call it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "the library's own tests use the rest")]
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use support::recording;
+use tempfile::TempDir;
+
+fn migscope(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_migscope"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .env_remove("COLUMNS");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    migscope(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// A file with these bytes, in a folder that goes away with the test.
+fn file(bytes: &[u8]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.arrow");
+    fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+/// Failed with status 2, nothing on standard output, and all of these words on standard error.
+fn assert_refused(output: &Output, words: &[&str]) {
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(output));
+    assert_eq!(stdout(output), "");
+    assert!(
+        stderr(output).starts_with("migscope: "),
+        "{}",
+        stderr(output)
+    );
+    for word in words {
+        assert!(
+            stderr(output).contains(word),
+            "no {word:?} in {}",
+            stderr(output)
+        );
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_refused_by_name() {
+    let (_folder, path) = file(b"time,pages\n1,2\n");
+    let path = path.to_str().unwrap();
+    let expected = [
+        path,
+        "is not a migscope recording",
+        "Expected an Arrow IPC stream",
+    ];
+    assert_refused(&run(&["report", path]), &expected);
+    assert_refused(&run(&["export", path, "--format", "json"]), &expected);
+    assert_refused(&run(&["report", "-"]), &["standard input", "it is empty"]);
+    assert_refused(
+        &run(&["report", "/nowhere/x"]),
+        &["cannot open /nowhere/x", "No such file"],
+    );
+    assert_refused(
+        &run(&["report", "unix:/nowhere/x"]),
+        &["cannot open /nowhere/x"],
+    );
+}
+
+#[test]
+fn a_dashboard_without_terminal_says_what_to_do_instead() {
+    let (_folder, path) = file(&recording(1, 1, 1).0);
+    for arguments in [&["replay", path.to_str().unwrap()][..], &["live"], &[]] {
+        assert_refused(
+            &run(arguments),
+            &["not a terminal", "migscope report", "migscope record"],
+        );
+    }
+}
+
+#[test]
+fn bad_arguments_name_the_good_ones() {
+    let output = run(&["export", "x", "--format", "xml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("json, hlog"),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(&["record", "--duration", "never"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("a number of seconds above 0"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn help_teaches_with_examples() {
+    for arguments in [
+        &["--help"][..],
+        &["record", "--help"],
+        &["replay", "--help"],
+        &["report", "--help"],
+        &["export", "--help"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout(&output).contains("Examples:"), "{arguments:?}");
+    }
+    let mut page = run(&["--help"]);
+    insta::assert_snapshot!(String::from_utf8(std::mem::take(&mut page.stdout)).unwrap());
+}
+
+#[test]
+fn reports_what_was_recorded() {
+    let (bytes, batches) = recording(1, 10, 30);
+    let (_folder, path) = file(&bytes);
+    let output = run(&["report", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "");
+    assert!(!stdout(&output).contains('\x1b'), "a pipe gets no colours");
+
+    let output = run(&["report", "--json", path.to_str().unwrap()]);
+    let report: serde_json::Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(
+        (&report["migrations"], &report["unaccounted"]),
+        (&300.into(), &0.into())
+    );
+    let moved: u64 = batches
+        .iter()
+        .flat_map(|batch| &batch.migrations)
+        .map(|m| m.ledger.moved)
+        .sum();
+    assert_eq!(report["ledger"]["moved"], moved);
+}
+
+#[test]
+fn reads_standard_input_and_sockets() {
+    let (bytes, _) = recording(2, 3, 10);
+    let mut child = migscope(&["report", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&bytes).unwrap();
+    let from_pipe = child.wait_with_output().unwrap();
+    assert_eq!(from_pipe.status.code(), Some(0));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = std::thread::spawn(move || listener.accept().unwrap().0.write_all(&bytes));
+    let from_socket = run(&["report", &format!("unix:{}", path.display())]);
+    server.join().unwrap().unwrap();
+    let figures = |output: &Output| {
+        stdout(output)
+            .lines()
+            .skip(1)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(figures(&from_pipe), figures(&from_socket));
+}
+
+#[test]
+fn a_cut_recording_is_read_up_to_its_last_whole_batch() {
+    let (bytes, _) = recording(3, 4, 10);
+    let (_folder, path) = file(&bytes[..bytes.len() - 100]);
+    let output = run(&["report", "--json", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stderr(&output).contains("no end mark"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        stderr(&output).contains("bytes of a last batch"),
+        "{}",
+        stderr(&output)
+    );
+    let report: serde_json::Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(report["migrations"], 30);
+}
+
+#[test]
+fn a_damaged_recording_is_read_up_to_the_damage_and_is_an_error() {
+    let (mut bytes, _) = recording(4, 2, 10);
+    let end = bytes.len() - 8;
+    bytes.splice(end.., *b"rubbish, rubbish");
+    let (_folder, path) = file(&bytes);
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["report", "--json", path][..],
+        &["export", path, "-f", "json"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            stderr(&output).contains(&format!("damaged at byte {end}")),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let output = run(&["export", path, "-f", "json"]);
+    assert_eq!(stdout(&output).lines().count(), 20);
+}
+
+#[test]
+fn exports_json_lines() {
+    let (bytes, batches) = recording(5, 5, 20);
+    let (folder, path) = file(&bytes);
+    let out = folder.path().join("out.json");
+    let output = run(&[
+        "export",
+        path.to_str().unwrap(),
+        "-f",
+        "json",
+        "-o",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = fs::read_to_string(out).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let migrations: Vec<_> = batches.iter().flat_map(|batch| &batch.migrations).collect();
+    assert_eq!(lines.len(), migrations.len());
+    for (line, migration) in lines.iter().zip(migrations) {
+        assert_eq!(line["time_ns"], migration.time_ns);
+        assert_eq!(line["outcome"], migration.outcome.name());
+        assert_eq!(line["errno"].as_u64(), migration.errno.map(u64::from));
+        assert_eq!(line["requested"], migration.ledger.requested);
+        assert_eq!(line["finalize_ns"].as_u64(), migration.steps[4]);
+    }
+}
+
+#[test]
+fn a_failed_export_leaves_nothing_behind() {
+    let (folder, path) = file(b"nothing of the kind");
+    let out = folder.path().join("out.json");
+    assert_refused(
+        &run(&[
+            "export",
+            path.to_str().unwrap(),
+            "-f",
+            "json",
+            "-o",
+            out.to_str().unwrap(),
+        ]),
+        &["is not a migscope recording"],
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let (_folder, path) = file(&recording(6, 20, 500).0);
+    let mut child = migscope(&["export", path.to_str().unwrap(), "-f", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    assert_eq!(&first, b"{\"time_ns\"");
+}
