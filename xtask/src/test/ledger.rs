@@ -1,29 +1,41 @@
 //! What the tracer exports equals what the driver counted: page for page, call for call.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result, ensure};
 
 use super::Context;
 use super::trace::{Line, ROWS, Trace, tell, trace};
 
-const CALLS: &str = "20000";
+/// How many migrations must agree. CPU faults come on top of the calls that the scenario makes.
 const LEAST: usize = 20_000;
 
 pub(super) fn tracer_equals_driver_in_every_call(context: &Context<'_>) -> Result<()> {
-    let arguments = ["mixed", "--calls", CALLS, "--seed", "1", "--threads", "4"];
-    let run = trace(context, "ledger", &arguments, |vm| vm)?;
-    ensure!(
-        run.truth.len() >= LEAST,
-        "only {} migrations",
-        run.truth.len()
-    );
-    let pairs = run.pairs()?;
-    for (traced, truth) in &pairs {
+    let arguments = ["mixed", "--calls", "12000", "--seed", "1", "--threads", "1"];
+    let run = compare(context, "ledger", &arguments)?;
+    ensure!(run.truth.len() >= LEAST, "only {} migrations", run.truth.len());
+    everything_occurred(&run)?;
+    tell(context, "ledger", &summary(&run)?)
+}
+
+/// Threads that migrate at the same time are told apart.
+pub(super) fn threads_are_told_apart(context: &Context<'_>) -> Result<()> {
+    let arguments = ["mixed", "--calls", "1500", "--seed", "3", "--threads", "4"];
+    let run = compare(context, "threads", &arguments)?;
+    let threads: BTreeSet<_> = run.truth.iter().map(|line| line.tid).collect();
+    ensure!(threads.len() >= 4, "only threads {threads:?}");
+    tell(context, "threads", &summary(&run)?)
+}
+
+/// Runs the workload, and compares every call and all sums.
+fn compare(context: &Context<'_>, name: &str, arguments: &[&str]) -> Result<Trace> {
+    let run = trace(context, name, arguments, |vm| vm)?;
+    for (traced, truth) in run.pairs()? {
         equal(traced, truth).with_context(|| format!("traced: {traced:?}\ndriver: {truth:?}"))?;
     }
     sums_are_equal(&run)?;
     nothing_is_lost(&run)?;
-    everything_occurred(&run)?;
-    tell(context, "ledger", &summary(&run)?)
+    Ok(run)
 }
 
 /// Two accounts of one call.

@@ -67,6 +67,7 @@ const TESTS: &[Test] = tests![
     refusals::no_functions,
     data::every_byte_survives_10000_round_trips,
     ledger::tracer_equals_driver_in_every_call,
+    ledger::threads_are_told_apart,
     steps::tracer_agrees_with_the_drivers_clock,
 ];
 
