@@ -17,6 +17,7 @@ pub mod export;
 pub mod model;
 pub mod recording;
 pub mod source;
+mod tell;
 pub mod text;
 pub mod view;
 
@@ -27,3 +28,4 @@ extern crate self as migscope;
 mod support;
 
 pub use error::Error;
+pub use tell::tell;

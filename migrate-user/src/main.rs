@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Ok(()) | Err(Error::ReaderGone) => ExitCode::SUCCESS,
         Err(error) => {
             let red = anstyle::AnsiColor::Red.on_default().bold();
-            anstream::eprintln!("{red}migscope:{red:#} {error}");
+            migscope::tell_line!("{red}migscope:{red:#} {error}");
             ExitCode::from(FAILED)
         }
     }

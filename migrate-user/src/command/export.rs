@@ -9,6 +9,7 @@ use crate::cli::{self, Format};
 use crate::export::{AtomicFile, Export, Hlog, Json};
 use crate::model::Losses;
 use crate::source::Batch;
+use crate::tell_line;
 use crate::text::counted;
 
 /// Converts a recording. What stands before any damage is converted too, and the damage is an error.
@@ -34,7 +35,7 @@ pub(super) fn export(options: &cli::Export) -> Result<(), Error> {
     }?;
     let lost = losses.map_or(0, |losses| losses.lost());
     if lost > 0 {
-        anstream::eprintln!(
+        tell_line!(
             "migscope: {} lost while recording, and not exported.",
             counted(lost, "migration was", "migrations were")
         );

@@ -10,6 +10,7 @@ mod stop;
 use crate::Error;
 use crate::cli::{Cli, Command};
 use crate::source::Ending;
+use crate::tell_line;
 use crate::text::counted;
 
 /// Runs a command to its end.
@@ -47,7 +48,7 @@ fn warn_about(ending: &Ending) {
                 counted(*bytes, "byte", "bytes")
             ),
         };
-        anstream::eprintln!(
+        tell_line!(
             "migscope: the recording has no end mark: its recorder is still writing, or was killed. Everything up \
              to its last whole batch is here.{lost}"
         );

@@ -11,6 +11,7 @@ use crate::recording::{Output, Recording};
 use crate::source::kernel::KernelSource;
 use crate::source::{Batch, Source, Status, machine};
 use crate::text::{clock, count, counted, file_stamp};
+use crate::{tell, tell_line};
 
 /// Records until somebody asks for the end.
 pub(super) async fn record(options: cli::Record) -> Result<(), Error> {
@@ -131,22 +132,22 @@ impl<'a, S: Source> Recorder<'a, S> {
     fn summary(&self, migrations: u64) {
         let what = counted(migrations, "migration", "migrations");
         let lost = count(self.losses().lost());
-        anstream::eprintln!(
+        tell_line!(
             "Recorded {what} in {} to {}; {lost} lost.",
             clock(self.elapsed_ns()),
             self.output
         );
         for (name, number) in self.losses().nonzero() {
-            anstream::eprintln!("  {name}: {}", count(number));
+            tell_line!("  {name}: {}", count(number));
         }
         if migrations == 0 {
-            anstream::eprintln!(
+            tell_line!(
                 "No memory was migrated in that time. Is a driver loaded that uses device memory, and a program \
                  running that uses the device?"
             );
         } else if let Output::File(path) = self.output {
             let path = path.display();
-            anstream::eprintln!("Next: `migscope report {path}` or `migscope replay {path}`.");
+            tell_line!("Next: `migscope report {path}` or `migscope replay {path}`.");
         }
     }
 }
@@ -165,13 +166,13 @@ impl Progress {
 
     fn show(&self, line: &str) {
         if self.enabled {
-            anstream::eprint!("\r{line}\x1b[K");
+            tell(format_args!("\r{line}\x1b[K"));
         }
     }
 
     fn clear(&self) {
         if self.enabled {
-            anstream::eprint!("\r\x1b[K");
+            tell("\r\x1b[K");
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::Error;
 use crate::cli;
 use crate::model::Model;
 use crate::source::{Source, StreamSource};
+use crate::tell_line;
 use crate::view::report;
 
 /// Reads to the end, or until somebody asks for one, and prints.
@@ -23,7 +24,7 @@ pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
     };
     print(&page)?;
     if interrupted {
-        anstream::eprintln!("migscope: interrupted before the end of the recording.");
+        tell_line!("migscope: interrupted before the end of the recording.");
         return Ok(());
     }
     let ending = source.ending();

@@ -10,6 +10,7 @@ pub mod report;
 mod run;
 mod screen;
 mod table;
+mod terminal;
 mod theme;
 mod widgets;
 

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::app::App;
+use super::terminal::Screen;
 use super::theme::Theme;
 use super::{keys, screen};
 use crate::Error;
@@ -24,35 +25,15 @@ const TICK: Duration = Duration::from_millis(150);
 pub async fn run(source: impl Source, name: &str) -> Result<(), Error> {
     let model = Model::new(source.facts().clone());
     let mut dashboard = Dashboard::new(source, App::new(name, model))?;
-    let mut terminal = Terminal::open()?;
-    let done = dashboard.run(&mut terminal.0).await;
-    drop(terminal);
+    let mut screen = Screen::open().map_err(terminal_error)?;
+    let done = dashboard.run(screen.terminal()).await;
+    drop(screen);
     done?;
     dashboard.app.into_failure().map_or(Ok(()), Err)
 }
 
 fn terminal_error(cause: io::Error) -> Error {
     Error::Terminal { cause }
-}
-
-/// The terminal in raw mode, on its other screen. Given back when this is dropped, and on a panic.
-struct Terminal(DefaultTerminal);
-
-impl Terminal {
-    fn open() -> Result<Self, Error> {
-        ratatui::try_init().map(Self).map_err(|cause| {
-            // It may have got half-way.
-            let _ = ratatui::try_restore();
-            terminal_error(cause)
-        })
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // There is nobody to tell: the terminal itself is what failed.
-        let _ = ratatui::try_restore();
-    }
 }
 
 struct Dashboard<S> {

@@ -1,6 +1,6 @@
 //! The picture at several sizes, and that every view tells the same numbers.
 
-use migrate_ebpf::wire::Loss;
+use migrate_ebpf::wire::{LOSS_NAMES, Loss};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -8,7 +8,7 @@ use ratatui::style::Color;
 
 use super::{Action, App, Theme, draw, figures, report};
 use crate::model::{Direction, Model, Trigger};
-use crate::source::Ending;
+use crate::source::{Ending, Status};
 use crate::support::{Synthetic, facts};
 
 /// The sizes of the snapshots, columns and lines.
@@ -114,6 +114,34 @@ fn draws_at_any_size() {
     for app in &apps {
         picture(app, Theme::new(true), (400, 100));
     }
+}
+
+/// What only bad input can hold must not end the program.
+#[test]
+fn absurd_numbers_are_drawn_too() {
+    let mut app = ordinary();
+    let mut batch = Synthetic::new(3).batch(20);
+    for (at, migration) in batch.migrations.iter_mut().enumerate() {
+        migration.time_ns = if at % 2 == 0 { u64::MAX } else { 0 };
+        migration.ledger.moved = u64::MAX;
+        migration.ledger.requested = u64::MAX;
+        migration.steps = [Some(u64::MAX); 5];
+        migration.probe = [u64::MAX; 3];
+    }
+    batch.status = Some(Status {
+        time_ns: u64::MAX,
+        ended: u64::MAX,
+        losses: [u64::MAX; LOSS_NAMES.len()],
+    });
+    app.batch(batch);
+    app.batch(Synthetic::new(4).batch(20));
+    for size in SIZES {
+        picture(&app, Theme::new(true), size);
+    }
+    assert!(report::text(app.shown(), "x").contains("18,446,744,073,709,551,615"));
+    assert!(report::json(app.shown()).contains("18446744073709551615"));
+    app.act(Action::Reset);
+    picture(&app, Theme::new(true), SIZES[0]);
 }
 
 #[test]
