@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::build::{self, Programs};
 use crate::process::output;
 use crate::progress::Progress;
+use crate::scratch;
 use crate::setup::kernel::Kernel;
 use crate::setup::packages::static_busybox;
 use crate::setup::{Needs, Setup};
@@ -38,54 +39,36 @@ impl Lab {
         let forced = accelerator::forced(forced)?;
         let progress = setup.ensure(Needs::ALL, build::STEPS + FURTHER_STEPS + further)?;
         let built = build_all(&setup, &progress)?;
-        let tree = setup.kernel.built_tree()?;
-        let kernel = Kernel::image(&tree);
-        let bare = bare(&built.programs.init)?;
+        scratch::prepare(&setup.workspace)?;
+        let kernel = Kernel::image(&setup.kernel.built_tree()?);
+        let mut lab = Lab {
+            initramfs: bare(&built.programs.init)?,
+            machine: Machine::new(forced.unwrap_or(Accelerator::Tcg)),
+            programs: built.programs,
+            setup,
+            kernel,
+        };
         let step = progress.step("accelerator of the VM");
-        let empty = || {
-            let folder = setup.workspace.target("xtask/vm/accelerator");
-            Builder::new(
-                kernel.clone(),
-                Machine::new(Accelerator::Tcg),
-                bare.clone(),
-                folder,
-            )
-        };
-        let accelerator = match forced {
-            Some(accelerator) => accelerator,
-            None => accelerator::choose(&setup.cache, &kernel, &step, empty)?,
-        };
+        if forced.is_none() {
+            let empty = || lab.vm("accelerator");
+            let chosen = accelerator::choose(&lab.setup.cache, &lab.kernel, &step, empty)?;
+            lab.machine = Machine::new(chosen);
+        }
         step.done();
-        let mut initramfs = bare;
-        initramfs
-            .file("bin/migscope", &built.programs.migscope)
-            .file("bin/workload", &built.programs.workload);
-        initramfs.file(MODULE.trim_start_matches('/'), &built.module);
-        let machine = Machine::new(accelerator);
-        Ok((
-            Lab {
-                setup,
-                programs: built.programs,
-                initramfs,
-                kernel,
-                machine,
-            },
-            progress,
-        ))
+        lab.initramfs
+            .file("bin/migscope", &lab.programs.migscope)
+            .file("bin/workload", &lab.programs.workload)
+            .file(MODULE.trim_start_matches('/'), &built.module);
+        Ok((lab, progress))
     }
 
     /// A boot of our kernel; its failure leaves its logs in a folder of this name.
     pub(crate) fn vm(&self, name: &str) -> Builder {
-        let folder = self
-            .setup
-            .workspace
-            .target("xtask/vm")
-            .join(format!("{name}-{}", std::process::id()));
         Builder::new(
             self.kernel.clone(),
             self.machine,
             self.initramfs.clone(),
-            folder,
+            scratch::path(&self.setup.workspace, name),
         )
     }
 }

@@ -9,6 +9,7 @@ mod interrupt;
 mod lab;
 mod process;
 mod progress;
+mod scratch;
 mod setup;
 mod test;
 mod vm;

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, PipeReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -77,19 +79,20 @@ impl Drop for Dashboard {
 }
 
 /// Where records go: to the dashboard as long as it is there, and into a file.
+#[derive(Default)]
 pub(crate) struct Records {
     /// The dashboard's end of the pipe, until it is closed.
     pub(crate) dashboard: Option<io::PipeWriter>,
-    /// The file.
+    /// The file; what it held before is removed when the first bytes come.
     pub(crate) file: Option<File>,
-    /// Told once, when the first bytes come.
-    pub(crate) first: Option<Box<dyn FnOnce() + Send>>,
+    /// Set when the first bytes come.
+    pub(crate) begun: Arc<AtomicBool>,
 }
 
 impl Write for Records {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(first) = self.first.take() {
-            first();
+        if !self.begun.swap(true, Ordering::AcqRel) {
+            self.file.as_ref().map_or(Ok(()), |file| file.set_len(0))?;
         }
         if let Some(file) = &mut self.file {
             file.write_all(bytes)?;

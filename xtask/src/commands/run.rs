@@ -19,6 +19,7 @@ use crate::errors::{Status, unsupported};
 use crate::lab::{Lab, MODULE};
 use crate::process::{output, spawn};
 use crate::progress::Step;
+use crate::scratch;
 use crate::setup::Setup;
 use crate::vm::builder::{Builder, Outcome, Output, Task};
 
@@ -127,11 +128,7 @@ fn judge(outcome: &Outcome) -> Result<()> {
 
 fn headless(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
     let seconds = arguments.duration.unwrap_or(HEADLESS_SECONDS);
-    let temporary = Temporary(
-        lab.setup
-            .workspace
-            .target(&format!("run-{}.arrows", std::process::id())),
-    );
+    let temporary = Temporary(scratch::path(&lab.setup.workspace, "recording"));
     let recording = arguments.record.as_deref().unwrap_or(&temporary.0);
     let file = create(recording)?;
     step.detail(format!(
@@ -139,9 +136,8 @@ fn headless(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
         arguments.scenario
     ));
     let records = Records {
-        dashboard: None,
         file: Some(file),
-        first: None,
+        ..Records::default()
     };
     let outcome = job(lab, &arguments.scenario, Some(seconds), records).run()?;
     step.done();
@@ -159,12 +155,11 @@ fn headless(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
 
 fn live(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
     let (reader, writer) = pipe().context("pipe")?;
-    let begun = Arc::new(AtomicBool::new(false));
-    let first = begun.clone();
+    let begun = Arc::<AtomicBool>::default();
     let records = Records {
         dashboard: Some(writer),
         file: arguments.record.as_deref().map(create).transpose()?,
-        first: Some(Box::new(move || first.store(true, Ordering::Release))),
+        begun: begun.clone(),
     };
     step.detail("boots");
     let mut vm = job(lab, &arguments.scenario, arguments.duration, records).start()?;
@@ -198,13 +193,13 @@ fn live(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
     Ok(())
 }
 
-/// A recording is nobody else's business.
+/// A recording is nobody else's business. What a file held before stays until the first bytes come.
 fn create(path: &Path) -> Result<File> {
     let mut options = File::options();
     let file = options
         .write(true)
         .create(true)
-        .truncate(true)
+        .truncate(false)
         .mode(0o600)
         .open(path);
     file.map_err(|error| unsupported(format!("{} cannot be written: {error}", path.display())))
