@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
-use migrate_ebpf::wire::{Ledger, Loss, Outcome, Probe, Record, Steps, UNKNOWN};
+use migrate_ebpf::wire::{Ledger, Loss, Outcome, Probe, Steps, UNKNOWN};
 
 use super::{emit::emit, kernel::MigrateVma, ledger};
 use crate::{
@@ -56,6 +56,7 @@ fn setup_return(ctx: FExitContext) -> i32 {
     0
 }
 
+/// Sets everything that a later hook may leave as it is; the rest of the record is set when it is emitted.
 #[inline(always)]
 fn begin(call: &mut Call, migrate: MigrateVma, pid: u32, tid: u32, began: u64) {
     let (address, requested) = migrate.range();
@@ -63,31 +64,25 @@ fn begin(call: &mut Call, migrate: MigrateVma, pid: u32, tid: u32, began: u64) {
     call.incomplete = 0;
     call.collected = Kinds { pages: 0, holes: 0 };
     call.attempted = Kinds { pages: 0, holes: 0 };
-    call.record = Record {
-        sequence: 0,
-        time_ns: began,
-        address,
-        cgroup: 0,
-        pgmap_owner: migrate.pgmap_owner(),
-        ledger: Ledger { requested, ..Ledger::default() },
-        steps: Steps {
-            setup_ns: UNKNOWN,
-            alloc_and_copy_ns: UNKNOWN,
-            pages_ns: UNKNOWN,
-            finalize_and_map_ns: UNKNOWN,
-            finalize_ns: UNKNOWN,
-        },
-        probe: Probe::default(),
-        pid,
-        tid,
-        errno: 0,
-        direction: migrate.direction() as u8,
-        trigger: migrate.trigger() as u8,
-        outcome: 0,
-        anomalies: 0,
-        comm: [0; 16],
-        reserved: [0; 48],
+    let record = &mut call.record;
+    record.time_ns = began;
+    record.address = address;
+    record.pgmap_owner = migrate.pgmap_owner();
+    record.ledger = Ledger { requested, ..Ledger::default() };
+    record.steps = Steps {
+        setup_ns: UNKNOWN,
+        alloc_and_copy_ns: UNKNOWN,
+        pages_ns: UNKNOWN,
+        finalize_and_map_ns: UNKNOWN,
+        finalize_ns: UNKNOWN,
     };
+    record.probe = Probe::default();
+    record.pid = pid;
+    record.tid = tid;
+    record.errno = 0;
+    record.direction = migrate.direction() as u8;
+    record.trigger = migrate.trigger() as u8;
+    record.anomalies = 0;
 }
 
 #[inline(always)]
