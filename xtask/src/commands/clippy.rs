@@ -8,7 +8,6 @@ use crate::build::cargo_for_bpf;
 use crate::cli::Options;
 use crate::errors::Status;
 use crate::process::spawn;
-use crate::progress::Step;
 use crate::setup::{Needs, Setup};
 
 /// Runs all checks, and fails if any does.
@@ -48,11 +47,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
     if failed { bail!(Status(1)) } else { Ok(()) }
 }
 
-/// Its messages are for the user, as they are.
+/// Its messages, and its progress, are for the user as they are.
 fn check(title: &str, command: &mut Command) -> Result<bool> {
     anstream::eprintln!("{title}");
-    let step = Step::begin(title.to_owned());
-    let status = spawn(command)?.wait()?;
-    step.done();
-    Ok(status.success())
+    Ok(spawn(command)?.wait()?.success())
 }
