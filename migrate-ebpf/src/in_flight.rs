@@ -81,7 +81,10 @@ pub(crate) struct Identity {
 impl Identity {
     #[inline(always)]
     pub(crate) fn new(tid: u32, context: u64) -> Self {
-        Self { owner: TAKEN | u64::from(tid), context }
+        Self {
+            owner: TAKEN | u64::from(tid),
+            context,
+        }
     }
 
     #[inline(always)]
@@ -145,7 +148,9 @@ impl Call {
 fn slot(index: u32) -> Option<&'static mut Call> {
     // SAFETY: the map's memory lives as long as the program. A slot is used by its owner only (see the module's
     // documentation); `owner` itself, which others read, is a single aligned word.
-    IN_FLIGHT.get_ptr_mut(index).map(|call| unsafe { &mut *call })
+    IN_FLIGHT
+        .get_ptr_mut(index)
+        .map(|call| unsafe { &mut *call })
 }
 
 #[inline(always)]

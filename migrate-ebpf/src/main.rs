@@ -3,7 +3,10 @@
 #![no_std]
 #![no_main]
 #![feature(core_intrinsics)]
-#![expect(internal_features, reason = "BPF has no compare-and-swap in `core::sync::atomic`")]
+#![expect(
+    internal_features,
+    reason = "BPF has no compare-and-swap in `core::sync::atomic`"
+)]
 
 mod clock;
 mod in_flight;

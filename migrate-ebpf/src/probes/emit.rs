@@ -37,13 +37,15 @@ pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: u64) {
 /// Reserved once, at the end, when everything is known: a reservation that waited for the driver would block the
 /// records behind it.
 #[inline(always)]
-fn write(record: &mut Record, since: u64) {
+fn write(record: &Record, since: u64) {
     let Some(mut entry) = RECORDS.reserve::<Record>(0) else {
         losses::count(Loss::RingFull);
         return;
     };
-    record.probe.finalize_ns += clock::now().wrapping_sub(since);
-    copy(entry.as_mut_ptr(), record);
+    let report = entry.as_mut_ptr();
+    copy(report, record);
+    // SAFETY: the entry was filled by the copy. Read last, so that the copy is in the time that it tells.
+    unsafe { (*report).probe.finalize_ns += clock::now().wrapping_sub(since) };
     // User space looks by itself, often enough; a wake-up here would be paid by the thread that migrates.
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
 }

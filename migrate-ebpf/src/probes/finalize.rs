@@ -38,7 +38,15 @@ fn finalize_return(ctx: FExitContext) -> i32 {
     call.record.steps.finalize_ns = call.interval(now);
     let completed = call.record.steps.pages_ns != UNKNOWN;
     call.advance(Stage::InFinalize, Stage::InFinalize);
-    emit(call, if completed { Outcome::Completed } else { Outcome::RolledBack }, now);
+    emit(
+        call,
+        if completed {
+            Outcome::Completed
+        } else {
+            Outcome::RolledBack
+        },
+        now,
+    );
     0
 }
 

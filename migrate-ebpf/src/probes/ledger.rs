@@ -51,17 +51,25 @@ static WALKS: PerCpuArray<Walk> = PerCpuArray::with_max_entries(3, 0);
 /// After setup: what was collected, and what was skipped.
 #[inline(always)]
 pub(crate) fn count_collected(call: &mut Call) {
-    let Some(walk) = Walk::over(call, Stop::Collected, collected_chunk) else { return };
+    let Some(walk) = Walk::over(call, Stop::Collected, collected_chunk) else {
+        return;
+    };
     call.collected = walk.taken;
     // Entries past those that setup filled were never reached.
-    let unreached = call.record.ledger.requested.saturating_sub(call.arrays.entries);
+    let unreached = call
+        .record
+        .ledger
+        .requested
+        .saturating_sub(call.arrays.entries);
     call.record.ledger.skipped = walk.left + unreached;
 }
 
 /// Before pages: for what the driver gave a destination, and what it declined.
 #[inline(always)]
 pub(crate) fn count_attempted(call: &mut Call) {
-    let Some(walk) = Walk::over(call, Stop::Attempted, attempted_chunk) else { return };
+    let Some(walk) = Walk::over(call, Stop::Attempted, attempted_chunk) else {
+        return;
+    };
     call.attempted = walk.taken;
     call.record.ledger.declined = walk.left;
 }
@@ -69,7 +77,9 @@ pub(crate) fn count_attempted(call: &mut Call) {
 /// After pages: what arrived. What was attempted and did not arrive was wasted.
 #[inline(always)]
 pub(crate) fn count_arrived(call: &mut Call) {
-    let Some(walk) = Walk::over(call, Stop::Arrived, arrived_chunk) else { return };
+    let Some(walk) = Walk::over(call, Stop::Arrived, arrived_chunk) else {
+        return;
+    };
     let ledger = &mut call.record.ledger;
     ledger.moved = walk.taken.pages;
     ledger.populated = walk.taken.holes;
@@ -94,7 +104,14 @@ impl Walk {
         let chunks = call.arrays.entries.div_ceil(CHUNK as u64);
         if chunks <= MAX_CHUNKS {
             // SAFETY: the callback finds the walk by itself and uses no context.
-            unsafe { bpf_loop(chunks as u32, chunk as *mut c_void, core::ptr::null_mut(), 0) };
+            unsafe {
+                bpf_loop(
+                    chunks as u32,
+                    chunk as *mut c_void,
+                    core::ptr::null_mut(),
+                    0,
+                )
+            };
         } else {
             walk.unreadable = 1;
         }
@@ -107,7 +124,9 @@ impl Walk {
     #[inline(always)]
     fn scratch(stop: Stop) -> Option<&'static mut Self> {
         // SAFETY: this CPU's value, used by one program only (see `Stop`), which does not migrate.
-        WALKS.get_ptr_mut(stop as u32).map(|walk| unsafe { &mut *walk })
+        WALKS
+            .get_ptr_mut(stop as u32)
+            .map(|walk| unsafe { &mut *walk })
     }
 
     /// Copies chunk `index` of the arrays; returns how many entries it has, or nothing if it cannot be read.
@@ -193,7 +212,11 @@ impl Walk {
 /// Base pages behind a `src` entry.
 #[inline(always)]
 fn pages_behind(src: u64) -> u64 {
-    if src & COMPOUND != 0 { compound_pages() } else { 1 }
+    if src & COMPOUND != 0 {
+        compound_pages()
+    } else {
+        1
+    }
 }
 
 /// What is still to come of a compound entry: its tails follow with `src == 0`.
@@ -243,8 +266,12 @@ macro_rules! chunk {
         ///
         /// Called by `bpf_loop`, from the program that the walk belongs to.
         unsafe extern "C" fn $name(index: u64, _context: *mut c_void) -> i64 {
-            let Some($walk) = Walk::scratch($stop) else { return 1 };
-            let Some(count) = $walk.read(index, $with_dst) else { return 1 };
+            let Some($walk) = Walk::scratch($stop) else {
+                return 1;
+            };
+            let Some(count) = $walk.read(index, $with_dst) else {
+                return 1;
+            };
             for entry in 0..CHUNK {
                 if entry as u32 >= count {
                     break;

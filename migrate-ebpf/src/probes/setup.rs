@@ -68,7 +68,10 @@ fn begin(call: &mut Call, migrate: MigrateVma, pid: u32, tid: u32, began: u64) {
     record.time_ns = began;
     record.address = address;
     record.pgmap_owner = migrate.pgmap_owner();
-    record.ledger = Ledger { requested, ..Ledger::default() };
+    record.ledger = Ledger {
+        requested,
+        ..Ledger::default()
+    };
     record.steps = Steps {
         setup_ns: UNKNOWN,
         alloc_and_copy_ns: UNKNOWN,

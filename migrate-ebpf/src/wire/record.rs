@@ -9,7 +9,10 @@ pub const UNKNOWN: u64 = u64::MAX;
 /// `requested = skipped + declined + moved + populated + wasted_copy + wasted_fill + rolled_back + rejected`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "user", derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout))]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
 pub struct Ledger {
     /// The range given to setup, read at its entry (setup may shorten `end`).
     pub requested: u64,
@@ -35,7 +38,10 @@ pub struct Ledger {
 /// [`UNKNOWN`] where the step did not happen.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "user", derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout))]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
 pub struct Steps {
     /// Inside `migrate_vma_setup`: the kernel collects, locks and unmaps.
     pub setup_ns: u64,
@@ -54,7 +60,10 @@ pub struct Steps {
 /// times the calls from outside (the driver itself, say) sees the step and this together.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "user", derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout))]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
 pub struct Probe {
     /// At entry and return of setup.
     pub setup_ns: u64,
@@ -67,7 +76,10 @@ pub struct Probe {
 /// One migration. 256 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "user", derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout))]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
 pub struct Record {
     /// Counts every migration that ended since the tracer started, reported or lost. From 0.
     pub sequence: u64,

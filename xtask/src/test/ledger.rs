@@ -13,7 +13,11 @@ const LEAST: usize = 20_000;
 pub(super) fn tracer_equals_driver_in_every_call(context: &Context<'_>) -> Result<()> {
     let arguments = ["mixed", "--calls", "12000", "--seed", "1", "--threads", "1"];
     let run = compare(context, "ledger", &arguments)?;
-    ensure!(run.truth.len() >= LEAST, "only {} migrations", run.truth.len());
+    ensure!(
+        run.truth.len() >= LEAST,
+        "only {} migrations",
+        run.truth.len()
+    );
     everything_occurred(&run)?;
     tell(context, "ledger", &summary(&run)?)
 }

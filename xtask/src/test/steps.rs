@@ -22,9 +22,7 @@ pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Res
         vm.machine(Machine::counting_instructions)
     })?;
     let pairs = run.pairs()?;
-    let mut table = String::from(
-        "  step              driver's median    tracer's difference    not systematically\n",
-    );
+    let mut table = String::from("  step              driver's median    tracer's difference\n");
     for step in STEPS {
         let measured = differences(&pairs, step)?;
         ensure!(measured.len() >= 1000, "only {} of {step}", measured.len());

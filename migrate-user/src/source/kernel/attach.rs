@@ -18,12 +18,30 @@ struct Hook {
 /// In the order in which they are attached: the end of a migration first. So a call that is under way meanwhile is
 /// seen to end without a beginning, and is counted as such, and none is followed with a hook missing.
 const HOOKS: [Hook; 6] = [
-    Hook { program: "finalize_return", function: "migrate_vma_finalize" },
-    Hook { program: "finalize_entry", function: "migrate_vma_finalize" },
-    Hook { program: "pages_return", function: "migrate_vma_pages" },
-    Hook { program: "pages_entry", function: "migrate_vma_pages" },
-    Hook { program: "setup_return", function: "migrate_vma_setup" },
-    Hook { program: "setup_entry", function: "migrate_vma_setup" },
+    Hook {
+        program: "finalize_return",
+        function: "migrate_vma_finalize",
+    },
+    Hook {
+        program: "finalize_entry",
+        function: "migrate_vma_finalize",
+    },
+    Hook {
+        program: "pages_return",
+        function: "migrate_vma_pages",
+    },
+    Hook {
+        program: "pages_entry",
+        function: "migrate_vma_pages",
+    },
+    Hook {
+        program: "setup_return",
+        function: "migrate_vma_setup",
+    },
+    Hook {
+        program: "setup_entry",
+        function: "migrate_vma_setup",
+    },
 ];
 
 /// Loads maps and programs; nothing runs yet.
@@ -69,11 +87,16 @@ pub(super) fn detach(tracer: &mut Ebpf) {
 }
 
 fn program<'a>(tracer: &'a mut Ebpf, hook: &Hook) -> Result<&'a mut Program, TracerError> {
-    tracer.program_mut(hook.program).ok_or(TracerError::Object(hook.program))
+    tracer
+        .program_mut(hook.program)
+        .ok_or(TracerError::Object(hook.program))
 }
 
 fn bad_btf(cause: &BtfError) -> TracerError {
-    TracerError::BadBtf { path: "/sys/kernel/btf/vmlinux", cause: cause.to_string() }
+    TracerError::BadBtf {
+        path: "/sys/kernel/btf/vmlinux",
+        cause: cause.to_string(),
+    }
 }
 
 /// Lines of the verifier's log that say why; what comes before is every instruction that it liked.
@@ -81,7 +104,10 @@ const LOG_LINES: usize = 12;
 
 fn refusal(hook: &Hook, cause: &ProgramError) -> TracerError {
     let cause = match cause {
-        ProgramError::LoadError { io_error, verifier_log } => {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => {
             let log = verifier_log.to_string();
             let lines: Vec<_> = log.lines().collect();
             let end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
@@ -89,5 +115,8 @@ fn refusal(hook: &Hook, cause: &ProgramError) -> TracerError {
         }
         other => other.to_string(),
     };
-    TracerError::Program { function: hook.function, cause }
+    TracerError::Program {
+        function: hook.function,
+        cause,
+    }
 }

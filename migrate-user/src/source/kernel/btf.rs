@@ -17,7 +17,11 @@ pub(super) fn config() -> Result<Config, TracerError> {
     let bytes = fs::read(BTF).map_err(|_| TracerError::NoBtf { path: BTF })?;
     let page_size = rustix::param::page_size() as u64;
     let compound = fs::read_to_string(HPAGE_PMD_SIZE).ok();
-    offsets(bytes, page_size, compound_pages(compound.as_deref(), page_size))
+    offsets(
+        bytes,
+        page_size,
+        compound_pages(compound.as_deref(), page_size),
+    )
 }
 
 /// Base pages behind a compound entry: `HPAGE_PMD_NR`. A kernel without transparent huge pages has no such entry.
@@ -29,7 +33,10 @@ fn compound_pages(hpage_pmd_size: Option<&str>, page_size: u64) -> u32 {
 }
 
 fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config, TracerError> {
-    let bad = |cause: Error| TracerError::BadBtf { path: BTF, cause: cause.message().to_owned() };
+    let bad = |cause: Error| TracerError::BadBtf {
+        path: BTF,
+        cause: cause.message().to_owned(),
+    };
     let types = TypeInformation::new(&Bytes(bytes)).map_err(bad)?;
     let migrate_vma = types
         .id_of("migrate_vma")
@@ -87,7 +94,10 @@ mod tests {
     #[test]
     fn damaged_btf_is_an_error() {
         for bytes in [vec![], vec![0x9f, 0xeb, 1, 0], vec![0xff; 4096]] {
-            assert!(matches!(offsets(bytes, 4096, 512), Err(TracerError::BadBtf { .. })));
+            assert!(matches!(
+                offsets(bytes, 4096, 512),
+                Err(TracerError::BadBtf { .. })
+            ));
         }
     }
 }

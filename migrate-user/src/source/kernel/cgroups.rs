@@ -21,7 +21,9 @@ pub(super) struct Cgroups {
 impl Cgroups {
     /// The path below the cgroup file system, `/` for the root; `None` where it cannot be found (any more).
     pub(super) fn path(&mut self, id: u64) -> Option<Arc<str>> {
-        if !self.paths.contains_key(&id) && self.read_at.is_none_or(|at| at.elapsed() >= REREAD_AFTER) {
+        if !self.paths.contains_key(&id)
+            && self.read_at.is_none_or(|at| at.elapsed() >= REREAD_AFTER)
+        {
             self.read_at = Some(Instant::now());
             self.paths.clear();
             // Id 1 is the root in every hierarchy.
@@ -34,7 +36,9 @@ impl Cgroups {
 
 fn read(folder: &Path, paths: &mut HashMap<u64, Arc<str>>) {
     // A cgroup can go away while its parent is read.
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;

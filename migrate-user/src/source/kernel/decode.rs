@@ -23,7 +23,10 @@ const NAMES: usize = 4096;
 impl Decoder {
     /// The migration that these bytes of the ring tell.
     pub(super) fn migration(&mut self, bytes: &[u8]) -> Result<Migration, TracerError> {
-        let bad = |what| TracerError::Record { length: bytes.len(), what };
+        let bad = |what| TracerError::Record {
+            length: bytes.len(),
+            what,
+        };
         let record = Record::read_from_bytes(bytes).map_err(|_| bad("length"))?;
         Ok(Migration {
             sequence: record.sequence,
@@ -41,14 +44,21 @@ impl Decoder {
             address: record.address,
             ledger: record.ledger,
             steps: steps(&record.steps),
-            probe: [record.probe.setup_ns, record.probe.pages_ns, record.probe.finalize_ns],
+            probe: [
+                record.probe.setup_ns,
+                record.probe.pages_ns,
+                record.probe.finalize_ns,
+            ],
             anomalies: record.anomalies,
         })
     }
 
     /// The text before the first zero byte.
     fn name(&mut self, comm: &[u8]) -> Arc<str> {
-        let end = comm.iter().position(|byte| *byte == 0).unwrap_or(comm.len());
+        let end = comm
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(comm.len());
         let name = String::from_utf8_lossy(&comm[..end]);
         if let Some(known) = self.names.get(&*name) {
             return Arc::clone(known);
@@ -80,10 +90,19 @@ mod tests {
     #[test]
     fn refuses_bytes_that_are_no_record() {
         let mut decoder = Decoder::default();
-        assert!(matches!(decoder.migration(&[0; 8]), Err(TracerError::Record { length: 8, .. })));
+        assert!(matches!(
+            decoder.migration(&[0; 8]),
+            Err(TracerError::Record { length: 8, .. })
+        ));
         // All zero: no direction has that number.
         let zeros = [0; size_of::<Record>()];
-        assert!(matches!(decoder.migration(&zeros), Err(TracerError::Record { what: "direction", .. })));
+        assert!(matches!(
+            decoder.migration(&zeros),
+            Err(TracerError::Record {
+                what: "direction",
+                ..
+            })
+        ));
     }
 
     #[test]

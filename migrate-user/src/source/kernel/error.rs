@@ -27,7 +27,9 @@ pub enum TracerError {
         path: &'static str,
     },
     /// BTF that makes no sense.
-    #[error("this kernel's BTF ({path}) cannot be read: {cause}. Report this with the output of `uname -a`")]
+    #[error(
+        "this kernel's BTF ({path}) cannot be read: {cause}. Report this with the output of `uname -a`"
+    )]
     BadBtf {
         /// Where it lies.
         path: &'static str,
@@ -53,10 +55,14 @@ pub enum TracerError {
         field: &'static str,
     },
     /// The object that was built in lacks a part.
-    #[error("the built-in eBPF object has no `{0}`: this migscope is damaged. Build it again with `cargo xtask build`")]
+    #[error(
+        "the built-in eBPF object has no `{0}`: this migscope is damaged. Build it again with `cargo xtask build`"
+    )]
     Object(&'static str),
     /// The kernel refused the object.
-    #[error("the kernel refuses the tracer's maps: {0}. Is memory short, or is BPF locked down (see `dmesg`)?")]
+    #[error(
+        "the kernel refuses the tracer's maps: {0}. Is memory short, or is BPF locked down (see `dmesg`)?"
+    )]
     Load(#[source] aya::EbpfError),
     /// The kernel refused a program.
     #[error("the kernel refuses the probe on `{function}`: {cause}")]
@@ -73,7 +79,9 @@ pub enum TracerError {
     #[error("cannot read what the kernel counted for a probe: {0}")]
     Missed(#[source] io::Error),
     /// A record that this program does not understand.
-    #[error("the tracer reported a record of {length} bytes that makes no sense ({what}). Report this as a bug")]
+    #[error(
+        "the tracer reported a record of {length} bytes that makes no sense ({what}). Report this as a bug"
+    )]
     Record {
         /// Its length.
         length: usize,

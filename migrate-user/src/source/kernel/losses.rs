@@ -17,13 +17,24 @@ pub(super) struct Losses {
 
 impl Losses {
     pub(super) fn open(tracer: &mut Ebpf) -> Result<Self, TracerError> {
-        let counters = tracer.take_map("COUNTERS").ok_or(TracerError::Object("COUNTERS"))?;
-        Ok(Self { counters: Array::try_from(counters).map_err(TracerError::Map)? })
+        let counters = tracer
+            .take_map("COUNTERS")
+            .ok_or(TracerError::Object("COUNTERS"))?;
+        Ok(Self {
+            counters: Array::try_from(counters).map_err(TracerError::Map)?,
+        })
     }
 
     /// How many migrations ended, and every [`Loss`]; totals since the probes were loaded.
-    pub(super) fn read(&self, tracer: &Ebpf) -> Result<(u64, [u64; LOSS_NAMES.len()]), TracerError> {
-        let counter = |index: usize| self.counters.get(&(index as u32), 0).map_err(TracerError::Map);
+    pub(super) fn read(
+        &self,
+        tracer: &Ebpf,
+    ) -> Result<(u64, [u64; LOSS_NAMES.len()]), TracerError> {
+        let counter = |index: usize| {
+            self.counters
+                .get(&(index as u32), 0)
+                .map_err(TracerError::Map)
+        };
         let mut losses = [0; LOSS_NAMES.len()];
         for (index, loss) in losses.iter_mut().enumerate() {
             *loss = counter(index)?;
@@ -65,7 +76,8 @@ mod tests {
 
     #[test]
     fn reads_misses_from_fdinfo() {
-        let fdinfo = "pos:\t0\nflags:\t02000002\nprog_type:\t26\nrun_cnt:\t7\nrecursion_misses:\t42\n";
+        let fdinfo =
+            "pos:\t0\nflags:\t02000002\nprog_type:\t26\nrun_cnt:\t7\nrecursion_misses:\t42\n";
         assert_eq!(recursion_misses(fdinfo), 42);
         assert_eq!(recursion_misses("prog_type:\t26\n"), 0);
     }

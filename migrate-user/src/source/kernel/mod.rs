@@ -58,7 +58,9 @@ impl KernelSource {
         requirements::check()?;
         let config = btf::config()?;
         let mut tracer = attach::load(&config)?;
-        let ring = tracer.take_map("RECORDS").ok_or(TracerError::Object("RECORDS"))?;
+        let ring = tracer
+            .take_map("RECORDS")
+            .ok_or(TracerError::Object("RECORDS"))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
         let losses = Losses::open(&mut tracer)?;
         let facts = machine::facts();
@@ -84,8 +86,15 @@ impl KernelSource {
             migrations.push(self.decoder.migration(&item)?);
         }
         let (ended, losses) = self.losses.read(&self.tracer)?;
-        let status = Status { time_ns: machine::boot_time_ns(), ended, losses };
-        Ok(Batch { migrations, status: Some(status) })
+        let status = Status {
+            time_ns: machine::boot_time_ns(),
+            ended,
+            losses,
+        };
+        Ok(Batch {
+            migrations,
+            status: Some(status),
+        })
     }
 }
 

@@ -14,7 +14,9 @@ pub(super) fn check() -> Result<(), TracerError> {
         return Err(TracerError::NotBuiltIn);
     }
     // Where /proc cannot be read nothing is known, and the kernel will say.
-    let Ok(status) = fs::read_to_string("/proc/self/status") else { return Ok(()) };
+    let Ok(status) = fs::read_to_string("/proc/self/status") else {
+        return Ok(());
+    };
     match effective_capabilities(&status) {
         Some(capabilities) if !suffices(capabilities) => Err(TracerError::NotPermitted),
         _ => Ok(()),
@@ -23,7 +25,9 @@ pub(super) fn check() -> Result<(), TracerError> {
 
 /// The `CapEff` line of `/proc/PID/status`.
 fn effective_capabilities(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
