@@ -43,8 +43,10 @@ impl Kernel {
 
     fn search_path(&self) -> OsString {
         let path = env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(self.bindgen.folder()).chain(env::split_paths(&path));
-        // A folder with a colon in its name cannot be in PATH: then a bindgen of the system must do.
+        // The compiler itself comes before rustup's proxy, which in the tree's folder would choose another one.
+        let ours = [self.bindgen.folder(), self.rustc.sysroot.join("bin")];
+        let folders = ours.into_iter().chain(env::split_paths(&path));
+        // A folder with a colon in its name cannot be in PATH: then the system's own must do.
         env::join_paths(folders).unwrap_or(path.clone())
     }
 

@@ -16,7 +16,7 @@ use super::tools::Tool;
 use crate::cache::{Cache, Entry, Key};
 use crate::errors::unsupported;
 use crate::progress::Step;
-use crate::workspace::Workspace;
+use crate::workspace::{Rustc, Workspace};
 
 const KIND: &str = "kernel-";
 const UNPACKED: &str = "unpacked";
@@ -25,6 +25,7 @@ const CONFIGURED: &str = "configured";
 /// The kernel tree that everything is built against.
 pub(crate) struct Kernel {
     cache: Cache,
+    rustc: Rustc,
     rust_source: RustSource,
     bindgen: Tool,
     fragment: PathBuf,
@@ -49,6 +50,7 @@ impl Kernel {
         let (cache, rust_source, bindgen) = (cache.clone(), rust_source.clone(), bindgen.clone());
         Ok(Kernel {
             cache,
+            rustc: workspace.rustc().clone(),
             rust_source,
             bindgen,
             fragment,
