@@ -13,6 +13,7 @@ use anyhow::Result;
 use super::Part;
 use crate::cache::Cache;
 use crate::errors::unsupported;
+use crate::interrupt;
 use crate::process::Logged;
 use crate::progress::Step;
 
@@ -216,26 +217,23 @@ impl Part for Packages {
 
 fn install(root: &Root, names: &[&str], step: &Step) -> Result<()> {
     let cache = Cache::open()?;
-    for (log, arguments) in [
-        ("apt-get-update", vec!["update"]),
-        ("apt-get-install", {
-            let mut arguments = vec!["install", "-y", "--no-install-recommends"];
-            arguments.extend(names);
-            arguments
-        }),
-    ] {
+    let apt_get = |log: &str, arguments: &[&str]| -> Result<()> {
         let mut command = root.command();
         command
             .args(["-q", "-o", "DPkg::Lock::Timeout=300"])
             .args(arguments)
             .env("LC_ALL", "C");
-        Logged {
+        let logged = Logged {
             log: &cache.log(log),
             limit: None,
-        }
-        .run(&mut command, |line| step.detail(line))?;
-    }
-    Ok(())
+        };
+        logged.run(&mut command, |line| step.detail(line))
+    };
+    // One of the machine's sources may be out of reach and still not be the one that matters: the second call tells.
+    let updated = apt_get("apt-get-update", &["update"]);
+    interrupt::check()?;
+    let install = ["install", "-y", "--no-install-recommends"];
+    apt_get("apt-get-install", &[&install, names].concat()).or_else(|error| updated.and(Err(error)))
 }
 
 /// How to be root.
