@@ -13,7 +13,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use rustix::system::{RebootCommand, reboot};
+use rustix::system::{RebootCommand, reboot, sethostname};
 use vm_init::control::{self, Sent};
 use vm_init::job::{self, Job};
 use vm_init::verdict::{End, Verdict};
@@ -21,6 +21,9 @@ use vm_init::verdict::{End, Verdict};
 use commands::Commands;
 use events::{Control, Events};
 use ports::Ports;
+
+/// What recordings and the dashboard call this machine.
+const HOST_NAME: &[u8] = b"migscope-vm";
 
 fn main() -> ExitCode {
     if std::process::id() != 1 {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Vec<End>> {
     mounts::mount_all()?;
+    sethostname(HOST_NAME).context("set the host's name")?;
     let text = fs::read_to_string(job::PATH).with_context(|| format!("read {}", job::PATH))?;
     let job: Job = serde_json::from_str(&text).with_context(|| format!("read {}", job::PATH))?;
     let ports = Ports::open(&job.ports)?;
