@@ -30,6 +30,11 @@ struct Line {
     pages_ns: Option<u64>,
     finalize_and_map_ns: Option<u64>,
     finalize_ns: Option<u64>,
+    /// Pages that the driver held pinned before setup, those it held an extra reference to after, and those that
+    /// went as whole large folios: what no tracer can see, and what tells whether a scenario does what it says.
+    pinned: u64,
+    referenced: u64,
+    whole: u64,
 }
 
 #[derive(Serialize)]
@@ -146,6 +151,9 @@ impl TryFrom<&Truth> for Line {
             pages_ns: known(pages_ns),
             finalize_and_map_ns: known(finalize_and_map_ns),
             finalize_ns: known(finalize_ns),
+            pinned: truth.pinned,
+            referenced: truth.referenced,
+            whole: truth.whole,
         })
     }
 }
@@ -293,7 +301,8 @@ mod tests {
                 .to_owned()
                 + r#""errno":22,"address":4096,"requested":2,"skipped":0,"declined":0,"moved":0,"populated":0,"#
                 + r#""wasted_copy":0,"wasted_fill":0,"rolled_back":0,"rejected":2,"setup_ns":9,"#
-                + r#""alloc_and_copy_ns":null,"pages_ns":null,"finalize_and_map_ns":null,"finalize_ns":null}"#
+                + r#""alloc_and_copy_ns":null,"pages_ns":null,"finalize_and_map_ns":null,"finalize_ns":null,"#
+                + r#""pinned":0,"referenced":0,"whole":0}"#
         );
     }
 

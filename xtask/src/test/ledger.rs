@@ -39,6 +39,7 @@ fn compare(context: &Context<'_>, name: &str, arguments: &[&str]) -> Result<Trac
     }
     sums_are_equal(&run)?;
     nothing_is_lost(&run)?;
+    the_truth_is_whole(&run)?;
     Ok(run)
 }
 
@@ -77,6 +78,31 @@ fn sums_are_equal(run: &Trace) -> Result<()> {
     Ok(())
 }
 
+/// The driver lost no call either, and its lines add up to the sums that it keeps apart from them.
+fn the_truth_is_whole(run: &Trace) -> Result<()> {
+    let totals = &run.totals;
+    let lines = run.truth.len() as u64;
+    for (name, expected) in [("migrations", lines), ("log_lost", 0), ("unbalanced", 0)] {
+        ensure!(
+            totals[name] == expected,
+            "the driver says {name} = {}",
+            totals[name]
+        );
+    }
+    let kinds = totals["by_kind"]
+        .as_array()
+        .context("the driver has no sums")?;
+    for row in ["requested"].iter().chain(&ROWS) {
+        let total: u64 = kinds.iter().filter_map(|kind| kind[row].as_u64()).sum();
+        let lines = sum(&run.truth, row)?;
+        ensure!(
+            total == lines,
+            "the driver sums up {row} = {total}, its calls {lines}"
+        );
+    }
+    Ok(())
+}
+
 fn nothing_is_lost(run: &Trace) -> Result<()> {
     let report = &run.report;
     let migrations = run.truth.len() as u64;
@@ -103,6 +129,9 @@ fn nothing_is_lost(run: &Trace) -> Result<()> {
 fn everything_occurred(run: &Trace) -> Result<()> {
     for row in ROWS.iter().filter(|row| **row != "wasted_fill") {
         ensure!(sum(&run.truth, row)? > 0, "no page was {row}");
+    }
+    for injected in ["pinned", "referenced", "whole"] {
+        ensure!(sum(&run.truth, injected)? > 0, "no page was {injected}");
     }
     let occurs = |what: &str, test: &dyn Fn(&Line) -> bool| {
         ensure!(run.truth.iter().any(test), "there was no {what}");

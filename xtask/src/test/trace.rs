@@ -82,6 +82,8 @@ pub(super) struct Trace {
     pub(super) traced: Vec<Line>,
     /// By the driver.
     pub(super) truth: Vec<Line>,
+    /// The driver's own sums, with which its truth ends.
+    pub(super) totals: Value,
     /// `migscope report --json` of the recording.
     pub(super) report: Value,
 }
@@ -116,12 +118,12 @@ pub(super) fn trace(
         outcome.warnings.join("\n")
     );
     let (truth, totals) = driver_lines(&truth.bytes())?;
-    ensure!(totals, "the truth does not end with totals: it is cut off");
     let export = migscope(context, &["export", "--format", "json"], &recording)?;
     let report = migscope(context, &["report", "--json"], &recording)?;
     Ok(Trace {
         traced: lines(&export.stdout)?,
         truth,
+        totals,
         report: serde_json::from_slice(&report.stdout).context("the report is no JSON")?,
     })
 }
@@ -167,10 +169,15 @@ fn lines(text: &[u8]) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-/// The driver's lines, and whether the totals that end them are there.
-fn driver_lines(text: &[u8]) -> Result<(Vec<Line>, bool)> {
-    let end = text.windows(9).rposition(|window| window == b"{\"totals\"");
-    Ok((lines(&text[..end.unwrap_or(text.len())])?, end.is_some()))
+/// The driver's lines, and the totals that end them.
+fn driver_lines(text: &[u8]) -> Result<(Vec<Line>, Value)> {
+    const TOTALS: &[u8] = b"{\"totals\"";
+    let end = text
+        .windows(TOTALS.len())
+        .rposition(|window| window == TOTALS);
+    let end = end.context("the truth does not end with totals: it is cut off")?;
+    let mut last: Value = serde_json::from_slice(&text[end..]).context("read the totals")?;
+    Ok((lines(&text[..end])?, last["totals"].take()))
 }
 
 impl Trace {
