@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use super::warn_about;
+use super::{stdout_failed, warn_about};
 use crate::Error;
 use crate::cli::{self, Format};
 use crate::export::{AtomicFile, Export, Hlog, Json};
@@ -53,15 +53,7 @@ fn to_stdout(write: Writing<'_>) -> Result<(), Error> {
     let mut out = BufWriter::new(io::stdout().lock());
     write(&mut out)
         .and_then(|()| out.flush())
-        .map_err(|cause| match cause.kind() {
-            io::ErrorKind::BrokenPipe => Error::ReaderGone,
-            _ => Error::Io {
-                action: "write",
-                path: "standard output".to_owned(),
-                cause,
-                advice: "Make room where it goes to.",
-            },
-        })
+        .map_err(stdout_failed)
 }
 
 fn to_file(path: &Path, write: Writing<'_>) -> Result<(), Error> {

@@ -7,6 +7,8 @@ mod record;
 mod report;
 mod stop;
 
+use std::io;
+
 use crate::Error;
 use crate::cli::{Cli, Command};
 use crate::source::Ending;
@@ -36,6 +38,19 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     // A write to a pipe that nobody reads must not keep the program from ending.
     runtime.shutdown_background();
     done
+}
+
+/// Why standard output did not take it. A reader that has gone has seen enough.
+fn stdout_failed(cause: io::Error) -> Error {
+    match cause.kind() {
+        io::ErrorKind::BrokenPipe => Error::ReaderGone,
+        _ => Error::Io {
+            action: "write",
+            path: "standard output".to_owned(),
+            cause,
+            advice: "Make room where it goes to.",
+        },
+    }
 }
 
 /// Says on standard error what a reader should know about how a recording ended.

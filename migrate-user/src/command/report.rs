@@ -1,9 +1,9 @@
 //! `report`: a recording's figures as text or JSON.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::stop::Stop;
-use super::warn_about;
+use super::{stdout_failed, warn_about};
 use crate::Error;
 use crate::cli;
 use crate::model::Model;
@@ -50,13 +50,5 @@ async fn read(source: &mut impl Source, stop: &mut Stop, model: &mut Model) -> R
 fn print(page: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(page.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|cause| match cause.kind() {
-        io::ErrorKind::BrokenPipe => Error::ReaderGone,
-        _ => Error::Io {
-            action: "write",
-            path: "standard output".to_owned(),
-            cause,
-            advice: "Make room where it goes to.",
-        },
-    })
+    written.map_err(stdout_failed)
 }

@@ -85,40 +85,14 @@ impl Mix {
 
     fn send_out(&mut self, worker: &mut Worker<'_>) -> Result<()> {
         let (first, count) = some_pages(&mut worker.rng, PAGES, BATCH);
-        let populate = if worker.rng.one_in(2) {
-            flags::POPULATE
-        } else {
-            0
-        };
-        let request = injected(
-            &mut worker.rng,
-            Migrate {
-                address: self.base.address(first) as u64,
-                pages: count as u64,
-                flags: populate,
-                ..Migrate::default()
-            },
-        );
+        let request = request(&mut worker.rng, &self.base, first, count, 2, 0);
         worker.migrate(Direction::ToDevice, &request)?;
         Ok(())
     }
 
     fn call_home(&mut self, worker: &mut Worker<'_>) -> Result<()> {
         let (first, count) = some_pages(&mut worker.rng, PAGES, BATCH);
-        let populate = if worker.rng.one_in(8) {
-            flags::POPULATE
-        } else {
-            0
-        };
-        let request = injected(
-            &mut worker.rng,
-            Migrate {
-                address: self.base.address(first) as u64,
-                pages: count as u64,
-                flags: populate,
-                ..Migrate::default()
-            },
-        );
+        let request = request(&mut worker.rng, &self.base, first, count, 8, 0);
         worker.migrate(Direction::ToSystem, &request)?;
         // One page of it: what did not come home does so now, by a fault.
         self.base.check(first + worker.rng.below(count), 1)
@@ -156,20 +130,8 @@ impl Mix {
         } else {
             0
         };
-        let populate = if worker.rng.one_in(2) {
-            flags::POPULATE
-        } else {
-            0
-        };
-        let request = injected(
-            &mut worker.rng,
-            Migrate {
-                address: self.large.address(first) as u64,
-                pages: count as u64,
-                flags: flags::COMPOUND | split | populate,
-                ..Migrate::default()
-            },
-        );
+        let large = flags::COMPOUND | split;
+        let request = request(&mut worker.rng, &self.large, first, count, 2, large);
         worker.migrate(direction, &request)?;
         Ok(())
     }
@@ -226,6 +188,30 @@ fn injected(rng: &mut Rng, request: Migrate) -> Migrate {
         flags,
         ..request
     }
+}
+
+/// A call for `count` pages of an area, of which one in `populate` gives pages to holes, with something injected now
+/// and then.
+fn request(
+    rng: &mut Rng,
+    area: &Area,
+    first: usize,
+    count: usize,
+    populate: usize,
+    flags: u32,
+) -> Migrate {
+    let populate = if rng.one_in(populate) {
+        flags::POPULATE
+    } else {
+        0
+    };
+    let request = Migrate {
+        address: area.address(first) as u64,
+        pages: count as u64,
+        flags: flags | populate,
+        ..Migrate::default()
+    };
+    injected(rng, request)
 }
 
 /// Asks for memory that the kernel does not migrate: its own code in this process.
