@@ -6,7 +6,7 @@
 
 use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 
-use aya_ebpf::{macros::map, maps::Array};
+use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::map, maps::Array};
 use migrate_ebpf::wire::Record;
 
 const SETS: u32 = 256;
@@ -106,6 +106,12 @@ pub(crate) fn find(identity: Identity) -> Option<&'static mut Call> {
     None
 }
 
+/// The call that this thread made with this context.
+#[inline(always)]
+pub(crate) fn find_current(context: u64) -> Option<&'static mut Call> {
+    find(Identity::new(bpf_get_current_pid_tgid() as u32, context))
+}
+
 /// A free slot, taken for this identity; its fields hold what an earlier call left.
 #[inline(always)]
 pub(crate) fn take(identity: Identity) -> Option<&'static mut Call> {
@@ -128,7 +134,7 @@ impl Call {
         unsafe { core::ptr::write_volatile(&raw mut self.owner, 0) };
     }
 
-    /// Ends the running interval at `now`, and returns how long it was.
+    /// How long the interval that is running has taken at `now`.
     #[inline(always)]
     pub(crate) fn interval(&self, now: u64) -> u64 {
         now.wrapping_sub(self.mark)

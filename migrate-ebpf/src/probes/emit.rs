@@ -10,7 +10,7 @@ use migrate_ebpf::wire::{Ledger, Loss, Outcome, Record, anomaly};
 
 use crate::{clock, in_flight::Call, losses};
 
-/// Room for 16,384 records unless user space says otherwise.
+/// 4 MiB: room for 15,887 records, each with the ring's header of 8 bytes.
 #[map]
 static RECORDS: RingBuf = RingBuf::with_byte_size(16384 * size_of::<Record>() as u32, 0);
 
@@ -18,20 +18,27 @@ static RECORDS: RingBuf = RingBuf::with_byte_size(16384 * size_of::<Record>() as
 /// which is the probe's own time of finalize.
 #[inline(always)]
 pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: u64) {
-    check(call);
     let record = &mut call.record;
     record.outcome = outcome as u8;
     record.sequence = losses::next_sequence();
+    if call.incomplete != 0 {
+        // What a gap does to the ledger is no finding of its own.
+        losses::count(Loss::Incomplete);
+    } else {
+        check(record);
+        sign(record);
+        write(record, since);
+    }
+    call.release();
+}
+
+/// Names the thread's command and cgroup.
+#[inline(always)]
+fn sign(record: &mut Record) {
     // SAFETY: the helper writes at most the bytes that it is told there are.
     unsafe { bpf_get_current_comm(record.comm.as_mut_ptr().cast(), record.comm.len() as u32) };
     // SAFETY: the helper takes nothing.
     record.cgroup = unsafe { bpf_get_current_cgroup_id() };
-    if call.incomplete != 0 {
-        losses::count(Loss::Incomplete);
-    } else {
-        write(record, since);
-    }
-    call.release();
 }
 
 /// Reserved once, at the end, when everything is known: a reservation that waited for the driver would block the
@@ -63,15 +70,15 @@ fn copy(to: *mut Record, from: &Record) {
 
 /// Every page must stand in exactly one row. `collected` and `attempted` come from separate walks, so this can fail.
 #[inline(always)]
-fn check(call: &mut Call) {
-    let ledger = &call.record.ledger;
+fn check(record: &mut Record) {
+    let ledger = &record.ledger;
     if sum(ledger) != ledger.requested || largest(ledger) > ledger.requested {
-        call.record.anomalies |= anomaly::UNBALANCED;
+        record.anomalies |= anomaly::UNBALANCED;
     }
-    if call.record.anomalies & anomaly::UNBALANCED != 0 {
+    if record.anomalies & anomaly::UNBALANCED != 0 {
         losses::count(Loss::Unbalanced);
     }
-    if call.record.anomalies & anomaly::UNREADABLE != 0 {
+    if record.anomalies & anomaly::UNREADABLE != 0 {
         losses::count(Loss::Unreadable);
     }
 }

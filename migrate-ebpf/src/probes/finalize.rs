@@ -1,7 +1,6 @@
 //! `migrate_vma_finalize`: a migration ends.
 
 use aya_ebpf::{
-    EbpfContext as _,
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
@@ -10,7 +9,7 @@ use migrate_ebpf::wire::{Loss, Outcome, UNKNOWN};
 use super::{emit::emit, kernel::MigrateVma};
 use crate::{
     clock,
-    in_flight::{self, Call, Identity, Stage},
+    in_flight::{self, Call, Stage},
     losses,
 };
 
@@ -18,7 +17,7 @@ use crate::{
 fn finalize_entry(ctx: FEntryContext) -> i32 {
     let now = clock::now();
     let migrate = MigrateVma(ctx.arg(0));
-    let Some(call) = in_flight::find(Identity::new(ctx.pid(), migrate.context())) else {
+    let Some(call) = in_flight::find_current(migrate.context()) else {
         return 0;
     };
     end_gap(call, now);
@@ -31,7 +30,7 @@ fn finalize_entry(ctx: FEntryContext) -> i32 {
 fn finalize_return(ctx: FExitContext) -> i32 {
     let now = clock::now();
     let migrate = MigrateVma(ctx.arg(0));
-    let Some(call) = in_flight::find(Identity::new(ctx.pid(), migrate.context())) else {
+    let Some(call) = in_flight::find_current(migrate.context()) else {
         losses::count(Loss::Headless);
         return 0;
     };

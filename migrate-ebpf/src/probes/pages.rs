@@ -1,7 +1,6 @@
 //! `migrate_vma_pages`: the driver has copied, and the kernel moves metadata.
 
 use aya_ebpf::{
-    EbpfContext as _,
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
@@ -9,14 +8,14 @@ use aya_ebpf::{
 use super::{kernel::MigrateVma, ledger};
 use crate::{
     clock,
-    in_flight::{self, Identity, Stage},
+    in_flight::{self, Stage},
 };
 
 #[fentry(function = "migrate_vma_pages")]
 fn pages_entry(ctx: FEntryContext) -> i32 {
     let now = clock::now();
     let migrate = MigrateVma(ctx.arg(0));
-    let Some(call) = in_flight::find(Identity::new(ctx.pid(), migrate.context())) else {
+    let Some(call) = in_flight::find_current(migrate.context()) else {
         return 0;
     };
     call.record.steps.alloc_and_copy_ns = call.interval(now);
@@ -31,7 +30,7 @@ fn pages_entry(ctx: FEntryContext) -> i32 {
 fn pages_return(ctx: FExitContext) -> i32 {
     let now = clock::now();
     let migrate = MigrateVma(ctx.arg(0));
-    let Some(call) = in_flight::find(Identity::new(ctx.pid(), migrate.context())) else {
+    let Some(call) = in_flight::find_current(migrate.context()) else {
         return 0;
     };
     call.record.steps.pages_ns = call.interval(now);

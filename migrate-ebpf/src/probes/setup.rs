@@ -1,7 +1,7 @@
 //! `migrate_vma_setup`: a migration begins, and what it can move is collected.
 
 use aya_ebpf::{
-    EbpfContext as _,
+    helpers::bpf_get_current_pid_tgid,
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
@@ -18,7 +18,8 @@ use crate::{
 fn setup_entry(ctx: FEntryContext) -> i32 {
     let began = clock::now();
     let migrate = MigrateVma(ctx.arg(0));
-    let (pid, tid) = (ctx.tgid(), ctx.pid());
+    let ids = bpf_get_current_pid_tgid();
+    let (pid, tid) = ((ids >> 32) as u32, ids as u32);
     let identity = Identity::new(tid, migrate.context());
     // A driver that gave up after setup leaves its call behind; the next one from the same place ends it.
     if let Some(abandoned) = in_flight::find(identity) {
@@ -40,7 +41,7 @@ fn setup_return(ctx: FExitContext) -> i32 {
     let migrate = MigrateVma(ctx.arg(0));
     // The function has one argument; what it returned stands behind it.
     let returned: i32 = ctx.arg(1);
-    let Some(call) = in_flight::find(Identity::new(ctx.pid(), migrate.context())) else {
+    let Some(call) = in_flight::find_current(migrate.context()) else {
         return 0;
     };
     call.record.steps.setup_ns = call.interval(now);
