@@ -5,17 +5,20 @@
 //! There is no device. What a page of it holds is in a page of system memory, allocated while the device page is in
 //! use: every copy is a real one.
 
-use core::ptr::NonNull;
+use core::{ops::Range, ptr::NonNull};
 use kernel::{
     container_of, new_spinlock, page::PAGE_SHIFT, prelude::*, sync::SpinLock, types::Opaque,
 };
 
 use crate::{
-    bindings, eviction, fault,
-    folio::{Backing, FolioRef, Frame, NewFolio, Pfn, Size},
-    log::TruthLog,
+    accounts::{Accounts, FileId},
+    bindings,
+    engine::{Engine, Speed},
+    eviction, fault,
+    folio::{Backing, COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
     migrate::Source,
-    slots::{Mapping, Slots},
+    slots::{Arrival, Mapping, Slots},
+    uapi::{Configuration, MAX_DELAY_NS, configuration},
 };
 
 /// Tells this driver's device pages from those of others (`pgmap_owner`). Only its identity means something.
@@ -77,11 +80,17 @@ impl Drop for Region {
 pub(crate) struct DeviceMemory {
     #[pin]
     pagemap: Opaque<bindings::dev_pagemap>,
+    /// Innermost: nothing is locked, allocated or freed while it is held, for the kernel calls `folio_free` anywhere.
     #[pin]
     slots: SpinLock<Slots>,
     #[pin]
-    pub(crate) log: TruthLog,
+    configuration: SpinLock<Configuration>,
+    #[pin]
+    pub(crate) engine: Engine,
+    #[pin]
+    pub(crate) accounts: Accounts,
     region: Region,
+    number: u32,
 }
 
 // SAFETY: `pagemap` is the kernel's, which locks it; everything else may be sent.
@@ -104,10 +113,11 @@ static OPS: kernel::bindings::dev_pagemap_ops = kernel::bindings::dev_pagemap_op
 ///
 /// For the kernel to call, with a folio of a pagemap that has [`OPS`] and to which nobody has a reference.
 unsafe extern "C" fn folio_free(folio: *mut bindings::folio) {
-    // SAFETY: By this function's requirements the folio is valid, and its memory ours.
+    // SAFETY: By this function's requirements the folio is valid, its memory ours, and nobody uses it.
     let (memory, pfn, pages) = unsafe {
         let page = bindings::migrate_test_folio_page(folio);
         let pages = 1usize << bindings::migrate_test_folio_order(folio);
+        bindings::migrate_test_device_folio_dissolve(folio);
         (
             DeviceMemory::of_page(page),
             bindings::migrate_test_page_to_pfn(page),
@@ -121,12 +131,15 @@ unsafe extern "C" fn folio_free(folio: *mut bindings::folio) {
 }
 
 impl DeviceMemory {
-    /// Registers `bytes` of device memory, rounded down to whole large folios.
-    pub(crate) fn new(bytes: usize) -> impl PinInit<Self, Error> {
+    /// Registers `bytes` of device memory, rounded down to whole large folios, as the device with this number.
+    pub(crate) fn new(bytes: usize, number: u32) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             slots <- new_spinlock!(Slots::new(bytes >> PAGE_SHIFT)?),
-            log <- TruthLog::new(),
+            configuration <- new_spinlock!(Configuration::default()),
+            engine <- Engine::new(),
+            accounts <- Accounts::new(),
             region: Region::request(bytes)?,
+            number,
             // Last: from here on the kernel may call.
             // INVARIANT: Success means that the region is registered.
             pagemap <- Opaque::try_ffi_init(|slot| Self::register(slot, region)),
@@ -175,6 +188,47 @@ impl DeviceMemory {
         (self.region.start >> PAGE_SHIFT) as Pfn
     }
 
+    /// The frame number of the page at an index.
+    pub(crate) fn pfn(&self, index: usize) -> Pfn {
+        self.first() + index
+    }
+
+    /// Which of the module's devices this is.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Sets how the device behaves from now on.
+    pub(crate) fn configure(&self, new: &Configuration) -> Result {
+        let fault_pages = new.fault_pages.max(1);
+        let odd_fault = !fault_pages.is_power_of_two() || fault_pages > COMPOUND_PAGES as u64;
+        let unknown = new.flags & !configuration::ALL != 0;
+        if unknown || odd_fault || new.engine_setup_ns > MAX_DELAY_NS {
+            return Err(EINVAL);
+        }
+        let capacity = match new.capacity {
+            0 => usize::MAX,
+            pages => pages as usize,
+        };
+        self.slots.lock().set_capacity(capacity);
+        self.engine.set_speed(Speed {
+            setup: new.engine_setup_ns,
+            bandwidth: new.engine_bandwidth,
+        });
+        *self.configuration.lock() = *new;
+        Ok(())
+    }
+
+    /// Whether migrations wait for the copy engine after pages instead of before.
+    pub(crate) fn waits_after_pages(&self) -> bool {
+        self.configuration.lock().flags & configuration::WAIT_AFTER_PAGES != 0
+    }
+
+    /// Pages that a fault of the CPU brings home: a power of two.
+    pub(crate) fn fault_pages(&self) -> usize {
+        self.configuration.lock().fault_pages.max(1) as usize
+    }
+
     /// Pages in all.
     pub(crate) fn pages(&self) -> usize {
         self.slots.lock().len()
@@ -185,11 +239,20 @@ impl DeviceMemory {
         self.slots.lock().taken()
     }
 
-    /// The page frames in use, in rising order.
-    pub(crate) fn taken_pfns(&self) -> Result<KVVec<Pfn>> {
-        let mut pfns = KVVec::with_capacity(self.pages(), GFP_KERNEL)?;
+    /// Some pages to evict, in rising order: about `wanted`, large folios with all their pages. None at the end of
+    /// each turn through the memory.
+    pub(crate) fn victims(&self, wanted: usize) -> Result<KVVec<Pfn>> {
+        let mut pfns = KVVec::with_capacity(wanted + COMPOUND_PAGES, GFP_KERNEL)?;
+        self.slots.lock().victims(wanted, self.first(), &mut pfns);
+        Ok(pfns)
+    }
+
+    /// The frames of those pages that are in use, in rising order.
+    pub(crate) fn taken_pfns(&self, indices: Range<usize>) -> Result<KVVec<Pfn>> {
+        let mut pfns = KVVec::with_capacity(indices.len(), GFP_KERNEL)?;
         let slots = self.slots.lock();
-        for index in slots.indices() {
+        let in_range = |index: &usize| *index < indices.end;
+        for index in slots.indices(indices.start).take_while(in_range) {
             // There is room for all of them.
             pfns.push_within_capacity(self.first() + index)
                 .map_err(|_| ENOMEM)?;
@@ -252,9 +315,14 @@ impl DeviceMemory {
         Some(unsafe { Frame::new(backing) })
     }
 
-    /// Notes where a page of ours is mapped.
-    pub(crate) fn set_mapping(&self, pfn: Pfn, mapping: Mapping) {
-        self.slots.lock().set_mapping(pfn - self.first(), mapping);
+    /// Notes where a page of ours is mapped, and who brought it.
+    pub(crate) fn arrive(&self, pfn: Pfn, arrival: Arrival) {
+        self.slots.lock().arrive(pfn - self.first(), arrival);
+    }
+
+    /// The file that brought a page here.
+    pub(crate) fn file_of(&self, pfn: Pfn) -> Option<FileId> {
+        self.slots.lock().file(pfn.checked_sub(self.first())?)
     }
 
     /// Takes a reference on a page of ours, if it is mapped there.

@@ -6,30 +6,49 @@
 //! frames, does all that a real driver does in between, and says exactly what became of each page: the truth
 //! against which a tracer can be checked. `migrate.rs` shows how a driver can use the kernel's migration
 //! interface safely.
+//!
+//! # Locks
+//!
+//! From the outside in; none is taken while one further in is held:
+//!
+//! 1. the mmap lock of an address space: the caller's in `file.rs` (shared, from before setup to after finalize), the
+//!    faulting task's in `fault.rs` (the kernel has it);
+//! 2. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only try, because they
+//!    come in whatever order pages have; new destinations are locked before anybody else knows them;
+//! 3. `Accounts::files`, a mutex under which memory is allocated;
+//! 4. spinlocks, none of which is taken under another, except the file's totals under nothing but `files`:
+//!    `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`, `Engine::state`, the page table's
+//!    XArray, and `DeviceMemory::slots`, which `folio_free` takes wherever the kernel drops the last reference.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::{debugfs, prelude::*, sync::Arc};
 
+mod accounts;
 mod bindings;
+mod clock;
+mod destinations;
 mod device_memory;
+mod engine;
 mod eviction;
 mod fault;
 mod file;
 mod folio;
+mod hold;
 mod inject;
 mod layout;
-mod log;
 mod migrate;
 mod page_table;
 mod range;
 mod registration;
 mod sequence;
 mod slots;
+mod summary;
 mod transfer;
 mod truth;
 pub mod uapi;
 
 use device_memory::DeviceMemory;
 use registration::Registration;
+use summary::Summary;
 
 module! {
     type: Driver,
@@ -40,35 +59,70 @@ module! {
     params: {
         memory_mib: u32 {
             default: 256,
-            description: "Size of the device's memory in MiB (at least 2)",
+            description: "Size of each device's memory in MiB (at least 2)",
+        },
+        devices: u32 {
+            default: 2,
+            description: "How many devices there are (1 to 4)",
         },
     },
 }
 
 const MIB: usize = 1 << 20;
 
-/// The loaded module. Its memory goes away (and what is on it, home) after the last file is closed and the device
-/// is gone.
+/// Where the devices are in `/dev`.
+const NAMES: [&CStr; uapi::MAX_DEVICES as usize] = [
+    c"migrate_test",
+    c"migrate_test1",
+    c"migrate_test2",
+    c"migrate_test3",
+];
+
+/// The loaded module. Its memory goes away (and what is on it, home) after the last file is closed and the devices
+/// are gone.
 #[pin_data]
 struct Driver {
+    _registrations: KVec<Pin<KBox<Registration>>>,
     #[pin]
-    _registration: Registration,
+    _summary: debugfs::File<Summary>,
 }
 
 impl kernel::InPlaceModule for Driver {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            _registration <- Registration::new(c"migrate_test", module, memory()?),
+        let folder = debugfs::Dir::new(c"migrate_test");
+        pin_init::pin_init_scope(move || {
+            let mut registrations = KVec::new();
+            let mut summary = Summary::new();
+            for (number, name) in names()?.iter().enumerate() {
+                let memory = memory(number as u32)?;
+                summary.add(memory.clone())?;
+                let registration =
+                    KBox::pin_init(Registration::new(name, module, memory), GFP_KERNEL)?;
+                registrations.push(registration, GFP_KERNEL)?;
+            }
+            Ok(try_pin_init!(Self {
+                _registrations: registrations,
+                _summary <- folder.read_only_file(c"totals", Ok::<_, Error>(summary)),
+            }))
         })
     }
 }
 
-fn memory() -> Result<Arc<DeviceMemory>> {
+fn names() -> Result<&'static [&'static CStr]> {
+    let devices = *module_parameters::devices.value() as usize;
+    if devices == 0 || devices > NAMES.len() {
+        pr_err!("devices is {devices}; 1 to {} can be had\n", NAMES.len());
+        return Err(EINVAL);
+    }
+    Ok(&NAMES[..devices])
+}
+
+fn memory(number: u32) -> Result<Arc<DeviceMemory>> {
     let mib = *module_parameters::memory_mib.value() as usize;
     if mib < 2 {
         pr_err!("memory_mib is {mib}; at least 2 are needed\n");
         return Err(EINVAL);
     }
     let bytes = mib.checked_mul(MIB).ok_or(EINVAL)?;
-    Arc::pin_init(DeviceMemory::new(bytes), GFP_KERNEL)
+    Arc::pin_init(DeviceMemory::new(bytes, number), GFP_KERNEL)
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Clearing the device: everything on it goes home, whoever's it is and wherever it is mapped.
+//! Clearing device memory: pages go home, whoever's they are and wherever they are mapped.
 
+use core::ops::Range;
 use kernel::prelude::*;
 
 use crate::{
+    accounts::FileId,
     device_memory::DeviceMemory,
-    inject::Injection,
+    folio::{Pfn, Size},
     migrate::{Select, Setup},
-    transfer::{Large, Plan},
+    transfer::Plan,
     truth::Kind,
-    uapi::{Truth, direction, trigger},
+    uapi::{EVICTED_AT_ONCE, Truth, direction, trigger},
 };
 
 /// Milliseconds between attempts.
@@ -18,38 +20,63 @@ const PAUSE: u32 = 10;
 /// Attempts between messages: about ten seconds.
 const PATIENCE: usize = 1000;
 
-/// Evicts what is on the device now, with one sequence of kernel calls.
-pub(crate) fn evict(memory: &DeviceMemory) -> Result<Truth> {
-    let pfns = memory.taken_pfns()?;
-    let plan = Plan {
-        memory,
-        kind: Kind {
-            direction: direction::TO_SYSTEM,
-            trigger: trigger::EVICTION,
-            address: 0,
-            requested: pfns.len(),
-            pinned: 0,
-        },
-        select: Select::Device,
-        large: Large::Whole,
-        populate: false,
-        roll_back: false,
-        inject: Injection::default(),
-    };
-    // Only pages in use: for free ones the kernel would trust what they say about a large folio they were part of.
+/// Evicts those of the device's pages `indices` that are in use now, with one sequence of kernel calls. No large
+/// folio may be among them only in part.
+pub(crate) fn evict_pages(memory: &DeviceMemory, indices: Range<usize>) -> Result<Truth> {
+    let pfns = memory.taken_pfns(indices)?;
+    evict_pfns(memory, pfns)
+}
+
+/// The same for the whole range, in use or not.
+pub(crate) fn evict_range(memory: &DeviceMemory, indices: Range<usize>) -> Result<Truth> {
+    let (first, pages) = (memory.pfn(indices.start), indices.len());
+    // SAFETY: These are pages of `memory`, which outlives the sequence; no large folio is cut in two.
+    let setup = unsafe { Setup::eviction_of_range(first, pages)? };
+    Ok(evict(memory, setup, pages))
+}
+
+/// Evicts some pages, so that a folio of `size` may find room. `None`: this turn's pages have all been tried. The
+/// truth is kept for `read()`, and counts for the file that needs the room.
+pub(crate) fn make_room(
+    memory: &DeviceMemory,
+    size: Size,
+    file: Option<FileId>,
+) -> Result<Option<Truth>> {
+    let pfns = memory.victims(size.pages().max(EVICTED_AT_ONCE as usize))?;
+    if pfns.is_empty() {
+        return Ok(None);
+    }
+    let truth = evict_pfns(memory, pfns)?;
+    memory.accounts.keep(&truth, file);
+    Ok(Some(truth))
+}
+
+fn evict_pfns(memory: &DeviceMemory, pfns: KVVec<Pfn>) -> Result<Truth> {
+    let pages = pfns.len();
     // SAFETY: These are pages of `memory`, which outlives the sequence; they rise, and a large folio is taken and
     // given back with all its pages.
     let setup = unsafe { Setup::eviction(pfns)? };
-    let truth = plan.run(setup, |_| {});
-    memory.log.count(&truth);
-    Ok(truth)
+    Ok(evict(memory, setup, pages))
+}
+
+fn evict(memory: &DeviceMemory, setup: Setup<'_>, pages: usize) -> Truth {
+    let kind = Kind {
+        direction: direction::TO_SYSTEM,
+        trigger: trigger::EVICTION,
+        address: 0,
+        requested: pages,
+        pinned: 0,
+        locked: 0,
+        device: memory.number(),
+    };
+    Plan::new(memory, kind, Select::Device).run(setup, |_| {})
 }
 
 /// Evicts until nothing is left. Pages that somebody else is just handling take another attempt.
 pub(crate) fn evict_all(memory: &DeviceMemory) {
     let mut attempts = 0usize;
     while memory.taken() > 0 {
-        let evicted = evict(memory);
+        let evicted = evict_pages(memory, 0..memory.pages());
         if memory.taken() == 0 {
             break;
         }

@@ -7,17 +7,16 @@ use kernel::{
         vm_fault, vm_fault_reason_VM_FAULT_OOM, vm_fault_reason_VM_FAULT_SIGBUS, vm_fault_t,
     },
     mm::virt::VmaRef,
-    page::PAGE_SIZE,
     prelude::*,
 };
 
 use crate::{
+    bindings,
     device_memory::DeviceMemory,
-    folio::{COMPOUND_BYTES, COMPOUND_PAGES},
-    inject::Injection,
+    folio::COMPOUND_PAGES,
     migrate::{Select, Setup},
     range::Range,
-    transfer::{Large, Plan},
+    transfer::Plan,
     truth::Kind,
     uapi::{Truth, direction, outcome, trigger},
 };
@@ -58,33 +57,34 @@ unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
         )
     };
     // SAFETY: The page is of our pagemap; the fault holds a reference on it until we return.
-    let memory = unsafe { DeviceMemory::of_page(page) };
-    let (bytes, pages) = if whole {
-        (COMPOUND_BYTES, COMPOUND_PAGES)
+    let (memory, pfn) = unsafe {
+        (
+            DeviceMemory::of_page(page),
+            bindings::migrate_test_page_to_pfn(page),
+        )
+    };
+    let pages = if whole {
+        COMPOUND_PAGES
     } else {
-        (PAGE_SIZE, 1)
+        memory.fault_pages()
     };
     // SAFETY: The mmap lock is held, as said above.
-    let range = unsafe { Range::within(vma, address & !(bytes - 1), pages)? };
+    let range = unsafe { Range::around(vma, address, pages)? };
     // SAFETY: It is the page of this fault, locked and referenced by the caller of the handler.
     let setup = unsafe { Setup::for_fault(&range, memory.owner(), whole, page)? };
-    let plan = Plan {
-        memory,
-        kind: Kind {
-            direction: direction::TO_SYSTEM,
-            trigger: trigger::FAULT,
-            address: range.address(0),
-            requested: pages,
-            pinned: 0,
-        },
-        select: Select::Device,
-        large: Large::Whole,
-        populate: false,
-        roll_back: false,
-        inject: Injection::default(),
+    let kind = Kind {
+        direction: direction::TO_SYSTEM,
+        trigger: trigger::FAULT,
+        address: range.address(0),
+        requested: range.pages(),
+        pinned: 0,
+        locked: 0,
+        device: memory.number(),
     };
-    // The device's page table is per file, and a fault knows no file: its entry is stale from here on.
-    let truth = plan.run(setup, |_| {});
-    memory.log.keep(&truth);
+    // Before it goes: then nobody brought it.
+    let file = memory.file_of(pfn);
+    // The device's page table is per file, and a fault knows no file's: its entry is stale from here on.
+    let truth = Plan::new(memory, kind, Select::Device).run(setup, |_| {});
+    memory.accounts.keep(&truth, file);
     Ok(truth)
 }

@@ -2,31 +2,38 @@
 
 //! `/dev/migrate_test`: what `uapi.rs` promises.
 
+use core::mem::size_of;
 use kernel::{
     fs::{File, Kiocb},
     iov::IovIterDest,
     miscdevice::{MiscDevice, MiscDeviceRegistration},
+    mm::{Mm, MmWithUser},
     page::PAGE_SIZE,
     prelude::*,
-    sync::Arc,
+    sync::{Arc, aref::ARef},
     transmute::{AsBytes, FromBytes},
     uaccess::{UserPtr, UserSlice},
 };
 
 use crate::{
+    accounts::FileAccount,
     device_memory::DeviceMemory,
     eviction,
     folio::COMPOUND_PAGES,
-    inject::{self, Injection},
+    hold::Holder,
+    inject::Injection,
     layout,
-    migrate::{Select, Setup},
+    migrate::{Arrived, Select, Setup},
     page_table::PageTable,
     range::Range,
     registration::Registration,
-    slots::Mapping,
-    transfer::{Large, Plan},
+    slots::{Arrival, Mapping},
+    transfer::{Delays, Large, Plan},
     truth::Kind,
-    uapi::{self, Info, Migrate, Totals, Truth, direction, flags, trigger},
+    uapi::{
+        self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Totals, Truth, direction, evict,
+        flags, trigger,
+    },
 };
 
 // SAFETY: Only integers, without padding: `uapi.rs` asserts the size.
@@ -34,18 +41,35 @@ unsafe impl FromBytes for Migrate {}
 // SAFETY: As above.
 unsafe impl AsBytes for Migrate {}
 // SAFETY: As above.
+unsafe impl FromBytes for Evict {}
+// SAFETY: As above.
+unsafe impl AsBytes for Evict {}
+// SAFETY: As above.
 unsafe impl AsBytes for Truth {}
+// SAFETY: Only 64-bit integers.
+unsafe impl FromBytes for Configuration {}
 // SAFETY: Only 64-bit integers.
 unsafe impl AsBytes for Totals {}
 // SAFETY: Only 64-bit integers.
 unsafe impl AsBytes for Info {}
 
 /// One open file.
-#[pin_data]
+#[pin_data(PinnedDrop)]
 pub(crate) struct OpenFile {
     memory: Arc<DeviceMemory>,
+    /// Whose memory may be migrated through it: the opener's. A reference that keeps its address from being used
+    /// again, not the memory.
+    mm: ARef<Mm>,
+    account: Arc<FileAccount>,
     #[pin]
     page_table: PageTable,
+}
+
+#[pinned_drop]
+impl PinnedDrop for OpenFile {
+    fn drop(self: Pin<&mut Self>) {
+        self.memory.accounts.close(&self.account);
+    }
 }
 
 #[vtable]
@@ -54,14 +78,19 @@ impl MiscDevice for OpenFile {
 
     fn open(_file: &File, misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
         let memory = Registration::of(misc).memory();
+        let user = layout::current_mm().ok_or(EINVAL)?;
+        let mm: &Mm = &user;
+        let account = memory.accounts.open(layout::current_ids().0)?;
+        let closed = (memory.clone(), account.clone());
         KBox::pin_init(
-            pin_init!(Self { memory, page_table <- PageTable::new() }),
+            pin_init!(Self { memory, mm: mm.into(), account, page_table <- PageTable::new() }),
             GFP_KERNEL,
         )
+        .inspect_err(|_| closed.0.accounts.close(&closed.1))
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        let log = &kiocb.file().get_ref().memory.log;
+        let log = &kiocb.file().get_ref().memory.accounts;
         if iov.len() < size_of::<Truth>() {
             return Err(EINVAL);
         }
@@ -83,9 +112,11 @@ impl MiscDevice for OpenFile {
         match command {
             uapi::TO_DEVICE => file.migrate(argument, Select::System)?,
             uapi::TO_SYSTEM => file.migrate(argument, Select::Device)?,
-            uapi::EVICT => write(argument, &eviction::evict(&file.memory)?)?,
-            uapi::TOTALS => write(argument, &file.memory.log.totals())?,
+            uapi::EVICT => file.evict(argument)?,
+            uapi::TOTALS => write(argument, &file.memory.accounts.totals())?,
+            uapi::FILE_TOTALS => write(argument, &file.account.totals())?,
             uapi::INFO => write(argument, &file.info())?,
+            uapi::CONFIGURE => file.memory.configure(&read(argument)?)?,
             _ => return Err(ENOTTY),
         }
         Ok(0)
@@ -99,91 +130,145 @@ impl OpenFile {
             device_pages_used: self.memory.taken() as u64,
             page_bytes: PAGE_SIZE as u64,
             compound_pages: COMPOUND_PAGES as u64,
+            device: u64::from(self.memory.number()),
         }
     }
 
+    fn evict(&self, argument: UserPtr) -> Result {
+        let mut request: Evict = read(argument)?;
+        let (first, pages) = (request.first as usize, request.pages as usize);
+        let end = first.checked_add(pages).ok_or(EINVAL)?;
+        let whole = first % COMPOUND_PAGES == 0 && end % COMPOUND_PAGES == 0;
+        if pages == 0 || end > self.memory.pages() || !whole || request.reserved != 0 {
+            return Err(EINVAL);
+        }
+        request.truth = match request.how {
+            evict::PFNS => eviction::evict_pages(&self.memory, first..end)?,
+            evict::RANGE => eviction::evict_range(&self.memory, first..end)?,
+            _ => return Err(EINVAL),
+        };
+        self.count(&request.truth);
+        write(argument, &request)
+    }
+
     fn migrate(&self, argument: UserPtr, select: Select) -> Result {
-        let slice = UserSlice::new(argument, size_of::<Migrate>());
-        let (mut reader, mut writer) = slice.reader_writer();
-        let mut request: Migrate = reader.read()?;
-        check(&request)?;
+        let mut request: Migrate = read(argument)?;
+        check(&request, select)?;
+        let select = match request.flags & flags::DEVICE_TOO {
+            0 => select,
+            _ => Select::Anywhere,
+        };
         request.truth = self.run(&request, select)?;
-        self.memory.log.count(&request.truth);
-        writer.write(&request)
+        self.count(&request.truth);
+        write(argument, &request)
+    }
+
+    fn count(&self, truth: &Truth) {
+        self.memory.accounts.count(truth, Some(self.account.id));
+    }
+
+    /// The address space of the caller, if it is the one that this file is for.
+    fn own_mm(&self) -> Result<ARef<MmWithUser>> {
+        layout::current_mm()
+            .filter(|mm| mm.as_raw() == self.mm.as_raw())
+            .ok_or(EPERM)
     }
 
     fn run(&self, request: &Migrate, select: Select) -> Result<Truth> {
-        let mm = layout::current_mm().ok_or(EINVAL)?;
+        let mm = self.own_mm()?;
         let mmap = mm.mmap_read_lock();
         let range = Range::new(&mmap, request.address as usize, request.pages as usize)?;
         let compound = request.flags & flags::COMPOUND != 0;
         let setup = Setup::new(&range, select, self.memory.owner(), compound)?;
-        let held = inject::hold(
-            request.pin_every,
-            &range,
+        let inject = Injection::new(request);
+        let held = Holder {
+            range: &range,
             select,
-            &self.memory,
-            &self.page_table,
-        )?;
-        let plan = self.plan(request, select, held.len());
-        let truth = plan.run(setup, |arrived| {
-            for n in 0..arrived.pages {
-                let address = range.address(arrived.index + n);
-                match select {
-                    Select::System => {
-                        self.page_table.set(address, arrived.pfn + n);
-                        let mapping = Mapping::new(range.vma(), address);
-                        self.memory.set_mapping(arrived.pfn + n, mapping);
-                    }
-                    Select::Device => self.page_table.clear(address),
-                }
-            }
-        });
+            memory: &self.memory,
+            page_table: &self.page_table,
+        }
+        .hold(&inject)?;
+        let kind = Kind {
+            direction: match select {
+                Select::Device => direction::TO_SYSTEM,
+                Select::System | Select::Anywhere => direction::TO_DEVICE,
+            },
+            trigger: trigger::DRIVER,
+            address: range.address(0),
+            requested: range.pages(),
+            pinned: held.pinned,
+            locked: held.locked,
+            device: self.memory.number(),
+        };
+        let truth = self
+            .plan(request, kind, select, inject)
+            .run(setup, |arrived| self.map(&range, select, arrived));
         drop(held);
         Ok(truth)
     }
 
-    fn plan(&self, request: &Migrate, select: Select, pinned: usize) -> Plan<'_> {
-        let split = request.flags & flags::SPLIT != 0;
+    fn plan(&self, request: &Migrate, kind: Kind, select: Select, inject: Injection) -> Plan<'_> {
+        let is_set = |flag| request.flags & flag != 0;
         Plan {
-            memory: &self.memory,
-            kind: Kind {
-                direction: match select {
-                    Select::System => direction::TO_DEVICE,
-                    Select::Device => direction::TO_SYSTEM,
-                },
-                trigger: trigger::DRIVER,
-                address: request.address as usize,
-                requested: request.pages as usize,
-                pinned,
-            },
-            select,
-            large: if split {
+            file: Some(self.account.id),
+            large: if is_set(flags::SPLIT) {
                 Large::Split
             } else {
                 Large::WholeOrSplit
             },
-            populate: request.flags & flags::POPULATE != 0,
-            roll_back: request.flags & flags::ROLL_BACK != 0,
-            inject: Injection {
-                decline_every: request.decline_every,
-                reference_every: request.reference_every,
+            populate: is_set(flags::POPULATE),
+            roll_back: is_set(flags::ROLL_BACK),
+            abandon: is_set(flags::ABANDON),
+            evict: is_set(flags::EVICT),
+            delays: Delays {
+                alloc_and_copy: request.alloc_and_copy_delay_ns,
+                finalize_and_map: request.finalize_and_map_delay_ns,
+                asleep: is_set(flags::SLEEP),
             },
+            inject,
+            ..Plan::new(&self.memory, kind, select)
+        }
+    }
+
+    /// Brings the device's page table up to date with what arrived.
+    fn map(&self, range: &Range<'_>, select: Select, arrived: &Arrived) {
+        for n in 0..arrived.pages {
+            let address = range.address(arrived.index + n);
+            if select == Select::Device {
+                self.page_table.clear(address);
+                continue;
+            }
+            self.page_table.set(address, arrived.pfn + n);
+            let arrival = Arrival {
+                mapping: Mapping::new(range.vma(), address),
+                file: self.account.id,
+            };
+            self.memory.arrive(arrived.pfn + n, arrival);
         }
     }
 }
 
-/// Refuses what makes no sense whatever is mapped there; [`Range`] looks at the rest.
-fn check(request: &Migrate) -> Result {
-    let unknown = request.flags & !flags::ALL != 0;
-    let lone_split = request.flags & (flags::SPLIT | flags::COMPOUND) == flags::SPLIT;
+/// Refuses what makes no sense whatever is mapped there; [`Range`] and the kernel look at the rest.
+fn check(request: &Migrate, select: Select) -> Result {
+    let is_set = |flag| request.flags & flag != 0;
+    let unknown = request.flags & !flags::ALL != 0 || request.reserved != 0;
+    let contradicts = is_set(flags::SPLIT) && !is_set(flags::COMPOUND)
+        || is_set(flags::DEVICE_TOO) && select == Select::Device;
     let length = request.pages == 0 || request.pages > uapi::MAX_PAGES;
     let bytes = request.pages.saturating_mul(PAGE_SIZE as u64);
     let overflow = request.address.checked_add(bytes).is_none();
-    if unknown || lone_split || length || overflow || request.address % PAGE_SIZE as u64 != 0 {
+    let long = request.alloc_and_copy_delay_ns > MAX_DELAY_NS
+        || request.finalize_and_map_delay_ns > MAX_DELAY_NS;
+    let unaligned = request.address % PAGE_SIZE as u64 != 0;
+    let fine = Injection::is_valid(request);
+    if unknown || contradicts || length || overflow || long || unaligned || !fine {
         return Err(EINVAL);
     }
     Ok(())
+}
+
+fn read<T: FromBytes>(from: UserPtr) -> Result<T> {
+    UserSlice::new(from, size_of::<T>()).reader().read()
 }
 
 fn write<T: AsBytes>(to: UserPtr, value: &T) -> Result {

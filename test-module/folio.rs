@@ -4,7 +4,7 @@
 //! given back when the value is dropped.
 
 use core::{marker::PhantomData, ptr::NonNull};
-use kernel::{bindings::gfp_t, page::PAGE_SIZE};
+use kernel::bindings::gfp_t;
 
 use crate::bindings::{
     self, MIGRATE_TEST_COMPOUND_ORDER, MIGRATE_TEST_GFP_LARGE, MIGRATE_TEST_GFP_LARGE_HARD,
@@ -16,9 +16,6 @@ pub(crate) type Pfn = usize;
 
 /// Base pages in a large folio that migrates whole.
 pub(crate) const COMPOUND_PAGES: usize = 1 << MIGRATE_TEST_COMPOUND_ORDER;
-
-/// Bytes in a large folio that migrates whole.
-pub(crate) const COMPOUND_BYTES: usize = COMPOUND_PAGES * PAGE_SIZE;
 
 /// A base page, or a large folio of [`COMPOUND_PAGES`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -168,6 +165,16 @@ impl FolioRef {
         Self { folio }
     }
 
+    /// Takes another reference on the folio of a page.
+    ///
+    /// # Safety
+    ///
+    /// `page` is valid, and somebody holds a reference on its folio and keeps it during the call.
+    pub(crate) unsafe fn of_page(page: *mut page) -> Self {
+        // SAFETY: By this function's requirements.
+        unsafe { Self::get(bindings::migrate_test_page_to_pfn(page)) }
+    }
+
     /// Takes a reference on the folio of a page that may be going away.
     ///
     /// # Safety
@@ -202,6 +209,36 @@ impl Drop for FolioRef {
     fn drop(&mut self) {
         // SAFETY: We own the reference by the type invariants, and this is its last use.
         unsafe { bindings::migrate_test_folio_put(self.folio) };
+    }
+}
+
+/// The lock of a folio of one base page, and a reference that keeps it.
+///
+/// # Invariants
+///
+/// `folio` is locked, and this value owns the lock.
+pub(crate) struct FolioLock {
+    folio: FolioRef,
+}
+
+impl FolioLock {
+    /// Locks the folio, if nobody has. Not a large folio: setup waits for the lock of one that it has to split, and
+    /// would wait for its own caller.
+    pub(crate) fn try_lock(folio: FolioRef) -> Option<Self> {
+        // SAFETY: By the invariants of `FolioRef` the folio is valid.
+        let locked = unsafe {
+            bindings::migrate_test_folio_order(folio.folio) == 0
+                && bindings::migrate_test_folio_trylock(folio.folio)
+        };
+        // INVARIANT: It was just locked by us.
+        locked.then_some(Self { folio })
+    }
+}
+
+impl Drop for FolioLock {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the lock is ours, and the folio is still referenced.
+        unsafe { kernel::bindings::folio_unlock(self.folio.folio) };
     }
 }
 

@@ -1,133 +1,96 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults to inject into a migration. `uapi.rs` defines which positions they strike.
-
-use core::ptr::NonNull;
-use kernel::prelude::*;
+//! Faults to inject into a migration, and where. `uapi.rs` defines what they do.
 
 use crate::{
-    device_memory::DeviceMemory,
-    folio::{COMPOUND_PAGES, FolioRef, Size},
-    layout,
-    migrate::{Entry, Select},
-    page_table::PageTable,
-    range::Range,
-    slots::Mapping,
+    folio::{COMPOUND_PAGES, Size},
+    migrate::Entry,
+    uapi::{Migrate, Strike},
 };
 
-/// What to inject between setup and pages. 0 is off.
+const MILLION: u32 = 1_000_000;
+
+/// One kind of fault in one migration: which positions it strikes.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Strikes {
+    strike: Strike,
+    /// Chooses positions by chance: the migration's seed and the kind of fault.
+    seed: u64,
+}
+
+impl Strikes {
+    /// Whether a position is struck.
+    pub(crate) fn hits(&self, position: usize) -> bool {
+        let Strike { every, per_million } = self.strike;
+        let in_turn = every != 0 && (position + 1) % every as usize == 0;
+        in_turn || (per_million != 0 && self.chance(position) < u64::from(per_million))
+    }
+
+    /// Whether an entry is struck as a whole.
+    pub(crate) fn hits_entry(&self, entry: &Entry) -> bool {
+        self.hits(match entry.size {
+            Size::Page => entry.index,
+            Size::Compound => entry.index / COMPOUND_PAGES,
+        })
+    }
+
+    /// Whether it strikes at all.
+    pub(crate) fn is_off(&self) -> bool {
+        self.strike == Strike::default()
+    }
+
+    fn chance(&self, position: usize) -> u64 {
+        mixed(self.seed.wrapping_add(mixed(position as u64))) % u64::from(MILLION)
+    }
+}
+
+/// The last steps of SplitMix64, which make neighbouring numbers unlike each other.
+fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+/// Everything that is injected into one migration. The default is nothing.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Injection {
-    pub(crate) decline_every: u32,
-    pub(crate) reference_every: u32,
+    pub(crate) pin: Strikes,
+    pub(crate) lock: Strikes,
+    pub(crate) decline: Strikes,
+    pub(crate) fail: Strikes,
+    pub(crate) reference: Strikes,
+    /// Destinations that may be allocated, in base pages. `None`: as many as there are.
+    pub(crate) allocations: Option<usize>,
 }
 
 impl Injection {
-    /// Whether an entry as a whole is to be declined.
-    pub(crate) fn declines(&self, entry: &Entry) -> bool {
-        hits(self.decline_every, position(entry))
-    }
-
-    /// Whether one page of an entry that is being split is to be declined.
-    pub(crate) fn declines_page(&self, index: usize) -> bool {
-        hits(self.decline_every, index)
-    }
-
-    /// Whether an entry is to get an extra reference.
-    pub(crate) fn references(&self, entry: &Entry) -> bool {
-        hits(self.reference_every, position(entry))
-    }
-}
-
-fn hits(every: u32, position: usize) -> bool {
-    every != 0 && (position + 1) % every as usize == 0
-}
-
-fn position(entry: &Entry) -> usize {
-    match entry.size {
-        Size::Page => entry.index,
-        Size::Compound => entry.index / COMPOUND_PAGES,
-    }
-}
-
-/// A page that is held so that the kernel will not migrate it.
-pub(crate) enum Held {
-    /// A system page, pinned for long.
-    System(#[expect(dead_code, reason = "held until dropped")] Pinned),
-    /// A device page. One reference more than expected passes `migrate_vma_setup`, which allows for the one
-    /// that pages of zone device used to have; two do not.
-    Device(#[expect(dead_code, reason = "held until dropped")] [FolioRef; 2]),
-}
-
-/// Holds every n-th page of a range.
-pub(crate) fn hold(
-    every: u32,
-    range: &Range<'_>,
-    select: Select,
-    memory: &DeviceMemory,
-    page_table: &PageTable,
-) -> Result<KVVec<Held>> {
-    let mut held = KVVec::new();
-    for index in (0..range.pages()).filter(|index| hits(every, *index)) {
-        let page = match select {
-            Select::System => Pinned::new(range, index).map(Held::System),
-            Select::Device => reference_twice(range, index, memory, page_table).map(Held::Device),
+    pub(crate) fn new(request: &Migrate) -> Self {
+        let strikes = |strike, kind| Strikes {
+            strike,
+            // Each kind strikes other positions.
+            seed: mixed(request.seed).wrapping_add(kind),
         };
-        if let Some(page) = page {
-            held.push(page, GFP_KERNEL)?;
+        Self {
+            pin: strikes(request.pin, 1),
+            lock: strikes(request.lock, 2),
+            decline: strikes(request.decline, 3),
+            fail: strikes(request.fail, 4),
+            reference: strikes(request.reference, 5),
+            allocations: (request.allocations != 0).then_some(request.allocations as usize),
         }
     }
-    Ok(held)
-}
 
-fn reference_twice(
-    range: &Range<'_>,
-    index: usize,
-    memory: &DeviceMemory,
-    page_table: &PageTable,
-) -> Option<[FolioRef; 2]> {
-    let mapping = Mapping::new(range.vma(), range.address(index));
-    let first = memory.reference(page_table.get(mapping.address)?, mapping)?;
-    let second = first.again();
-    Some([first, second])
-}
-
-/// # Invariants
-///
-/// `page` is pinned by us.
-pub(crate) struct Pinned {
-    page: NonNull<kernel::bindings::page>,
-}
-
-// SAFETY: A page may be unpinned by another thread than the one that pinned it.
-unsafe impl Send for Pinned {}
-
-impl Pinned {
-    /// Pins what is mapped at a position, if that is a system page that can be written to. Maps nothing new: a
-    /// hole stays one, and a page on the device stays there.
-    fn new(range: &Range<'_>, index: usize) -> Option<Self> {
-        const FLAGS: u32 = kernel::bindings::FOLL_WRITE
-            | kernel::bindings::FOLL_LONGTERM
-            | kernel::bindings::FOLL_NOFAULT;
-        // Pinning looks into the address space of the current task.
-        if layout::current_mm()?.as_raw() != range.vma().mm().as_raw() {
-            return None;
-        }
-        let mut page = core::ptr::null_mut();
-        // SAFETY: There is room for the one page that is asked for. By the invariants of `Range` the mmap lock of
-        // its VMA is held, which is the current task's: just checked.
-        let count =
-            unsafe { kernel::bindings::pin_user_pages(range.address(index), 1, FLAGS, &mut page) };
-        // INVARIANT: The page has just been pinned.
-        (count == 1).then_some(Self {
-            page: NonNull::new(page)?,
-        })
-    }
-}
-
-impl Drop for Pinned {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants we have it pinned.
-        unsafe { kernel::bindings::unpin_user_page(self.page.as_ptr()) };
+    /// Whether every chance in a request is one.
+    pub(crate) fn is_valid(request: &Migrate) -> bool {
+        [
+            request.pin,
+            request.lock,
+            request.decline,
+            request.fail,
+            request.reference,
+        ]
+        .iter()
+        .all(|strike| strike.per_million <= MILLION)
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! Range ──▶ Setup ──collect()──▶ Collected ──pages()──▶ Migrated ──finalize()──▶ Timeline
-//!                      │             └──roll_back()──────────────────────────────▶ Timeline
+//!                      │             ├──roll_back()──────────────────────────────▶ Timeline
+//!                      │             └──abandon(), if it is empty────────────────▶ Timeline
 //!                      └──▶ Rejected
 //! ```
 //!
@@ -14,7 +15,7 @@
 //!
 //! What this keeps a driver from doing wrong:
 //!
-//! - calling out of order, twice, or never finalizing;
+//! - calling out of order, twice, or never finalizing what setup has collected;
 //! - calling without the mmap lock, or letting go of it in the middle ([`Range`] borrows it);
 //! - finalizing without `migrate_vma_pages` while destinations are set: the kernel would map pages that were never
 //!   moved to;
@@ -26,7 +27,7 @@ use kernel::prelude::*;
 
 use crate::{
     bindings::{
-        migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
+        self, migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
         migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_PRIVATE as SELECT_DEVICE_PRIVATE,
         migrate_vma_direction_MIGRATE_VMA_SELECT_SYSTEM as SELECT_SYSTEM,
     },
@@ -43,6 +44,15 @@ pub(crate) enum Select {
     System,
     /// Those on this driver's device.
     Device,
+    /// Both.
+    Anywhere,
+}
+
+impl Select {
+    /// Whether pages of system memory are collected.
+    pub(crate) fn wants_system(self) -> bool {
+        self != Self::Device
+    }
 }
 
 /// A migration that has not begun.
@@ -98,10 +108,22 @@ impl<'mm> Setup<'mm> {
         Ok(Self(unsafe { Sequence::of_device(pfns)? }))
     }
 
+    /// As [`Setup::eviction`], for a range.
+    ///
+    /// # Safety
+    ///
+    /// `pages` pages from `first` on are device memory that stays registered for `'mm`. No large folio is in there
+    /// only in part.
+    pub(crate) unsafe fn eviction_of_range(first: Pfn, pages: usize) -> Result<Self> {
+        // SAFETY: The same requirements.
+        Ok(Self(unsafe { Sequence::of_device_range(first, pages)? }))
+    }
+
     fn args(range: &Range<'mm>, select: Select, owner: Owner, compound: bool) -> migrate_vma {
         let select = match select {
             Select::System => SELECT_SYSTEM,
             Select::Device => SELECT_DEVICE_PRIVATE,
+            Select::Anywhere => SELECT_SYSTEM | SELECT_DEVICE_PRIVATE,
         };
         let compound = if compound { SELECT_COMPOUND } else { 0 };
         migrate_vma {
@@ -187,7 +209,10 @@ impl<'mm> Collected<'mm> {
         (src.is_migrating() && src.is_valid()).then(|| Source {
             first: src.pfn(),
             pages: src.positions(),
-            is_system: self.0.collects_system(),
+            // SAFETY: The kernel collects pages of system memory and of devices, which have a `struct page`.
+            is_system: !unsafe {
+                bindings::migrate_test_is_device_page(bindings::migrate_test_pfn_to_page(src.pfn()))
+            },
             _collected: self,
         })
     }
@@ -229,6 +254,15 @@ impl<'mm> Collected<'mm> {
     pub(crate) fn pages(mut self) -> Migrated<'mm> {
         self.0.pages();
         Migrated(self.0)
+    }
+
+    /// Leaves it at that: when nothing was collected, the kernel needs no other call. When something was, it is rolled
+    /// back.
+    pub(crate) fn abandon(mut self) -> Timeline {
+        if self.0.abandon().is_err() {
+            self.0.finalize();
+        }
+        self.0.timeline()
     }
 
     /// Gives up: everything stays where it was.

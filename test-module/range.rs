@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A range of memory that can be migrated.
+//! A range of memory that is to be migrated.
 
 use kernel::{
     mm::{MmapReadGuard, virt::VmaRef},
@@ -12,8 +12,9 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `start` is a multiple of the page size, and `pages` pages from there (at least one) lie within `vma`. The mmap
-/// lock of the VMA's address space is held for `'mm`.
+/// `start` is a multiple of the page size and within `vma`; `pages` is at least one, and that many pages from there
+/// do not overflow. Whether they leave the VMA is for setup to check. The mmap lock of the VMA's address space is held
+/// for `'mm`.
 #[derive(Clone, Copy)]
 pub(crate) struct Range<'mm> {
     vma: &'mm VmaRef,
@@ -22,26 +23,40 @@ pub(crate) struct Range<'mm> {
 }
 
 impl<'mm> Range<'mm> {
-    /// `EFAULT` where nothing is mapped; `EINVAL` for a range that is empty, not aligned, or leaves its VMA.
+    /// `EFAULT` where nothing is mapped; `EINVAL` for a range that is empty, not aligned, or overflows.
     pub(crate) fn new(mmap: &'mm MmapReadGuard<'_>, start: usize, pages: usize) -> Result<Self> {
         let vma = mmap.vma_lookup(start).ok_or(EFAULT)?;
-        // SAFETY: The guard holds the mmap lock for as long as it is borrowed.
-        unsafe { Self::within(vma, start, pages) }
-    }
-
-    /// # Safety
-    ///
-    /// The mmap lock (not only the VMA's own) is held for `'mm`.
-    pub(crate) unsafe fn within(vma: &'mm VmaRef, start: usize, pages: usize) -> Result<Self> {
         let end = pages
             .checked_mul(PAGE_SIZE)
             .and_then(|bytes| start.checked_add(bytes));
-        let fits = end.is_some_and(|end| vma.start() <= start && start < end && end <= vma.end());
-        if !fits || start % PAGE_SIZE != 0 {
+        let begins = vma.start() <= start && start % PAGE_SIZE == 0;
+        if !begins || !end.is_some_and(|end| start < end) {
             return Err(EINVAL);
         }
-        // INVARIANT: Just checked; the lock is this function's requirement.
+        // INVARIANT: Just checked; the guard holds the mmap lock for as long as it is borrowed.
         Ok(Self { vma, start, pages })
+    }
+
+    /// The `pages` pages (a power of two) around an address that are aligned to their number, as far as they are
+    /// within the VMA.
+    ///
+    /// # Safety
+    ///
+    /// The mmap lock (not only the VMA's own) is held for `'mm`.
+    pub(crate) unsafe fn around(vma: &'mm VmaRef, address: usize, pages: usize) -> Result<Self> {
+        let bytes = pages.checked_mul(PAGE_SIZE).ok_or(EINVAL)?;
+        let first = address & !(bytes - 1);
+        let (start, end) = (first.max(vma.start()), (first + bytes).min(vma.end()));
+        if !(start..end).contains(&address) {
+            return Err(EINVAL);
+        }
+        // INVARIANT: A VMA begins and ends at multiples of the page size; the range is within it and has at least the
+        // page at `address`; the lock is this function's requirement.
+        Ok(Self {
+            vma,
+            start,
+            pages: (end - start) / PAGE_SIZE,
+        })
     }
 
     /// The address of the page at a position.

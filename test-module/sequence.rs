@@ -9,9 +9,9 @@ use kernel::{mm::virt::VmaRef, prelude::*, types::NotThreadSafe};
 use crate::{
     bindings::{
         self, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_SHIFT, MIGRATE_PFN_VALID,
-        migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
-        migrate_vma_direction_MIGRATE_VMA_SELECT_SYSTEM as SELECT_SYSTEM,
+        migrate_vma,
     },
+    clock::{Stamp, now},
     folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
 };
 
@@ -64,16 +64,6 @@ impl Mpfn {
     }
 }
 
-/// When something happened: nanoseconds of CLOCK_BOOTTIME.
-pub(crate) type Stamp = u64;
-
-/// The kernel's fastest way to read that clock: what reading it costs is in every step.
-#[inline(always)]
-fn now() -> Stamp {
-    // SAFETY: This clock may be read in any context.
-    unsafe { kernel::bindings::ktime_get_boot_fast_ns() }
-}
-
 /// Right before and right after a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
@@ -114,8 +104,10 @@ enum Call {
     /// `migrate_vma_*`. Boxed because the kernel's tracers know a migration by the address of this structure,
     /// which must stay the same from setup to finalize while the Rust values around it move.
     Vma(KBox<migrate_vma>),
-    /// `migrate_device_*`.
-    Device,
+    /// `migrate_device_*`, with single pages.
+    DevicePages,
+    /// `migrate_device_*`, with a range that begins here.
+    DeviceRange(Pfn),
 }
 
 /// # Invariants
@@ -146,17 +138,8 @@ impl<'mm> Sequence<'mm> {
     /// `args.vma` is valid and its mmap lock is held for `'mm`; `start` and `end` span `pages` pages. A
     /// `fault_page` is one that the fault handler of this VMA holds locked and referenced for `'mm`.
     pub(crate) unsafe fn of_vma(args: migrate_vma, pages: usize) -> Result<Self> {
-        // INVARIANT: Setup was not called yet.
-        Ok(Self {
-            call: Call::Vma(KBox::new(args, GFP_KERNEL)?),
-            src: KVVec::from_elem(0, pages, GFP_KERNEL)?,
-            dst: KVVec::from_elem(0, pages, GFP_KERNEL)?,
-            len: 0,
-            phase: Phase::Idle,
-            timeline: Timeline::default(),
-            _locked: PhantomData,
-            _thread: NotThreadSafe,
-        })
+        let call = Call::Vma(KBox::new(args, GFP_KERNEL)?);
+        Self::new(call, KVVec::from_elem(0, pages, GFP_KERNEL)?)
     }
 
     /// For device pages, wherever they are mapped.
@@ -165,12 +148,28 @@ impl<'mm> Sequence<'mm> {
     ///
     /// Each of `pfns` is a page of device memory that stays registered for `'mm`.
     pub(crate) unsafe fn of_device(pfns: KVVec<Pfn>) -> Result<Self> {
+        Self::new(Call::DevicePages, pfns)
+    }
+
+    /// For a range of device pages, wherever they are mapped.
+    ///
+    /// # Safety
+    ///
+    /// `pages` pages from `first` on are device memory that stays registered for `'mm`.
+    pub(crate) unsafe fn of_device_range(first: Pfn, pages: usize) -> Result<Self> {
+        Self::new(
+            Call::DeviceRange(first),
+            KVVec::from_elem(0, pages, GFP_KERNEL)?,
+        )
+    }
+
+    fn new(call: Call, src: KVVec<usize>) -> Result<Self> {
         // INVARIANT: Setup was not called yet.
         Ok(Self {
-            call: Call::Device,
-            dst: KVVec::from_elem(0, pfns.len(), GFP_KERNEL)?,
+            call,
+            dst: KVVec::from_elem(0, src.len(), GFP_KERNEL)?,
+            src,
             len: 0,
-            src: pfns,
             phase: Phase::Idle,
             timeline: Timeline::default(),
             _locked: PhantomData,
@@ -180,17 +179,6 @@ impl<'mm> Sequence<'mm> {
 
     pub(crate) fn requested(&self) -> usize {
         self.src.len()
-    }
-
-    /// Whether pages of system memory are collected, and no others.
-    pub(crate) fn collects_system(&self) -> bool {
-        match &self.call {
-            Call::Vma(args) => {
-                let selected = args.flags & !(SELECT_COMPOUND as usize);
-                selected == SELECT_SYSTEM as usize
-            }
-            Call::Device => false,
-        }
     }
 
     pub(crate) fn timeline(&self) -> Timeline {
@@ -220,19 +208,24 @@ impl<'mm> Sequence<'mm> {
                 // the arrays are as long as the range.
                 Span::of(|| unsafe { bindings::migrate_vma_setup(args) })
             }
-            Call::Device => {
+            Call::DevicePages => {
                 let pages = self.src.len();
                 // SAFETY: By the requirements of `of_device` the array holds device pages.
                 Span::of(|| unsafe { bindings::migrate_device_pfns(src, pages) })
+            }
+            Call::DeviceRange(first) => {
+                let (first, pages) = (*first, self.src.len());
+                // SAFETY: By the requirements of `of_device_range` these are device pages; the array is as long.
+                Span::of(|| unsafe { bindings::migrate_device_range(src, first, pages) })
             }
         };
         self.timeline.setup = Some(span);
         kernel::error::to_result(result)?;
         self.len = match &self.call {
             Call::Vma(args) => args.npages,
-            Call::Device => self.src.len(),
+            Call::DevicePages | Call::DeviceRange(_) => self.src.len(),
         };
-        // INVARIANT: Setup succeeded, and has cleared `dst` as far as it filled it in.
+        // INVARIANT: Setup succeeded; `dst` is as empty as it was made.
         self.phase = Phase::Collected;
         Ok(())
     }
@@ -256,7 +249,7 @@ impl<'mm> Sequence<'mm> {
                 // locked and referenced by the type invariants.
                 Span::of(|| unsafe { bindings::migrate_vma_pages(args) })
             }
-            Call::Device => {
+            Call::DevicePages | Call::DeviceRange(_) => {
                 // SAFETY: As above.
                 Span::of(|| unsafe { bindings::migrate_device_pages(src, dst, len) })
             }
@@ -282,7 +275,7 @@ impl<'mm> Sequence<'mm> {
                 // SAFETY: Setup succeeded, and finalize was not called since: the phase says so.
                 Span::of(|| unsafe { bindings::migrate_vma_finalize(args) })
             }
-            Call::Device => {
+            Call::DevicePages | Call::DeviceRange(_) => {
                 // SAFETY: As above.
                 Span::of(|| unsafe { bindings::migrate_device_finalize(src, dst, len) })
             }
@@ -290,6 +283,22 @@ impl<'mm> Sequence<'mm> {
         self.timeline.finalize = Some(span);
         // INVARIANT: Finalize is over.
         self.phase = Phase::Idle;
+    }
+
+    /// Whether setup left nothing behind that pages or finalize would have to deal with.
+    pub(crate) fn is_empty(&self) -> bool {
+        let owes = |entry: &usize| Mpfn(*entry).is_migrating() || Mpfn(*entry).is_valid();
+        !self.src[..self.len].iter().any(owes) && !self.dst[..self.len].iter().any(owes)
+    }
+
+    /// Ends an empty sequence after setup, without another call.
+    pub(crate) fn abandon(&mut self) -> Result {
+        if !self.is_empty() {
+            return Err(EINVAL);
+        }
+        // INVARIANT: Nothing was collected, and `dst` owns nothing: nothing is owed.
+        self.phase = Phase::Idle;
+        Ok(())
     }
 
     fn take_back_destinations(&mut self) {

@@ -77,6 +77,47 @@ void migrate_test_folio_lock(struct folio *folio)
 	folio_lock(folio);
 }
 
+bool migrate_test_folio_trylock(struct folio *folio)
+{
+	return folio_trylock(folio);
+}
+
+bool migrate_test_is_device_page(const struct page *page)
+{
+	return is_device_private_page(page);
+}
+
+void migrate_test_cpu_relax(void)
+{
+	cpu_relax();
+}
+
+/*
+ * Free pages of a large folio go on saying that they are part of it, and migrate_device_range() believes them: it
+ * takes the whole range for that folio, even if some of its pages are in use again by themselves. This forgets it, as
+ * zone_device_page_init() does when pages are allocated.
+ */
+void migrate_test_device_folio_dissolve(struct folio *folio)
+{
+	struct dev_pagemap *pgmap = folio->pgmap;
+	unsigned long pages = folio_nr_pages(folio);
+	struct page *first = folio_page(folio, 0);
+	unsigned long i;
+
+	if (pages == 1)
+		return;
+	for (i = 0; i < pages; i++) {
+		struct folio *single = (struct folio *)(first + i);
+
+		single->flags.f &= ~0xffUL;
+		/* The same word says which folio a page is part of. */
+		single->pgmap = pgmap;
+	}
+#ifdef NR_PAGES_IN_LARGE_FOLIO
+	folio->_nr_pages = 0;
+#endif
+}
+
 void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgmap, unsigned int order)
 {
 	zone_device_folio_init(folio, pgmap, order);

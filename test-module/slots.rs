@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which pages of device memory are in use, by what they are backed, and where they are mapped.
+//! Which pages of device memory are in use, by what they are backed, where they are mapped and who brought them.
 
 use kernel::{mm::virt::VmaRef, prelude::*};
 
-use crate::folio::{Backing, COMPOUND_PAGES, Size};
+use crate::{
+    accounts::FileId,
+    folio::{Backing, COMPOUND_PAGES, Pfn, Size},
+};
 
 const BITS: usize = u64::BITS as usize;
 
@@ -24,10 +27,19 @@ impl Mapping {
     }
 }
 
+/// Where a page went when it came to the device, and through which file.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) mapping: Mapping,
+    pub(crate) file: FileId,
+}
+
 #[derive(Default)]
 struct Slot {
     backing: Option<Backing>,
-    mapping: Option<Mapping>,
+    arrival: Option<Arrival>,
+    /// It was taken as part of a large folio. The kernel may have split that since.
+    large: bool,
 }
 
 /// One slot for each page of device memory. Indices count pages from the start of the device's memory.
@@ -44,6 +56,10 @@ pub(crate) struct Slots {
     slots: KVVec<Slot>,
     hint: usize,
     taken: usize,
+    /// How many may be taken.
+    capacity: usize,
+    /// Where the next eviction looks for pages.
+    hand: usize,
 }
 
 impl Slots {
@@ -61,7 +77,14 @@ impl Slots {
             slots,
             hint: 0,
             taken: 0,
+            capacity: pages,
+            hand: 0,
         })
+    }
+
+    /// Limits how many pages may be taken; more than there are means all.
+    pub(crate) fn set_capacity(&mut self, pages: usize) {
+        self.capacity = pages.min(self.slots.len());
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,6 +97,9 @@ impl Slots {
 
     /// Takes a page, or adjoining pages that begin at a multiple of their number. Gives the first one's index.
     pub(crate) fn take(&mut self, size: Size) -> Option<usize> {
+        if self.taken + size.pages() > self.capacity {
+            return None;
+        }
         match size {
             Size::Page => self.take_page(),
             Size::Compound => self.take_compound(),
@@ -106,7 +132,11 @@ impl Slots {
             .find(|(_, room)| room.iter().all(|word| *word == 0))?;
         room.fill(u64::MAX);
         self.taken += COMPOUND_PAGES;
-        Some(block * COMPOUND_PAGES)
+        let first = block * COMPOUND_PAGES;
+        for slot in &mut self.slots[first..first + COMPOUND_PAGES] {
+            slot.large = true;
+        }
+        Some(first)
     }
 
     /// Gives back one page. What backed it is for the caller to drop, outside of the lock.
@@ -126,23 +156,58 @@ impl Slots {
         self.slots.get(index)?.backing.as_ref()
     }
 
-    pub(crate) fn set_mapping(&mut self, index: usize, mapping: Mapping) {
-        self.slots[index].mapping = Some(mapping);
+    pub(crate) fn arrive(&mut self, index: usize, arrival: Arrival) {
+        self.slots[index].arrival = Some(arrival);
+    }
+
+    /// The file that brought a page here.
+    pub(crate) fn file(&self, index: usize) -> Option<FileId> {
+        Some(self.slots.get(index)?.arrival?.file)
     }
 
     /// Whether this page was last mapped there, and is still in use.
     pub(crate) fn is_mapped(&self, index: usize, mapping: Mapping) -> bool {
         self.slots
             .get(index)
-            .is_some_and(|slot| slot.mapping == Some(mapping))
+            .and_then(|slot| slot.arrival)
+            .is_some_and(|arrival| arrival.mapping == mapping)
     }
 
-    /// The pages in use, in rising order.
-    pub(crate) fn indices(&self) -> impl Iterator<Item = usize> + '_ {
-        self.used.iter().enumerate().flat_map(|(index, word)| {
-            (0..BITS)
-                .filter(move |bit| word >> bit & 1 == 1)
-                .map(move |bit| index * BITS + bit)
-        })
+    /// The pages in use from `first` on, in rising order.
+    pub(crate) fn indices(&self, first: usize) -> impl Iterator<Item = usize> + '_ {
+        let words = self.used.iter().enumerate().skip(first / BITS);
+        words
+            .flat_map(|(index, word)| {
+                (0..BITS)
+                    .filter(move |bit| word >> bit & 1 == 1)
+                    .map(move |bit| index * BITS + bit)
+            })
+            .skip_while(move |index| *index < first)
+    }
+
+    /// Pages to evict: about `wanted` of those that arrived, in rising order, large folios with all their pages;
+    /// `pfns` has room for `wanted` and a large folio, and gets numbers counted from `base`. They come in turn;
+    /// none are found at the end of the turn.
+    pub(crate) fn victims(&mut self, wanted: usize, base: Pfn, pfns: &mut KVVec<Pfn>) {
+        let mut index = self.hand;
+        while pfns.len() < wanted {
+            let Some(next) = self.indices(index).next() else {
+                self.hand = 0;
+                return;
+            };
+            let end = if self.slots[next].large {
+                (next / COMPOUND_PAGES + 1) * COMPOUND_PAGES
+            } else {
+                next + 1
+            };
+            for index in next..end {
+                if self.slots[index].arrival.is_some() {
+                    // There is room, as promised.
+                    let _ = pfns.push_within_capacity(base + index);
+                }
+            }
+            index = end;
+        }
+        self.hand = index;
     }
 }

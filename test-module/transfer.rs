@@ -2,14 +2,18 @@
 
 //! What a driver does between the kernel's calls: destinations and copies, and a count of where the pages went.
 
-use kernel::prelude::*;
+use kernel::{page::PAGE_SIZE, prelude::*};
 
 use crate::{
+    accounts::FileId,
+    clock,
+    destinations::Destinations,
     device_memory::DeviceMemory,
-    folio::{COMPOUND_PAGES, Effort, FolioRef, Frame, NewFolio, Size},
+    engine::Job,
+    folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Size},
     inject::Injection,
     migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Select, Setup, Source},
-    truth::{Count, Kind},
+    truth::{Count, Given, Kind},
     uapi::Truth,
 };
 
@@ -25,20 +29,68 @@ pub(crate) enum Large {
     Split,
 }
 
+/// Time to spend in the gaps between the kernel's calls, nanoseconds.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Delays {
+    pub(crate) alloc_and_copy: u64,
+    pub(crate) finalize_and_map: u64,
+    /// Asleep, or else busy.
+    pub(crate) asleep: bool,
+}
+
+impl Delays {
+    fn spend(&self, nanoseconds: u64) {
+        if nanoseconds == 0 {
+            return;
+        }
+        let then = clock::now().saturating_add(nanoseconds);
+        if self.asleep {
+            clock::sleep_until(then);
+        } else {
+            clock::spin_until(then);
+        }
+    }
+}
+
 /// How one migration is to be done.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan<'a> {
     pub(crate) memory: &'a DeviceMemory,
     pub(crate) kind: Kind,
+    /// The file that it is done for, if it is known.
+    pub(crate) file: Option<FileId>,
     /// Where the pages are that are to be migrated.
     pub(crate) select: Select,
     pub(crate) large: Large,
+    /// Holes get pages.
     pub(crate) populate: bool,
     pub(crate) roll_back: bool,
+    /// Nothing follows a setup that collects nothing.
+    pub(crate) abandon: bool,
+    /// Other pages leave the device when it is full.
+    pub(crate) evict: bool,
+    pub(crate) delays: Delays,
     pub(crate) inject: Injection,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    /// A plain migration: all that is collected moves, whole.
+    pub(crate) fn new(memory: &'a DeviceMemory, kind: Kind, select: Select) -> Self {
+        Self {
+            memory,
+            kind,
+            file: None,
+            select,
+            large: Large::Whole,
+            populate: false,
+            roll_back: false,
+            abandon: false,
+            evict: false,
+            delays: Delays::default(),
+            inject: Injection::default(),
+        }
+    }
+
     /// Migrates, with one sequence of kernel calls. `map` is told what arrived, where a driver updates its
     /// device's page table.
     pub(crate) fn run(&self, setup: Setup<'_>, map: impl FnMut(&Arrived)) -> Truth {
@@ -47,22 +99,48 @@ impl Plan<'_> {
             Ok(collected) => collected,
             Err(rejected) => return self.kind.rejected(&rejected),
         };
+        let begin = clock::now();
         // Held until after finalize.
         let references = self.fill(&mut collected, &mut count);
+        if self.abandon && count.is_empty() {
+            match collected.abandon() {
+                Ok(timeline) => return self.kind.abandoned(&count, &timeline),
+                Err(back) => collected = back,
+            }
+        }
+        let job = (self.memory.engine).start(begin, count.written() * PAGE_SIZE);
+        if !self.memory.waits_after_pages() || self.roll_back {
+            count.engine += job.wait();
+        }
+        self.delays.spend(self.delays.alloc_and_copy);
         let truth = if self.roll_back {
             self.kind.rolled_back(&count, &collected.roll_back())
         } else {
-            let migrated = collected.pages();
-            count_arrived(&migrated, &mut count, map);
-            self.kind.completed(&count, &migrated.finalize())
+            self.complete(collected, &mut count, &job, map)
         };
         drop(references);
         truth
     }
 
+    /// What comes after the copies.
+    fn complete(
+        &self,
+        collected: Collected<'_>,
+        count: &mut Count,
+        job: &Job,
+        map: impl FnMut(&Arrived),
+    ) -> Truth {
+        let migrated = collected.pages();
+        count_arrived(&migrated, count, map);
+        count.engine += job.wait();
+        self.delays.spend(self.delays.finalize_and_map);
+        self.kind.completed(count, &migrated.finalize())
+    }
+
     /// Gives destinations to what was collected, and copies.
     fn fill(&self, collected: &mut Collected<'_>, count: &mut Count) -> KVVec<FolioRef> {
         let mut references = KVVec::new();
+        let mut destinations = Destinations::new(self);
         let mut index = 0;
         while let Some(entry) = collected.entry(index) {
             let pages = entry.size.pages();
@@ -72,12 +150,12 @@ impl Plan<'_> {
                 continue;
             }
             let given = if self.wants(&entry) {
-                self.fill_entry(collected, &entry)
+                self.fill_entry(collected, &mut destinations, &entry)
             } else {
-                0
+                Given::default()
             };
             count.filled(&entry, given);
-            if given > 0 && self.inject.references(&entry) {
+            if given.pages > 0 && self.inject.reference.hits_entry(&entry) {
                 if let Some(source) = collected.source(&entry) {
                     // Without memory to remember it, the reference is not taken.
                     if references.push(source.reference(), GFP_KERNEL).is_ok() {
@@ -86,41 +164,50 @@ impl Plan<'_> {
                 }
             }
         }
+        count.evictions = destinations.evictions();
         references
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        !self.inject.declines(entry) && (entry.found == Found::Page || self.populate)
+        !self.inject.decline.hits_entry(entry) && (entry.found == Found::Page || self.populate)
     }
 
-    /// How many pages of the entry got a destination.
-    fn fill_entry(&self, collected: &mut Collected<'_>, entry: &Entry) -> usize {
+    fn fill_entry(
+        &self,
+        collected: &mut Collected<'_>,
+        destinations: &mut Destinations<'_>,
+        entry: &Entry,
+    ) -> Given {
         if entry.size == Size::Page || self.large != Large::Split {
-            if let Some(folio) = self.whole(collected, entry) {
-                return if collected.place(entry, folio).is_ok() {
-                    entry.size.pages()
-                } else {
-                    0
-                };
+            if let Some(folio) = self.whole(collected, destinations, entry) {
+                if collected.place(entry, folio).is_ok() {
+                    return Given {
+                        pages: entry.size.pages(),
+                        ..Given::default()
+                    };
+                }
             }
             if entry.size == Size::Page || self.large == Large::Whole {
-                return 0;
+                return Given {
+                    failed: entry.size.pages(),
+                    ..Given::default()
+                };
             }
         }
-        let Ok(folios) = self.split(collected, entry) else {
-            return 0;
-        };
-        let given = folios.iter().flatten().count();
-        if collected.place_split(entry, folios).is_ok() {
-            given
-        } else {
-            0
-        }
+        self.fill_split(collected, destinations, entry)
     }
 
     /// One destination of the entry's size, with its contents.
-    fn whole(&self, collected: &Collected<'_>, entry: &Entry) -> Option<NewFolio> {
-        let folio = self.destination(entry.size)?;
+    fn whole(
+        &self,
+        collected: &Collected<'_>,
+        destinations: &mut Destinations<'_>,
+        entry: &Entry,
+    ) -> Option<NewFolio> {
+        if self.inject.fail.hits_entry(entry) {
+            return None;
+        }
+        let folio = destinations.next(entry.size)?;
         let source = collected.source(entry);
         for n in 0..entry.size.pages() {
             self.write(&folio, n, source.as_ref(), n)?;
@@ -128,34 +215,58 @@ impl Plan<'_> {
         Some(folio)
     }
 
-    /// A destination for each page of a large entry, with its contents; none for those to be declined.
-    fn split(&self, collected: &Collected<'_>, entry: &Entry) -> Result<KVec<Option<NewFolio>>> {
+    /// A destination for each page of a large entry.
+    fn fill_split(
+        &self,
+        collected: &mut Collected<'_>,
+        destinations: &mut Destinations<'_>,
+        entry: &Entry,
+    ) -> Given {
+        let wanted = (0..COMPOUND_PAGES)
+            .filter(|n| self.wants_page(entry, *n))
+            .count();
+        let pages = self
+            .split(collected, destinations, entry)
+            .and_then(|folios| {
+                let given = folios.iter().flatten().count();
+                collected.place_split(entry, folios).map(|()| given)
+            })
+            .unwrap_or(0);
+        Given {
+            pages,
+            failed: wanted - pages,
+            split: true,
+        }
+    }
+
+    /// Whether one page of a large entry is to get a destination. The first page and holes are declined only with the
+    /// whole entry, which [`Plan::wants`] has asked.
+    fn wants_page(&self, entry: &Entry, n: usize) -> bool {
+        n == 0 || entry.found == Found::Hole || !self.inject.decline.hits(entry.index + n)
+    }
+
+    /// A destination for each page of a large entry, with its contents; none for those that are to be declined or
+    /// cannot be had.
+    fn split(
+        &self,
+        collected: &Collected<'_>,
+        destinations: &mut Destinations<'_>,
+        entry: &Entry,
+    ) -> Result<KVec<Option<NewFolio>>> {
         let mut folios = KVec::with_capacity(COMPOUND_PAGES, GFP_KERNEL)?;
         let source = collected.source(entry);
         for n in 0..COMPOUND_PAGES {
-            // The first page and holes are declined only with the whole entry, which `wants` has asked.
-            let alone = n > 0 && entry.found == Found::Page;
-            let folio = if alone && self.inject.declines_page(entry.index + n) {
-                None
-            } else {
-                self.destination(Size::Page)
+            let fails = self.inject.fail.hits(entry.index + n);
+            let folio = if self.wants_page(entry, n) && !fails {
+                destinations
+                    .next(Size::Page)
                     .filter(|folio| self.write(folio, 0, source.as_ref(), n).is_some())
+            } else {
+                None
             };
             folios.push(folio, GFP_KERNEL)?;
         }
         Ok(folios)
-    }
-
-    fn destination(&self, size: Size) -> Option<NewFolio> {
-        let effort = if self.large == Large::Whole {
-            Effort::Hard
-        } else {
-            Effort::Light
-        };
-        match self.select {
-            Select::System => self.memory.allocate(size),
-            Select::Device => NewFolio::system(size, effort),
-        }
     }
 
     /// Writes one page: a copy of the source's page `n`, or zeroes for a hole.
@@ -167,7 +278,7 @@ impl Plan<'_> {
         n: usize,
     ) -> Option<()> {
         let to = match self.select {
-            Select::System => self.memory.frame(folio, at)?,
+            Select::System | Select::Anywhere => self.memory.frame(folio, at)?,
             Select::Device => folio.system_frame(at)?,
         };
         match source {
@@ -178,10 +289,9 @@ impl Plan<'_> {
     }
 
     fn read<'s>(&'s self, source: &'s Source<'_>, n: usize) -> Option<Frame<'s>> {
-        match self.select {
-            Select::System => source.system_frame(n),
-            Select::Device => self.memory.frame_behind(source, n),
-        }
+        source
+            .system_frame(n)
+            .or_else(|| self.memory.frame_behind(source, n))
     }
 }
 

@@ -28,21 +28,53 @@ pub(crate) struct Count {
     pub(crate) populated: u64,
     /// Pages of folios on which a reference was taken.
     pub(crate) referenced: u64,
+    /// Pages for which no destination could be had: some of the declined.
+    failed: u64,
+    /// Pages that were given a destination of their own although they were collected as a large folio.
+    split: u64,
+    /// Evictions that were made to find room for destinations.
+    pub(crate) evictions: u64,
+    /// Nanoseconds for which the copy engine was waited for.
+    pub(crate) engine: u64,
     /// Pages that arrived as part of a large folio.
     pub(crate) whole: u64,
 }
 
+/// Which pages of an entry got a destination.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Given {
+    pub(crate) pages: usize,
+    /// Wanted one, and there was none to be had.
+    pub(crate) failed: usize,
+    /// Each page got its own, although the entry is a large one.
+    pub(crate) split: bool,
+}
+
 impl Count {
-    /// Counts an entry of which `given` pages got a destination.
-    pub(crate) fn filled(&mut self, entry: &Entry, given: usize) {
-        let (pages, given) = (entry.size.pages() as u64, given as u64);
-        self.collected += pages;
-        self.declined += pages - given;
+    /// Counts what became of an entry.
+    pub(crate) fn filled(&mut self, entry: &Entry, given: Given) {
+        let (all, pages) = (entry.size.pages() as u64, given.pages as u64);
+        self.collected += all;
+        self.declined += all - pages;
+        self.failed += given.failed as u64;
+        if given.split {
+            self.split += pages;
+        }
         match entry.found {
-            Found::Page => self.copied += given,
-            Found::Hole => self.filled += given,
+            Found::Page => self.copied += pages,
+            Found::Hole => self.filled += pages,
             Found::Skipped => {}
         }
+    }
+
+    /// Whether setup collected nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.collected == 0
+    }
+
+    /// Pages that were copied or cleared.
+    pub(crate) fn written(&self) -> usize {
+        (self.copied + self.filled) as usize
     }
 }
 
@@ -54,6 +86,9 @@ pub(crate) struct Kind {
     pub(crate) address: usize,
     pub(crate) requested: usize,
     pub(crate) pinned: usize,
+    pub(crate) locked: usize,
+    /// Number of the device.
+    pub(crate) device: u32,
 }
 
 impl Kind {
@@ -82,6 +117,16 @@ impl Kind {
             ..Ledger::default()
         };
         self.truth(outcome::ROLLED_BACK, count, ledger, timeline)
+    }
+
+    /// Setup, which collected nothing.
+    pub(crate) fn abandoned(&self, count: &Count, timeline: &Timeline) -> Truth {
+        let ledger = Ledger {
+            requested: self.requested as u64,
+            skipped: count.skipped,
+            ..Ledger::default()
+        };
+        self.truth(outcome::ABANDONED, count, ledger, timeline)
     }
 
     /// Setup refused.
@@ -116,10 +161,15 @@ impl Kind {
             outcome,
             errno: 0,
             unbalanced: u32::from(!ledger.balances()),
-            reserved: 0,
+            device: self.device,
             pinned: self.pinned as u64,
+            locked: self.locked as u64,
             referenced: count.referenced,
+            failed: count.failed,
             whole: count.whole,
+            split: count.split,
+            evictions: count.evictions,
+            engine_ns: count.engine,
             ledger,
             steps: steps(timeline),
         }

@@ -1,20 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0
 
-//! What crosses between `/dev/migrate_test` and its users. The driver and the workload compile this same file.
+//! What crosses between the devices (`/dev/migrate_test`, `/dev/migrate_test1` ...) and their users. The driver and
+//! the workload compile this same file.
 //!
-//! `read()` on the device takes whole [`Truth`]s out of the log of migrations that no ioctl returns (those made
-//! by CPU faults): as many as there are and as fit into the buffer, 0 bytes when the log is empty. It never
-//! waits. A buffer smaller than one `Truth` is `EINVAL`.
+//! An open file belongs to the address space that opened it: migrating through it from another one (after `fork` or
+//! `exec`, or when the file was passed on) is `EPERM`. Reading and asking is open to whoever has it.
+//!
+//! `read()` takes whole [`Truth`]s out of the device's log of migrations that no ioctl returns (those made by CPU
+//! faults, and evictions in the middle of another migration): as many as there are and as fit into the buffer, 0
+//! bytes when the log is empty. It never waits. A buffer smaller than one `Truth` is `EINVAL`.
+//!
+//! The same totals as [`TOTALS`] and [`FILE_TOTALS`], of every device and open file, are in debugfs as text:
+//! `migrate_test/totals`, whose first line names the columns.
 //!
 //! Every number is in the machine's byte order; there is no padding that is not spelt out.
 
 use core::mem::size_of;
 
-/// Folder entry of the device.
+/// Folder entry of the first device. Others have their number behind it, from 1.
 pub const DEVICE_PATH: &str = "/dev/migrate_test";
+
+/// Most devices that the module makes.
+pub const MAX_DEVICES: u32 = 4;
 
 /// Most pages that one ioctl takes: 1 GiB of 4 KiB pages.
 pub const MAX_PAGES: u64 = 262_144;
+
+/// Longest delay, and longest time that the copy engine may take for a call's set-up: one second.
+pub const MAX_DELAY_NS: u64 = 1_000_000_000;
 
 /// A step that did not happen.
 pub const UNKNOWN: u64 = u64::MAX;
@@ -30,8 +43,27 @@ pub mod flags {
     pub const COMPOUND: u32 = 1 << 2;
     /// With [`COMPOUND`] only: base pages as destinations of large folios, so that the kernel splits them.
     pub const SPLIT: u32 = 1 << 3;
+    /// When setup collects nothing, return without the other two calls, as some drivers do: the call is abandoned.
+    pub const ABANDON: u32 = 1 << 4;
+    /// When device memory is full, evict some of it in the middle of the call (between setup and pages), as many
+    /// pages as are still needed (at least [`EVICTED_AT_ONCE`](super::EVICTED_AT_ONCE)), instead of declining.
+    pub const EVICT: u32 = 1 << 5;
+    /// To the device only: collect pages that are on this device already, too, and move them within it.
+    pub const DEVICE_TOO: u32 = 1 << 6;
+    /// Spend the delays asleep. Without it they are spent busy.
+    pub const SLEEP: u32 = 1 << 7;
     /// Every bit that has a meaning. Others are `EINVAL`.
-    pub const ALL: u32 = POPULATE | ROLL_BACK | COMPOUND | SPLIT;
+    pub const ALL: u32 =
+        POPULATE | ROLL_BACK | COMPOUND | SPLIT | ABANDON | EVICT | DEVICE_TOO | SLEEP;
+}
+
+/// Bits of [`Configuration::flags`].
+pub mod configuration {
+    /// The driver waits for the copy engine between pages and finalize, as amdgpu and nouveau do. Without it, it
+    /// waits between setup and pages.
+    pub const WAIT_AFTER_PAGES: u64 = 1 << 0;
+    /// Every bit that has a meaning. Others are `EINVAL`.
+    pub const ALL: u64 = WAIT_AFTER_PAGES;
 }
 
 /// Values of [`Truth::direction`].
@@ -58,6 +90,8 @@ pub mod outcome {
     pub const COMPLETED: u32 = 1;
     /// Setup, finalize.
     pub const ROLLED_BACK: u32 = 2;
+    /// Setup, which collected nothing; nothing more.
+    pub const ABANDONED: u32 = 3;
     /// Setup refused; [`Truth::errno`](super::Truth::errno) says why.
     pub const REJECTED: u32 = 4;
 }
@@ -174,32 +208,52 @@ pub struct Truth {
     pub errno: u32,
     /// 1 where the driver's own counts do not add up: a bug of the driver, nothing here is to be trusted. Else 0.
     pub unbalanced: u32,
-    /// Always 0.
-    pub reserved: u32,
-    /// Pages on which [`Migrate::pin_every`] got a pin.
+    /// Number of the device.
+    pub device: u32,
+    /// Pages on which [`Migrate::pin`] got a pin.
     pub pinned: u64,
-    /// Base pages of the folios on which [`Migrate::reference_every`] took a reference.
+    /// Pages whose folio [`Migrate::lock`] locked.
+    pub locked: u64,
+    /// Base pages of the folios on which [`Migrate::reference`] took a reference.
     pub referenced: u64,
+    /// Collected base pages for which no destination could be had, by [`Migrate::fail`], by
+    /// [`Migrate::allocations`] or because memory was full: part of the ledger's declined.
+    pub failed: u64,
     /// Base pages that were moved or populated as whole large folios; the rest went page by page.
     pub whole: u64,
+    /// Base pages of large folios (and holes) that were given base pages, for the kernel to split.
+    pub split: u64,
+    /// Evictions made in the middle of this migration; each has a truth of its own, in the log.
+    pub evictions: u64,
+    /// How long the driver waited until the copy engine was done, nanoseconds.
+    pub engine_ns: u64,
     /// Where the pages went.
     pub ledger: Ledger,
     /// How long it took.
     pub steps: Steps,
 }
 
+/// Positions of a range at which a fault is injected: indices from 0. A large folio (or hole) that is taken as one
+/// entry is one thing: its position is its first page's, divided by the pages in a large folio.
+///
+/// Both ways can be used at once. All zeroes: nowhere.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strike {
+    /// Every n-th position: `n - 1`, `2n - 1`, `3n - 1` ...; 0 means none.
+    pub every: u32,
+    /// This many positions in a million, chosen by [`Migrate::seed`], the kind of fault and the position alone: the
+    /// same call strikes the same positions. More than a million is `EINVAL`.
+    pub per_million: u32,
+}
+
 /// Argument of [`TO_DEVICE`] and [`TO_SYSTEM`]: one range, migrated with exactly one sequence of kernel calls.
 ///
 /// Refused before the kernel is asked: `EINVAL` for an address that is not a multiple of the page size, no pages,
 /// more than [`MAX_PAGES`], an overflowing range, unknown flags, [`flags::SPLIT`] without [`flags::COMPOUND`],
-/// and a range that leaves its VMA; `EFAULT` where nothing is mapped. What `migrate_vma_setup` refuses is no
-/// error: the ioctl succeeds and the truth says [`outcome::REJECTED`].
-///
-/// # Faults to inject
-///
-/// Positions are indices into the range, from 0. *Every n-th* means the positions `n - 1`, `2n - 1`, `3n - 1` ...;
-/// 0 means none. A large folio that is taken as one entry (whole or split) is one thing: its position is its
-/// first page's, divided by the pages in a large folio.
+/// [`flags::DEVICE_TOO`] to the system, or a delay over [`MAX_DELAY_NS`]; `EFAULT` where nothing is mapped; `EPERM`
+/// for a file of another address space. What `migrate_vma_setup` refuses (a range that leaves its VMA, a VMA that is not ordinary memory) is no error: the ioctl
+/// succeeds and the truth says [`outcome::REJECTED`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Migrate {
@@ -209,29 +263,102 @@ pub struct Migrate {
     pub pages: u64,
     /// Bits of [`flags`].
     pub flags: u32,
-    /// Hold the page at every n-th position before setup, until after finalize, so that the kernel skips it.
-    /// Always by base-page position. To the device: a long-term pin, where a writable system page is mapped. To
-    /// the system: two references on the device page, where this file brought one there (device pages cannot be
-    /// pinned; the kernel puts up with one reference). Positions with no such page are left alone;
-    /// [`Truth::pinned`] counts what was held.
-    pub pin_every: u32,
-    /// Give no destination to what was collected at every n-th position. Pages of a folio that is being split are
-    /// declined one by one, except that its first page and all of a hole stand for the whole entry.
-    pub decline_every: u32,
-    /// Take a reference between setup and pages on the folio collected at every n-th position, unless it is
-    /// declined: it is copied, and cannot move.
-    pub reference_every: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Chooses the positions of [`Strike::per_million`].
+    pub seed: u64,
+    /// Hold these pages before setup, until after finalize, so that the kernel skips them. Always by base-page
+    /// position. To the device: a long-term pin, where a writable system page is mapped. To the system: two
+    /// references on the device page, where this file brought one there (device pages cannot be pinned; the kernel
+    /// puts up with one reference). Positions with no such page are left alone; [`Truth::pinned`] counts what was
+    /// held.
+    pub pin: Strike,
+    /// Lock the folios of these pages before setup, until after finalize, as another thread would that is using
+    /// them: the kernel does not collect what it cannot lock. By base-page position, and for pages as with
+    /// [`Migrate::pin`]; a folio that is locked already is left alone.
+    pub lock: Strike,
+    /// Give these no destination, although they were collected. Pages of a folio that is being split are declined
+    /// one by one, except that its first page and all of a hole stand for the whole entry.
+    pub decline: Strike,
+    /// Let the allocation of a destination fail for these. Where a large destination fails, the entry is split
+    /// instead (and each page of it may fail), unless it cannot be.
+    pub fail: Strike,
+    /// Take a reference between setup and pages on the folios collected at these positions, unless they have no
+    /// destination: they are copied, and cannot move.
+    pub reference: Strike,
+    /// Destinations that may be allocated, in base pages: then memory is out, in the middle of the call. 0 means
+    /// as many as there are.
+    pub allocations: u64,
+    /// Time to spend between setup and pages (or finalize, when rolled back), besides the copying.
+    pub alloc_and_copy_delay_ns: u64,
+    /// Time to spend between pages and finalize.
+    pub finalize_and_map_delay_ns: u64,
     /// Out: what happened.
     pub truth: Truth,
 }
 
-/// Answer of [`TOTALS`]: everything since the module was loaded.
+/// How [`EVICT`] goes about it.
+pub mod evict {
+    /// Those pages of the range that are in use, by `migrate_device_pfns`.
+    pub const PFNS: u32 = 1;
+    /// The whole range, by `migrate_device_range`; pages that are not in use are skipped.
+    pub const RANGE: u32 = 2;
+}
+
+/// Argument of [`EVICT`]: pages of the device's memory that are to go home, whoever's they are, with one sequence of
+/// calls.
+///
+/// `EINVAL` for an unknown way, no pages, a range that is not within the device's memory, and one that does not begin
+/// and end at multiples of the pages in a large folio (which could cut one in two).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evict {
+    /// First page, from the start of the device's memory.
+    pub first: u64,
+    /// How many.
+    pub pages: u64,
+    /// One of [`evict`].
+    pub how: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Out: what happened.
+    pub truth: Truth,
+}
+
+/// Pages that an eviction in the middle of a migration takes at least, if there are as many.
+pub const EVICTED_AT_ONCE: u64 = 64;
+
+/// Argument of [`CONFIGURE`]: how the device behaves from now on. All zeroes is how it begins.
+///
+/// `EINVAL` for unknown flags, a set-up time over [`MAX_DELAY_NS`], and fault pages that are no power of two or more
+/// than a large folio has.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// Pages of device memory that may be in use; 0 means all. What is in use already stays. A large folio comes out
+    /// of the same number.
+    pub capacity: u64,
+    /// What the copy engine takes for each migration that copies or clears anything, nanoseconds.
+    pub engine_setup_ns: u64,
+    /// What the copy engine does beyond that, MB/s (bytes in a microsecond); 0 means that copies take the time that
+    /// the CPU needs. There is one engine, which does one migration's copies after the other's.
+    pub engine_bandwidth: u64,
+    /// Pages that a CPU fault brings home, aligned to their number; 0 and 1: only the page itself. A large folio comes
+    /// home whole in any case.
+    pub fault_pages: u64,
+    /// Bits of [`configuration`].
+    pub flags: u64,
+}
+
+/// Answer of [`TOTALS`] (of a device, since the module was loaded) and [`FILE_TOTALS`] (of an open file: the
+/// migrations made through it, those that its evictions caused, and CPU faults on pages which it brought to the
+/// device while it is open).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// By direction and trigger, in the order of [`Totals::index`].
     pub by_kind: [Total; Totals::KINDS],
-    /// Truths of faults that were lost because nobody read the log in time.
+    /// Truths of the device's that were lost because nobody read the log in time.
     pub log_lost: u64,
     /// Truths that did not balance.
     pub unbalanced: u64,
@@ -269,6 +396,8 @@ pub struct Info {
     pub page_bytes: u64,
     /// Base pages in a large folio; 1 where this kernel does not migrate them whole.
     pub compound_pages: u64,
+    /// Number of the device.
+    pub device: u64,
 }
 
 const NR_TO_DEVICE: u32 = 1;
@@ -276,17 +405,23 @@ const NR_TO_SYSTEM: u32 = 2;
 const NR_EVICT: u32 = 3;
 const NR_TOTALS: u32 = 4;
 const NR_INFO: u32 = 5;
+const NR_FILE_TOTALS: u32 = 6;
+const NR_CONFIGURE: u32 = 7;
 
 /// Migrates a range of the caller's memory to the device. Argument: [`Migrate`].
 pub const TO_DEVICE: u32 = number(WRITE | READ, NR_TO_DEVICE, size_of::<Migrate>());
 /// Migrates a range of the caller's memory to system memory. Argument: [`Migrate`].
 pub const TO_SYSTEM: u32 = number(WRITE | READ, NR_TO_SYSTEM, size_of::<Migrate>());
-/// Clears device memory, whoever's it is, with one sequence of calls. Argument: [`Truth`], written.
-pub const EVICT: u32 = number(READ, NR_EVICT, size_of::<Truth>());
-/// What the driver did since it was loaded. Argument: [`Totals`], written.
+/// Clears a part of device memory. Argument: [`Evict`].
+pub const EVICT: u32 = number(WRITE | READ, NR_EVICT, size_of::<Evict>());
+/// What the driver did on this device since it was loaded. Argument: [`Totals`], written.
 pub const TOTALS: u32 = number(READ, NR_TOTALS, size_of::<Totals>());
+/// What the driver did for this file since it was opened. Argument: [`Totals`], written.
+pub const FILE_TOTALS: u32 = number(READ, NR_FILE_TOTALS, size_of::<Totals>());
 /// What the device is. Argument: [`Info`], written.
 pub const INFO: u32 = number(READ, NR_INFO, size_of::<Info>());
+/// Sets how the device behaves. Argument: [`Configuration`], read.
+pub const CONFIGURE: u32 = number(WRITE, NR_CONFIGURE, size_of::<Configuration>());
 
 const WRITE: u32 = 1;
 const READ: u32 = 2;
@@ -297,7 +432,8 @@ const fn number(direction: u32, number: u32, size: usize) -> u32 {
     (direction << 30) | ((size as u32) << 16) | ((b'm' as u32) << 8) | number
 }
 
-const _: () = assert!(size_of::<Truth>() == 184);
-const _: () = assert!(size_of::<Migrate>() == 216);
+const _: () = assert!(size_of::<Truth>() == 224);
+const _: () = assert!(size_of::<Migrate>() == 320);
+const _: () = assert!(size_of::<Evict>() == 248);
 const _: () = assert!(Totals::index(direction::TO_DEVICE, trigger::FAULT) == 0);
 const _: () = assert!(Totals::index(direction::TO_SYSTEM, trigger::EVICTION) == 5);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! debugfs's `migrate_test/totals`: what every device and open file did, as a table for people and `awk`.
+//!
+//! The first line names the columns, which are separated by one space. A line is about one direction and trigger of
+//! one device, since the module was loaded (`file` is `-`), or of one file that is open now, since it was opened
+//! (`file` is its number, `pid` who opened it). Units are base pages, except for `migrations`.
+
+use kernel::{debugfs::Writer, fmt, prelude::*, sync::Arc};
+
+use crate::{
+    device_memory::DeviceMemory,
+    uapi::{Total, Totals, direction, trigger},
+};
+
+const COLUMNS: &str = "device file pid direction trigger migrations requested skipped declined moved populated \
+     wasted_copy wasted_fill rolled_back rejected";
+
+const KINDS: [(u32, u32, &str); Totals::KINDS] = [
+    (direction::TO_DEVICE, trigger::FAULT, "to_device fault"),
+    (direction::TO_DEVICE, trigger::DRIVER, "to_device driver"),
+    (
+        direction::TO_DEVICE,
+        trigger::EVICTION,
+        "to_device eviction",
+    ),
+    (direction::TO_SYSTEM, trigger::FAULT, "to_system fault"),
+    (direction::TO_SYSTEM, trigger::DRIVER, "to_system driver"),
+    (
+        direction::TO_SYSTEM,
+        trigger::EVICTION,
+        "to_system eviction",
+    ),
+];
+
+/// Every device of the module.
+pub(crate) struct Summary {
+    devices: KVec<Arc<DeviceMemory>>,
+}
+
+impl Summary {
+    pub(crate) fn new() -> Self {
+        Self {
+            devices: KVec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, device: Arc<DeviceMemory>) -> Result {
+        Ok(self.devices.push(device, GFP_KERNEL)?)
+    }
+}
+
+impl Writer for Summary {
+    fn write(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(to, "{COLUMNS}")?;
+        for device in &self.devices {
+            let number = device.number();
+            lines(to, fmt!("{number} - -"), &device.accounts.totals())?;
+            device.accounts.each_file(|file| {
+                let (id, pid) = (file.id.0, file.pid);
+                lines(to, fmt!("{number} {id} {pid}"), &file.totals())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn lines(to: &mut fmt::Formatter<'_>, who: fmt::Arguments<'_>, totals: &Totals) -> fmt::Result {
+    for (direction, trigger, kind) in KINDS {
+        let Total { migrations, ledger } = totals.by_kind[Totals::index(direction, trigger)];
+        if migrations == 0 {
+            continue;
+        }
+        write!(to, "{who} {kind} {migrations}")?;
+        for pages in [
+            ledger.requested,
+            ledger.skipped,
+            ledger.declined,
+            ledger.moved,
+            ledger.populated,
+            ledger.wasted_copy,
+            ledger.wasted_fill,
+            ledger.rolled_back,
+            ledger.rejected,
+        ] {
+            write!(to, " {pages}")?;
+        }
+        writeln!(to)?;
+    }
+    Ok(())
+}
