@@ -30,7 +30,7 @@ impl<'mm> Range<'mm> {
             .checked_mul(PAGE_SIZE)
             .and_then(|bytes| start.checked_add(bytes));
         let begins = vma.start() <= start && start % PAGE_SIZE == 0;
-        if !begins || !end.is_some_and(|end| start < end) {
+        if !begins || end.is_none_or(|end| end <= start) {
             return Err(EINVAL);
         }
         // INVARIANT: Just checked; the guard holds the mmap lock for as long as it is borrowed.

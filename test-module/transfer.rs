@@ -103,10 +103,7 @@ impl<'a> Plan<'a> {
         // Held until after finalize.
         let references = self.fill(&mut collected, &mut count);
         if self.abandon && count.is_empty() {
-            match collected.abandon() {
-                Ok(timeline) => return self.kind.abandoned(&count, &timeline),
-                Err(back) => collected = back,
-            }
+            return self.kind.abandoned(&count, &collected.abandon());
         }
         let job = (self.memory.engine).start(begin, count.written() * PAGE_SIZE);
         if !self.memory.waits_after_pages() || self.roll_back {
