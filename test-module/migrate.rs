@@ -5,7 +5,7 @@
 //! ```text
 //! Range ──▶ Setup ──collect()──▶ Collected ──pages()──▶ Migrated ──finalize()──▶ Timeline
 //!                      │             ├──roll_back()──────────────────────────────▶ Timeline
-//!                      │             └──abandon(), if it is empty────────────────▶ Timeline
+//!                      │             └──abandon()────────────────────────────────▶ Timeline
 //!                      └──▶ Rejected
 //! ```
 //!
