@@ -110,18 +110,14 @@ impl Accounts {
     }
 
     /// Counts a migration whose truth an ioctl on `file` returns.
-    pub(crate) fn count(&self, truth: &Truth, file: Option<FileId>) {
+    pub(crate) fn count(&self, truth: &Truth, file: &FileAccount) {
         self.device.lock().totals.count(truth);
-        self.count_for(truth, file);
+        file.count(truth);
     }
 
-    /// Counts a migration and keeps its truth for `read()`. `file` is the one that caused it.
+    /// Counts a migration and keeps its truth for `read()`. `file` is the one that caused it, which may be closed.
     pub(crate) fn keep(&self, truth: &Truth, file: Option<FileId>) {
         self.device.lock().keep(truth);
-        self.count_for(truth, file);
-    }
-
-    fn count_for(&self, truth: &Truth, file: Option<FileId>) {
         let files = self.files.lock();
         if let Some(account) = files.open.iter().find(|open| Some(open.id) == file) {
             account.count(truth);

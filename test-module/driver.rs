@@ -91,21 +91,33 @@ impl kernel::InPlaceModule for Driver {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         let folder = debugfs::Dir::new(c"migrate_test");
         pin_init::pin_init_scope(move || {
-            let mut registrations = KVec::new();
-            let mut summary = Summary::new();
-            for (number, name) in names()?.iter().enumerate() {
-                let memory = memory(number as u32)?;
-                summary.add(memory.clone())?;
-                let registration =
-                    KBox::pin_init(Registration::new(name, module, memory), GFP_KERNEL)?;
-                registrations.push(registration, GFP_KERNEL)?;
+            let names = names()?;
+            let mut memories = KVec::with_capacity(names.len(), GFP_KERNEL)?;
+            for number in 0..names.len() {
+                memories.push(memory(number as u32)?, GFP_KERNEL)?;
             }
+            let summary = Summary::new(&memories)?;
             Ok(try_pin_init!(Self {
-                _registrations: registrations,
                 _summary <- folder.read_only_file(c"totals", Ok::<_, Error>(summary)),
+                // Last: a device can be opened as soon as it is there, and a module whose initialization fails after
+                // that goes away under the open file.
+                _registrations: register(module, names, memories)?,
             }))
         })
     }
+}
+
+fn register(
+    module: &'static ThisModule,
+    names: &[&'static CStr],
+    memories: KVec<Arc<DeviceMemory>>,
+) -> Result<KVec<Pin<KBox<Registration>>>> {
+    let mut registrations = KVec::with_capacity(names.len(), GFP_KERNEL)?;
+    for (name, memory) in names.iter().zip(memories) {
+        let registration = KBox::pin_init(Registration::new(name, module, memory), GFP_KERNEL)?;
+        registrations.push(registration, GFP_KERNEL)?;
+    }
+    Ok(registrations)
 }
 
 fn names() -> Result<&'static [&'static CStr]> {

@@ -80,13 +80,15 @@ impl MiscDevice for OpenFile {
         let memory = Registration::of(misc).memory();
         let user = layout::current_mm().ok_or(EINVAL)?;
         let mm: &Mm = &user;
-        let account = memory.accounts.open(layout::current_ids().0)?;
-        let closed = (memory.clone(), account.clone());
         KBox::pin_init(
-            pin_init!(Self { memory, mm: mm.into(), account, page_table <- PageTable::new() }),
+            try_pin_init!(Self {
+                account: memory.accounts.open(layout::current_ids().0)?,
+                memory,
+                mm: mm.into(),
+                page_table <- PageTable::new(),
+            }),
             GFP_KERNEL,
         )
-        .inspect_err(|_| closed.0.accounts.close(&closed.1))
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
@@ -164,7 +166,7 @@ impl OpenFile {
     }
 
     fn count(&self, truth: &Truth) {
-        self.memory.accounts.count(truth, Some(self.account.id));
+        self.memory.accounts.count(truth, &self.account);
     }
 
     /// The address space of the caller, if it is the one that this file is for.

@@ -39,14 +39,12 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn new() -> Self {
-        Self {
-            devices: KVec::new(),
+    pub(crate) fn new(memories: &[Arc<DeviceMemory>]) -> Result<Self> {
+        let mut devices = KVec::with_capacity(memories.len(), GFP_KERNEL)?;
+        for memory in memories {
+            devices.push(memory.clone(), GFP_KERNEL)?;
         }
-    }
-
-    pub(crate) fn add(&mut self, device: Arc<DeviceMemory>) -> Result {
-        Ok(self.devices.push(device, GFP_KERNEL)?)
+        Ok(Self { devices })
     }
 }
 
