@@ -17,6 +17,7 @@ use crate::{
     eviction, fault,
     folio::{Backing, COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
     migrate::Source,
+    quietly,
     slots::{Arrival, Mapping, Slots},
     uapi::{Configuration, MAX_DELAY_NS, configuration},
 };
@@ -242,14 +243,14 @@ impl DeviceMemory {
     /// Some pages to evict, in rising order: about `wanted`, large folios with all their pages. None at the end of
     /// each turn through the memory.
     pub(crate) fn victims(&self, wanted: usize) -> Result<KVVec<Pfn>> {
-        let mut pfns = KVVec::with_capacity(wanted + COMPOUND_PAGES, GFP_KERNEL)?;
+        let mut pfns = KVVec::with_capacity(wanted + COMPOUND_PAGES, quietly())?;
         self.slots.lock().victims(wanted, self.first(), &mut pfns);
         Ok(pfns)
     }
 
     /// The frames of those pages that are in use, in rising order.
     pub(crate) fn taken_pfns(&self, indices: Range<usize>) -> Result<KVVec<Pfn>> {
-        let mut pfns = KVVec::with_capacity(indices.len(), GFP_KERNEL)?;
+        let mut pfns = KVVec::with_capacity(indices.len(), quietly())?;
         let slots = self.slots.lock();
         let in_range = |index: &usize| *index < indices.end;
         for index in slots.indices(indices.start).take_while(in_range) {

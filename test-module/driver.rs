@@ -20,7 +20,12 @@
 //!    `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`, `Engine::state`, the page table's
 //!    XArray, and `DeviceMemory::slots`, which `folio_free` takes wherever the kernel drops the last reference.
 
-use kernel::{debugfs, prelude::*, sync::Arc};
+use kernel::{
+    alloc::{self, flags::__GFP_NOWARN},
+    debugfs,
+    prelude::*,
+    sync::Arc,
+};
 
 mod accounts;
 mod bindings;
@@ -59,7 +64,7 @@ module! {
     params: {
         memory_mib: u32 {
             default: 256,
-            description: "Size of each device's memory in MiB (at least 2)",
+            description: "Size of each device's memory in MiB (2 to 65536)",
         },
         devices: u32 {
             default: 2,
@@ -69,6 +74,10 @@ module! {
 }
 
 const MIB: usize = 1 << 20;
+/// A large folio.
+const LEAST_MIB: usize = 2;
+/// What the driver itself remembers of more does not fit into one of the kernel's allocations.
+const MOST_MIB: usize = 65_536;
 
 /// Where the devices are in `/dev`.
 const NAMES: [&CStr; uapi::MAX_DEVICES as usize] = [
@@ -120,6 +129,12 @@ fn register(
     Ok(registrations)
 }
 
+/// How to allocate arrays whose length callers choose: that there is no room is for them to know, not for the kernel's
+/// log.
+pub(crate) fn quietly() -> alloc::Flags {
+    GFP_KERNEL | __GFP_NOWARN
+}
+
 fn names() -> Result<&'static [&'static CStr]> {
     let devices = *module_parameters::devices.value() as usize;
     if devices == 0 || devices > NAMES.len() {
@@ -131,10 +146,9 @@ fn names() -> Result<&'static [&'static CStr]> {
 
 fn memory(number: u32) -> Result<Arc<DeviceMemory>> {
     let mib = *module_parameters::memory_mib.value() as usize;
-    if mib < 2 {
-        pr_err!("memory_mib is {mib}; at least 2 are needed\n");
+    if !(LEAST_MIB..=MOST_MIB).contains(&mib) {
+        pr_err!("memory_mib is {mib}; {LEAST_MIB} to {MOST_MIB} can be had\n");
         return Err(EINVAL);
     }
-    let bytes = mib.checked_mul(MIB).ok_or(EINVAL)?;
-    Arc::pin_init(DeviceMemory::new(bytes, number), GFP_KERNEL)
+    Arc::pin_init(DeviceMemory::new(mib * MIB, number), GFP_KERNEL)
 }

@@ -12,6 +12,7 @@ use crate::{
     layout,
     migrate::Select,
     page_table::PageTable,
+    quietly,
     range::Range,
     slots::Mapping,
 };
@@ -67,7 +68,7 @@ impl Holder<'_, '_> {
         }
         for index in (0..self.range.pages()).filter(|index| strikes.hits(*index)) {
             if let Some(page) = how(self, index) {
-                held.push(page, GFP_KERNEL)?;
+                held.push(page, quietly())?;
             }
         }
         Ok(())

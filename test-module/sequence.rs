@@ -13,6 +13,7 @@ use crate::{
     },
     clock::{Stamp, now},
     folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
+    quietly,
 };
 
 const VALID: usize = MIGRATE_PFN_VALID as usize;
@@ -139,7 +140,7 @@ impl<'mm> Sequence<'mm> {
     /// `fault_page` is one that the fault handler of this VMA holds locked and referenced for `'mm`.
     pub(crate) unsafe fn of_vma(args: migrate_vma, pages: usize) -> Result<Self> {
         let call = Call::Vma(KBox::new(args, GFP_KERNEL)?);
-        Self::new(call, KVVec::from_elem(0, pages, GFP_KERNEL)?)
+        Self::new(call, KVVec::from_elem(0, pages, quietly())?)
     }
 
     /// For device pages, wherever they are mapped.
@@ -159,7 +160,7 @@ impl<'mm> Sequence<'mm> {
     pub(crate) unsafe fn of_device_range(first: Pfn, pages: usize) -> Result<Self> {
         Self::new(
             Call::DeviceRange(first),
-            KVVec::from_elem(0, pages, GFP_KERNEL)?,
+            KVVec::from_elem(0, pages, quietly())?,
         )
     }
 
@@ -167,7 +168,7 @@ impl<'mm> Sequence<'mm> {
         // INVARIANT: Setup was not called yet.
         Ok(Self {
             call,
-            dst: KVVec::from_elem(0, src.len(), GFP_KERNEL)?,
+            dst: KVVec::from_elem(0, src.len(), quietly())?,
             src,
             len: 0,
             phase: Phase::Idle,

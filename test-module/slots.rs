@@ -7,6 +7,7 @@ use kernel::{mm::virt::VmaRef, prelude::*};
 use crate::{
     accounts::FileId,
     folio::{Backing, COMPOUND_PAGES, Pfn, Size},
+    quietly,
 };
 
 const BITS: usize = u64::BITS as usize;
@@ -67,13 +68,13 @@ impl Slots {
     pub(crate) fn new(pages: usize) -> Result<Self> {
         let unit = COMPOUND_PAGES.max(BITS);
         let pages = pages / unit * unit;
-        let mut slots = KVVec::with_capacity(pages, GFP_KERNEL)?;
+        let mut slots = KVVec::with_capacity(pages, quietly())?;
         for _ in 0..pages {
-            slots.push(Slot::default(), GFP_KERNEL)?;
+            slots.push(Slot::default(), quietly())?;
         }
         // INVARIANT: Nothing is taken yet.
         Ok(Self {
-            used: KVVec::from_elem(0, pages / BITS, GFP_KERNEL)?,
+            used: KVVec::from_elem(0, pages / BITS, quietly())?,
             slots,
             hint: 0,
             taken: 0,

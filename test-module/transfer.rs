@@ -13,6 +13,7 @@ use crate::{
     folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Size},
     inject::Injection,
     migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Select, Setup, Source},
+    quietly,
     truth::{Count, Given, Kind},
     uapi::Truth,
 };
@@ -155,7 +156,7 @@ impl<'a> Plan<'a> {
             if given.pages > 0 && self.inject.reference.hits_entry(&entry) {
                 if let Some(source) = collected.source(&entry) {
                     // Without memory to remember it, the reference is not taken.
-                    if references.push(source.reference(), GFP_KERNEL).is_ok() {
+                    if references.push(source.reference(), quietly()).is_ok() {
                         count.referenced += pages as u64;
                     }
                 }
@@ -250,7 +251,7 @@ impl<'a> Plan<'a> {
         destinations: &mut Destinations<'_>,
         entry: &Entry,
     ) -> Result<KVec<Option<NewFolio>>> {
-        let mut folios = KVec::with_capacity(COMPOUND_PAGES, GFP_KERNEL)?;
+        let mut folios = KVec::with_capacity(COMPOUND_PAGES, quietly())?;
         let source = collected.source(entry);
         for n in 0..COMPOUND_PAGES {
             let fails = self.inject.fail.hits(entry.index + n);
@@ -261,7 +262,7 @@ impl<'a> Plan<'a> {
             } else {
                 None
             };
-            folios.push(folio, GFP_KERNEL)?;
+            folios.push(folio, quietly())?;
         }
         Ok(folios)
     }
