@@ -41,9 +41,9 @@ pub struct RunOptions {
     /// At most this many calls per second, over all threads
     #[arg(long, value_name = "CALLS_PER_SECOND")]
     pub rate: Option<NonZeroU64>,
-    /// Threads that call, each with memory of its own
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub threads: u16,
+    /// Threads in each process that calls; what is usual depends on the scenario
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
     /// Write what the driver says it did here, one JSON object per migration, and its totals at the end
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
@@ -78,7 +78,10 @@ mod tests {
             (options.duration, options.calls, options.rate),
             (None, None, None)
         );
-        assert_eq!((options.seed, options.threads, options.truth), (1, 1, None));
+        assert_eq!(
+            (options.seed, options.threads, options.truth),
+            (1, None, None)
+        );
     }
 
     #[test]
@@ -89,7 +92,7 @@ mod tests {
         assert_eq!(options.calls, Some(40));
         assert_eq!(options.seed, 5);
         assert_eq!(options.rate.map(NonZeroU64::get), Some(600));
-        assert_eq!(options.threads, 7);
+        assert_eq!(options.threads, Some(7));
         assert_eq!(options.truth, Some(PathBuf::from("t.jsonl")));
     }
 

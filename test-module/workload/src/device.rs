@@ -1,14 +1,15 @@
-//! `/dev/migrate_test`.
+//! `/dev/migrate_test` and its siblings.
 
 use std::{
     fs::File,
     io::{self, Read as _},
     os::fd::AsRawFd as _,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result};
 
-use crate::uapi::{self, Info, Migrate, Totals, Truth};
+use crate::uapi::{self, Configuration, Evict, Info, Migrate, Totals, Truth};
 
 /// Where pages are to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,49 +20,74 @@ pub enum Direction {
     ToSystem,
 }
 
-/// The open device.
+/// An open device. It migrates memory of the process that opened it, and of no other.
 #[derive(Debug)]
 pub struct Device {
+    path: PathBuf,
     file: File,
     info: Info,
 }
 
-/// An answer of the driver's that can be made of any bytes.
+/// An argument of the driver's that can be made of any bytes.
 ///
 /// # Safety
 ///
 /// Integers only.
-unsafe trait Answer: Default {}
+unsafe trait Argument: Default {}
 
 // SAFETY: Integers only.
-unsafe impl Answer for Info {}
+unsafe impl Argument for Info {}
 // SAFETY: Integers only.
-unsafe impl Answer for Totals {}
+unsafe impl Argument for Totals {}
 // SAFETY: Integers only.
-unsafe impl Answer for Truth {}
+unsafe impl Argument for Migrate {}
 // SAFETY: Integers only.
-unsafe impl Answer for Migrate {}
+unsafe impl Argument for Evict {}
+// SAFETY: Integers only.
+unsafe impl Argument for Configuration {}
+
+/// Where the device with this number is.
+pub fn path(number: u32) -> PathBuf {
+    match number {
+        0 => uapi::DEVICE_PATH.into(),
+        number => format!("{}{number}", uapi::DEVICE_PATH).into(),
+    }
+}
 
 impl Device {
-    /// Opens it.
-    pub fn open() -> Result<Self> {
-        let path = uapi::DEVICE_PATH;
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .open(path)
-            .with_context(|| {
-                format!("cannot open {path} (is the module loaded? insmod migrate_test.ko)")
-            })?;
-        let info = ioctl(&file, uapi::INFO, Info::default()).with_context(|| {
-            format!("{path} does not know this program's calls: build both from the same source")
+    /// Opens the device with this number.
+    pub fn open(number: u32) -> Result<Self> {
+        let path = path(number);
+        let name = path.display();
+        let file = open_file(&path).with_context(|| {
+            format!("cannot open {name} (is the module loaded? insmod migrate_test.ko)")
         })?;
-        Ok(Self { file, info })
+        let info = ioctl(&file, uapi::INFO, Info::default()).with_context(|| {
+            format!("{name} does not know this program's calls: build both from the same source")
+        })?;
+        Ok(Self { path, file, info })
     }
 
-    /// What the device is.
+    /// Opens every device that there is: at least one.
+    pub fn open_all() -> Result<Vec<Self>> {
+        let mut devices = vec![Self::open(0)?];
+        for number in 1..uapi::MAX_DEVICES {
+            if !path(number).exists() {
+                break;
+            }
+            devices.push(Self::open(number)?);
+        }
+        Ok(devices)
+    }
+
+    /// What the device is, as of when it was opened.
     pub fn info(&self) -> &Info {
         &self.info
+    }
+
+    /// Its number.
+    pub fn number(&self) -> usize {
+        self.info.device as usize
     }
 
     /// Bytes in a base page.
@@ -74,25 +100,51 @@ impl Device {
         self.info.compound_pages as usize
     }
 
+    /// Pages of its memory that are in use now.
+    pub fn used_pages(&self) -> Result<u64> {
+        let info = self.call(uapi::INFO, Info::default(), || "say what it is".into())?;
+        Ok(info.device_pages_used)
+    }
+
     /// Migrates a range and says what became of it.
     pub fn migrate(&self, direction: Direction, request: &Migrate) -> Result<Truth> {
         let number = match direction {
             Direction::ToDevice => uapi::TO_DEVICE,
             Direction::ToSystem => uapi::TO_SYSTEM,
         };
-        let answer = ioctl(&self.file, number, *request).with_context(|| {
+        let answer = self.call(number, *request, || {
             format!(
-                "the driver refused {direction:?} of {} pages at {:#x} with flags {:#x}",
+                "migrate {} pages at {:#x} {direction:?} with flags {:#x}",
                 request.pages, request.address, request.flags
             )
         })?;
         Ok(answer.truth)
     }
 
-    /// What the driver did since it was loaded.
+    /// Clears a part of the device's memory and says what became of it.
+    pub fn evict(&self, request: &Evict) -> Result<Truth> {
+        let answer = self.call(uapi::EVICT, *request, || {
+            format!("evict {} pages from {} on", request.pages, request.first)
+        })?;
+        Ok(answer.truth)
+    }
+
+    /// Sets how the device behaves.
+    pub fn configure(&self, configuration: &Configuration) -> Result<()> {
+        let what = || format!("be configured as {configuration:?}");
+        self.call(uapi::CONFIGURE, *configuration, what).map(drop)
+    }
+
+    /// What the driver did on this device since it was loaded.
     pub fn totals(&self) -> Result<Totals> {
-        ioctl(&self.file, uapi::TOTALS, Totals::default())
-            .context("cannot read the driver's totals")
+        self.call(uapi::TOTALS, Totals::default(), || "tell its totals".into())
+    }
+
+    /// What it did for this file.
+    pub fn file_totals(&self) -> Result<Totals> {
+        self.call(uapi::FILE_TOTALS, Totals::default(), || {
+            "tell the file's totals".into()
+        })
     }
 
     /// Takes everything out of the log of migrations that no call returned.
@@ -102,7 +154,7 @@ impl Device {
         loop {
             let read = (&self.file)
                 .read(&mut buffer)
-                .context("cannot read the driver's log")?;
+                .with_context(|| format!("cannot read the log of {}", self.path.display()))?;
             if read == 0 {
                 return Ok(());
             }
@@ -112,9 +164,29 @@ impl Device {
             }
         }
     }
+
+    fn call<T: Argument>(
+        &self,
+        number: u32,
+        argument: T,
+        what: impl FnOnce() -> String,
+    ) -> Result<T> {
+        ioctl(&self.file, number, argument)
+            .with_context(|| format!("{} refused to {}", self.path.display(), what()))
+    }
 }
 
-fn ioctl<T: Answer>(file: &File, number: u32, mut argument: T) -> io::Result<T> {
+impl std::os::fd::AsRawFd for Device {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.file.as_raw_fd()
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).open(path)
+}
+
+fn ioctl<T: Argument>(file: &File, number: u32, mut argument: T) -> io::Result<T> {
     // SAFETY: The number carries the size of the structure that the driver reads and writes, which is `T` for
     // every number here; any bytes make a valid `T`.
     match unsafe {
@@ -126,5 +198,16 @@ fn ioctl<T: Answer>(file: &File, number: u32, mut argument: T) -> io::Result<T> 
     } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(argument),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_device_has_no_number() {
+        assert_eq!(path(0), PathBuf::from("/dev/migrate_test"));
+        assert_eq!(path(1), PathBuf::from("/dev/migrate_test1"));
     }
 }

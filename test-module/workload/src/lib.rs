@@ -3,14 +3,22 @@
 
 pub mod area;
 pub mod cli;
+pub mod control;
 pub mod device;
+pub mod memory;
+pub mod pagemap;
 pub mod pattern;
+pub mod process;
+pub mod request;
 pub mod rng;
 pub mod round_trips;
 pub mod run;
 pub mod scenario;
+pub mod shared;
 pub mod signals;
+pub mod swap;
 pub mod truth;
 #[path = "../../uapi.rs"]
 pub mod uapi;
+pub mod userfault;
 pub mod worker;

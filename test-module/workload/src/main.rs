@@ -17,8 +17,8 @@ fn main() -> ExitCode {
             print!("{}", scenario::list());
             Ok(())
         }
-        Command::Run(options) => match scenario::find(&options.scenario) {
-            Some(scenario) => run::run(scenario, &options),
+        Command::Run(options) => match scenario::named(&options.scenario) {
+            Some(scenarios) => run::run(&scenarios, &options),
             None => {
                 eprintln!(
                     "workload: there is no scenario '{}'; known scenarios: {}",

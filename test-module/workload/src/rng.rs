@@ -19,6 +19,11 @@ impl Rng {
         Self(mix(seed) ^ mix(Self::STEP.wrapping_mul(thread as u64 + 1)))
     }
 
+    /// Another sequence, which depends on this one.
+    pub const fn split(&mut self) -> Self {
+        Self(mix(self.word()))
+    }
+
     /// The next word.
     pub const fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(Self::STEP);
@@ -34,6 +39,11 @@ impl Rng {
     /// True once in `n` times.
     pub fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
+    }
+
+    /// One of these. There must be one.
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
     }
 
     /// A power of two from 1 to `most`, each as likely as the next.

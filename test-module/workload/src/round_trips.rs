@@ -6,7 +6,8 @@ use crate::{
     area::{Area, Backing},
     cli::RoundTripOptions,
     device::{Device, Direction},
-    uapi::{Ledger, Migrate},
+    request,
+    uapi::Ledger,
 };
 
 /// Every so many trips the CPU's faults bring the pages home instead of a call.
@@ -14,7 +15,7 @@ const FAULT_EVERY: u64 = 16;
 
 /// Moves memory to the device and back, and checks every byte each time.
 pub fn run(options: &RoundTripOptions) -> Result<()> {
-    let device = Device::open()?;
+    let device = Device::open(0)?;
     let pages = options.pages as usize;
     let mut area = Area::new(pages, device.page_bytes(), Backing::BasePages)?;
     let mut out = Ledger::default();
@@ -37,10 +38,6 @@ pub fn run(options: &RoundTripOptions) -> Result<()> {
 }
 
 fn migrate(device: &Device, area: &Area, direction: Direction) -> Result<Ledger> {
-    let request = Migrate {
-        address: area.address(0) as u64,
-        pages: area.pages() as u64,
-        ..Migrate::default()
-    };
+    let request = request::whole(area, 0);
     Ok(device.migrate(direction, &request)?.ledger)
 }

@@ -2,95 +2,230 @@
 
 use std::{
     num::NonZeroU64,
-    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     cli::RunOptions,
+    control::Control,
     device::Device,
+    process::{self, Child, End},
     scenario::Scenario,
+    shared::Shared,
     signals::Signals,
-    truth::TruthFile,
-    worker::{Shared, Worker},
+    truth::{
+        TruthFile,
+        pipe::{self, Received, Receiver},
+        sums,
+    },
+    uapi::{Configuration, Totals},
+    worker::{Orders, Process},
 };
 
 /// How often the driver's log is read: long before it is full.
 const TICK: Duration = Duration::from_millis(20);
+/// How long processes may take to end when told to.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a part takes when no time is given and others come after it.
+const PART: Duration = Duration::from_secs(10);
 
-/// Runs a scenario until a signal, its time or its number of calls ends it.
-pub fn run(scenario: &'static dyn Scenario, options: &RunOptions) -> Result<()> {
+/// Runs scenarios, one after the other, until a signal, their time or their number of calls ends them.
+pub fn run(scenarios: &[&'static dyn Scenario], options: &RunOptions) -> Result<()> {
     let signals = Signals::block()?;
-    let device = Device::open()?;
-    let truth = TruthFile::create(options.truth.as_deref())?;
+    let mut stage = Stage {
+        devices: Device::open_all()?,
+        truth: TruthFile::create(options.truth.as_deref())?,
+        options,
+        signals,
+        interrupted: false,
+    };
     // What others left in the log is not this run's.
-    device.drain(|_| Ok(()))?;
-    let before = device.totals()?;
-    let shared = Shared::new(
-        &device,
-        &truth,
-        options.calls,
-        options.rate.map(NonZeroU64::get),
-    );
-    let result = thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.threads)
-            .map(|thread| {
-                let mut worker = Worker::new(&shared, options.seed, thread);
-                let shared = &shared;
-                scope.spawn(move || {
-                    let result = scenario.run(&mut worker);
-                    if result.is_err() {
-                        shared.stop();
-                    }
-                    result
-                })
-            })
-            .collect();
-        let watched = watch(&shared, &signals, options, &workers);
-        shared.stop();
-        workers.into_iter().try_for_each(join).and(watched)
-    });
+    for device in &stage.devices {
+        device.drain(|_| Ok(()))?;
+    }
+    let before = stage.totals()?;
+    let result = stage.parts(scenarios);
     // Also after a failure: the file ends as it should, with what is known.
-    device.drain(|fault| truth.write(fault))?;
-    let after = device.totals()?;
-    let migrations = truth.finish(&before, &after)?;
+    stage.drain()?;
+    let mut growth = Totals::default();
+    for (before, after) in before.iter().zip(&stage.totals()?) {
+        sums::add_growth(&mut growth, before, after);
+    }
+    let migrations = stage.truth.finish(&growth)?;
     result?;
-    let lost = after.log_lost - before.log_lost;
-    ensure!(
-        lost == 0,
-        "{lost} migrations are missing from the truth: the driver's log was full"
-    );
-    let unbalanced = after.unbalanced - before.unbalanced;
-    ensure!(
-        unbalanced == 0,
-        "{unbalanced} of the driver's own counts do not add up"
-    );
+    complete(migrations, &growth)?;
     eprintln!("workload: {migrations} migrations, every byte intact");
     Ok(())
 }
 
-/// Reads the driver's log until the run is to end.
-fn watch(
-    shared: &Shared<'_>,
-    signals: &Signals,
-    options: &RunOptions,
-    workers: &[ScopedJoinHandle<'_, Result<()>>],
-) -> Result<()> {
-    let end = options
-        .duration
-        .map(|seconds| Instant::now() + Duration::from_secs(seconds.get()));
-    while !shared.is_stopped() && workers.iter().any(|worker| !worker.is_finished()) {
-        if signals.wait(TICK) || end.is_some_and(|end| Instant::now() >= end) {
-            break;
-        }
-        shared.device.drain(|fault| shared.truth.write(fault))?;
-    }
+/// Whether the truth is all there is.
+fn complete(migrations: u64, growth: &Totals) -> Result<()> {
+    let lost = growth.log_lost;
+    ensure!(
+        lost == 0,
+        "{lost} migrations are missing from the truth: a driver's log was full"
+    );
+    ensure!(
+        growth.unbalanced == 0,
+        "{} of the driver's own counts do not add up",
+        growth.unbalanced
+    );
+    let counted: u64 = growth.by_kind.iter().map(|kind| kind.migrations).sum();
+    ensure!(
+        migrations == counted,
+        "the driver made {counted} migrations, and {migrations} are in the truth: does somebody else use the device?"
+    );
     Ok(())
 }
 
-fn join(worker: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
-    let result = worker.join().map_err(|_| anyhow!("a worker panicked"))?;
-    result.context("the workload stopped")
+struct Stage<'a> {
+    devices: Vec<Device>,
+    truth: TruthFile,
+    options: &'a RunOptions,
+    signals: Signals,
+    interrupted: bool,
+}
+
+/// One scenario's share of the run.
+#[derive(Clone, Copy)]
+struct Share {
+    time: Option<Duration>,
+    calls: Option<u64>,
+}
+
+impl Stage<'_> {
+    /// One after the other; more than one without a limit over and over again.
+    fn parts(&mut self, scenarios: &[&'static dyn Scenario]) -> Result<()> {
+        let share = self.share(scenarios.len());
+        let endless =
+            scenarios.len() > 1 && self.options.duration.is_none() && self.options.calls.is_none();
+        loop {
+            for scenario in scenarios {
+                if scenarios.len() > 1 {
+                    eprintln!("workload: {}", scenario.name());
+                }
+                self.part(*scenario, share)
+                    .map_err(|error| error.context(format!("in scenario {}", scenario.name())))?;
+                if self.interrupted {
+                    return Ok(());
+                }
+            }
+            if !endless {
+                return Ok(());
+            }
+        }
+    }
+
+    fn share(&self, parts: usize) -> Share {
+        let count = parts.max(1);
+        let seconds = self.options.duration.map(NonZeroU64::get);
+        let time = seconds.map(|seconds| Duration::from_secs(seconds) / count as u32);
+        Share {
+            time: time.or((count > 1).then_some(PART)),
+            calls: self.options.calls.map(|calls| calls.div_ceil(count as u64)),
+        }
+    }
+
+    fn part(&mut self, scenario: &'static dyn Scenario, share: Share) -> Result<()> {
+        self.configure(|device| scenario.configuration(device))?;
+        let result = self.perform(scenario, share);
+        self.configure(|_| Configuration::default())?;
+        result
+    }
+
+    /// Forks the scenario's processes, and takes truths until they have ended.
+    fn perform(&mut self, scenario: &'static dyn Scenario, share: Share) -> Result<()> {
+        let rate = self.options.rate.map(NonZeroU64::get);
+        let control = Shared::new(Control::new(share.calls, rate))?;
+        let (sender, receiver) = pipe::pipe()?;
+        let orders = Orders {
+            control: &control,
+            truths: &sender,
+            seed: self.options.seed,
+            threads: self.options.threads,
+            alone: scenario.processes() == 1 && self.options.threads.unwrap_or(1) == 1,
+        };
+        let children: Result<Vec<_>> = (0..scenario.processes())
+            .map(|number| process::fork(|| act(scenario, orders, number)))
+            .collect();
+        let children = children.inspect_err(|_| control.stop())?;
+        drop(sender);
+        self.watch(&control, share.time, receiver, children)
+    }
+
+    fn watch(
+        &mut self,
+        control: &Control,
+        time: Option<Duration>,
+        mut receiver: Receiver,
+        mut children: Vec<Child>,
+    ) -> Result<()> {
+        let end = time.map(|time| Instant::now() + time);
+        let mut told = None;
+        loop {
+            let received = receiver.receive(TICK, |truth| self.truth.write(truth))?;
+            if received == Received::End {
+                break;
+            }
+            self.drain()?;
+            if children.iter_mut().any(has_failed) {
+                control.stop();
+            }
+            self.interrupted |= self.signals.wait(Duration::ZERO);
+            if self.interrupted || end.is_some_and(|end| Instant::now() >= end) {
+                control.stop();
+            }
+            if control.is_stopped() {
+                let told = *told.get_or_insert_with(Instant::now);
+                ensure!(
+                    told.elapsed() < PATIENCE,
+                    "processes do not end although they were told to {PATIENCE:?} ago"
+                );
+            }
+        }
+        children.into_iter().try_for_each(|mut child| {
+            let end = child.wait_for_end()?;
+            match end {
+                End::Exited(0) => Ok(()),
+                End::Exited(_) => Err(anyhow!("it failed (see above)")),
+                End::Killed(signal) => Err(anyhow!(
+                    "process {} was killed by signal {signal}",
+                    child.pid()
+                )),
+            }
+        })
+    }
+
+    fn drain(&mut self) -> Result<()> {
+        for device in &self.devices {
+            device.drain(|truth| self.truth.write(truth))?;
+        }
+        Ok(())
+    }
+
+    fn totals(&self) -> Result<Vec<Totals>> {
+        self.devices.iter().map(Device::totals).collect()
+    }
+
+    fn configure(&self, with: impl Fn(usize) -> Configuration) -> Result<()> {
+        self.devices
+            .iter()
+            .try_for_each(|device| device.configure(&with(device.number())))
+    }
+}
+
+fn has_failed(child: &mut Child) -> bool {
+    matches!(child.poll(), Ok(Some(end)) if end != End::Exited(0))
+}
+
+/// What one process of the scenario does.
+fn act(scenario: &'static dyn Scenario, orders: Orders<'_>, number: u16) -> Result<()> {
+    let result = Process::new(orders, number).and_then(|process| {
+        scenario.run(&process)?;
+        process.check_sums()
+    });
+    // One that fails ends them all.
+    result.inspect_err(|_| orders.control.stop())
 }

@@ -1,146 +1,245 @@
-//! What a scenario works with: one thread's choices, its calls, and when to stop.
+//! What a scenario works with: its process, and one thread's choices and calls.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use crate::{
+    control::Control,
     device::{Device, Direction},
+    process::{self, Child},
     rng::Rng,
-    truth::TruthFile,
-    uapi::{Migrate, Truth},
+    truth::{pipe::Sender, sums},
+    uapi::{Configuration, Evict, Migrate, Totals, Truth, direction, trigger},
 };
 
-/// Longest sleep before looking whether to stop.
-const NAP: Duration = Duration::from_millis(50);
+/// Most threads in a process: each has a number of its own in the whole run.
+const MOST_THREADS: u16 = 256;
 
-/// What all workers of a run share.
-#[derive(Debug)]
-pub struct Shared<'a> {
-    /// The driver.
-    pub device: &'a Device,
+/// What every process of a run is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Orders<'a> {
+    /// When to call, and when to end.
+    pub control: &'a Control,
     /// Where truths go.
-    pub truth: &'a TruthFile,
-    stopped: AtomicBool,
-    /// Calls that may still be made.
-    budget: AtomicU64,
-    /// Time between calls, and when the next is due.
-    pace: Option<(Duration, Mutex<Instant>)>,
+    pub truths: &'a Sender,
+    /// Makes the choices.
+    pub seed: u64,
+    /// How many threads were asked for.
+    pub threads: Option<u16>,
+    /// Whether there is one process with one thread.
+    pub alone: bool,
 }
 
-impl<'a> Shared<'a> {
-    /// `calls`: how many in all; `rate`: how many per second at most.
-    pub fn new(
-        device: &'a Device,
-        truth: &'a TruthFile,
-        calls: Option<u64>,
-        rate: Option<u64>,
-    ) -> Self {
-        let pace = rate.map(|rate| {
-            (
-                Duration::from_secs(1) / u32::try_from(rate).unwrap_or(u32::MAX),
-                Mutex::new(Instant::now()),
-            )
-        });
-        Self {
-            device,
-            truth,
-            stopped: AtomicBool::new(false),
-            budget: AtomicU64::new(calls.unwrap_or(u64::MAX)),
-            pace,
+/// One process of a scenario.
+#[derive(Debug)]
+pub struct Process<'a> {
+    orders: Orders<'a>,
+    devices: Vec<Device>,
+    /// Its number in the run.
+    number: u16,
+    /// What the driver said of each device's calls.
+    sums: Vec<Mutex<Totals>>,
+}
+
+impl<'a> Process<'a> {
+    /// Opens the devices for this process.
+    pub fn new(orders: Orders<'a>, number: u16) -> Result<Self> {
+        let devices = Device::open_all()?;
+        Ok(Self {
+            orders,
+            number,
+            sums: devices.iter().map(|_| Mutex::default()).collect(),
+            devices,
+        })
+    }
+
+    /// The devices, at least one.
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// The first device.
+    pub fn device(&self) -> &Device {
+        &self.devices[0]
+    }
+
+    /// When to end.
+    pub fn control(&self) -> &'a Control {
+        self.orders.control
+    }
+
+    /// The worker with this number.
+    pub fn worker(&self, thread: u16) -> Worker<'_> {
+        let number = self.number.wrapping_mul(MOST_THREADS).wrapping_add(thread);
+        Worker {
+            process: self,
+            rng: Rng::new(self.orders.seed, number),
         }
     }
 
-    /// Makes every worker come to an end.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+    /// Runs as many threads as were asked for, or else `usual`. An error in one ends the run.
+    pub fn threads(
+        &self,
+        usual: u16,
+        body: impl Fn(&mut Worker<'_>) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let count = self.orders.threads.unwrap_or(usual);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..count)
+                .map(|thread| {
+                    let mut worker = self.worker(thread);
+                    let body = &body;
+                    scope.spawn(move || {
+                        let result = body(&mut worker);
+                        if result.is_err() {
+                            worker.process.control().stop();
+                        }
+                        result
+                    })
+                })
+                .collect();
+            threads.into_iter().try_for_each(|thread| {
+                let result = thread.join();
+                result.map_err(|_| anyhow!("a thread panicked"))?
+            })
+        })
     }
 
-    /// Whether workers should come to an end.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+    /// Forks a process that does this with the devices opened anew.
+    pub fn fork(&self, body: impl FnOnce(&Process<'_>) -> Result<()>) -> Result<Child> {
+        process::fork(|| {
+            let process = Process::new(self.orders, self.number)?;
+            body(&process)?;
+            process.check_sums()
+        })
     }
 
-    /// Takes one call out of the budget. False when there is none left.
-    fn spend(&self) -> bool {
-        let left = |budget: u64| budget.checked_sub(1);
-        let spent = self
-            .budget
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, left)
-            .is_ok();
-        if !spent {
-            self.stop();
-        }
-        spent
-    }
-
-    /// Waits until the next call is due. Time that nobody used is not caught up on.
-    fn wait_for_turn(&self) {
-        let Some((interval, next)) = &self.pace else {
-            return;
-        };
-        let due = {
-            let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = (*next).max(Instant::now());
-            *next = due + *interval;
-            due
-        };
-        while !self.is_stopped() {
-            let left = due.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
+    /// Whether each open file has counted what its calls returned.
+    pub fn check_sums(&self) -> Result<()> {
+        for (device, sums) in self.devices.iter().zip(&self.sums) {
+            let returned = sums.lock().unwrap_or_else(PoisonError::into_inner);
+            let counted = device.file_totals()?;
+            for direction in [direction::TO_DEVICE, direction::TO_SYSTEM] {
+                // Faults and evictions in the middle of a call are counted and not returned.
+                let index = Totals::index(direction, trigger::DRIVER);
+                let (counted, returned) = (counted.by_kind[index], returned.by_kind[index]);
+                ensure!(
+                    counted == returned,
+                    "the file of device {} counts {counted:?}, its calls returned {returned:?}",
+                    device.number()
+                );
             }
-            thread::sleep(left.min(NAP));
         }
+        Ok(())
+    }
+
+    fn note(&self, truth: &Truth) -> Result<()> {
+        ensure!(
+            truth.unbalanced == 0 && truth.ledger.balances(),
+            "the driver's own count does not add up: {truth:?}"
+        );
+        let sums = self
+            .sums
+            .get(truth.device as usize)
+            .with_context(|| format!("the driver speaks of a device {}", truth.device))?;
+        sums::count(
+            &mut sums.lock().unwrap_or_else(PoisonError::into_inner),
+            truth,
+        );
+        self.orders.truths.send(truth)
     }
 }
 
 /// One thread of a scenario.
 #[derive(Debug)]
 pub struct Worker<'a> {
-    shared: &'a Shared<'a>,
+    /// Its process.
+    pub process: &'a Process<'a>,
     /// Its choices.
     pub rng: Rng,
 }
 
 impl<'a> Worker<'a> {
-    /// The worker with this number.
-    pub fn new(shared: &'a Shared<'a>, seed: u64, thread: u16) -> Self {
-        Self {
-            shared,
-            rng: Rng::new(seed, thread),
-        }
+    /// The first device.
+    pub fn device(&self) -> &'a Device {
+        self.process.device()
     }
 
-    /// The driver.
-    pub fn device(&self) -> &'a Device {
-        self.shared.device
+    /// The device with this number, or the last one there is.
+    pub fn device_or_last(&self, number: usize) -> &'a Device {
+        let devices = self.process.devices();
+        &devices[number.min(devices.len() - 1)]
     }
 
     /// Whether to go on.
     pub fn goes_on(&self) -> bool {
-        !self.shared.is_stopped()
+        !self.process.control().is_stopped()
     }
 
-    /// Calls the driver when it is time, and writes down what it says. `None`: the run is over, no call was made.
+    /// Calls the first device when it is time, and passes on what it says. `None`: the run is over, no call was made.
     pub fn migrate(&mut self, direction: Direction, request: &Migrate) -> Result<Option<Truth>> {
-        self.shared.wait_for_turn();
-        if !self.goes_on() || !self.shared.spend() {
+        self.migrate_on(self.device(), direction, request)
+    }
+
+    /// Calls another device.
+    pub fn migrate_on(
+        &mut self,
+        device: &Device,
+        direction: Direction,
+        request: &Migrate,
+    ) -> Result<Option<Truth>> {
+        self.call(|| device.migrate(direction, request))
+    }
+
+    /// Calls the first device, and sees to it that what it says is as it must be. False: the run is over.
+    pub fn expect(
+        &mut self,
+        direction: Direction,
+        request: &Migrate,
+        what: &str,
+        holds: impl Fn(&Truth) -> bool,
+    ) -> Result<bool> {
+        let Some(truth) = self.migrate(direction, request)? else {
+            return Ok(false);
+        };
+        as_expected(&truth, what, holds(&truth))?;
+        Ok(true)
+    }
+
+    /// Whether this is the only thread of the only process, so that nobody else uses up the device's memory.
+    pub fn is_alone(&self) -> bool {
+        self.process.orders.alone
+    }
+
+    /// Clears a part of a device.
+    pub fn evict(&mut self, device: &Device, request: &Evict) -> Result<Option<Truth>> {
+        self.call(|| device.evict(request))
+    }
+
+    /// Changes how a device behaves. The run sets it back in the end.
+    pub fn configure(&self, device: &Device, configuration: Configuration) -> Result<()> {
+        device.configure(&configuration)
+    }
+
+    fn call(&mut self, call: impl FnOnce() -> Result<Truth>) -> Result<Option<Truth>> {
+        if !self.process.control().next_call() {
             return Ok(None);
         }
-        let truth = self.shared.device.migrate(direction, request)?;
-        ensure!(
-            truth.unbalanced == 0,
-            "the driver's own count does not add up: {truth:?}"
-        );
-        self.shared.truth.write(&truth)?;
+        let truth = call()?;
+        self.process.note(&truth)?;
         Ok(Some(truth))
     }
+}
+
+/// An error that says what was expected and what came, unless it holds.
+pub fn as_expected(truth: &Truth, what: &str, holds: bool) -> Result<()> {
+    ensure!(
+        holds,
+        "not as it must be: {what}; the driver says {truth:?}"
+    );
+    Ok(())
 }

@@ -1,12 +1,33 @@
 //! The scenarios. A new one is a file here and a line in [`ALL`].
 
+mod batching;
+mod contended;
+mod declined;
+mod fork;
+mod huge;
+mod idle;
 mod mixed;
+mod multi;
+mod oversubscribe;
+mod pages;
+mod pinned;
+mod sequences;
+mod storm;
+mod thrash;
+mod wasted;
 
 use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use crate::worker::Worker;
+use crate::{uapi::Configuration, worker::Process};
+
+/// What `workload run` calls all of them, each in turn.
+pub const EACH: &str = "all";
+
+/// What [`EACH`] is.
+const ABOUT_EACH: &str = "Each of the scenarios above in turn. They share the time or the calls that were asked for; without either \
+     each takes ten seconds, over and over again.";
 
 /// A way to use the driver.
 pub trait Scenario: Sync {
@@ -16,37 +37,71 @@ pub trait Scenario: Sync {
     /// One paragraph: what it does, and what it shows.
     fn about(&self) -> &'static str;
 
-    /// Runs one thread of it, as long as [`Worker::goes_on`]. An error ends all threads.
-    fn run(&self, worker: &mut Worker<'_>) -> Result<()>;
+    /// How many processes it has.
+    fn processes(&self) -> u16 {
+        1
+    }
+
+    /// How the device with this number behaves.
+    fn configuration(&self, device: usize) -> Configuration {
+        let _ = device;
+        Configuration::default()
+    }
+
+    /// Runs one process of it, until its control says that it is over. An error ends the run.
+    fn run(&self, process: &Process<'_>) -> Result<()>;
 }
 
 /// Every scenario.
-pub static ALL: &[&dyn Scenario] = &[&mixed::Mixed];
+pub static ALL: &[&dyn Scenario] = &[
+    &mixed::Mixed,
+    &sequences::Sequences,
+    &pages::Pages,
+    &batching::Batching,
+    &pinned::Pinned,
+    &declined::Declined,
+    &wasted::Wasted,
+    &thrash::Thrash,
+    &huge::Huge,
+    &oversubscribe::Oversubscribe,
+    &fork::Fork,
+    &multi::Multi,
+    &contended::Contended,
+    &idle::Idle,
+    &storm::Storm,
+];
 
-/// The scenario with this name.
-pub fn find(name: &str) -> Option<&'static dyn Scenario> {
-    ALL.iter().copied().find(|scenario| scenario.name() == name)
+/// The scenarios that a name stands for.
+pub fn named(name: &str) -> Option<Vec<&'static dyn Scenario>> {
+    if name == EACH {
+        return Some(ALL.to_vec());
+    }
+    let mut all = ALL.iter().copied();
+    all.find(|scenario| scenario.name() == name)
+        .map(|scenario| vec![scenario])
+}
+
+/// Names and explanations.
+fn explained() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.iter()
+        .map(|scenario| (scenario.name(), scenario.about()))
+        .chain([(EACH, ABOUT_EACH)])
 }
 
 /// The names, for a sentence.
 pub fn names() -> String {
-    ALL.iter()
-        .map(|scenario| scenario.name())
+    explained()
+        .map(|(name, _)| name)
         .collect::<Vec<_>>()
         .join(", ")
 }
 
-/// Names and explanations.
+/// Names and explanations, for a terminal.
 pub fn list() -> String {
-    ALL.iter().fold(String::new(), |mut list, scenario| {
+    explained().fold(String::new(), |mut list, (name, about)| {
         let separator = if list.is_empty() { "" } else { "\n" };
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            list,
-            "{separator}{}\n    {}",
-            scenario.name(),
-            scenario.about()
-        );
+        let _ = writeln!(list, "{separator}{name}\n    {about}");
         list
     })
 }
@@ -58,12 +113,21 @@ mod tests {
     #[test]
     fn every_scenario_is_found_by_its_name_and_explained() {
         for scenario in ALL {
-            let found = find(scenario.name()).map(|found| found.name());
-            assert_eq!(found, Some(scenario.name()));
+            let found = named(scenario.name()).unwrap();
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].name(), scenario.name());
             assert!(names().contains(scenario.name()));
             assert!(list().contains(scenario.about()));
-            assert!(!scenario.about().contains('\n'), "one paragraph");
         }
-        assert!(find("no such scenario").is_none());
+        assert_eq!(named(EACH).map(|all| all.len()), Some(ALL.len()));
+        assert!(named("no such scenario").is_none());
+    }
+
+    #[test]
+    fn an_explanation_is_one_paragraph_of_sentences() {
+        for (name, about) in explained() {
+            assert!(!about.contains('\n') && about.ends_with('.'), "{name}");
+            assert!(!about.contains("  "), "{name}: {about}");
+        }
     }
 }

@@ -1,9 +1,13 @@
 //! Memory that a worker owns, and what ought to be in it.
 
-use std::{io, ptr::NonNull, slice};
+mod mapping;
+
+use std::{ptr::NonNull, slice};
 
 use anyhow::{Context as _, Result, bail};
 
+use self::mapping::Mapping;
+pub use self::mapping::{Access, Source, memory_file};
 use crate::pattern::{self, Mismatch};
 
 /// Whether the kernel may use large pages.
@@ -18,12 +22,11 @@ pub enum Backing {
     },
 }
 
-/// Anonymous private memory. Every page is untouched (it reads as zero) or carries a pattern.
+/// Memory of which every page is untouched (it reads as zero) or carries a pattern.
 #[derive(Debug)]
 pub struct Area {
     /// All that was mapped: more than the area where it has to be aligned.
-    mapping: NonNull<u8>,
-    mapped_bytes: usize,
+    mapping: Mapping,
     start: NonNull<u8>,
     page_bytes: usize,
     /// Version of each page's pattern; 0: untouched.
@@ -32,38 +35,38 @@ pub struct Area {
 
 // SAFETY: The memory is mapped for the whole process, and only the area's owner uses it.
 unsafe impl Send for Area {}
+// SAFETY: Who has the area shared can read its memory and ask for its address, and write nothing.
+unsafe impl Sync for Area {}
 
 impl Area {
-    /// Maps `pages` untouched pages.
+    /// Maps `pages` untouched anonymous pages.
     pub fn new(pages: usize, page_bytes: usize, backing: Backing) -> Result<Self> {
-        let align = match backing {
-            Backing::BasePages => 0,
-            Backing::LargePages { bytes } => bytes,
+        let (align, advice) = match backing {
+            Backing::BasePages => (1, libc::MADV_NOHUGEPAGE),
+            Backing::LargePages { bytes } => (bytes, libc::MADV_HUGEPAGE),
         };
-        let bytes = pages * page_bytes;
-        let mapped_bytes = bytes + align;
-        let mapping = map(mapped_bytes)?;
-        let skip = if align == 0 {
-            0
-        } else {
-            mapping.as_ptr().align_offset(align)
-        };
-        // SAFETY: At most `align` bytes are skipped, which the mapping has more than the area.
-        let start = unsafe { mapping.add(skip) };
-        let area = Self {
-            mapping,
-            mapped_bytes,
-            start,
-            page_bytes,
-            versions: vec![0; pages],
-        };
-        let advice = match backing {
-            Backing::BasePages => libc::MADV_NOHUGEPAGE,
-            Backing::LargePages { .. } => libc::MADV_HUGEPAGE,
-        };
+        let area = Self::map(pages, page_bytes, align, Source::Anonymous)?;
         // A kernel without large pages knows neither, and needs neither.
         let _ = area.advise(0, pages, advice);
         Ok(area)
+    }
+
+    /// Maps `pages` pages of a file of zeroes.
+    pub fn of_file(pages: usize, page_bytes: usize, source: Source<'_>) -> Result<Self> {
+        Self::map(pages, page_bytes, 1, source)
+    }
+
+    fn map(pages: usize, page_bytes: usize, align: usize, source: Source<'_>) -> Result<Self> {
+        let spare = if align > 1 { align } else { 0 };
+        let mapping = Mapping::new(pages * page_bytes + spare, source)?;
+        let skip = mapping.start().as_ptr().align_offset(align);
+        Ok(Self {
+            // SAFETY: Less than `align` bytes are skipped, which the mapping has more than the area.
+            start: unsafe { mapping.start().add(skip) },
+            mapping,
+            page_bytes,
+            versions: vec![0; pages],
+        })
     }
 
     /// How many pages it has.
@@ -74,6 +77,11 @@ impl Area {
     /// Where a page is.
     pub fn address(&self, page: usize) -> usize {
         self.start.as_ptr() as usize + page * self.page_bytes
+    }
+
+    /// Bytes in this many pages.
+    pub fn bytes(&self, pages: usize) -> usize {
+        pages * self.page_bytes
     }
 
     /// Gives pages a new version of their pattern.
@@ -112,28 +120,53 @@ impl Area {
         Ok(())
     }
 
+    /// Compares every byte of all pages.
+    pub fn check_all(&self) -> Result<()> {
+        self.check(0, self.pages())
+    }
+
+    /// Reads a word of each page: an untouched one is mapped to a page of zeroes.
+    pub fn read(&self, first: usize, count: usize) {
+        for page in first..first + count {
+            std::hint::black_box(self.words(page).first());
+        }
+    }
+
     /// Drops pages, wherever they are: they are untouched again.
     pub fn forget(&mut self, first: usize, count: usize) -> Result<()> {
-        self.advise(first, count, libc::MADV_DONTNEED)
-            .context("madvise(MADV_DONTNEED)")?;
+        self.advise(first, count, libc::MADV_DONTNEED)?;
         self.versions[first..first + count].fill(0);
         Ok(())
     }
 
-    fn advise(&self, first: usize, count: usize, advice: libc::c_int) -> io::Result<()> {
-        assert!(
-            first + count <= self.pages(),
-            "pages {first}+{count} of {}",
-            self.pages()
-        );
-        let (address, bytes) = (self.address(first), count * self.page_bytes);
-        // SAFETY: The range lies within our own mapping, just checked; no reference into it exists, since those
-        // that
-        // `words` and `words_mut` give out borrow the area for less than a method call.
-        match unsafe { libc::madvise(address as *mut libc::c_void, bytes, advice) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
+    /// Asks the kernel to put pages out to swap space.
+    pub fn swap_out(&self, first: usize, count: usize) -> Result<()> {
+        self.advise(first, count, libc::MADV_PAGEOUT)
+    }
+
+    /// Sets what the CPU may do.
+    pub fn protect(&mut self, first: usize, count: usize, access: Access) -> Result<()> {
+        let bytes = count * self.page_bytes;
+        self.mapping.protect(self.address(first), bytes, access)
+    }
+
+    /// Keeps pages in memory, touching those that are not there.
+    pub fn lock(&self, first: usize, count: usize) -> Result<()> {
+        let bytes = count * self.page_bytes;
+        self.mapping.lock(self.address(first), bytes)
+    }
+
+    /// No longer keeps them there.
+    pub fn unlock(&self, first: usize, count: usize) -> Result<()> {
+        let bytes = count * self.page_bytes;
+        self.mapping.unlock(self.address(first), bytes)
+    }
+
+    fn advise(&self, first: usize, count: usize, advice: libc::c_int) -> Result<()> {
+        let bytes = count * self.page_bytes;
+        self.mapping
+            .advise(self.address(first), bytes, advice)
+            .with_context(|| format!("advice {advice} about {count} pages"))
     }
 
     fn words(&self, page: usize) -> &[u64] {
@@ -156,24 +189,6 @@ impl Area {
     }
 }
 
-impl Drop for Area {
-    fn drop(&mut self) {
-        // SAFETY: This is exactly what we mapped, and nobody can refer to it any more.
-        unsafe { libc::munmap(self.mapping.as_ptr().cast(), self.mapped_bytes) };
-    }
-}
-
-fn map(bytes: usize) -> Result<NonNull<u8>> {
-    const PROTECTION: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
-    const FLAGS: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: A new mapping, at an address of the kernel's choice, touches nothing that exists.
-    let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, PROTECTION, FLAGS, -1, 0) };
-    if address == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error()).with_context(|| format!("map {bytes} bytes"));
-    }
-    NonNull::new(address.cast()).context("the kernel mapped memory at address 0")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,14 +196,14 @@ mod tests {
     #[test]
     fn untouched_written_and_forgotten_pages_are_told_apart() {
         let mut area = Area::new(8, 4096, Backing::BasePages).unwrap();
-        area.check(0, 8).unwrap();
+        area.check_all().unwrap();
         area.write(2, 3);
         area.write(2, 1);
-        area.check(0, 8).unwrap();
+        area.check_all().unwrap();
         area.forget(3, 1).unwrap();
-        area.check(0, 8).unwrap();
+        area.check_all().unwrap();
         area.words_mut(4)[9] ^= 1;
-        let message = area.check(0, 8).unwrap_err().to_string();
+        let message = area.check_all().unwrap_err().to_string();
         assert!(
             message.contains("page 4") && message.contains("offset 72"),
             "{message}"
@@ -201,5 +216,27 @@ mod tests {
         let area = Area::new(1024, 4096, Backing::LargePages { bytes }).unwrap();
         assert_eq!(area.address(0) % bytes, 0);
         assert_eq!(area.address(512), area.address(0) + bytes);
+    }
+
+    #[test]
+    fn what_is_written_to_a_file_is_seen_by_those_who_share_it_only() {
+        let file = memory_file(2 * 4096).unwrap();
+        let mut shared = Area::of_file(2, 4096, Source::SharedFile(&file)).unwrap();
+        let mut private = Area::of_file(2, 4096, Source::PrivateFile(&file)).unwrap();
+        private.check_all().unwrap();
+        private.write(0, 1);
+        shared.check_all().unwrap();
+        shared.write(1, 1);
+        private.check(0, 1).unwrap();
+        assert!(private.check(1, 1).is_err());
+    }
+
+    #[test]
+    fn nothing_outside_is_touched() {
+        let mut area = Area::new(2, 4096, Backing::BasePages).unwrap();
+        assert!(area.forget(1, 2).is_err());
+        assert!(area.protect(0, 3, Access::Read).is_err());
+        area.protect(0, 2, Access::Read).unwrap();
+        area.check_all().unwrap();
     }
 }
