@@ -22,6 +22,8 @@ pub enum Command {
     Run(RunOptions),
     /// Move patterned memory to the device and back, and check every byte each time
     RoundTrips(RoundTripOptions),
+    /// Attack the driver at random from several processes, and see that nothing is left
+    Fuzz(FuzzOptions),
 }
 
 /// Options of `workload run`.
@@ -57,6 +59,23 @@ pub struct RoundTripOptions {
     /// Pages that travel together
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub pages: u32,
+}
+
+/// Options of `workload fuzz`.
+#[derive(Clone, Debug, Args)]
+pub struct FuzzOptions {
+    /// Stop after this time
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<NonZeroU64>,
+    /// Stop after this number of calls of the driver [default: 200000 unless --seconds is given]
+    #[arg(long, value_name = "N")]
+    pub calls: Option<u64>,
+    /// Makes the choices
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Processes at any time; some of them are killed and replaced
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub processes: u16,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod area;
 pub mod cli;
 pub mod control;
 pub mod device;
+pub mod fuzz;
 pub mod memory;
 pub mod pagemap;
 pub mod pattern;

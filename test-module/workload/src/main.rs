@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use workload::{
     cli::{Cli, Command},
-    round_trips, run, scenario,
+    fuzz, round_trips, run, scenario,
 };
 
 /// The status of bad use, as clap has it.
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             }
         },
         Command::RoundTrips(options) => round_trips::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,134 @@
+//! What is left when all players are gone: nothing.
+
+use std::{
+    fs, io, thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail, ensure};
+
+use crate::{
+    device::Device,
+    memory,
+    process::Child,
+    uapi::{Configuration, Evict, evict},
+};
+
+/// How long the last may take to end, and the last page to come home.
+const PATIENCE: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_millis(20);
+
+/// How it was.
+pub(super) struct Before {
+    devices: Vec<Device>,
+    unbalanced: Vec<u64>,
+    available_bytes: u64,
+}
+
+impl Before {
+    pub(super) fn look() -> Result<Self> {
+        let devices = Device::open_all()?;
+        let mut unbalanced = Vec::new();
+        for device in &devices {
+            device.configure(&Configuration::default())?;
+            empty(device)?;
+            unbalanced.push(device.totals()?.unbalanced);
+        }
+        Ok(Self {
+            devices,
+            unbalanced,
+            available_bytes: available_bytes()?,
+        })
+    }
+
+    /// Whether it is so again.
+    pub(super) fn compare(&self) -> Result<()> {
+        for (device, before) in self.devices.iter().zip(&self.unbalanced) {
+            device.configure(&Configuration::default())?;
+            device.drain(|_| Ok(()))?;
+            empty(device)?;
+            let totals = device.totals()?;
+            let unbalanced = totals.unbalanced - before;
+            ensure!(
+                unbalanced == 0,
+                "{unbalanced} counts of device {} do not add up",
+                device.number()
+            );
+        }
+        let (before, after) = (self.available_bytes, available_bytes()?);
+        eprintln!(
+            "workload: fuzz: all devices are empty; memory available: {} KiB before, {} KiB after",
+            before / 1024,
+            after / 1024
+        );
+        Ok(())
+    }
+}
+
+/// Sends home what is on the device, until nothing is.
+fn empty(device: &Device) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    let mut turn = 0;
+    loop {
+        let used = device.used_pages()?;
+        if used == 0 {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < end,
+            "{used} pages of device {} stay in use although they were evicted: they have leaked",
+            device.number()
+        );
+        device.evict(&Evict {
+            pages: device.info().device_pages,
+            how: [evict::PFNS, evict::RANGE][turn % 2],
+            ..Evict::default()
+        })?;
+        turn += 1;
+        thread::sleep(TICK);
+    }
+}
+
+/// Memory that the kernel could give now, without its caches of files.
+fn available_bytes() -> Result<u64> {
+    // For a number that can be compared; without root it is less exact.
+    let _ = fs::write("/proc/sys/vm/drop_caches", "3");
+    memory::available_bytes()
+}
+
+/// Takes note of the end of processes that were forked by those that are gone.
+pub(super) fn reap(players: &[Child]) {
+    let mut status = 0;
+    loop {
+        // SAFETY: A zeroed structure is a valid one; the call fills it in.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        const FLAGS: libc::c_int = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: `info` may be written.
+        let waited = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, FLAGS) };
+        // SAFETY: After this call the field is that of a child, or still 0.
+        let pid = unsafe { info.si_pid() };
+        // Players are somebody else's business, who sees to them in the next round.
+        if waited != 0 || pid == 0 || players.iter().any(|player| player.pid() == pid) {
+            return;
+        }
+        // SAFETY: `status` may be written.
+        unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) };
+    }
+}
+
+/// Waits until there is no child left, whoever forked it.
+pub(super) fn wait_for_orphans() -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` may be written.
+        match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
+            -1 if io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) => return Ok(()),
+            0 => thread::sleep(TICK),
+            _ => {}
+        }
+        if Instant::now() >= end {
+            bail!("processes do not end although they were killed {PATIENCE:?} ago");
+        }
+    }
+}

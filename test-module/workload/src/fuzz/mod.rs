@@ -1,0 +1,156 @@
+//! `workload fuzz`: everything that a user can do to the driver, at random, at the same time, until it ends badly or
+//! everything is as it was before.
+
+mod aftermath;
+mod arena;
+mod arguments;
+mod calls;
+mod chaos;
+mod garden;
+mod orphan;
+mod player;
+mod tally;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+use self::{aftermath::Before, tally::Tally};
+use crate::{
+    cli::FuzzOptions,
+    process::{self, Child, End},
+    rng::Rng,
+    shared::Shared,
+    signals::Signals,
+    swap::Swap,
+};
+
+/// Calls when neither their number nor a time is given.
+const CALLS: u64 = 200_000;
+/// How often processes are looked after.
+const TICK: Duration = Duration::from_millis(20);
+/// A process is killed once in so many ticks, on average.
+const KILL_ONE_IN: usize = 15;
+/// Time between progress lines.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// Plays until the end, then looks what is left.
+pub fn run(options: &FuzzOptions) -> Result<()> {
+    let signals = Signals::block()?;
+    let before = Before::look()?;
+    // Pages in swap space are part of the game where there can be any.
+    let _swap = Swap::find_or_make()
+        .inspect_err(|error| eprintln!("workload: fuzz: without swap space: {error:#}"));
+    adopt_orphans();
+    let mut game = Game {
+        options,
+        tally: Shared::new(Tally::default())?,
+        rng: Rng::new(options.seed, 0),
+        players: Vec::new(),
+        died: Vec::new(),
+    };
+    let result = game.play(&signals);
+    game.players.clear();
+    aftermath::wait_for_orphans()?;
+    let verdict = before.compare();
+    println!("{}", game.tally.summary());
+    result?;
+    verdict?;
+    game.judge()
+}
+
+struct Game<'a> {
+    options: &'a FuzzOptions,
+    tally: Shared<Tally>,
+    rng: Rng,
+    players: Vec<Child>,
+    /// What processes died of that nobody killed.
+    died: Vec<End>,
+}
+
+impl Game<'_> {
+    fn play(&mut self, signals: &Signals) -> Result<()> {
+        for _ in 0..self.options.processes {
+            let player = self.player()?;
+            self.players.push(player);
+        }
+        let begun = Instant::now();
+        let mut told = begun;
+        while !self.is_over(begun) && !signals.wait(TICK) {
+            self.look_after()?;
+            if told.elapsed() >= PROGRESS {
+                told = Instant::now();
+                eprintln!("{}", self.tally.summary());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, begun: Instant) -> bool {
+        let calls = match (self.options.calls, self.options.seconds) {
+            (None, None) => Some(CALLS),
+            (calls, _) => calls,
+        };
+        let seconds = self.options.seconds.map(|seconds| seconds.get());
+        calls.is_some_and(|calls| self.tally.calls() >= calls)
+            || seconds.is_some_and(|seconds| begun.elapsed() >= Duration::from_secs(seconds))
+    }
+
+    fn player(&mut self) -> Result<Child> {
+        let rng = self.rng.split();
+        process::fork(|| player::play(&self.tally, rng))
+    }
+
+    /// Kills one now and then, and replaces those that are gone.
+    fn look_after(&mut self) -> Result<()> {
+        if self.rng.one_in(KILL_ONE_IN) {
+            let victim = self.rng.below(self.players.len());
+            self.players[victim].kill();
+        }
+        for number in 0..self.players.len() {
+            let Some(end) = self.players[number].poll()? else {
+                continue;
+            };
+            if end == End::Killed(libc::SIGKILL) {
+                self.tally.count_killed();
+            } else {
+                eprintln!("workload: fuzz: a process ended with {end:?}");
+                self.died.push(end);
+            }
+            // It would make the same mistake again at once.
+            if self.died.len() > 100 {
+                bail!("too many processes ended by themselves");
+            }
+            self.players[number] = self.player()?;
+        }
+        aftermath::reap(&self.players);
+        Ok(())
+    }
+
+    fn judge(&self) -> Result<()> {
+        if let Some(first) = self.died.first() {
+            bail!(
+                "{} processes died that nobody killed, the first with {first:?}",
+                self.died.len()
+            );
+        }
+        match self.tally.wrong() {
+            0 => Ok(()),
+            wrong => bail!("{wrong} answers or bytes were wrong (see above)"),
+        }
+    }
+}
+
+/// Processes whose parent was killed become ours, so that we know when the last is gone.
+fn adopt_orphans() {
+    // SAFETY: Sets a flag of this process.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+}
+
+/// Sleeps a little.
+fn nap(rng: &mut Rng, most_us: usize) {
+    thread::sleep(Duration::from_micros(rng.below(most_us) as u64));
+}
