@@ -43,6 +43,8 @@ pub enum Command {
     Report(Report),
     /// Convert a recording for other tools.
     Export(Export),
+    /// Say what this kernel and this user allow, what is missing, and what to do about it.
+    Doctor(Doctor),
 }
 
 /// Options of `record`.
@@ -113,6 +115,23 @@ pub struct Export {
     /// The file to write, which appears when it is whole [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Options of `doctor`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Everything is read from /proc and /sys; with the permission to do so, the tracer is then loaded, attached and removed \
+again.
+
+Exit status: 0 if this machine can be traced, perhaps with limits; 1 if it cannot; 2 if it could not be found out.
+
+Examples:
+  sudo migscope doctor
+  sudo migscope doctor --json | jq '.checks[] | select(.state != \"good\")'")]
+pub struct Doctor {
+    /// Print one JSON object: `verdict`, and `checks` with `group`, `name`, `state`, `found` and `advice`
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `export` can write.

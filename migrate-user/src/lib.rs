@@ -7,11 +7,13 @@
 //! - [`source`] yields batches, from the kernel or from a recording.
 //! - [`model`] turns batches into state. It is pure: no input or output, no clock, no terminal.
 //! - [`view`] and [`export`] read the model or the batches and never change them.
+//! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
 //! - [`cli`] is the command line, and [`command`] puts the others together for each command.
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod command;
+pub mod doctor;
 mod error;
 pub mod export;
 pub mod model;

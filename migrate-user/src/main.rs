@@ -11,8 +11,9 @@ const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
     match migscope::command::run(Cli::parse()) {
+        Ok(status) => status,
         // Whoever closes a pipe has seen enough.
-        Ok(()) | Err(Error::ReaderGone) => ExitCode::SUCCESS,
+        Err(Error::ReaderGone) => ExitCode::SUCCESS,
         Err(error) => {
             let red = anstyle::AnsiColor::Red.on_default().bold();
             migscope::tell_line!("{red}migscope:{red:#} {error}");

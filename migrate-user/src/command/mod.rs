@@ -1,5 +1,6 @@
 //! What each command does: puts source, model, view and export together.
 
+mod doctor;
 mod export;
 mod gather;
 mod live;
@@ -8,6 +9,7 @@ mod report;
 mod stop;
 
 use std::io;
+use std::process::ExitCode;
 
 use crate::Error;
 use crate::cli::{Cli, Command};
@@ -15,8 +17,11 @@ use crate::source::Ending;
 use crate::tell_line;
 use crate::text::counted;
 
-/// Runs a command to its end.
-pub fn run(cli: Cli) -> Result<(), Error> {
+/// The exit status of a command that did what it was asked to, and whose answer is no.
+const NO: u8 = 1;
+
+/// Runs a command to its end. The exit status says no where there was something to say yes or no to.
+pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -33,11 +38,17 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             Command::Record(options) => record::record(options).await,
             Command::Report(options) => report::report(options).await,
             Command::Export(options) => export::export(&options),
-        }
+            Command::Doctor(options) => return doctor::doctor(&options),
+        }?;
+        Ok(true)
     });
     // A write to a pipe that nobody reads must not keep the program from ending.
     runtime.shutdown_background();
-    done
+    Ok(if done? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NO)
+    })
 }
 
 /// Why standard output did not take it. A reader that has gone has seen enough.

@@ -33,23 +33,13 @@ fn compound_pages(hpage_pmd_size: Option<&str>, page_size: u64) -> u32 {
 }
 
 fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config, TracerError> {
-    let bad = |cause: Error| TracerError::BadBtf {
-        path: BTF,
-        cause: cause.message().to_owned(),
-    };
-    let types = TypeInformation::new(&Bytes(bytes)).map_err(bad)?;
-    let migrate_vma = types
-        .id_of("migrate_vma")
-        .filter(|_| types.id_of(FUNCTION).is_some())
-        .ok_or(TracerError::NoFunction { function: FUNCTION })?;
-    let optional = |field: &'static str| match types.offset_of(migrate_vma, field) {
-        Ok((_, Offset::ByteOffset(offset))) => offset,
-        _ => OFFSET_UNKNOWN,
-    };
-    let needed = |field: &'static str| match optional(field) {
-        OFFSET_UNKNOWN => Err(TracerError::NoField { field }),
-        offset => Ok(offset),
-    };
+    let types = Types::parse(bytes).map_err(|cause| TracerError::BadBtf { path: BTF, cause })?;
+    if !types.has("migrate_vma") || !types.has(FUNCTION) {
+        return Err(TracerError::NoFunction { function: FUNCTION });
+    }
+    let offset = |field| types.offset("migrate_vma", field);
+    let optional = |field| offset(field).unwrap_or(OFFSET_UNKNOWN);
+    let needed = |field| offset(field).ok_or(TracerError::NoField { field });
     Ok(Config {
         src: needed("src")?,
         dst: needed("dst")?,
@@ -62,6 +52,30 @@ fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config
         compound_pages,
         page_shift: page_size.trailing_zeros(),
     })
+}
+
+/// The types of a kernel.
+pub(crate) struct Types(TypeInformation);
+
+impl Types {
+    /// Reads BTF. An error says what is wrong with it.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, String> {
+        let types = TypeInformation::new(&Bytes(bytes));
+        types.map(Self).map_err(|cause| cause.message().to_owned())
+    }
+
+    /// Whether there is a type or function with this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.id_of(name).is_some()
+    }
+
+    /// Where in a structure a field is, in bytes.
+    pub(crate) fn offset(&self, structure: &str, field: &str) -> Option<u32> {
+        match self.0.offset_of(self.0.id_of(structure)?, field) {
+            Ok((_, Offset::ByteOffset(offset))) => Some(offset),
+            _ => None,
+        }
+    }
 }
 
 /// BTF in memory: the parser seeks a lot, and sysfs makes each read a system call.

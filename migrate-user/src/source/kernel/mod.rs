@@ -14,6 +14,7 @@ use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+pub(crate) use btf::Types;
 pub use error::TracerError;
 
 use super::{Batch, Source, Status, machine};

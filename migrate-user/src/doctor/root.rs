@@ -1,0 +1,35 @@
+//! Where `/proc` and `/sys` are, so that tests can show other machines than this one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The machine to look at: everything that is read lies below this folder.
+#[derive(Clone, Debug)]
+pub struct Root(PathBuf);
+
+impl Root {
+    /// This machine.
+    pub fn this_machine() -> Self {
+        Self::at("/")
+    }
+
+    /// A machine whose `proc` and `sys` lie in a folder.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
+    }
+
+    /// A file's text without the white space around it. `None` if it cannot be read.
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        let text = fs::read_to_string(self.path(path)).ok()?;
+        Some(text.trim().to_owned())
+    }
+
+    pub(super) fn bytes(&self, path: &str) -> Option<Vec<u8>> {
+        fs::read(self.path(path)).ok()
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0
+            .join(Path::new(path).strip_prefix("/").unwrap_or(Path::new(path)))
+    }
+}
