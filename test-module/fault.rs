@@ -33,8 +33,9 @@ pub(crate) unsafe extern "C" fn migrate_to_ram(vmf: *mut vm_fault) -> vm_fault_t
         Err(error) if error == ENOMEM => vm_fault_reason_VM_FAULT_OOM,
         Err(_) => vm_fault_reason_VM_FAULT_SIGBUS,
         Ok(truth) if truth.outcome == outcome::REJECTED => vm_fault_reason_VM_FAULT_SIGBUS,
-        Ok(truth) if truth.ledger.declined > 0 => vm_fault_reason_VM_FAULT_OOM,
-        // Whatever was skipped or did not move is tried again when the CPU touches it again.
+        // Memory is out. While some pages find room there is progress, and the next fault is about the rest.
+        Ok(truth) if truth.failed > 0 && truth.ledger.moved == 0 => vm_fault_reason_VM_FAULT_OOM,
+        // Whatever was skipped or did not move is tried again when the CPU touches it again; holes stay holes.
         Ok(_) => 0,
     }
 }
