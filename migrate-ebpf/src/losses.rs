@@ -14,20 +14,26 @@ const ENDED: u32 = LOSS_NAMES.len() as u32;
 /// Counts one loss.
 #[inline(always)]
 pub(crate) fn count(loss: Loss) {
-    increment(loss as u32);
+    add(loss, 1);
+}
+
+/// Counts several losses.
+#[inline(always)]
+pub(crate) fn add(loss: Loss, number: u64) {
+    increase(loss as u32, number);
 }
 
 /// Takes the next sequence number.
 #[inline(always)]
 pub(crate) fn next_sequence() -> u64 {
-    increment(ENDED)
+    increase(ENDED, 1)
 }
 
 #[inline(always)]
-fn increment(index: u32) -> u64 {
+fn increase(index: u32, number: u64) -> u64 {
     match COUNTERS.get_ptr_mut(index) {
         // SAFETY: a pointer into the map's value, which lives as long as the program.
-        Some(counter) => unsafe { fetch_add(counter, 1) },
+        Some(counter) => unsafe { fetch_add(counter, number) },
         None => 0,
     }
 }

@@ -14,10 +14,10 @@ use crate::{clock, in_flight::Call, losses};
 #[map]
 static RECORDS: RingBuf = RingBuf::with_byte_size(16384 * size_of::<Record>() as u32, 0);
 
-/// Writes the record of a call that ended now, and gives its slot back. `since` is when the hook began to work,
-/// which is the probe's own time of finalize.
+/// Writes the record of a call that has ended, and gives its slot back. `since` is when the hook began to work, which
+/// is the probe's own time of finalize; `None` for a call that had none.
 #[inline(always)]
-pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: u64) {
+pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: Option<u64>) {
     let record = &mut call.record;
     record.outcome = outcome as u8;
     record.sequence = losses::next_sequence();
@@ -26,15 +26,14 @@ pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: u64) {
         losses::count(Loss::Incomplete);
     } else {
         check(record);
-        sign(record);
         write(record, since);
     }
     call.release();
 }
 
-/// Names the thread's command and cgroup.
+/// Names the command and cgroup of the thread that is running.
 #[inline(always)]
-fn sign(record: &mut Record) {
+pub(crate) fn sign(record: &mut Record) {
     // SAFETY: the helper writes at most the bytes that it is told there are.
     unsafe { bpf_get_current_comm(record.comm.as_mut_ptr().cast(), record.comm.len() as u32) };
     // SAFETY: the helper takes nothing.
@@ -44,15 +43,17 @@ fn sign(record: &mut Record) {
 /// Reserved once, at the end, when everything is known: a reservation that waited for the driver would block the
 /// records behind it.
 #[inline(always)]
-fn write(record: &Record, since: u64) {
+fn write(record: &Record, since: Option<u64>) {
     let Some(mut entry) = RECORDS.reserve::<Record>(0) else {
         losses::count(Loss::RingFull);
         return;
     };
     let report = entry.as_mut_ptr();
     copy(report, record);
-    // SAFETY: the entry was filled by the copy. Read last, so that the copy is in the time that it tells.
-    unsafe { (*report).probe.finalize_ns += clock::now().wrapping_sub(since) };
+    if let Some(since) = since {
+        // SAFETY: the entry was filled by the copy. Read last, so that the copy is in the time that it tells.
+        unsafe { (*report).probe.finalize_ns += clock::now().wrapping_sub(since) };
+    }
     // User space looks by itself, often enough; a wake-up here would be paid by the thread that migrates.
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
 }

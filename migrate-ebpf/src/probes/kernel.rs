@@ -5,9 +5,9 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use migrate_ebpf::wire::{Config, Direction, OFFSET_UNKNOWN, Trigger};
+use migrate_ebpf::wire::{Config, Direction, OFFSET_UNKNOWN, Trigger, UNKNOWN};
 
-use crate::in_flight::Arrays;
+use crate::in_flight::{Arrays, Identity};
 
 /// `MIGRATE_PFN_VALID`: a page stands behind the entry.
 pub(crate) const VALID: u64 = 1 << 0;
@@ -18,6 +18,8 @@ pub(crate) const COMPOUND: u64 = 1 << 4;
 
 /// `MIGRATE_VMA_SELECT_SYSTEM`
 const SELECT_SYSTEM: u64 = 1 << 0;
+/// `MIGRATE_VMA_SELECT_COMPOUND`; older kernels have no such bit.
+const SELECT_COMPOUND: u64 = 1 << 3;
 
 /// Set by user space before loading; zero would make every field alias the first.
 #[unsafe(no_mangle)]
@@ -25,6 +27,7 @@ static CONFIG: Config = Config {
     src: OFFSET_UNKNOWN,
     dst: OFFSET_UNKNOWN,
     npages: OFFSET_UNKNOWN,
+    cpages: OFFSET_UNKNOWN,
     start: OFFSET_UNKNOWN,
     end: OFFSET_UNKNOWN,
     pgmap_owner: OFFSET_UNKNOWN,
@@ -48,21 +51,70 @@ pub(crate) fn compound_pages() -> u64 {
     u64::from(config!(compound_pages))
 }
 
+/// What a driver asks for.
+pub(crate) struct Plan {
+    /// First address, or `UNKNOWN`.
+    pub(crate) address: u64,
+    /// Base pages.
+    pub(crate) requested: u64,
+    pub(crate) pgmap_owner: u64,
+    pub(crate) direction: Direction,
+    pub(crate) trigger: Trigger,
+    /// Large folios are to be collected as one entry.
+    pub(crate) compound: bool,
+    pub(crate) arrays: Arrays,
+}
+
+impl Plan {
+    /// Of an eviction by `migrate_device_range` or `migrate_device_pfns`, which knows of no address.
+    #[inline(always)]
+    pub(crate) fn eviction(src_pfns: u64, npages: u64) -> Self {
+        Self {
+            address: UNKNOWN,
+            requested: npages,
+            pgmap_owner: 0,
+            direction: Direction::ToSystem,
+            trigger: Trigger::Eviction,
+            compound: true,
+            arrays: Arrays {
+                src: src_pfns,
+                dst: 0,
+                entries: npages,
+            },
+        }
+    }
+}
+
 /// `struct migrate_vma *`, an argument of the probed function: the verifier knows its type and makes a load
 /// through it safe whatever it points to.
 #[derive(Clone, Copy)]
 pub(crate) struct MigrateVma(pub(crate) *const c_void);
 
 impl MigrateVma {
-    /// What tells this call from others of its thread.
+    /// This thread's call.
     #[inline(always)]
-    pub(crate) fn context(self) -> u64 {
-        self.0 as u64
+    pub(crate) fn identity(self) -> Identity {
+        Identity::vma(self.0 as u64)
+    }
+
+    /// What is asked for.
+    #[inline(always)]
+    pub(crate) fn plan(self) -> Plan {
+        let (address, requested) = self.range();
+        Plan {
+            address,
+            requested,
+            pgmap_owner: self.pgmap_owner(),
+            direction: self.direction(),
+            trigger: self.trigger(),
+            compound: self.compound(),
+            arrays: self.arrays(),
+        }
     }
 
     /// The range: first address and base pages, counted as setup counts them (it rounds both ends down).
     #[inline(always)]
-    pub(crate) fn range(self) -> (u64, u64) {
+    fn range(self) -> (u64, u64) {
         let shift = config!(page_shift);
         let start = self.word(config!(start)) >> shift;
         let end = self.word(config!(end)) >> shift;
@@ -82,7 +134,7 @@ impl MigrateVma {
     /// `SELECT_SYSTEM` decides: with it, system pages go to a device, also where the device's own pages are
     /// collected along the way.
     #[inline(always)]
-    pub(crate) fn direction(self) -> Direction {
+    fn direction(self) -> Direction {
         match self.field(config!(flags)) {
             Some(flags) if flags & SELECT_SYSTEM != 0 => Direction::ToDevice,
             Some(_) => Direction::ToSystem,
@@ -91,7 +143,13 @@ impl MigrateVma {
     }
 
     #[inline(always)]
-    pub(crate) fn trigger(self) -> Trigger {
+    fn compound(self) -> bool {
+        self.field(config!(flags))
+            .is_none_or(|flags| flags & SELECT_COMPOUND != 0)
+    }
+
+    #[inline(always)]
+    fn trigger(self) -> Trigger {
         match self.field(config!(fault_page)) {
             Some(0) => Trigger::Driver,
             Some(_) => Trigger::Fault,
@@ -100,7 +158,7 @@ impl MigrateVma {
     }
 
     #[inline(always)]
-    pub(crate) fn pgmap_owner(self) -> u64 {
+    fn pgmap_owner(self) -> u64 {
         self.field(config!(pgmap_owner)).unwrap_or(0)
     }
 
@@ -115,6 +173,15 @@ impl MigrateVma {
         // that structure; were the memory gone, the load would give 0.
         unsafe { *self.0.byte_add(offset as usize).cast::<u64>() }
     }
+}
+
+/// `migrate_vma::cpages` of the structure at this address; `None` if it cannot be read.
+#[inline(always)]
+pub(crate) fn collected_entries(migrate_vma: u64) -> Option<u64> {
+    let mut cpages = 0;
+    let field = migrate_vma.wrapping_add(u64::from(config!(cpages)));
+    // SAFETY: there is room for one word.
+    unsafe { read_entries(&raw mut cpages, field, 1) }.then_some(cpages)
 }
 
 /// Copies `entries` words of an array of the kernel's; false if it cannot be read.

@@ -35,23 +35,36 @@ struct Walk {
     dst: [u64; CHUNK],
 }
 
-/// Which walk uses a scratch value. A program can be preempted in the middle by another on the same CPU, but
-/// never by itself (the kernel skips it and says so), so each walk has its own.
+/// Where a walk is made. A program can be preempted in the middle by another on the same CPU, but never by itself (the
+/// kernel skips it and says so), so each has a walk of its own.
 #[derive(Clone, Copy)]
 #[repr(u32)]
-enum Stop {
-    Collected,
-    Attempted,
-    Arrived,
+pub(crate) enum Stop {
+    VmaCollected,
+    VmaAttempted,
+    VmaArrived,
+    RangeCollected,
+    PfnsCollected,
+    DeviceAttempted,
+    DeviceArrived,
+    Unmapping,
 }
 
 #[map]
-static WALKS: PerCpuArray<Walk> = PerCpuArray::with_max_entries(3, 0);
+static WALKS: PerCpuArray<Walk> = PerCpuArray::with_max_entries(Stop::Unmapping as u32 + 1, 0);
+
+/// When the kernel begins to unmap: what was collected until then, in base pages.
+#[inline(always)]
+pub(crate) fn count_before_unmap(call: &mut Call) {
+    if let Some(walk) = Walk::over(call, Stop::Unmapping) {
+        call.before_unmap = walk.taken.sum();
+    }
+}
 
 /// After setup: what was collected, and what was skipped.
 #[inline(always)]
-pub(crate) fn count_collected(call: &mut Call) {
-    let Some(walk) = Walk::over(call, Stop::Collected, collected_chunk) else {
+pub(crate) fn count_collected(call: &mut Call, stop: Stop) {
+    let Some(walk) = Walk::over(call, stop) else {
         return;
     };
     call.collected = walk.taken;
@@ -66,8 +79,8 @@ pub(crate) fn count_collected(call: &mut Call) {
 
 /// Before pages: for what the driver gave a destination, and what it declined.
 #[inline(always)]
-pub(crate) fn count_attempted(call: &mut Call) {
-    let Some(walk) = Walk::over(call, Stop::Attempted, attempted_chunk) else {
+pub(crate) fn count_attempted(call: &mut Call, stop: Stop) {
+    let Some(walk) = Walk::over(call, stop) else {
         return;
     };
     call.attempted = walk.taken;
@@ -76,8 +89,8 @@ pub(crate) fn count_attempted(call: &mut Call) {
 
 /// After pages: what arrived. What was attempted and did not arrive was wasted.
 #[inline(always)]
-pub(crate) fn count_arrived(call: &mut Call) {
-    let Some(walk) = Walk::over(call, Stop::Arrived, arrived_chunk) else {
+pub(crate) fn count_arrived(call: &mut Call, stop: Stop) {
+    let Some(walk) = Walk::over(call, stop) else {
         return;
     };
     let ledger = &mut call.record.ledger;
@@ -91,13 +104,30 @@ pub(crate) fn count_arrived(call: &mut Call) {
 /// What `bpf_loop` calls for each chunk: its index, and a context, which is not used.
 type Chunk = unsafe extern "C" fn(u64, *mut c_void) -> i64;
 
+impl Stop {
+    /// How the entries are counted here. Constant in each program.
+    #[inline(always)]
+    fn chunk(self) -> Chunk {
+        match self {
+            Self::VmaCollected => vma_collected,
+            Self::VmaAttempted => vma_attempted,
+            Self::VmaArrived => vma_arrived,
+            Self::RangeCollected => range_collected,
+            Self::PfnsCollected => pfns_collected,
+            Self::DeviceAttempted => device_attempted,
+            Self::DeviceArrived => device_arrived,
+            Self::Unmapping => unmapping,
+        }
+    }
+}
+
 impl Walk {
     /// Walks the arrays of a call. Marks its record where they could not be read to the end.
     #[inline(always)]
-    fn over(call: &mut Call, stop: Stop, chunk: Chunk) -> Option<&'static mut Self> {
+    fn over(call: &mut Call, stop: Stop) -> Option<&'static mut Self> {
         let walk = Self::scratch(stop)?;
         walk.arrays = call.arrays;
-        walk.taken = Kinds { pages: 0, holes: 0 };
+        walk.taken = Kinds::NONE;
         walk.left = 0;
         walk.unreadable = 0;
         walk.tails.start(0, 0);
@@ -107,7 +137,7 @@ impl Walk {
             unsafe {
                 bpf_loop(
                     chunks as u32,
-                    chunk as *mut c_void,
+                    stop.chunk() as *mut c_void,
                     core::ptr::null_mut(),
                     0,
                 )
@@ -159,7 +189,8 @@ impl Walk {
     }
 
     /// After setup: every entry with `MIGRATE` was collected; the others are skipped, but for the tails of a
-    /// compound entry, which are collected with it.
+    /// compound entry, which are collected with it. (An eviction leaves `COMPOUND` alone where it found a large folio
+    /// that it could not lock; that one and its tails are skipped one by one.)
     #[inline(always)]
     fn collected(&mut self, src: u64) {
         if src & MIGRATE != 0 {
@@ -284,6 +315,11 @@ macro_rules! chunk {
     };
 }
 
-chunk!(collected_chunk, Stop::Collected, |walk, src, _dst| walk.collected(src), dst: false);
-chunk!(attempted_chunk, Stop::Attempted, |walk, src, dst| walk.attempted(src, dst), dst: true);
-chunk!(arrived_chunk, Stop::Arrived, |walk, src, dst| walk.arrived(src, dst), dst: true);
+chunk!(vma_collected, Stop::VmaCollected, |walk, src, _dst| walk.collected(src), dst: false);
+chunk!(range_collected, Stop::RangeCollected, |walk, src, _dst| walk.collected(src), dst: false);
+chunk!(pfns_collected, Stop::PfnsCollected, |walk, src, _dst| walk.collected(src), dst: false);
+chunk!(unmapping, Stop::Unmapping, |walk, src, _dst| walk.collected(src), dst: false);
+chunk!(vma_attempted, Stop::VmaAttempted, |walk, src, dst| walk.attempted(src, dst), dst: true);
+chunk!(device_attempted, Stop::DeviceAttempted, |walk, src, dst| walk.attempted(src, dst), dst: true);
+chunk!(vma_arrived, Stop::VmaArrived, |walk, src, dst| walk.arrived(src, dst), dst: true);
+chunk!(device_arrived, Stop::DeviceArrived, |walk, src, dst| walk.arrived(src, dst), dst: true);

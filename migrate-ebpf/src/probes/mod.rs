@@ -7,3 +7,5 @@ mod kernel;
 mod ledger;
 mod pages;
 mod setup;
+mod sweep;
+mod unmap;

@@ -1,16 +1,22 @@
-//! `migrate_vma_setup`: a migration begins, and what it can move is collected.
+//! `migrate_vma_setup`, `migrate_device_range`, `migrate_device_pfns`: a migration begins, and what it can move is
+//! collected.
 
 use aya_ebpf::{
     helpers::bpf_get_current_pid_tgid,
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
-use migrate_ebpf::wire::{Ledger, Loss, Outcome, Probe, Steps, UNKNOWN};
+use migrate_ebpf::wire::{Ledger, Loss, Outcome, Probe, Skips, Steps, UNKNOWN};
 
-use super::{emit::emit, kernel::MigrateVma, ledger};
+use super::{
+    emit::{emit, sign},
+    kernel::{MigrateVma, Plan},
+    ledger::{self, Stop},
+    sweep, unmap,
+};
 use crate::{
     clock,
-    in_flight::{self, Call, Identity, Kinds, Stage},
+    in_flight::{self, Arrays, Call, Identity, Kinds, Stage},
     losses,
 };
 
@@ -18,20 +24,7 @@ use crate::{
 fn setup_entry(ctx: FEntryContext) -> i32 {
     let began = clock::now();
     let migrate = MigrateVma(ctx.arg(0));
-    let ids = bpf_get_current_pid_tgid();
-    let (pid, tid) = ((ids >> 32) as u32, ids as u32);
-    let identity = Identity::new(tid, migrate.context());
-    // A driver that gave up after setup leaves its call behind; the next one from the same place ends it.
-    if let Some(abandoned) = in_flight::find(identity) {
-        abandon(abandoned);
-    }
-    let Some(call) = in_flight::take(identity) else {
-        losses::count(Loss::InFlightFull);
-        return 0;
-    };
-    begin(call, migrate, pid, tid, began);
-    call.mark = clock::now();
-    call.record.probe.setup_ns = call.mark.wrapping_sub(began);
+    enter(migrate.identity(), migrate.plan(), began);
     0
 }
 
@@ -39,39 +32,95 @@ fn setup_entry(ctx: FEntryContext) -> i32 {
 fn setup_return(ctx: FExitContext) -> i32 {
     let now = clock::now();
     let migrate = MigrateVma(ctx.arg(0));
-    // The function has one argument; what it returned stands behind it.
-    let returned: i32 = ctx.arg(1);
-    let Some(call) = in_flight::find_current(migrate.context()) else {
-        return 0;
-    };
-    call.record.steps.setup_ns = call.interval(now);
-    call.advance(Stage::InSetup, Stage::Collected);
-    if returned < 0 {
-        reject(call, returned, now);
-        return 0;
+    if let Some(call) = in_flight::find(migrate.identity()) {
+        // The function has one argument; what it returned stands behind it.
+        leave(call, ctx.arg(1), migrate.arrays(), Stop::VmaCollected, now);
     }
-    call.arrays = migrate.arrays();
-    ledger::count_collected(call);
-    call.mark = clock::now();
-    call.record.probe.setup_ns += call.mark.wrapping_sub(now);
     0
+}
+
+#[fentry(function = "migrate_device_range")]
+fn range_entry(ctx: FEntryContext) -> i32 {
+    let began = clock::now();
+    let src = ctx.arg(0);
+    enter(
+        Identity::device(src),
+        Plan::eviction(src, ctx.arg(2)),
+        began,
+    );
+    0
+}
+
+#[fexit(function = "migrate_device_range")]
+fn range_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
+        leave(call, ctx.arg(3), call.arrays, Stop::RangeCollected, now);
+    }
+    0
+}
+
+#[fentry(function = "migrate_device_pfns")]
+fn pfns_entry(ctx: FEntryContext) -> i32 {
+    let began = clock::now();
+    let src = ctx.arg(0);
+    enter(
+        Identity::device(src),
+        Plan::eviction(src, ctx.arg(1)),
+        began,
+    );
+    0
+}
+
+#[fexit(function = "migrate_device_pfns")]
+fn pfns_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
+        leave(call, ctx.arg(2), call.arrays, Stop::PfnsCollected, now);
+    }
+    0
+}
+
+#[inline(always)]
+fn enter(identity: Identity, plan: Plan, began: u64) {
+    let others = in_flight::others(identity);
+    if let Some(call) = others.abandoned {
+        sign(&mut call.record);
+        abandon(call);
+    }
+    if sweep::closing() {
+        return;
+    }
+    let Some(call) = in_flight::take(identity, others.nested) else {
+        losses::count(Loss::InFlightFull);
+        return;
+    };
+    begin(call, plan, began);
+    call.record.probe.setup_ns = call.next_interval(began);
 }
 
 /// Sets everything that a later hook may leave as it is; the rest of the record is set when it is emitted.
 #[inline(always)]
-fn begin(call: &mut Call, migrate: MigrateVma, pid: u32, tid: u32, began: u64) {
-    let (address, requested) = migrate.range();
+fn begin(call: &mut Call, plan: Plan, began: u64) {
+    let ids = bpf_get_current_pid_tgid();
     call.stage = Stage::InSetup;
     call.incomplete = 0;
-    call.collected = Kinds { pages: 0, holes: 0 };
-    call.attempted = Kinds { pages: 0, holes: 0 };
+    call.arrays = plan.arrays;
+    call.before_unmap = UNKNOWN;
+    call.compound = u32::from(plan.compound);
+    call.collected = Kinds::NONE;
+    call.attempted = Kinds::NONE;
     let record = &mut call.record;
     record.time_ns = began;
-    record.address = address;
-    record.pgmap_owner = migrate.pgmap_owner();
+    record.address = plan.address;
+    record.pgmap_owner = plan.pgmap_owner;
     record.ledger = Ledger {
-        requested,
+        requested: plan.requested,
         ..Ledger::default()
+    };
+    record.skips = Skips {
+        not_collected: 0,
+        unmap_failed: 0,
     };
     record.steps = Steps {
         setup_ns: UNKNOWN,
@@ -81,30 +130,53 @@ fn begin(call: &mut Call, migrate: MigrateVma, pid: u32, tid: u32, began: u64) {
         finalize_ns: UNKNOWN,
     };
     record.probe = Probe::default();
-    record.pid = pid;
-    record.tid = tid;
+    record.pid = (ids >> 32) as u32;
+    record.tid = ids as u32;
     record.errno = 0;
-    record.direction = migrate.direction() as u8;
-    record.trigger = migrate.trigger() as u8;
+    record.direction = plan.direction as u8;
+    record.trigger = plan.trigger as u8;
     record.anomalies = 0;
+}
+
+#[inline(always)]
+fn leave(call: &mut Call, returned: i32, arrays: Arrays, stop: Stop, now: u64) {
+    call.record.steps.setup_ns = call.interval(now);
+    call.advance(Stage::InSetup, Stage::Collected);
+    if returned < 0 {
+        reject(call, returned, now);
+        return;
+    }
+    call.arrays = arrays;
+    ledger::count_collected(call, stop);
+    call.record.skips = unmap::reasons(call);
+    if call.collected.sum() > 0 {
+        call.record.probe.setup_ns += call.next_interval(now);
+    } else {
+        // Perhaps nothing more comes, and somebody else ends it.
+        sign(&mut call.record);
+        call.record.probe.setup_ns += call.next_interval(now);
+        call.set_aside();
+    }
 }
 
 #[inline(always)]
 fn reject(call: &mut Call, errno: i32, now: u64) {
     call.record.errno = errno;
     call.record.ledger.rejected = call.record.ledger.requested;
-    emit(call, Outcome::Rejected, now);
+    let around = call.around();
+    sign(&mut call.record);
+    emit(call, Outcome::Rejected, Some(now));
+    around.leave_out_since(now);
 }
 
 /// Ends a call that stopped after setup. Only setup was seen of it: had it gone on, its slot would be free.
 #[inline(always)]
-fn abandon(call: &mut Call) {
+pub(super) fn abandon(call: &mut Call) {
     if call.stage != Stage::Collected {
         call.incomplete = 1;
     }
     // Collected pages that nobody finalized stay locked: a bug of the driver's. They did not move, and the
     // driver gave them no destination.
-    call.record.ledger.declined = call.collected.pages + call.collected.holes;
-    let now = clock::now();
-    emit(call, Outcome::Abandoned, now);
+    call.record.ledger.declined = call.collected.sum();
+    emit(call, Outcome::Abandoned, None);
 }

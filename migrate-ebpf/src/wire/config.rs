@@ -16,6 +16,8 @@ pub struct Config {
     pub dst: u32,
     /// `migrate_vma::npages`
     pub npages: u32,
+    /// `migrate_vma::cpages`
+    pub cpages: u32,
     /// `migrate_vma::start`
     pub start: u32,
     /// `migrate_vma::end`
@@ -34,11 +36,12 @@ pub struct Config {
 
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; 10] {
+    pub const fn words(self) -> [u32; 11] {
         [
             self.src,
             self.dst,
             self.npages,
+            self.cpages,
             self.start,
             self.end,
             self.pgmap_owner,
@@ -50,4 +53,4 @@ impl Config {
     }
 }
 
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; 10]>());
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; 11]>());

@@ -3,7 +3,7 @@
 /// Index into the kernel's array of loss counters.
 ///
 /// A migration is lost, as in `received + lost = ended`, when it is in [`Loss::RingFull`] or [`Loss::Incomplete`].
-/// [`Loss::Headless`] ones never had a record and are not in `ended`. The others say why, or are about records
+/// [`Loss::Headless`] and [`Loss::Unfinished`] ones never had a record and are not in `ended`. The others say why, or are about records
 /// that did arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -12,7 +12,8 @@ pub enum Loss {
     RingFull = 0,
     /// Migrations of which a hook did not run, so that their ledger or their times have a gap.
     Incomplete = 1,
-    /// Calls that ended without a start that was seen: it came before the tracer did, found the table full, or was missed.
+    /// Calls that ended without a start that was seen: it came before the tracer did, found the table full, was missed,
+    /// or there was none (`migrate_device_coherent_folio` has no setup).
     Headless = 2,
     /// Setups that found no free slot in the table of calls in flight. Reason for some of `Headless`.
     InFlightFull = 3,
@@ -23,10 +24,13 @@ pub enum Loss {
     /// Hooks that the kernel did not run because the same one was interrupted on that CPU. Reason for some of
     /// `Incomplete` and `Headless`. Counted by the kernel itself, filled in by user space.
     HookMissed = 6,
+    /// Calls with collected pages of which no end was seen: their thread died, or they were under way when tracing
+    /// ended. They are not in `ended`. The latter are filled in by user space.
+    Unfinished = 7,
 }
 
 /// Names of the counters, by index.
-pub const LOSS_NAMES: [&str; 7] = [
+pub const LOSS_NAMES: [&str; 8] = [
     "ring_full",
     "incomplete",
     "headless",
@@ -34,4 +38,5 @@ pub const LOSS_NAMES: [&str; 7] = [
     "unbalanced",
     "unreadable",
     "hook_missed",
+    "unfinished",
 ];

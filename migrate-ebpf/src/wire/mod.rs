@@ -6,7 +6,9 @@ mod record;
 
 pub use config::{Config, OFFSET_UNKNOWN};
 pub use losses::{LOSS_NAMES, Loss};
-pub use record::{Direction, Ledger, Outcome, Probe, Record, Steps, Trigger, UNKNOWN, anomaly};
+pub use record::{
+    Direction, Ledger, Outcome, Probe, Record, Skips, Steps, Trigger, UNKNOWN, anomaly,
+};
 
 /// Changes whenever the layout or the meaning of anything here does.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

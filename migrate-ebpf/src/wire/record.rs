@@ -34,6 +34,20 @@ pub struct Ledger {
     pub rejected: u64,
 }
 
+/// Why pages were skipped. Unit: base pages. Together they are [`Ledger::skipped`], or both are [`UNKNOWN`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Skips {
+    /// Never collected: absent, locked by somebody else, or of a kind that was not asked for.
+    pub not_collected: u64,
+    /// Collected, and given back by `migrate_device_unmap`: pinned, or referenced by somebody else.
+    pub unmap_failed: u64,
+}
+
 /// How long each step took, nanoseconds of CLOCK_BOOTTIME without the probe's own work.
 /// [`UNKNOWN`] where the step did not happen.
 #[repr(C)]
@@ -43,7 +57,8 @@ pub struct Ledger {
     derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
 )]
 pub struct Steps {
-    /// Inside `migrate_vma_setup`: the kernel collects, locks and unmaps.
+    /// Inside `migrate_vma_setup` (or `migrate_device_range`, `migrate_device_pfns`): the kernel collects, locks and
+    /// unmaps.
     pub setup_ns: u64,
     /// Return of setup to entry of pages: the driver allocates and copies. In a call that is rolled back, to the
     /// entry of finalize.
@@ -85,14 +100,16 @@ pub struct Record {
     pub sequence: u64,
     /// When setup was entered, CLOCK_BOOTTIME.
     pub time_ns: u64,
-    /// First address of the range.
+    /// First address of the range; [`UNKNOWN`] for an eviction, which has none.
     pub address: u64,
     /// The thread's cgroup (v2) id.
     pub cgroup: u64,
-    /// `pgmap_owner` of the call: tells devices apart. Only its identity means something.
+    /// `pgmap_owner` of the call: tells devices apart. Only its identity means something. 0 where there is none.
     pub pgmap_owner: u64,
     /// Where the pages went.
     pub ledger: Ledger,
+    /// Why some were skipped.
+    pub skips: Skips,
     /// How long each step took.
     pub steps: Steps,
     /// The tracer's own time.
@@ -114,10 +131,11 @@ pub struct Record {
     /// The thread's command name, padded with zero bytes.
     pub comm: [u8; 16],
     /// Keeps the size a multiple of a cache line.
-    pub reserved: [u8; 48],
+    pub reserved: [u8; 32],
 }
 
 const _: () = assert!(size_of::<Ledger>() == 72);
+const _: () = assert!(size_of::<Skips>() == 16);
 const _: () = assert!(size_of::<Steps>() == 40);
 const _: () = assert!(size_of::<Probe>() == 24);
 const _: () = assert!(size_of::<Record>() == 256);

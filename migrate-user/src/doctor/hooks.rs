@@ -52,6 +52,7 @@ const FIELDS: &[Field] = &[
     Field("src", State::Missing, UNREADABLE),
     Field("dst", State::Missing, UNREADABLE),
     Field("npages", State::Missing, UNREADABLE),
+    Field("cpages", State::Missing, UNREADABLE),
     Field("start", State::Missing, UNREADABLE),
     Field("end", State::Missing, UNREADABLE),
     Field(

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Export;
-use crate::model::{Ledger, Migration};
+use crate::model::{Ledger, Migration, Skips};
 use crate::recording::Facts;
 use crate::source::Batch;
 
@@ -40,7 +40,7 @@ struct Line<'a> {
     trigger: Option<&'a str>,
     outcome: &'a str,
     errno: Option<u32>,
-    address: u64,
+    address: Option<u64>,
     #[serde(flatten)]
     ledger: Pages,
     setup_ns: Option<u64>,
@@ -61,6 +61,8 @@ struct Line<'a> {
 struct Pages {
     requested: u64,
     skipped: u64,
+    not_collected: Option<u64>,
+    unmap_failed: Option<u64>,
     declined: u64,
     moved: u64,
     populated: u64,
@@ -92,7 +94,7 @@ impl<'a> Line<'a> {
             outcome: migration.outcome.name(),
             errno: migration.errno,
             address: migration.address,
-            ledger: Pages::new(migration.ledger),
+            ledger: Pages::new(migration.ledger, migration.skips),
             setup_ns,
             alloc_and_copy_ns,
             pages_ns,
@@ -109,10 +111,12 @@ impl<'a> Line<'a> {
 }
 
 impl Pages {
-    fn new(ledger: Ledger) -> Self {
+    fn new(ledger: Ledger, skips: Option<Skips>) -> Self {
         Self {
             requested: ledger.requested,
             skipped: ledger.skipped,
+            not_collected: skips.map(|skips| skips.not_collected),
+            unmap_failed: skips.map(|skips| skips.unmap_failed),
             declined: ledger.declined,
             moved: ledger.moved,
             populated: ledger.populated,

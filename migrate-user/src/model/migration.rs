@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use migrate_ebpf::wire;
-pub use migrate_ebpf::wire::{Direction, Ledger, Outcome, Trigger};
+pub use migrate_ebpf::wire::{Direction, Ledger, Outcome, Skips, Trigger};
 
 use super::ledger;
 
@@ -32,10 +32,12 @@ pub struct Migration {
     pub outcome: Outcome,
     /// The positive errno of a rejected call.
     pub errno: Option<u32>,
-    /// First address of the range.
-    pub address: u64,
+    /// First address of the range; `None` for an eviction, which has none.
+    pub address: Option<u64>,
     /// Where the pages went. Unit: base pages.
     pub ledger: Ledger,
+    /// Why some were skipped, if the kernel let it be seen. Both together are the ledger's `skipped`.
+    pub skips: Option<Skips>,
     /// How long each step took, nanoseconds, by [`Step`]; `None` where it did not happen.
     pub steps: [Option<u64>; Step::COUNT],
     /// The tracer's own time, in none of the steps, by kernel call: setup, pages, finalize. Nanoseconds.

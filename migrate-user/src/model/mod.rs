@@ -10,11 +10,11 @@ pub mod steps;
 mod totals;
 
 pub use losses::Losses;
-pub use migration::{Direction, Ledger, Migration, Outcome, Step, Trigger};
+pub use migration::{Direction, Ledger, Migration, Outcome, Skips, Step, Trigger};
 pub use rates::{Rate, Rates};
 pub use recent::Recent;
 pub use steps::{Durations, Steps};
-pub use totals::{Kind, Totals};
+pub use totals::{Kind, Reasons, Totals};
 
 use crate::recording::Facts;
 use crate::source::{Batch, Status};

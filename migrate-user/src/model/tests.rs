@@ -75,6 +75,35 @@ fn an_unbalanced_ledger_is_counted() {
 }
 
 #[test]
+fn reasons_add_up_to_what_was_skipped() {
+    let batch = Synthetic::new(7).batch(1000);
+    let unknown: u64 = batch
+        .migrations
+        .iter()
+        .filter(|migration| migration.skips.is_none())
+        .map(|migration| migration.ledger.skipped)
+        .sum();
+    let model = model(&[batch]);
+    let reasons = model.totals().reasons();
+    assert!(unknown > 0 && reasons.known());
+    assert_eq!(reasons.unknown, unknown);
+    assert_eq!(
+        reasons.not_collected + reasons.unmap_failed + reasons.unknown,
+        model.totals().ledger(None).skipped
+    );
+}
+
+#[test]
+fn reasons_that_were_never_seen_are_not_known() {
+    let mut batch = Synthetic::new(8).batch(100);
+    for migration in &mut batch.migrations {
+        migration.skips = None;
+    }
+    assert!(!model(&[batch]).totals().reasons().known());
+    assert!(model(&[]).totals().reasons().known());
+}
+
+#[test]
 fn losses_are_the_tracers_own_and_survive_a_reset() {
     let mut synthetic = Synthetic::new(4);
     synthetic.lose(Loss::RingFull as usize, 7);

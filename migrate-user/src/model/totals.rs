@@ -14,7 +14,37 @@ pub struct Totals {
     unbalanced: u64,
     probe_ns: u64,
     kinds: Kinds,
+    reasons: Reasons,
     ledgers: [Ledger; Direction::ALL.len()],
+}
+
+/// Why pages were skipped. Unit: base pages. Together they are the ledger's `skipped`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reasons {
+    /// Never collected: absent, locked by somebody else, or of a kind that was not asked for.
+    pub not_collected: u64,
+    /// Collected, and not unmapped: pinned, or referenced by somebody else.
+    pub unmap_failed: u64,
+    /// Skipped in calls of which the kernel did not let it be seen.
+    pub unknown: u64,
+}
+
+impl Reasons {
+    fn count(&mut self, migration: &Migration) {
+        let (sum, more) = match migration.skips {
+            Some(skips) => {
+                self.not_collected = self.not_collected.saturating_add(skips.not_collected);
+                (&mut self.unmap_failed, skips.unmap_failed)
+            }
+            None => (&mut self.unknown, migration.ledger.skipped),
+        };
+        *sum = sum.saturating_add(more);
+    }
+
+    /// Is the reason of some skipped pages known, or was none skipped?
+    pub fn known(&self) -> bool {
+        self.unknown == 0 || self.not_collected > 0 || self.unmap_failed > 0
+    }
 }
 
 /// One combination of direction, trigger and outcome that occurred.
@@ -42,6 +72,7 @@ impl Totals {
         let kind = &mut self.kinds[direction][migration.trigger as usize - 1]
             [migration.outcome as usize - 1];
         *kind = kind.saturating_add(1);
+        self.reasons.count(migration);
         ledger::add(&mut self.ledgers[direction], &migration.ledger);
     }
 
@@ -72,6 +103,11 @@ impl Totals {
                     sum
                 }),
         }
+    }
+
+    /// Why pages were skipped, in all directions together.
+    pub fn reasons(&self) -> Reasons {
+        self.reasons
     }
 
     /// Migrations in one direction.

@@ -160,18 +160,29 @@ fn what() -> Vec<Column> {
             |m| Some(m.outcome.name()),
         ),
         number32("errno", "", |m| m.errno),
-        number("address", "", |m| Some(m.address)),
+        number("address", "", |m| m.address),
     ]
 }
 
 /// Where the pages went.
 fn pages() -> Vec<Column> {
     let requested = number("requested", "pages", |m| Some(m.ledger.requested));
+    let skips = [
+        number("not_collected", "pages", |m| {
+            m.skips.map(|skips| skips.not_collected)
+        }),
+        number("unmap_failed", "pages", |m| {
+            m.skips.map(|skips| skips.unmap_failed)
+        }),
+    ];
     let rows = Row::ALL.into_iter().map(|row| {
         let get = move |m: &Migration| Some(row.of(&m.ledger));
         Column::new(row.name(), "pages", Values::U64(Box::new(get)))
     });
-    std::iter::once(requested).chain(rows).collect()
+    std::iter::once(requested)
+        .chain(rows)
+        .chain(skips)
+        .collect()
 }
 
 /// How long it took.

@@ -8,7 +8,7 @@ use arrow_array::{Array, DictionaryArray, RecordBatch, StringArray, UInt32Array,
 use migrate_ebpf::wire::{Direction, LOSS_NAMES, Outcome, Trigger};
 
 use super::column::EVENTS;
-use crate::model::{Ledger, Migration, Step};
+use crate::model::{Ledger, Migration, Skips, Step};
 use crate::source::{Batch, Status};
 
 /// Longer texts than any that Linux has (a path) are damage.
@@ -148,6 +148,8 @@ struct MigrationColumns<'a> {
     errno: &'a UInt32Array,
     address: Numbers<'a>,
     ledger: LedgerColumns<'a>,
+    not_collected: Numbers<'a>,
+    unmap_failed: Numbers<'a>,
     steps: [Numbers<'a>; Step::COUNT],
     probe: [Numbers<'a>; 3],
     anomalies: &'a UInt32Array,
@@ -169,6 +171,8 @@ impl<'a> MigrationColumns<'a> {
             errno: columns.typed("errno")?,
             address: columns.u64("address")?,
             ledger: LedgerColumns::new(columns)?,
+            not_collected: columns.u64("not_collected")?,
+            unmap_failed: columns.u64("unmap_failed")?,
             steps: [
                 columns.u64("setup_ns")?,
                 columns.u64("alloc_and_copy_ns")?,
@@ -200,11 +204,19 @@ impl<'a> MigrationColumns<'a> {
             trigger: self.trigger.get(row).unwrap_or(Trigger::Unknown),
             outcome: self.outcome.get(row).ok_or("a row without outcome")?,
             errno: u32_at(self.errno, row),
-            address: self.address.needed(row)?,
+            address: self.address.get(row),
             ledger: self.ledger.get(row)?,
+            skips: self.skips(row),
             steps: std::array::from_fn(|step| self.steps[step].get(row)),
             probe: [probe(0)?, probe(1)?, probe(2)?],
             anomalies: u8::try_from(anomalies).map_err(|_| format!("anomalies {anomalies:#x}"))?,
+        })
+    }
+
+    fn skips(&self, row: usize) -> Option<Skips> {
+        Some(Skips {
+            not_collected: self.not_collected.get(row)?,
+            unmap_failed: self.unmap_failed.get(row)?,
         })
     }
 }

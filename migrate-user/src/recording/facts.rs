@@ -1,7 +1,7 @@
 //! What is known before the first migration: the machine, the kernel and the clock.
 
 /// The version of the recording format. It changes whenever the meaning of a column does.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Where and how a recording was made. Unknown is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Facts {
     pub clocksource: Option<String>,
     /// Bytes in a base page.
     pub page_size: u64,
+    /// Functions of the kernel that could not be watched: it does not have them, or not as functions of their own.
+    pub not_hooked: Vec<String>,
     /// The version of the program that recorded.
     pub tracer: String,
     /// When tracing began, nanoseconds of [`Facts::clock`].
@@ -45,6 +47,10 @@ impl Facts {
             ("clock", Some(self.clock.clone())),
             ("clocksource", self.clocksource.clone()),
             ("page_size_bytes", Some(self.page_size.to_string())),
+            (
+                "not_hooked",
+                (!self.not_hooked.is_empty()).then(|| self.not_hooked.join(" ")),
+            ),
             ("tracer", Some(self.tracer.clone())),
             ("started_ns", number(self.started_ns)),
             ("started_unix_ns", number(self.started_unix_ns)),
@@ -78,6 +84,11 @@ impl Facts {
             clock: needed("clock")?,
             clocksource: text("clocksource"),
             page_size,
+            not_hooked: text("not_hooked")
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
             tracer: needed("tracer")?,
             started_ns: number("started_ns")?,
             started_unix_ns: number("started_unix_ns")?,

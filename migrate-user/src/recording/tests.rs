@@ -32,6 +32,7 @@ fn unknown_stays_unknown_and_extremes_survive() {
     migration.trigger = Trigger::Unknown;
     (migration.cgroup, migration.driver, migration.errno) = (None, None, None);
     migration.steps = [None; 5];
+    (migration.address, migration.skips) = (None, None);
     migration.ledger.requested = u64::MAX;
     migration.anomalies = u8::MAX;
     migration.comm = "".into();
@@ -127,7 +128,7 @@ fn says_that_the_format_is_another() {
     // The value is the flatbuffer string before its key: the length 1 and the digit.
     let at = bytes
         .windows(6)
-        .position(|w| w == [1, 0, 0, 0, b'1', 0])
+        .position(|w| w == [1, 0, 0, 0, b'2', 0])
         .unwrap()
         + 4;
     let mut newer = bytes;

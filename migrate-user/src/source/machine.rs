@@ -17,6 +17,7 @@ pub fn facts() -> Facts {
         clock: "CLOCK_BOOTTIME".to_owned(),
         clocksource: line("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         page_size: rustix::param::page_size() as u64,
+        not_hooked: Vec::new(),
         tracer: env!("CARGO_PKG_VERSION").to_owned(),
         started_ns: Some(boot_time_ns()),
         started_unix_ns: unix_time_ns(),

@@ -53,6 +53,19 @@ pub(super) fn ledger(model: &Model) -> [LedgerFigure; Row::ALL.len()] {
     })
 }
 
+/// Why pages were skipped, as far as any were: name and pages.
+pub(super) fn reasons(model: &Model) -> Vec<(&'static str, u64)> {
+    let reasons = model.totals().reasons();
+    [
+        ("not_collected", reasons.not_collected),
+        ("unmap_failed", reasons.unmap_failed),
+        ("unknown", reasons.unknown),
+    ]
+    .into_iter()
+    .filter(|(_, pages)| *pages > 0)
+    .collect()
+}
+
 /// The times of one step.
 pub(super) struct StepFigure {
     pub(super) step: Step,

@@ -1,7 +1,7 @@
 //! Synthetic migrations: the same for the same seed. The only place that makes any.
 
 use migrate_ebpf::wire::LOSS_NAMES;
-use migscope::model::{Direction, Ledger, Migration, Outcome, Step, Trigger};
+use migscope::model::{Direction, Ledger, Migration, Outcome, Skips, Step, Trigger};
 use migscope::recording::{Facts, Writer};
 use migscope::source::{Batch, Status};
 
@@ -17,6 +17,7 @@ pub(crate) fn facts() -> Facts {
         clock: "CLOCK_BOOTTIME".to_owned(),
         clocksource: Some("tsc".to_owned()),
         page_size: 4096,
+        not_hooked: vec!["migrate_device_pfns".to_owned()],
         tracer: "0.1.0".to_owned(),
         started_ns: Some(START_NS),
         started_unix_ns: Some(1_795_374_966_000_000_000),
@@ -105,8 +106,10 @@ impl Synthetic {
             trigger,
             outcome,
             errno: (outcome == Outcome::Rejected).then_some(22),
-            address: 0x7f00_0000_0000 + self.below(1 << 20) * 4096,
+            address: (trigger != Trigger::Eviction)
+                .then(|| 0x7f00_0000_0000 + self.below(1 << 20) * 4096),
             ledger,
+            skips: self.skips(ledger.skipped),
             steps,
             probe: [
                 90 + self.below(20),
@@ -155,6 +158,15 @@ impl Synthetic {
             }
         }
         ledger
+    }
+
+    /// Now and then it could not be seen.
+    fn skips(&mut self, skipped: u64) -> Option<Skips> {
+        let unmap_failed = self.below(skipped + 1);
+        (skipped == 0 || self.below(20) > 0).then_some(Skips {
+            not_collected: skipped - unmap_failed,
+            unmap_failed,
+        })
     }
 
     fn steps(&mut self, outcome: Outcome, pages: u64) -> [Option<u64>; Step::COUNT] {

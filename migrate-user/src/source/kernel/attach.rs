@@ -1,6 +1,8 @@
 //! Loads the built-in object, and attaches its programs.
 
-use aya::programs::{FEntry, FExit, Program, ProgramError};
+use aya::programs::{
+    FEntry, FExit, Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _,
+};
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use migrate_ebpf::wire::Config;
 
@@ -9,43 +11,134 @@ use super::TracerError;
 /// The eBPF object; empty in a build without a tracer.
 pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migrate.o"));
 
-/// Where a program is hooked, and what it is called in the object.
+/// A kernel function, or a tracepoint, and what is hooked to it.
 struct Hook {
-    program: &'static str,
     function: &'static str,
+    /// In the order in which they are attached.
+    programs: &'static [&'static str],
+    need: Need,
+}
+
+/// What it means when a function is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Nothing can be traced.
+    Needed,
+    /// The kernel has no such call, so that there is nothing to miss.
+    IfThere,
+    /// The compiler may have put it into its callers; then a detail stays unknown.
+    Detail,
+    /// It is a tracepoint, and every kernel has it.
+    Tracepoint,
 }
 
 /// In the order in which they are attached: the end of a migration first. So a call that is under way meanwhile is
 /// seen to end without a beginning, and is counted as such, and none is followed with a hook missing.
-const HOOKS: [Hook; 6] = [
-    Hook {
-        program: "finalize_return",
-        function: "migrate_vma_finalize",
-    },
-    Hook {
-        program: "finalize_entry",
-        function: "migrate_vma_finalize",
-    },
-    Hook {
-        program: "pages_return",
-        function: "migrate_vma_pages",
-    },
-    Hook {
-        program: "pages_entry",
-        function: "migrate_vma_pages",
-    },
-    Hook {
-        program: "setup_return",
-        function: "migrate_vma_setup",
-    },
-    Hook {
-        program: "setup_entry",
-        function: "migrate_vma_setup",
-    },
+const HOOKS: [Hook; 9] = [
+    Hook::new(
+        "migrate_vma_finalize",
+        &["finalize_return", "finalize_entry"],
+        Need::Needed,
+    ),
+    Hook::new(
+        "migrate_vma_pages",
+        &["pages_return", "pages_entry"],
+        Need::Needed,
+    ),
+    Hook::new(
+        "migrate_device_finalize",
+        &["device_finalize_return", "device_finalize_entry"],
+        Need::IfThere,
+    ),
+    Hook::new(
+        "migrate_device_pages",
+        &["device_pages_return", "device_pages_entry"],
+        Need::IfThere,
+    ),
+    Hook::new("migrate_device_unmap", &["unmap_entry"], Need::Detail),
+    Hook::new(
+        "migrate_vma_setup",
+        &["setup_return", "setup_entry"],
+        Need::Needed,
+    ),
+    Hook::new(
+        "migrate_device_range",
+        &["range_return", "range_entry"],
+        Need::IfThere,
+    ),
+    Hook::new(
+        "migrate_device_pfns",
+        &["pfns_return", "pfns_entry"],
+        Need::IfThere,
+    ),
+    Hook::new("sched_process_exit", &["thread_exit"], Need::Tracepoint),
 ];
 
+/// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by [`sweep`].
+const SWEEP: &str = "sweep";
+
+impl Hook {
+    const fn new(function: &'static str, programs: &'static [&'static str], need: Need) -> Self {
+        Self {
+            function,
+            programs,
+            need,
+        }
+    }
+
+    /// Loads its programs. False if this kernel has nothing to hook them to.
+    fn load(&self, tracer: &mut Ebpf, btf: &Btf) -> Result<bool, TracerError> {
+        for name in self.programs {
+            let loaded = match program(tracer, name)? {
+                Program::FEntry(entry) => entry.load(self.function, btf),
+                Program::FExit(exit) => exit.load(self.function, btf),
+                Program::RawTracePoint(point) => point.load(),
+                _ => return Err(TracerError::Object(name)),
+            };
+            match loaded {
+                Ok(()) => {}
+                Err(cause) if self.may_lack(&cause) => return Ok(false),
+                Err(cause) => return Err(refusal(self.function, &cause)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does the kernel say that it has no such function, and is that in order?
+    fn may_lack(&self, cause: &ProgramError) -> bool {
+        match self.need {
+            Need::Needed | Need::Tracepoint => false,
+            Need::IfThere => has_no_type(cause),
+            Need::Detail => has_no_type(cause) || has_no_address(cause),
+        }
+    }
+
+    fn attach(&self, tracer: &mut Ebpf) -> Result<(), TracerError> {
+        for name in self.programs {
+            let attached = match program(tracer, name)? {
+                Program::FEntry(entry) => FEntry::attach(entry).map(drop),
+                Program::FExit(exit) => FExit::attach(exit).map(drop),
+                Program::RawTracePoint(point) => {
+                    RawTracePoint::attach(point, self.function).map(drop)
+                }
+                _ => return Err(TracerError::Object(name)),
+            };
+            attached.map_err(|cause| refusal(self.function, &cause))?;
+        }
+        Ok(())
+    }
+}
+
+/// What was loaded.
+pub(super) struct Loaded {
+    pub(super) tracer: Ebpf,
+    hooks: Vec<&'static Hook>,
+    /// Functions that this kernel does not have, or not as functions of their own.
+    pub(super) not_hooked: Vec<String>,
+}
+
 /// Loads maps and programs; nothing runs yet.
-pub(super) fn load(config: &Config) -> Result<Ebpf, TracerError> {
+pub(super) fn load(config: &Config) -> Result<Loaded, TracerError> {
     let btf = Btf::from_sys_fs().map_err(|cause| bad_btf(&cause))?;
     let words = config.words();
     let mut tracer = EbpfLoader::new()
@@ -53,43 +146,49 @@ pub(super) fn load(config: &Config) -> Result<Ebpf, TracerError> {
         .override_global("CONFIG", &words[..], true)
         .load(OBJECT)
         .map_err(TracerError::Load)?;
+    let (mut hooks, mut not_hooked) = (Vec::new(), Vec::new());
     for hook in &HOOKS {
-        let refused = |cause: ProgramError| refusal(hook, &cause);
-        match program(&mut tracer, hook)? {
-            Program::FEntry(entry) => entry.load(hook.function, &btf).map_err(refused)?,
-            Program::FExit(exit) => exit.load(hook.function, &btf).map_err(refused)?,
-            _ => return Err(TracerError::Object(hook.program)),
+        if hook.load(&mut tracer, &btf)? {
+            hooks.push(hook);
+        } else {
+            not_hooked.push(hook.function.to_owned());
         }
     }
-    Ok(tracer)
+    match program(&mut tracer, SWEEP)? {
+        Program::RawTracePoint(sweep) => sweep.load().map_err(|cause| refusal(SWEEP, &cause))?,
+        _ => return Err(TracerError::Object(SWEEP)),
+    }
+    Ok(Loaded {
+        tracer,
+        hooks,
+        not_hooked,
+    })
 }
 
 /// From here on migrations are traced.
-pub(super) fn attach(tracer: &mut Ebpf) -> Result<(), TracerError> {
-    for hook in &HOOKS {
-        let attached = match program(tracer, hook)? {
-            Program::FEntry(entry) => FEntry::attach(entry).map(drop),
-            Program::FExit(exit) => FExit::attach(exit).map(drop),
-            _ => return Err(TracerError::Object(hook.program)),
-        };
-        attached.map_err(|cause| refusal(hook, &cause))?;
-    }
-    Ok(())
+pub(super) fn attach(loaded: &mut Loaded) -> Result<(), TracerError> {
+    loaded
+        .hooks
+        .iter()
+        .try_for_each(|hook| hook.attach(&mut loaded.tracer))
 }
 
-/// Stops following new migrations. The other probes go with the tracer itself: one that is removed while a call is
-/// under way would leave a hole in its record.
-pub(super) fn detach(tracer: &mut Ebpf) {
-    if let Some(Program::FEntry(entry)) = tracer.program_mut("setup_entry") {
-        // Unloading closes the link as well. If it fails the probe goes with the tracer.
-        let _ = entry.unload();
-    }
+/// Ends the calls that collected nothing and have been silent for `silent_ns`. When tracing is `closing`, no new call is
+/// followed from here on. How many calls are left under way.
+pub(super) fn sweep(tracer: &mut Ebpf, silent_ns: u64, closing: bool) -> Result<u64, TracerError> {
+    let Program::RawTracePoint(sweep) = program(tracer, SWEEP)? else {
+        return Err(TracerError::Object(SWEEP));
+    };
+    let mut options = RawTracePointRunOptions::new();
+    (options.args[0], options.args[1]) = (silent_ns, u64::from(closing));
+    let swept = sweep.test_run(options);
+    swept
+        .map(|swept| u64::from(swept.return_value))
+        .map_err(|cause| TracerError::Sweep(cause.to_string()))
 }
 
-fn program<'a>(tracer: &'a mut Ebpf, hook: &Hook) -> Result<&'a mut Program, TracerError> {
-    tracer
-        .program_mut(hook.program)
-        .ok_or(TracerError::Object(hook.program))
+fn program<'a>(tracer: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Program, TracerError> {
+    tracer.program_mut(name).ok_or(TracerError::Object(name))
 }
 
 fn bad_btf(cause: &BtfError) -> TracerError {
@@ -102,7 +201,23 @@ fn bad_btf(cause: &BtfError) -> TracerError {
 /// Lines of the verifier's log that say why; what comes before is every instruction that it liked.
 const LOG_LINES: usize = 12;
 
-fn refusal(hook: &Hook, cause: &ProgramError) -> TracerError {
+fn has_no_type(cause: &ProgramError) -> bool {
+    matches!(
+        cause,
+        ProgramError::Btf(BtfError::UnknownBtfTypeName { .. })
+    )
+}
+
+/// The verifier's words for a function of which the kernel knows the type only.
+fn has_no_address(cause: &ProgramError) -> bool {
+    matches!(
+        cause,
+        ProgramError::LoadError { verifier_log, .. }
+            if verifier_log.to_string().contains("cannot be found")
+    )
+}
+
+fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
     let cause = match cause {
         ProgramError::LoadError {
             io_error,
@@ -115,8 +230,5 @@ fn refusal(hook: &Hook, cause: &ProgramError) -> TracerError {
         }
         other => other.to_string(),
     };
-    TracerError::Program {
-        function: hook.function,
-        cause,
-    }
+    TracerError::Program { function, cause }
 }

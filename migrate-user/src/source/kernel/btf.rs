@@ -44,6 +44,7 @@ fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config
         src: needed("src")?,
         dst: needed("dst")?,
         npages: needed("npages")?,
+        cpages: needed("cpages")?,
         start: needed("start")?,
         end: needed("end")?,
         pgmap_owner: optional("pgmap_owner"),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use migrate_ebpf::wire::{Direction, Outcome, Record, Steps, Trigger, UNKNOWN};
+use migrate_ebpf::wire::{Direction, Outcome, Record, Skips, Steps, Trigger, UNKNOWN};
 use zerocopy::FromBytes as _;
 
 use super::TracerError;
@@ -41,8 +41,9 @@ impl Decoder {
             trigger: Trigger::from_wire(record.trigger).ok_or_else(|| bad("trigger"))?,
             outcome: Outcome::from_wire(record.outcome).ok_or_else(|| bad("outcome"))?,
             errno: (record.errno < 0).then(|| record.errno.unsigned_abs()),
-            address: record.address,
+            address: known(record.address),
             ledger: record.ledger,
+            skips: skips(record.skips),
             steps: steps(&record.steps),
             probe: [
                 record.probe.setup_ns,
@@ -80,7 +81,18 @@ fn steps(steps: &Steps) -> [Option<u64>; 5] {
         steps.finalize_and_map_ns,
         steps.finalize_ns,
     ]
-    .map(|ns| (ns != UNKNOWN).then_some(ns))
+    .map(known)
+}
+
+/// Both or none: one alone would leave the other to be worked out.
+fn skips(skips: Skips) -> Option<Skips> {
+    known(skips.not_collected)
+        .and(known(skips.unmap_failed))
+        .map(|_| skips)
+}
+
+fn known(number: u64) -> Option<u64> {
+    (number != UNKNOWN).then_some(number)
 }
 
 #[cfg(test)]
@@ -103,6 +115,54 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    /// An abandoned eviction of no pages, and whatever `change` does to it.
+    fn record(change: impl Fn(&mut [u8])) -> Migration {
+        let mut bytes = [0; size_of::<Record>()];
+        for (place, value) in [
+            (std::mem::offset_of!(Record, direction), 2),
+            (std::mem::offset_of!(Record, trigger), 3),
+            (std::mem::offset_of!(Record, outcome), 3),
+        ] {
+            bytes[place] = value;
+        }
+        change(&mut bytes);
+        Decoder::default().migration(&bytes).unwrap()
+    }
+
+    #[test]
+    fn unknown_is_none_and_zero_is_zero() {
+        let migration = record(|_| {});
+        assert_eq!(migration.trigger, Trigger::Eviction);
+        assert_eq!(migration.outcome, Outcome::Abandoned);
+        assert_eq!(migration.address, Some(0));
+        let none = Skips {
+            not_collected: 0,
+            unmap_failed: 0,
+        };
+        assert_eq!(migration.skips, Some(none));
+        assert_eq!(migration.steps, [Some(0); 5]);
+
+        let migration = record(|bytes| {
+            for (place, size) in [
+                (std::mem::offset_of!(Record, address), 8),
+                (std::mem::offset_of!(Record, skips), size_of::<Skips>()),
+                (std::mem::offset_of!(Record, steps), size_of::<Steps>()),
+            ] {
+                bytes[place..place + size].fill(0xff);
+            }
+        });
+        assert_eq!(migration.address, None);
+        assert_eq!(migration.skips, None);
+        assert_eq!(migration.steps, [None; 5]);
+    }
+
+    #[test]
+    fn reasons_are_known_both_or_not_at_all() {
+        let one = std::mem::offset_of!(Record, skips) + std::mem::offset_of!(Skips, unmap_failed);
+        let migration = record(|bytes| bytes[one..one + 8].fill(0xff));
+        assert_eq!(migration.skips, None);
     }
 
     #[test]

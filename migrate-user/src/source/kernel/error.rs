@@ -75,6 +75,9 @@ pub enum TracerError {
     /// A map could not be used.
     #[error("cannot read the tracer's maps: {0}")]
     Map(#[source] aya::maps::MapError),
+    /// The calls of which nothing more comes could not be ended.
+    #[error("cannot run the probe that looks for abandoned calls: {0}")]
+    Sweep(String),
     /// A program's own counters could not be read.
     #[error("cannot read what the kernel counted for a probe: {0}")]
     Missed(#[source] io::Error),

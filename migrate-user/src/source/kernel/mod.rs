@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
+use migrate_ebpf::wire::Loss;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
@@ -28,6 +29,16 @@ const DRAIN_EVERY: Duration = Duration::from_millis(50);
 /// How often a batch comes when nothing happened, so that views know that time passes.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
+/// How often calls are looked for of which nothing more comes.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// A call that collected nothing is over when it has been silent for so long. A driver that goes on after that is
+/// counted as a loss.
+const SILENT: Duration = Duration::from_secs(1);
+/// The same when tracing ends, and everything is over soon.
+const SILENT_AT_END: Duration = Duration::from_millis(50);
+/// How long calls that are under way when tracing ends have to come to their own end.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// Traces this kernel. Dropping it detaches every probe; so does the death of the process.
 pub struct KernelSource {
     facts: Facts,
@@ -36,6 +47,9 @@ pub struct KernelSource {
     decoder: Decoder,
     drain: Interval,
     last_batch: Instant,
+    last_sweep: Instant,
+    /// Calls that were under way when tracing ended.
+    unfinished: u64,
     state: State,
     /// Holds the programs and their links; the probes live as long as this.
     tracer: Ebpf,
@@ -44,8 +58,8 @@ pub struct KernelSource {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Tracing,
-    /// No new migration is followed; one last batch is to come.
-    Stopping,
+    /// No new migration is followed, and those under way come to their end.
+    Stopping(Instant),
     Ended,
 }
 
@@ -58,14 +72,16 @@ impl KernelSource {
     pub fn open() -> Result<Self, TracerError> {
         requirements::check()?;
         let config = btf::config()?;
-        let mut tracer = attach::load(&config)?;
-        let ring = tracer
+        let mut loaded = attach::load(&config)?;
+        let ring = loaded
+            .tracer
             .take_map("RECORDS")
             .ok_or(TracerError::Object("RECORDS"))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
-        let losses = Losses::open(&mut tracer)?;
-        let facts = machine::facts();
-        attach::attach(&mut tracer)?;
+        let losses = Losses::open(&mut loaded.tracer)?;
+        let mut facts = machine::facts();
+        attach::attach(&mut loaded)?;
+        facts.not_hooked = loaded.not_hooked;
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
@@ -75,9 +91,35 @@ impl KernelSource {
             decoder: Decoder::default(),
             drain,
             last_batch: Instant::now(),
+            last_sweep: Instant::now(),
+            unfinished: 0,
             state: State::Tracing,
-            tracer,
+            tracer: loaded.tracer,
         })
+    }
+
+    /// Ends calls of which nothing more comes; how many are left under way.
+    fn sweep(&mut self, silent: Duration) -> Result<u64, TracerError> {
+        self.last_sweep = Instant::now();
+        let closing = self.state != State::Tracing;
+        attach::sweep(&mut self.tracer, silent.as_nanos() as u64, closing)
+    }
+
+    /// Sweeps as the state asks for. At the end nothing is left in the table that has not been counted.
+    fn tidy(&mut self) -> Result<(), TracerError> {
+        match self.state {
+            State::Tracing if self.last_sweep.elapsed() >= SWEEP_EVERY => {
+                self.sweep(SILENT)?;
+            }
+            State::Stopping(since) => {
+                if self.sweep(SILENT_AT_END)? == 0 || since.elapsed() >= GRACE {
+                    self.unfinished = self.sweep(Duration::ZERO)?;
+                    self.state = State::Ended;
+                }
+            }
+            State::Tracing | State::Ended => {}
+        }
+        Ok(())
     }
 
     /// Everything that lies in the ring now, and the state of the tracer after it.
@@ -86,7 +128,8 @@ impl KernelSource {
         while let Some(item) = self.ring.next() {
             migrations.push(self.decoder.migration(&item)?);
         }
-        let (ended, losses) = self.losses.read(&self.tracer)?;
+        let (ended, mut losses) = self.losses.read(&self.tracer)?;
+        losses[Loss::Unfinished as usize] += self.unfinished;
         let status = Status {
             time_ns: machine::boot_time_ns(),
             ended,
@@ -105,26 +148,25 @@ impl Source for KernelSource {
     }
 
     async fn next(&mut self) -> Result<Option<Batch>, crate::Error> {
-        while self.state == State::Tracing {
+        while self.state != State::Ended {
             self.drain.tick().await;
             // Nothing is awaited from here on: a batch that was taken out of the ring is returned.
+            self.tidy()?;
             let batch = self.drain()?;
-            if !batch.migrations.is_empty() || self.last_batch.elapsed() >= STATUS_EVERY {
+            let due = !batch.migrations.is_empty() || self.last_batch.elapsed() >= STATUS_EVERY;
+            if due || self.state == State::Ended {
                 self.last_batch = Instant::now();
                 return Ok(Some(batch));
             }
         }
-        if self.state == State::Ended {
-            return Ok(None);
-        }
-        self.state = State::Ended;
-        Ok(Some(self.drain()?))
+        Ok(None)
     }
 
     fn stop(&mut self) {
         if self.state == State::Tracing {
-            attach::detach(&mut self.tracer);
-            self.state = State::Stopping;
+            self.state = State::Stopping(Instant::now());
+            // What begins from here on is not followed. Were it to fail, it would fail again, and be told.
+            let _ = self.sweep(SILENT_AT_END);
         }
     }
 }

@@ -15,6 +15,7 @@ pub fn json(model: &Model) -> String {
         "clock": facts.clock,
         "clocksource": facts.clocksource,
         "page_size_bytes": facts.page_size,
+        "not_hooked": facts.not_hooked,
         "tracer": facts.tracer,
         "started_ns": facts.started_ns,
         "started_unix_ns": facts.started_unix_ns,
@@ -80,7 +81,20 @@ fn ledger(model: &Model) -> Map<String, Value> {
     let rows = rows
         .into_iter()
         .map(|figure| (figure.row.name().to_owned(), json!(figure.pages)));
-    std::iter::once(requested).chain(rows).collect()
+    let reasons = model.totals().reasons();
+    let known = |pages| reasons.known().then_some(pages);
+    let reasons = [
+        ("not_collected", json!(known(reasons.not_collected))),
+        ("unmap_failed", json!(known(reasons.unmap_failed))),
+        ("skipped_unknown", json!(reasons.unknown)),
+    ];
+    let reasons = reasons
+        .into_iter()
+        .map(|(name, pages)| (name.to_owned(), pages));
+    std::iter::once(requested)
+        .chain(rows)
+        .chain(reasons)
+        .collect()
 }
 
 fn steps(model: &Model) -> Map<String, Value> {

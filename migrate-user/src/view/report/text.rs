@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::super::figures::{self, NONE};
 use crate::model::Model;
+use crate::model::ledger::Row;
 use crate::text::{clock, count, counted, percent, printable, utc};
 
 /// The page. `name` is what the recording is called.
@@ -143,6 +144,19 @@ fn ledger(model: &Model) -> String {
             figure.row.name(),
             count(figure.pages)
         );
+        if figure.row == Row::Skipped {
+            page += &reasons(model, requested);
+        }
+    }
+    page
+}
+
+/// What the skipped pages are made of.
+fn reasons(model: &Model, requested: u64) -> String {
+    let mut page = String::new();
+    for (name, pages) in figures::reasons(model) {
+        let share = percent(pages as f64 / requested as f64);
+        line!(page, "    {name:<14}{:>20}{share:>18}", count(pages));
     }
     page
 }
@@ -191,6 +205,17 @@ fn remarks(model: &Model) -> String {
             page,
             "{} ended, and are neither here nor among the lost: the recording was cut before they were written.",
             counted(unaccounted, "migration", "migrations")
+        );
+    }
+    for function in &model.facts().not_hooked {
+        let unknown = match function.as_str() {
+            "migrate_device_unmap" => "why pages were skipped",
+            _ => "migrations that use it, if this kernel has any",
+        };
+        line!(
+            page,
+            "{} could not be watched on this kernel; unknown: {unknown}.",
+            printable(function)
         );
     }
     if model.facts().coarse_clock() {

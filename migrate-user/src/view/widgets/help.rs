@@ -14,7 +14,7 @@ const fn meaning(row: Row) -> &'static str {
     match row {
         Row::Moved => "now at their destination",
         Row::Populated => "holes in which the driver made a page",
-        Row::Skipped => "not collected: absent, pinned or busy",
+        Row::Skipped => "absent, pinned or busy",
         Row::Declined => "the driver gave no destination",
         Row::WastedCopy => "copied, and the copy was thrown away",
         Row::WastedFill => "made for a hole, and thrown away",

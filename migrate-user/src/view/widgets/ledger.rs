@@ -4,20 +4,52 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::figures::{self, LedgerFigure};
+use super::super::figures;
 use super::super::theme::{Theme, sign};
 use crate::model::Model;
+use crate::model::ledger::Row;
 use crate::text::{count, counted, percent};
 
 /// The width of one entry of the legend.
-const ENTRY: u16 = 36;
+const ENTRY: u16 = 38;
 
-/// What the legend lists: every row that has pages.
-fn listed(model: &Model) -> Vec<LedgerFigure> {
-    figures::ledger(model)
+/// One entry of the legend.
+struct Entry {
+    row: Row,
+    sign: char,
+    name: &'static str,
+    pages: u64,
+    /// Of all pages requested, 0 to 1.
+    share: f64,
+}
+
+/// What the legend lists: every row that has pages, and after the skipped ones why they were.
+fn listed(model: &Model) -> Vec<Entry> {
+    let requested = model.totals().ledger(None).requested.max(1) as f64;
+    let reasons = figures::reasons(model)
+        .into_iter()
+        .map(|(name, pages)| Entry {
+            row: Row::Skipped,
+            sign: '└',
+            name,
+            pages,
+            share: pages as f64 / requested,
+        });
+    let mut listed: Vec<Entry> = figures::ledger(model)
         .into_iter()
         .filter(|figure| figure.pages > 0)
-        .collect()
+        .map(|figure| Entry {
+            row: figure.row,
+            sign: sign(figure.row),
+            name: figure.row.name(),
+            pages: figure.pages,
+            share: figure.share,
+        })
+        .collect();
+    if let Some(at) = listed.iter().position(|entry| entry.row == Row::Skipped) {
+        listed.splice(at + 1..at + 1, reasons);
+    }
+    listed
 }
 
 fn per_line(width: u16) -> u16 {
@@ -99,12 +131,12 @@ pub(in crate::view) fn legend(model: &Model, theme: Theme, area: Rect, buffer: &
     if model.totals().migrations() == 0 {
         empty(model, theme, area, buffer);
     }
-    for (at, figure) in listed(model).into_iter().enumerate() {
+    for (at, listed) in listed(model).into_iter().enumerate() {
         let (line, column) = (at as u16 / per_line, at as u16 % per_line);
         if line < area.height {
             let x = area.x + column * ENTRY;
             entry(
-                &figure,
+                &listed,
                 theme,
                 Rect {
                     x,
@@ -118,20 +150,20 @@ pub(in crate::view) fn legend(model: &Model, theme: Theme, area: Rect, buffer: &
     }
 }
 
-fn entry(figure: &LedgerFigure, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn entry(entry: &Entry, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     buffer.set_stringn(
         area.x,
         area.y,
-        sign(figure.row).to_string(),
+        entry.sign.to_string(),
         width,
-        theme.row(figure.row),
+        theme.row(entry.row),
     );
     let text = format!(
-        " {:<11} {:>6}  {:<13}",
-        figure.row.name(),
-        percent(figure.share),
-        count(figure.pages)
+        " {:<13} {:>6}  {:<13}",
+        entry.name,
+        percent(entry.share),
+        count(entry.pages)
     );
     buffer.set_stringn(
         area.x + 1,

@@ -1,0 +1,92 @@
+//! Calls of which nothing more comes: abandoned ones whose thread does not return, and those of threads that died.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    helpers::generated::bpf_loop,
+    macros::{map, raw_tracepoint},
+    maps::Array,
+    programs::RawTracePointContext,
+};
+use migrate_ebpf::wire::Loss;
+
+use super::setup::abandon;
+use crate::{
+    clock,
+    in_flight::{self, SLOTS},
+    losses,
+};
+
+/// What one sweep is about. In a map for the reason given in [`super::ledger`].
+#[repr(C)]
+struct Sweep {
+    /// Not 0 when tracing ends: no new call is followed any more.
+    closing: u64,
+    /// Calls that were set aside before are over.
+    before: u64,
+    /// Calls that are left.
+    left: u64,
+}
+
+#[map]
+static SWEEP: Array<Sweep> = Array::with_max_entries(1, 0);
+
+/// Does tracing end?
+#[inline(always)]
+pub(super) fn closing() -> bool {
+    // SAFETY: an aligned word of a map's value.
+    SWEEP
+        .get_ptr(0)
+        .is_some_and(|sweep| unsafe { core::ptr::read_volatile(&raw const (*sweep).closing) } != 0)
+}
+
+/// Ends the calls that collected nothing and have been silent for a while. Attached nowhere: user space runs it, one at
+/// a time. Its arguments are how long a call must have been silent, in nanoseconds, and whether tracing ends. Returns how many calls are
+/// left in the table.
+#[raw_tracepoint]
+fn sweep(ctx: RawTracePointContext) -> i32 {
+    let Some(sweep) = SWEEP.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: the map's value, which only this program writes to, and which runs once at a time.
+    let sweep = unsafe { &mut *sweep };
+    let (silent_ns, closing): (u64, u64) = (ctx.arg(0), ctx.arg(1));
+    // SAFETY: a valid, aligned field. Volatile, because other programs read it.
+    unsafe { core::ptr::write_volatile(&raw mut sweep.closing, closing) };
+    sweep.before = clock::now().saturating_sub(silent_ns);
+    sweep.left = 0;
+    // SAFETY: the callback finds the sweep by itself and uses no context.
+    unsafe { bpf_loop(SLOTS, sweep_slot as *mut c_void, core::ptr::null_mut(), 0) };
+    sweep.left as i32
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from [`sweep`].
+unsafe extern "C" fn sweep_slot(index: u64, _context: *mut c_void) -> i64 {
+    let (Some(sweep), Some(call)) = (SWEEP.get_ptr_mut(0), in_flight::slot(index as u32)) else {
+        return 1;
+    };
+    // SAFETY: as in `sweep`, which is waiting for this.
+    let sweep = unsafe { &mut *sweep };
+    if call.is_taken() {
+        sweep.left += 1;
+    } else if call.is_aside() {
+        if call.mark > sweep.before {
+            sweep.left += 1;
+        } else if call.sweep() {
+            abandon(call);
+        }
+    }
+    0
+}
+
+/// A thread dies. In the middle of a call it can't, unless the driver forgot to finalize or went wrong.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+fn thread_exit(_ctx: RawTracePointContext) -> i32 {
+    let forgotten = in_flight::forget_thread();
+    if forgotten > 0 {
+        losses::add(Loss::Unfinished, forgotten);
+    }
+    0
+}
