@@ -39,7 +39,8 @@ impl Cache {
         )
     }
 
-    fn at(root: &Path) -> Result<Self> {
+    /// The cache in this folder.
+    pub(crate) fn at(root: &Path) -> Result<Self> {
         fs::create_dir_all(root).map_err(|error| {
             unsupported(format!(
                 "the cache {} cannot be made: {error}",

@@ -39,10 +39,12 @@ pub(crate) enum Action {
     Run(Run),
     /// Run every test, on the host and in the VM
     Test(Test),
+    /// Call the test driver at random on a kernel that looks for bugs, and see that nothing breaks or leaks
+    FuzzModule(FuzzModule),
     /// Run one command in the VM and pass on its output and exit status
     Vm(Vm),
     /// Build (or find) the test VM's kernel and print the tree's folder
-    Kernel,
+    Kernel(Kernel),
     /// Build everything
     Build,
     /// Run clippy with warnings denied on every crate, and check the driver's format
@@ -58,6 +60,12 @@ pub(crate) struct Run {
     /// How long it goes on, in seconds [default: until you quit; headless, 20]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) duration: Option<u32>,
+    /// What makes the scenario's choices: the same seed gives the same sequence
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// At most so many calls of the driver per second: enough to see, and what an emulated processor does with ease
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: u32,
     /// Record, then print a report instead of showing the dashboard, as always where standard output is no terminal
     #[arg(long)]
     pub(crate) headless: bool,
@@ -86,6 +94,28 @@ pub(crate) struct Test {
     pub(crate) vm: bool,
 }
 
+/// How long, and which calls.
+#[derive(Debug, Args)]
+pub(crate) struct FuzzModule {
+    /// How long it goes on, in the VM's seconds
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seconds: u32,
+    /// End it sooner, after so many calls of the driver
+    #[arg(long, value_name = "N")]
+    pub(crate) calls: Option<u64>,
+    /// What makes the choices; printed, so that a failure can be repeated [default: another one each time]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// Which kernel.
+#[derive(Debug, Args)]
+pub(crate) struct Kernel {
+    /// The one that looks for bugs, with KASAN, lockdep and their kin; its first build takes longer
+    #[arg(long)]
+    pub(crate) debug: bool,
+}
+
 /// The command to run.
 #[derive(Debug, Args)]
 pub(crate) struct Vm {
@@ -102,6 +132,9 @@ pub(crate) struct Vm {
     /// Load the test driver first
     #[arg(long)]
     pub(crate) module: bool,
+    /// Boot the kernel that looks for bugs, with the driver built for it; everything takes several times as long
+    #[arg(long, conflicts_with = "kernel")]
+    pub(crate) debug: bool,
     /// End it as a failure after so many seconds
     #[arg(long, value_name = "S", default_value_t = 600)]
     pub(crate) limit: u32,

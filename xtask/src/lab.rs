@@ -6,17 +6,16 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::build::{self, Programs};
+use crate::driver::MODULE;
 use crate::process::output;
 use crate::progress::Progress;
 use crate::scratch;
 use crate::setup::kernel::Kernel;
-use crate::setup::packages::static_busybox;
+use crate::setup::probe::static_busybox;
 use crate::setup::{Needs, Setup};
 use crate::vm::builder::Builder;
 use crate::vm::{Accelerator, Initramfs, Machine, accelerator};
 
-/// Where the driver lies in the guest.
-pub(crate) const MODULE: &str = "/lib/modules/migrate_test.ko";
 /// Choosing the accelerator.
 const FURTHER_STEPS: usize = 1;
 
@@ -43,7 +42,7 @@ impl Lab {
         let kernel = Kernel::image(&setup.kernel.built_tree()?);
         let mut lab = Lab {
             initramfs: bare(&built.programs.init)?,
-            machine: Machine::new(forced.unwrap_or(Accelerator::Tcg)),
+            machine: Machine::new(forced.unwrap_or(Accelerator::Tcg), setup.kernel.flavour),
             programs: built.programs,
             setup,
             kernel,
@@ -52,7 +51,7 @@ impl Lab {
         if forced.is_none() {
             let empty = || lab.vm("accelerator");
             let chosen = accelerator::choose(&lab.setup.cache, &lab.kernel, &step, empty)?;
-            lab.machine = Machine::new(chosen);
+            lab.machine = Machine::new(chosen, lab.setup.kernel.flavour);
         }
         step.done();
         lab.initramfs

@@ -4,7 +4,9 @@ mod build;
 mod cache;
 mod cli;
 mod commands;
+mod driver;
 mod errors;
+mod fuzz;
 mod interrupt;
 mod lab;
 mod process;
@@ -40,8 +42,9 @@ fn run(Cli { command, options }: Cli) -> Result<()> {
     match command {
         Action::Run(arguments) => commands::run::run(arguments, options),
         Action::Test(arguments) => test::run(&arguments, options),
+        Action::FuzzModule(arguments) => commands::fuzz::run(&arguments, options),
         Action::Vm(arguments) => commands::vm::run(arguments, options),
-        Action::Kernel => commands::build::kernel(options),
+        Action::Kernel(arguments) => commands::build::kernel(&arguments, options),
         Action::Build => commands::build::everything(options),
         Action::Clippy => commands::clippy::run(options),
     }

@@ -5,7 +5,7 @@ mod module;
 mod programs;
 
 pub(crate) use ebpf::{cargo_for_bpf, ebpf};
-pub(crate) use module::module;
+pub(crate) use module::{copy_sources, module};
 pub(crate) use programs::{Programs, programs, workload};
 
 use std::path::Path;

@@ -13,14 +13,14 @@ use crate::cache::Key;
 use crate::process::Logged;
 use crate::progress::Step;
 use crate::setup::Setup;
+use crate::workspace::Workspace;
 
 /// Builds the module; its file.
 pub(crate) fn module(setup: &Setup, step: &Step) -> Result<PathBuf> {
     let tree = setup.kernel.built_tree()?;
-    let sources = setup.workspace.file("test-module")?;
     let key = Key::new().with(tree.as_os_str().as_encoded_bytes());
     let copy = setup.workspace.target("module").join(key.text());
-    mirror(&sources, &copy)?;
+    copy_sources(&setup.workspace, &copy)?;
     let mut make = setup.kernel.make_modules();
     let mut kdir = std::ffi::OsString::from("KDIR=");
     kdir.push(&tree);
@@ -33,6 +33,11 @@ pub(crate) fn module(setup: &Setup, step: &Step) -> Result<PathBuf> {
     let module = copy.join("migrate_test.ko");
     ensure!(module.is_file(), "make left no {}", module.display());
     Ok(module)
+}
+
+/// Puts the driver's sources into a folder, beside what was made of them there.
+pub(crate) fn copy_sources(workspace: &Workspace, to: &Path) -> Result<()> {
+    mirror(&workspace.file("test-module")?, to)
 }
 
 /// Makes the copy's sources the same as the checkout's.

@@ -3,13 +3,14 @@
 use anyhow::Result;
 
 use crate::build::STEPS;
-use crate::cli::Options;
+use crate::cli::{Kernel, Options};
 use crate::lab::build_all;
+use crate::setup::kernel::Flavour;
 use crate::setup::{Needs, Setup};
 
 /// Builds or finds the kernel; its folder is all that goes to standard output.
-pub(crate) fn kernel(options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src)?;
+pub(crate) fn kernel(arguments: &Kernel, options: Options) -> Result<()> {
+    let setup = Setup::new(options.kernel_src, Flavour::new(arguments.debug))?;
     setup.ensure(
         Needs {
             kernel: true,
@@ -23,7 +24,7 @@ pub(crate) fn kernel(options: Options) -> Result<()> {
 
 /// Builds everything and says where it is.
 pub(crate) fn everything(options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src)?;
+    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
     let progress = setup.ensure(Needs::ALL, STEPS)?;
     let built = build_all(&setup, &progress)?;
     for file in [

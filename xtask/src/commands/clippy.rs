@@ -8,11 +8,12 @@ use crate::build::cargo_for_bpf;
 use crate::cli::Options;
 use crate::errors::Status;
 use crate::process::spawn;
+use crate::setup::kernel::Flavour;
 use crate::setup::{Needs, Setup};
 
 /// Runs all checks, and fails if any does.
 pub(crate) fn run(options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src)?;
+    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
     setup.ensure(
         Needs {
             ebpf: true,

@@ -3,5 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod clippy;
 mod dashboard;
+pub(crate) mod fuzz;
+pub(crate) mod list;
 pub(crate) mod run;
 pub(crate) mod vm;

@@ -13,18 +13,18 @@ use anyhow::{Context, Result, bail, ensure};
 use vm_init::verdict::End;
 
 use super::dashboard::{Dashboard, Records};
-use crate::build;
+use super::list;
 use crate::cli::{DEFAULT_SCENARIO, Options, Run};
+use crate::driver;
 use crate::errors::{Status, unsupported};
-use crate::lab::{Lab, MODULE};
-use crate::process::{output, spawn};
+use crate::lab::Lab;
+use crate::process::spawn;
 use crate::progress::Step;
 use crate::scratch;
 use crate::setup::Setup;
+use crate::setup::kernel::Flavour;
 use crate::vm::builder::{Builder, Outcome, Output, Task};
 
-/// Migrations per second: enough to see, and what an emulated processor does with ease.
-const RATE: u32 = 400;
 /// Seconds of a scenario that make a report.
 const HEADLESS_SECONDS: u32 = 20;
 /// A dashboard may stay for days.
@@ -45,14 +45,13 @@ pub(crate) const TRACED: [&str; 3] = [
 
 /// Shows a scenario.
 pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src)?;
-    if arguments.list || arguments.scenario != DEFAULT_SCENARIO {
-        let listed = list(&setup)?;
-        if arguments.list {
-            print!("{listed}");
-            return Ok(());
-        }
-        must_be_known(&arguments.scenario, &listed)?;
+    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
+    if arguments.list {
+        list::list(&setup).map(|listed| print!("{listed}"))?;
+        return Ok(());
+    }
+    if arguments.scenario != DEFAULT_SCENARIO {
+        list::must_be_known(&setup, &arguments.scenario)?;
     }
     let (lab, progress) = Lab::open(setup, options.accel, 1)?;
     let step = progress.step("the VM");
@@ -63,36 +62,8 @@ pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {
     }
 }
 
-/// What `workload list` prints, before anything that takes long.
-fn list(setup: &Setup) -> Result<String> {
-    let step = Step::begin("scenarios".into());
-    let workload = build::workload(&setup.workspace, &step)?;
-    step.done();
-    output(Command::new(workload).arg("list"))
-}
-
-fn must_be_known(scenario: &str, listed: &str) -> Result<()> {
-    let known: Vec<_> = scenarios(listed).collect();
-    if known.contains(&scenario) {
-        return Ok(());
-    }
-    Err(unsupported(format!(
-        "there is no scenario {scenario}; there are: {}",
-        known.join(", ")
-    )))
-}
-
-/// The names in a list of scenarios: what a line that is not indented begins with.
-fn scenarios(listed: &str) -> impl Iterator<Item = &str> {
-    listed
-        .lines()
-        .filter(|line| !line.starts_with(char::is_whitespace))
-        .filter_map(|line| line.split_whitespace().next())
-        .map(|name| name.trim_end_matches(':'))
-}
-
 /// The job: the recorder, and when it is attached, the scenario.
-fn job(lab: &Lab, scenario: &str, seconds: Option<u32>, records: Records) -> Builder {
+fn job(lab: &Lab, arguments: &Run, seconds: Option<u32>, records: Records) -> Builder {
     let recorder = Task::new(RECORDER, ["migscope", "record", "-o", "-"])
         .background()
         .ready_when(ATTACHED_FUNCTIONS, TRACED)
@@ -100,9 +71,11 @@ fn job(lab: &Lab, scenario: &str, seconds: Option<u32>, records: Records) -> Bui
     let mut argv = vec![
         "workload".into(),
         "run".into(),
-        scenario.to_owned(),
+        arguments.scenario.clone(),
+        "--seed".into(),
+        arguments.seed.to_string(),
         "--rate".into(),
-        RATE.to_string(),
+        arguments.rate.to_string(),
     ];
     if let Some(seconds) = seconds {
         argv.extend(["--duration".into(), seconds.to_string()]);
@@ -110,8 +83,7 @@ fn job(lab: &Lab, scenario: &str, seconds: Option<u32>, records: Records) -> Bui
     let limit = seconds.map_or(NO_LIMIT, |seconds| {
         OVERHEAD + 4 * Duration::from_secs(seconds.into())
     });
-    lab.vm("run")
-        .module(MODULE, "")
+    driver::load(lab.vm("run"))
         .task(recorder)
         .task(Task::new(WORKLOAD, argv))
         .limit(limit)
@@ -139,7 +111,7 @@ fn headless(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
         file: Some(file),
         ..Records::default()
     };
-    let outcome = job(lab, &arguments.scenario, Some(seconds), records).run()?;
+    let outcome = job(lab, arguments, Some(seconds), records).run()?;
     step.done();
     judge(&outcome)?;
     let mut report = Command::new(&lab.programs.migscope);
@@ -162,7 +134,7 @@ fn live(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
         begun: begun.clone(),
     };
     step.detail("boots");
-    let mut vm = job(lab, &arguments.scenario, arguments.duration, records).start()?;
+    let mut vm = job(lab, arguments, arguments.duration, records).start()?;
     // Until something comes a failure to boot can be told on a terminal as it was.
     while !begun.load(Ordering::Acquire) {
         if vm.is_over()? {
@@ -212,26 +184,5 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         // It may never have been made.
         let _ = fs::remove_file(&self.0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LISTED: &str = "mixed\n    Both directions.\n\nfaults  CPU faults only.\n";
-
-    #[test]
-    fn scenarios_are_the_names_at_the_margin() {
-        assert_eq!(scenarios(LISTED).collect::<Vec<_>>(), ["mixed", "faults"]);
-        must_be_known("faults", LISTED).unwrap();
-        let error = must_be_known("other", LISTED).unwrap_err();
-        assert_eq!(
-            crate::errors::conclude(&error),
-            (
-                2,
-                Some("there is no scenario other; there are: mixed, faults".into())
-            )
-        );
     }
 }

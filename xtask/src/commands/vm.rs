@@ -7,9 +7,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::cli::{Options, Vm};
+use crate::driver;
 use crate::errors::{Status, unsupported};
-use crate::lab::{Lab, MODULE};
+use crate::lab::Lab;
 use crate::setup::Setup;
+use crate::setup::kernel::Flavour;
 use crate::vm::builder::{Output, Task};
 use crate::vm::{Accelerator, Machine};
 
@@ -19,7 +21,8 @@ const TASK: &str = "command";
 pub(crate) fn run(arguments: Vm, options: Options) -> Result<()> {
     let files = arguments.add.iter().chain(&arguments.kernel);
     files.map(AsRef::as_ref).try_for_each(must_be_a_file)?;
-    let (lab, _) = Lab::open(Setup::new(options.kernel_src)?, options.accel, 0)?;
+    let setup = Setup::new(options.kernel_src, Flavour::new(arguments.debug))?;
+    let (lab, _) = Lab::open(setup, options.accel, 0)?;
     let task = Task::new(TASK, arguments.argv);
     let task = task
         .stdout(Output::Host(Box::new(stdout())))
@@ -29,7 +32,7 @@ pub(crate) fn run(arguments: Vm, options: Options) -> Result<()> {
         .task(task)
         .limit(Duration::from_secs(arguments.limit.into()));
     if arguments.module {
-        vm = vm.module(MODULE, "");
+        vm = driver::load(vm);
     }
     for file in arguments.add {
         vm = vm.add(file)?;

@@ -7,6 +7,7 @@ pub(crate) mod apt;
 pub(crate) mod debian_version;
 pub(crate) mod kernel;
 pub(crate) mod packages;
+pub(crate) mod probe;
 pub(crate) mod rust_source;
 pub(crate) mod tools;
 
@@ -17,7 +18,7 @@ use anyhow::{Context, Result};
 use crate::cache::Cache;
 use crate::progress::{Progress, Step};
 use crate::workspace::Workspace;
-use kernel::Kernel;
+use kernel::{Flavour, Kernel};
 use packages::{Need, Packages};
 use rust_source::RustSource;
 use tools::Tool;
@@ -64,13 +65,20 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Looks at the machine; changes nothing.
-    pub(crate) fn new(kernel_src: Option<PathBuf>) -> Result<Self> {
+    pub(crate) fn new(kernel_src: Option<PathBuf>, flavour: Flavour) -> Result<Self> {
         let cache = Cache::open()?;
         let workspace = Workspace::find()?;
         let rust_source = RustSource::new(&cache, &workspace);
         let bindgen = Tool::bindgen(&cache, &workspace);
         let bpf_linker = Tool::bpf_linker(&cache, &workspace);
-        let kernel = Kernel::new(&cache, &workspace, &rust_source, &bindgen, kernel_src)?;
+        let kernel = Kernel::new(
+            &cache,
+            &workspace,
+            &rust_source,
+            &bindgen,
+            kernel_src,
+            flavour,
+        )?;
         Ok(Setup {
             cache,
             workspace,
@@ -115,7 +123,7 @@ impl Setup {
     fn package_needs(&self, needs: Needs) -> Result<Vec<Need>> {
         let mut packages = Vec::new();
         if needs.kernel {
-            packages.push(Need::Modules);
+            packages.extend(self.kernel.flavour.needs());
             if self.kernel.tree()?.is_none() {
                 packages.push(Need::Kernel);
             }

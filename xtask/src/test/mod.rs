@@ -1,17 +1,22 @@
 //! `cargo xtask test`: every test, on the host and in the VM.
 
 mod boot;
+mod compare;
 mod data;
+mod debug;
 mod ends;
 mod host;
 mod killed;
 mod ledger;
+mod makefile;
 mod output;
 mod refusals;
 mod scenarios;
 mod steps;
+mod tally;
 mod trace;
 
+use std::cell::OnceCell;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
@@ -22,18 +27,35 @@ use crate::errors::{Interrupted, Status};
 use crate::lab::Lab;
 use crate::progress::{Step, clock};
 use crate::setup::Setup;
+use crate::setup::kernel::Flavour;
+use crate::vm::Accelerator;
 
 /// What a test in the VM has at hand.
 pub(crate) struct Context<'a> {
     /// Boots VMs.
     pub(crate) lab: &'a Lab,
+    /// Boots VMs with the debug kernel; opened by the first test that needs it.
+    debug: OnceCell<Lab>,
+    accel: Option<Accelerator>,
 }
 
-/// A test in the VM: it passes or fails, and none is skipped.
+/// A test in the VM. It passes or fails, or its error is [`Skipped`].
 struct Test {
     name: &'static str,
     run: fn(&Context<'_>) -> Result<()>,
 }
+
+/// Why a test was not made: something that may be missing is, and how to get it.
+#[derive(Debug)]
+struct Skipped(String);
+
+impl std::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Skipped {}
 
 /// A table of tests, each named after its function.
 macro_rules! tests {
@@ -62,6 +84,11 @@ const TESTS: &[Test] = tests![
     ends::the_limit_is_kept,
     killed::qemu_does_not_outlive_xtask,
     scenarios::an_unknown_one_is_refused,
+    scenarios::none_is_forgotten,
+    makefile::modules_are_made_installed_and_cleaned,
+    makefile::a_folder_that_is_no_tree_is_refused,
+    makefile::rustfmt_mends_what_its_check_refuses,
+    makefile::clippy_has_nothing_to_say,
     refusals::not_root,
     refusals::no_btf,
     refusals::no_functions,
@@ -69,6 +96,13 @@ const TESTS: &[Test] = tests![
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
     steps::tracer_agrees_with_the_drivers_clock,
+    scenarios::every_way_is_traced,
+    scenarios::what_fails_is_traced,
+    scenarios::load_is_traced,
+    scenarios::crowds_are_traced,
+    scenarios::all_in_turn_are_traced,
+    debug::all_scenarios_leave_its_log_clean,
+    debug::random_calls_leave_its_log_clean,
 ];
 
 /// How many tests ended how.
@@ -100,7 +134,7 @@ impl std::ops::AddAssign for Count {
 
 /// Runs the tests; the last line of standard output tells how many passed and failed.
 pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src)?;
+    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
     let mut count = Count::default();
     if !arguments.vm {
         count += host::run(&setup.workspace, arguments.filter.as_deref())?;
@@ -114,7 +148,14 @@ pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
     let tests: Vec<_> = TESTS.iter().filter(wanted).collect();
     if !arguments.host && !tests.is_empty() {
         count += match Lab::open(setup, options.accel, 0) {
-            Ok((lab, _)) => run_all(&Context { lab: &lab }, &tests)?,
+            Ok((lab, _)) => {
+                let context = Context {
+                    lab: &lab,
+                    debug: OnceCell::new(),
+                    accel: options.accel,
+                };
+                run_all(&context, &tests)?
+            }
             // Without a VM none of its tests has passed; why, comes first.
             Err(error) if crate::errors::conclude(&error).0 == 1 => {
                 anstream::println!("the VM tests cannot run: {error:#}");
@@ -158,25 +199,34 @@ fn run_all(context: &Context<'_>, tests: &[&Test]) -> Result<Count> {
 
 fn report(test: &Test, result: Result<()>, elapsed: &str) -> Count {
     let name = test.name;
-    match result {
-        Ok(()) => {
-            say(AnsiColor::Green, &format!("test {name} ... ok ({elapsed})"));
+    let (color, line, count) = match result {
+        Ok(()) => (
+            AnsiColor::Green,
+            format!("ok ({elapsed})"),
             Count {
                 passed: 1,
                 ..Count::default()
-            }
-        }
-        Err(error) => {
-            say(
-                AnsiColor::Red,
-                &format!("test {name} ... FAILED ({elapsed})\n{error:#}"),
-            );
+            },
+        ),
+        Err(error) if error.is::<Skipped>() => (
+            AnsiColor::Yellow,
+            format!("skipped: {error:#}"),
+            Count {
+                skipped: 1,
+                ..Count::default()
+            },
+        ),
+        Err(error) => (
+            AnsiColor::Red,
+            format!("FAILED ({elapsed})\n{error:#}"),
             Count {
                 failed: 1,
                 ..Count::default()
-            }
-        }
-    }
+            },
+        ),
+    };
+    say(color, &format!("test {name} ... {line}"));
+    count
 }
 
 fn say(color: AnsiColor, text: &str) {

@@ -18,10 +18,10 @@ const NANOSECONDS: f64 = 300.0;
 
 pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Result<()> {
     let arguments = ["mixed", "--calls", "3000", "--seed", "2", "--threads", "1"];
-    let run = trace(context, "steps", &arguments, |vm| {
+    let trace = trace(context, "steps", &[&arguments], |vm| {
         vm.machine(Machine::counting_instructions)
     })?;
-    let pairs = run.pairs()?;
+    let pairs = trace.only()?.pairs()?;
     let mut table = String::from("  step              driver's median    tracer's difference\n");
     for step in STEPS {
         let measured = differences(&pairs, step)?;

@@ -1,6 +1,6 @@
-//! Runs a scenario under the tracer, and reads what the tracer and the driver each have to say about it.
+//! Runs scenarios under the tracer, and reads what the tracer and the driver each have to say about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use crate::lab::MODULE;
+use crate::driver;
 use crate::vm::builder::{Builder, Output, Task};
 use crate::vm::{Captured, Sink};
 
@@ -36,26 +36,24 @@ pub(super) const STEPS: [&str; 5] = [
     "finalize",
 ];
 
-/// Where the guest sends the driver's truth.
-const TRUTH: &str = "truth";
-
 /// One migration, as the tracer's JSON export and the driver's truth file both tell it.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Line {
     pub(super) time_ns: u64,
+    pub(super) pid: u32,
     pub(super) tid: u32,
     pub(super) direction: Option<String>,
     pub(super) trigger: Option<String>,
     pub(super) outcome: String,
     pub(super) errno: Option<u32>,
-    pub(super) address: u64,
+    pub(super) address: Option<u64>,
     /// Ledger, times and whatever else is a number.
     #[serde(flatten)]
     numbers: BTreeMap<String, Value>,
 }
 
 impl Line {
-    /// A count of the ledger.
+    /// A count of pages, or of something else that is always known.
     pub(super) fn pages(&self, row: &str) -> Result<u64> {
         self.number(row)?.with_context(|| format!("{row} is null"))
     }
@@ -76,56 +74,77 @@ impl Line {
     }
 }
 
-/// What was said of one run.
+/// What was said of what happened in one boot.
 pub(super) struct Trace {
+    /// The runs of the workload, one after the other.
+    pub(super) runs: Vec<Run>,
+    /// `migscope report --json` of the recording of all of them.
+    pub(super) report: Value,
+}
+
+/// What was said of one run of the workload.
+pub(super) struct Run {
+    /// Its scenario.
+    pub(super) name: String,
     /// By the tracer, through the recording and its export.
     pub(super) traced: Vec<Line>,
     /// By the driver.
     pub(super) truth: Vec<Line>,
     /// The driver's own sums, with which its truth ends.
     pub(super) totals: Value,
-    /// `migscope report --json` of the recording.
-    pub(super) report: Value,
 }
 
-/// Runs `workload ARGUMENTS` under the tracer, in a machine that `prepare` may change.
+/// Runs `workload run ARGUMENTS` for each of these under one tracer, in a machine that `prepare` may change.
 pub(super) fn trace(
     context: &Context<'_>,
     name: &str,
-    arguments: &[&str],
+    runs: &[&[&str]],
     prepare: impl FnOnce(Builder) -> Builder,
 ) -> Result<Trace> {
     let folder = context.lab.setup.workspace.target("xtask/test");
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let recording = folder.join(format!("{name}.arrow"));
-    let truth = Captured::default();
-    let argv = ["workload", "run"].iter().chain(arguments).copied();
-    let argv = argv.chain(["--truth", "/dev/virtio-ports/truth"]);
     let file =
         File::create(&recording).with_context(|| format!("create {}", recording.display()))?;
-    let vm = prepare(context.lab.vm(name))
-        .module(MODULE, "")
+    let mut vm = driver::load(prepare(context.lab.vm(name)))
         .limit(Duration::from_secs(600))
-        .port(TRUTH, Box::new(truth.clone()))
-        .task(recorder(Box::new(file)))
-        .task(Task::new("workload", argv));
+        .task(recorder(Box::new(file)));
+    let mut truths = Vec::new();
+    for (index, arguments) in runs.iter().enumerate() {
+        let (task, truth) = (workload(index), Captured::default());
+        let port = format!("truth-{index}");
+        let path = format!("/dev/virtio-ports/{port}");
+        let argv = ["workload", "run"].iter().chain(*arguments).copied();
+        let argv = argv.chain(["--truth", &path]);
+        vm = vm
+            .port(&port, Box::new(truth.clone()))
+            .task(Task::new(&task, argv));
+        truths.push(truth);
+    }
     let outcome = vm.run()?;
-    outcome.expect_success("workload")?;
+    for (index, arguments) in runs.iter().enumerate() {
+        outcome
+            .expect_success(&workload(index))
+            .with_context(|| arguments.join(" "))?;
+    }
     outcome.expect_success("recorder")?;
     ensure!(
         outcome.warnings.is_empty(),
         "the kernel warns: {}",
         outcome.warnings.join("\n")
     );
-    let (truth, totals) = driver_lines(&truth.bytes())?;
     let export = migscope(context, &["export", "--format", "json"], &recording)?;
     let report = migscope(context, &["report", "--json"], &recording)?;
+    let names = runs.iter().map(|arguments| arguments.join(" "));
     Ok(Trace {
-        traced: lines(&export.stdout)?,
-        truth,
-        totals,
+        runs: split(lines(&export.stdout)?, names.zip(truths))?,
         report: serde_json::from_slice(&report.stdout).context("the report is no JSON")?,
     })
+}
+
+/// What the n-th run is called in its machine.
+fn workload(index: usize) -> String {
+    format!("workload-{index}")
 }
 
 /// The tracer in the background, until every other task has ended.
@@ -156,6 +175,35 @@ fn migscope(context: &Context<'_>, arguments: &[&str], recording: &Path) -> Resu
     Ok(finished)
 }
 
+/// Gives each run what the tracer saw of its threads. Nothing may be left.
+fn split(
+    mut traced: Vec<Line>,
+    runs: impl Iterator<Item = (String, Captured)>,
+) -> Result<Vec<Run>> {
+    let mut split = Vec::new();
+    for (name, truth) in runs {
+        let (truth, totals) = driver_lines(&truth.bytes()).with_context(|| name.clone())?;
+        let threads: BTreeSet<_> = truth.iter().map(|line| line.tid).collect();
+        let (own, others) = traced
+            .into_iter()
+            .partition(|line: &Line| threads.contains(&line.tid));
+        traced = others;
+        split.push(Run {
+            name,
+            traced: own,
+            truth,
+            totals,
+        });
+    }
+    ensure!(
+        traced.is_empty(),
+        "{} migrations were traced in threads of which the driver knows nothing, such as {:?}",
+        traced.len(),
+        traced.first()
+    );
+    Ok(split)
+}
+
 fn lines(text: &[u8]) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for line in text
@@ -181,8 +229,18 @@ fn driver_lines(text: &[u8]) -> Result<(Vec<Line>, Value)> {
 }
 
 impl Trace {
-    /// Each migration as the tracer and as the driver tell it. A thread makes one after the other, so the n-th of
-    /// a thread is the n-th of that thread in both.
+    /// The run, where there is only one.
+    pub(super) fn only(&self) -> Result<&Run> {
+        match self.runs.as_slice() {
+            [run] => Ok(run),
+            runs => anyhow::bail!("{} runs instead of one", runs.len()),
+        }
+    }
+}
+
+impl Run {
+    /// Each migration as the tracer and as the driver tell it. A thread makes one after the other, or one in the
+    /// middle of another that began before it, so the n-th of a thread is the n-th of that thread in both.
     pub(super) fn pairs(&self) -> Result<Vec<(&Line, &Line)>> {
         let (traced, truth) = (by_thread(&self.traced), by_thread(&self.truth));
         ensure!(

@@ -122,6 +122,7 @@ impl Builder {
             serial: false,
             limit,
             folder,
+            console: None,
         };
         Builder {
             boot,
@@ -150,6 +151,12 @@ impl Builder {
     /// How long it may take, by the clock on the wall. Two minutes unless told otherwise.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.boot.limit = limit;
+        self
+    }
+
+    /// Keeps the console's log in this file, however the machine ends.
+    pub(crate) fn console(mut self, log: PathBuf) -> Self {
+        self.boot.console = Some(log);
         self
     }
 

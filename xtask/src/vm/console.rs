@@ -2,31 +2,12 @@
 
 use vm_init::verdict::Verdict;
 
-/// Nothing good comes after a line with one of these.
-const FATAL: &[&str] = &[
-    "Kernel panic - not syncing",
-    "kernel BUG at",
-    " BUG: ",
-    "Oops: ",
-    "general protection fault",
-    "soft lockup",
-    "hard LOCKUP",
-    "rcu: INFO: rcu_",
-    "self-detected stall on CPU",
-    "blocked for more than",
-];
-/// Worth knowing; tests that ask for a clean kernel log fail by it.
-const WARNING: &[&str] = &[
-    "WARNING: ",
-    "INFO: possible",
-    "INFO: suspicious",
-    "refcount_t: ",
-    "UBSAN: ",
-];
+use super::kernel_log::{Reader, Sign};
 
 /// Reads a console line by line.
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {
+    reader: Reader,
     verdicts: Vec<Result<Verdict, String>>,
     fatal: Option<String>,
     warnings: Vec<String>,
@@ -39,10 +20,14 @@ impl Watcher {
         self.lines += 1;
         if let Some(verdict) = Verdict::parse(line) {
             self.verdicts.push(verdict);
-        } else if self.fatal.is_none() && FATAL.iter().any(|sign| line.contains(sign)) {
-            self.fatal = Some(line.trim_end().to_owned());
-        } else if WARNING.iter().any(|sign| line.contains(sign)) {
-            self.warnings.push(line.trim_end().to_owned());
+            return;
+        }
+        match self.reader.line(line) {
+            Some(Sign::Fatal) if self.fatal.is_none() => {
+                self.fatal = Some(line.trim_end().to_owned());
+            }
+            Some(_) => self.warnings.push(line.trim_end().to_owned()),
+            None => {}
         }
     }
 

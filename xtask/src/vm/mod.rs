@@ -4,6 +4,7 @@ pub(crate) mod accelerator;
 pub(crate) mod builder;
 mod console;
 mod initramfs;
+pub(crate) mod kernel_log;
 mod qemu;
 mod streams;
 
@@ -38,7 +39,7 @@ pub(crate) use streams::{Captured, Sink};
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
 /// How long a kernel in trouble may go on talking.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long a job may take to end after it was asked to.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// How much of the console a failure shows.
@@ -58,8 +59,10 @@ pub(crate) struct Boot {
     pub(crate) serial: bool,
     /// How long it may take, by the clock on the wall.
     pub(crate) limit: Duration,
-    /// Where console log and initramfs are put.
+    /// Where what is only of use while it runs, or when it fails, is put.
     pub(crate) folder: PathBuf,
+    /// Where the console's log is put, if it is to stay.
+    pub(crate) console: Option<PathBuf>,
 }
 
 /// A machine that runs. Dropped, it is ended at once.
@@ -73,6 +76,7 @@ pub(crate) struct Vm {
     deadline: Instant,
     stopping: bool,
     folder: PathBuf,
+    console_log: PathBuf,
 }
 
 impl Boot {
@@ -109,7 +113,10 @@ impl Boot {
         );
         let mut qemu = spawn(&mut command)?;
         let stdout = qemu.stdout.take().context("QEMU's standard output")?;
-        let console = read_console(stdout, &self.folder.join(CONSOLE))?;
+        let console_log = self
+            .console
+            .unwrap_or_else(|| self.folder.join("console.log"));
+        let console = read_console(stdout, &console_log)?;
         let begun = Instant::now();
         let (watcher, limit, folder) = (Watcher::default(), self.limit, self.folder);
         let mut vm = Vm {
@@ -122,6 +129,7 @@ impl Boot {
             deadline: begun + limit,
             stopping: false,
             folder,
+            console_log,
         };
         let (sinks, control) = kept;
         vm.streams = Some(Streams::start(sinks, control)?);
@@ -184,7 +192,6 @@ impl Boot {
 }
 
 const INITRAMFS: &str = "initramfs.cpio";
-const CONSOLE: &str = "console.log";
 const MESSAGES: &str = "qemu.log";
 
 impl Vm {
@@ -273,12 +280,11 @@ impl Vm {
     }
 
     fn failure(&self, error: Error) -> Error {
-        let path = self.folder.join(CONSOLE);
         let _ = fs::remove_file(self.folder.join(INITRAMFS));
-        let console = tail(&path, CONSOLE_TAIL);
+        let console = tail(&self.console_log, CONSOLE_TAIL);
         anyhow!(
             "the VM failed: {error:#}\nThe end of its console {}:\n{console}",
-            path.display()
+            self.console_log.display()
         )
     }
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use clap::ValueEnum;
 
 use super::QEMU;
+use crate::setup::kernel::Flavour;
 
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,16 +29,22 @@ pub(crate) struct Machine {
     pub(crate) icount: bool,
     /// What executes it.
     pub(crate) accelerator: Accelerator,
+    /// What QEMU calls it.
+    pub(crate) board: &'static str,
+    /// Added to the kernel's command line.
+    pub(crate) arguments: &'static str,
 }
 
 impl Machine {
     /// The machine that commands run on unless they ask for another.
-    pub(crate) fn new(accelerator: Accelerator) -> Self {
+    pub(crate) fn new(accelerator: Accelerator, flavour: Flavour) -> Self {
         Machine {
-            memory_mib: 2048,
+            memory_mib: flavour.memory_mib(),
             processors: 2,
             icount: false,
             accelerator,
+            board: flavour.board(),
+            arguments: flavour.arguments(),
         }
     }
 
@@ -70,8 +77,7 @@ pub(crate) struct Invocation<'a> {
     pub(crate) serial: bool,
 }
 
-/// `pc` has HPET, by which even an emulated clock is calibrated well. Warnings of the kernel are shown. A panic
-/// ends the machine, and so does a restart.
+/// Warnings of the kernel are shown. A panic ends the machine, and so does a restart.
 const KERNEL_ARGUMENTS: &str =
     "console=ttyS0 panic=-1 oops=panic loglevel=5 printk.devkmsg=on rdinit=/init";
 
@@ -87,7 +93,7 @@ impl Invocation<'_> {
             "none",
             "-no-reboot",
             "-M",
-            "pc",
+            machine.board,
         ]);
         match machine.accelerator {
             Accelerator::Kvm => qemu.args(["-accel", "kvm", "-cpu", "host"]),
@@ -123,7 +129,8 @@ impl Invocation<'_> {
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs);
-        qemu.args(["-append", KERNEL_ARGUMENTS]);
+        qemu.arg("-append")
+            .arg(format!("{KERNEL_ARGUMENTS} {}", machine.arguments).trim_end());
         qemu
     }
 }
@@ -155,7 +162,7 @@ mod tests {
 
     #[test]
     fn streams_are_ports_or_serial_lines() {
-        let machine = Machine::new(Accelerator::Tcg);
+        let machine = Machine::new(Accelerator::Tcg, Flavour::Test);
         assert!(
             line(machine, false).contains(
                 "socket,id=stream0,fd=7 -device virtserialport,chardev=stream0,name=stdout"
@@ -171,7 +178,7 @@ mod tests {
     #[test]
     fn counted_instructions_are_emulated_on_one_processor() {
         let line = line(
-            Machine::new(Accelerator::Kvm).counting_instructions(),
+            Machine::new(Accelerator::Kvm, Flavour::Test).counting_instructions(),
             false,
         );
         assert!(

@@ -7,35 +7,32 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::{CONFIGURED, Kernel};
+use crate::cache::write_whole;
 use crate::process::Logged;
 use crate::progress::Step;
-
-/// Without these the project's driver, tracer or VM cannot work at all.
-const ESSENTIAL: &[&str] = &[
-    "CONFIG_RUST",
-    "CONFIG_DEVICE_PRIVATE",
-    "CONFIG_DEBUG_INFO_BTF",
-    "CONFIG_BPF_SYSCALL",
-    "CONFIG_VIRTIO_CONSOLE",
-];
 
 impl Kernel {
     pub(super) fn configure(&self, step: &Step) -> Result<()> {
         let tree = self.tree_to_build()?;
-        let log = self.cache.log("kernel-configuration");
+        let options = self
+            .cache
+            .path("kernel-options")
+            .join(format!("{}.config", self.key.text()));
+        write_whole(&options, self.options.as_bytes())?;
         let mut command = self.make_command(Some(&tree));
-        let mut fragment = std::ffi::OsString::from("KCONFIG_ALLCONFIG=");
-        fragment.push(&self.fragment);
-        command.arg("allnoconfig").arg(fragment);
+        let mut all = std::ffi::OsString::from("KCONFIG_ALLCONFIG=");
+        all.push(options);
+        command.arg("allnoconfig").arg(all);
         Logged {
-            log: &log,
+            log: &self.log("configuration"),
             limit: None,
         }
         .run(&mut command, |_| {})?;
         let refused = self.refused(&tree)?;
-        if let Some(option) = ESSENTIAL
-            .iter()
-            .find(|option| refused.iter().any(|refused| refused == *option))
+        if let Some(option) = self
+            .flavour
+            .essential()
+            .find(|option| refused.iter().any(|refused| refused == option))
         {
             // The tree must not pass for a configured one.
             fs::remove_file(tree.join(".config")).context("remove .config")?;
@@ -60,13 +57,10 @@ impl Kernel {
     }
 
     fn refused(&self, tree: &Path) -> Result<Vec<String>> {
-        let read = |path: &Path| {
-            fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
-        };
-        Ok(refused(
-            &read(&self.fragment)?,
-            &read(&tree.join(".config"))?,
-        ))
+        let config = tree.join(".config");
+        let got =
+            fs::read_to_string(&config).with_context(|| format!("read {}", config.display()))?;
+        Ok(refused(&self.options, &got))
     }
 }
 

@@ -11,9 +11,9 @@ use anyhow::{Context, Result, ensure};
 use super::{Kernel, is_built};
 use crate::process::Logged;
 use crate::progress::Step;
-use crate::setup::packages::libclang;
+use crate::setup::probe::libclang;
 
-/// How many files the configured kernel has to make, roughly: only for the progress line.
+/// How many files a configured kernel has to make, roughly: only for the progress line.
 const ABOUT: usize = 1900;
 
 impl Kernel {
@@ -24,6 +24,9 @@ impl Kernel {
         make.arg(format!("-j{jobs}"));
         if let Some(tree) = tree {
             make.arg("-C").arg(tree);
+        }
+        if let Some(compiler) = self.flavour.compiler() {
+            make.arg(format!("CC={compiler}"));
         }
         make.env("PATH", self.search_path());
         // Out-of-tree modules use unstable features as the kernel itself does, which sets it by itself.
@@ -56,7 +59,7 @@ impl Kernel {
         make.args(["bzImage", "modules"]);
         let mut count = 0;
         Logged {
-            log: &self.cache.log("kernel-build"),
+            log: &self.log("build"),
             limit: None,
         }
         .run(&mut make, |line| {

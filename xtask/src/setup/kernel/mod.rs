@@ -1,6 +1,7 @@
 //! The test VM's kernel: found in the cache, made there, or the user's own tree.
 
 mod config;
+mod flavour;
 mod make;
 mod source;
 
@@ -18,17 +19,21 @@ use crate::errors::unsupported;
 use crate::progress::Step;
 use crate::workspace::{Rustc, Workspace};
 
+pub(crate) use flavour::Flavour;
+
 const KIND: &str = "kernel-";
 const UNPACKED: &str = "unpacked";
 const CONFIGURED: &str = "configured";
 
 /// The kernel tree that everything is built against.
 pub(crate) struct Kernel {
+    pub(crate) flavour: Flavour,
     cache: Cache,
     rustc: Rustc,
     rust_source: RustSource,
     bindgen: Tool,
-    fragment: PathBuf,
+    /// The options that are asked for.
+    options: String,
     key: Key,
     own: Option<PathBuf>,
 }
@@ -41,19 +46,19 @@ impl Kernel {
         rust_source: &RustSource,
         bindgen: &Tool,
         own: Option<PathBuf>,
+        flavour: Flavour,
     ) -> Result<Self> {
-        let fragment = workspace.file("xtask/kernel/test-vm.config")?;
-        let options =
-            fs::read(&fragment).with_context(|| format!("read {}", fragment.display()))?;
-        let key = Key::new().with(options).with(&workspace.rustc().all);
+        let options = options(workspace, flavour)?;
+        let key = Key::new().with(&options).with(&workspace.rustc().all);
         let own = own.map(|folder| user_tree(&folder)).transpose()?;
         let (cache, rust_source, bindgen) = (cache.clone(), rust_source.clone(), bindgen.clone());
         Ok(Kernel {
+            flavour,
             cache,
             rustc: workspace.rustc().clone(),
             rust_source,
             bindgen,
-            fragment,
+            options,
             key,
             own,
         })
@@ -123,6 +128,12 @@ impl Kernel {
         }
     }
 
+    /// The log of a step; each flavour has its own.
+    fn log(&self, step: &str) -> PathBuf {
+        let name = self.flavour.name().replace(' ', "-");
+        self.cache.log(&format!("{name}-{step}"))
+    }
+
     fn has_source(&self) -> bool {
         self.own.is_some() || self.unfinished().is_some()
     }
@@ -143,10 +154,12 @@ enum Work {
 
 impl Part for Stage<'_> {
     fn title(&self) -> String {
+        let flavour = self.kernel.flavour;
+        let name = flavour.name();
         match self.work {
-            Work::Source => "kernel source".into(),
-            Work::Configure => "kernel configuration".into(),
-            Work::Build => "kernel build (once; 10 to 15 min on 2 cores)".into(),
+            Work::Source => format!("{name}: source"),
+            Work::Configure => format!("{name}: configuration"),
+            Work::Build => format!("{name}: build (once; {} on 2 cores)", flavour.duration()),
         }
     }
 
@@ -176,6 +189,17 @@ impl Part for Stage<'_> {
             Work::Build => self.kernel.build(step),
         }
     }
+}
+
+/// The flavour's options, in one text.
+fn options(workspace: &Workspace, flavour: Flavour) -> Result<String> {
+    let mut options = String::new();
+    for fragment in flavour.fragments() {
+        let fragment = workspace.file(fragment)?;
+        options += &fs::read_to_string(&fragment)
+            .with_context(|| format!("read {}", fragment.display()))?;
+    }
+    Ok(options)
 }
 
 fn tree(entry: &Entry) -> PathBuf {

@@ -1,0 +1,39 @@
+//! `cargo xtask fuzz-module`: random calls of the driver on the debug kernel.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::{FuzzModule, Options};
+use crate::fuzz::Fuzz;
+use crate::lab::Lab;
+use crate::setup::Setup;
+use crate::setup::kernel::Flavour;
+
+/// Runs it, and says in a line how it went.
+pub(crate) fn run(arguments: &FuzzModule, options: Options) -> Result<()> {
+    let fuzz = Fuzz {
+        seconds: arguments.seconds,
+        calls: arguments.calls,
+        seed: arguments.seed.unwrap_or_else(any_seed),
+    };
+    let Fuzz { seconds, seed, .. } = fuzz;
+    let setup = Setup::new(options.kernel_src, Flavour::Debug)?;
+    let (lab, progress) = Lab::open(setup, options.accel, 1)?;
+    let step = progress.step(&format!("{seconds} s of random calls, seed {seed}"));
+    step.detail("boots");
+    let summary = fuzz
+        .run(&lab, |line| step.detail(line))
+        .with_context(|| format!("fuzz-module --seconds {seconds} --seed {seed} failed"))?;
+    step.done();
+    println!("fuzz-module: seed {seed}: {summary}; nothing leaked, the kernel's log is clean");
+    Ok(())
+}
+
+/// Another one each second.
+fn any_seed() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
+}

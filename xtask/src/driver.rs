@@ -1,0 +1,71 @@
+//! The test driver in the guest: how it is loaded, and what must hold when it is gone.
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::vm::builder::{Builder, Outcome, Task};
+use crate::vm::kernel_log::bad_lines;
+
+/// Where it lies in the guest.
+pub(crate) const MODULE: &str = "/lib/modules/migrate_test.ko";
+/// Two devices, so that one can take what is on the other.
+const PARAMETERS: &str = "devices=2";
+
+const UNLOAD: &str = "unload";
+/// Unloads it. Prints what the kernel holds against itself, and its log.
+const SCRIPT: &str = "rmmod migrate_test || exit 1
+    for device in /dev/migrate_test*; do
+        test ! -e $device || { echo $device is still there >&2; exit 1; }
+    done
+    cat /proc/sys/kernel/tainted && dmesg";
+/// The kernel's bit for a module that is not of its own tree. Every warning and every bug sets another.
+const TAINTED_BY_MODULE: u64 = 1 << 12;
+/// How much of a bad log an error shows.
+const SHOWN: usize = 8;
+
+/// A machine with the driver loaded.
+pub(crate) fn load(vm: Builder) -> Builder {
+    vm.module(MODULE, PARAMETERS)
+}
+
+/// The task, last in a job, that unloads the driver.
+pub(crate) fn unload() -> Task {
+    Task::shell(UNLOAD, SCRIPT)
+}
+
+/// What the kernel said from boot until the driver was gone.
+pub(crate) fn log(outcome: &Outcome) -> String {
+    let output = String::from_utf8_lossy(&outcome.stdout(UNLOAD)).into_owned();
+    output
+        .split_once('\n')
+        .map(|(_, log)| log.to_owned())
+        .unwrap_or_default()
+}
+
+/// An error unless the driver went without a trace, and the kernel has nothing to complain about.
+pub(crate) fn left_nothing_behind(outcome: &Outcome) -> Result<()> {
+    outcome.expect_success(UNLOAD)?;
+    let log = log(outcome);
+    let bad: Vec<_> = [&log, &outcome.warnings.join("\n")]
+        .into_iter()
+        .flat_map(|log| bad_lines(log))
+        .take(SHOWN)
+        .map(str::to_owned)
+        .collect();
+    ensure!(
+        bad.is_empty(),
+        "the kernel's log is not clean:\n{}",
+        bad.join("\n")
+    );
+    let output = outcome.stdout(UNLOAD);
+    let output = String::from_utf8_lossy(&output);
+    let tainted: u64 = output
+        .lines()
+        .next()
+        .and_then(|line| line.parse().ok())
+        .context("the kernel does not tell whether it is tainted")?;
+    ensure!(
+        tainted & !TAINTED_BY_MODULE == 0,
+        "the kernel is tainted ({tainted}): something went wrong that is not in its log"
+    );
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Random calls of the driver on the kernel that looks for bugs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+
+use crate::driver;
+use crate::lab::Lab;
+use crate::vm::Captured;
+use crate::vm::builder::{Outcome, Output, Task};
+
+const FUZZ: &str = "fuzz";
+/// On top of the time asked for: boot, start, end, unloading, all on a slow kernel.
+const OVERHEAD: Duration = Duration::from_secs(300);
+
+/// Memory that may be missing at the end: KASAN keeps a 32nd of all memory from being used again.
+const NOISE_KIB: u64 = 160 * 1024;
+
+/// One run. The same seed makes the same choices, though not the same races.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fuzz {
+    /// How long it goes on.
+    pub(crate) seconds: u32,
+    /// It ends sooner after so many calls.
+    pub(crate) calls: Option<u64>,
+    /// What makes its choices.
+    pub(crate) seed: u64,
+}
+
+impl Fuzz {
+    /// Runs it; `on_line` is shown what the fuzzer says meanwhile. What it says of itself at the end; an error
+    /// names the file that the kernel's log is in.
+    pub(crate) fn run(self, lab: &Lab, mut on_line: impl FnMut(String)) -> Result<String> {
+        let said = Captured::default();
+        let console = self.log(lab, "console")?;
+        let mut vm = driver::load(lab.vm(FUZZ))
+            .console(console.clone())
+            .limit(OVERHEAD + 4 * Duration::from_secs(self.seconds.into()))
+            .task(Task::new(FUZZ, self.argv()).stderr(Output::Host(Box::new(said.clone()))))
+            .task(driver::unload())
+            .start()?;
+        while !vm.is_over()? {
+            if let Some(line) = last_line(&said) {
+                on_line(line);
+            }
+        }
+        let outcome = vm.wait()?;
+        let summary = last_line(&said).unwrap_or_default();
+        judge(&outcome, &said).or_else(|error| {
+            let log = self.log(lab, "log")?;
+            fs::write(&log, driver::log(&outcome))
+                .with_context(|| format!("write {}", log.display()))?;
+            Err(error.context(format!("the kernel's log is in {}", log.display())))
+        })?;
+        // Only failures leave something to look at.
+        let _ = fs::remove_file(console);
+        Ok(summary
+            .strip_prefix("workload: fuzz: ")
+            .unwrap_or(&summary)
+            .to_owned())
+    }
+
+    fn argv(self) -> Vec<String> {
+        let mut argv = ["workload", "fuzz"].map(str::to_owned).to_vec();
+        let numbers = [
+            ("--seconds", Some(self.seconds.into())),
+            ("--seed", Some(self.seed)),
+            ("--calls", self.calls),
+        ];
+        for (option, number) in numbers {
+            if let Some(number) = number {
+                argv.extend([option.to_owned(), number.to_string()]);
+            }
+        }
+        argv
+    }
+
+    /// A file that stays until the same seed fails again.
+    fn log(self, lab: &Lab, kind: &str) -> Result<PathBuf> {
+        let folder = lab.setup.workspace.target("xtask/fuzz");
+        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+        Ok(folder.join(format!("seed-{}.{kind}", self.seed)))
+    }
+}
+
+fn judge(outcome: &Outcome, said: &Captured) -> Result<()> {
+    let said = said.bytes();
+    let said = String::from_utf8_lossy(&said);
+    // A broken kernel is the reason of much that the fuzzer complains about.
+    driver::left_nothing_behind(outcome)?;
+    outcome
+        .expect_success(FUZZ)
+        .map_err(|error| anyhow!("{error:#}{}", said.trim_end()))?;
+    memory_is_back(&said)
+}
+
+/// Reads `memory available: 100 KiB before, 90 KiB after`.
+fn memory_is_back(said: &str) -> Result<()> {
+    let numbers = said
+        .rsplit_once("memory available: ")
+        .and_then(|(_, text)| {
+            let (before, text) = text.split_once(" KiB before, ")?;
+            let (after, _) = text.split_once(" KiB after")?;
+            Some((before.parse::<u64>().ok()?, after.parse::<u64>().ok()?))
+        });
+    let (before, after) =
+        numbers.context("the fuzzer does not tell how much memory there was before and after")?;
+    ensure!(
+        after + NOISE_KIB >= before,
+        "memory has leaked: {before} KiB were available before, {after} KiB after"
+    );
+    Ok(())
+}
+
+fn last_line(said: &Captured) -> Option<String> {
+    let said = said.bytes();
+    let said = String::from_utf8_lossy(&said);
+    said.lines().last().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_may_be_missing_within_noise() {
+        let said = |after: u64| {
+            format!("x\ny: memory available: 1000000 KiB before, {after} KiB after\nsummary")
+        };
+        memory_is_back(&said(990_000)).unwrap();
+        memory_is_back(&said(1_100_000)).unwrap();
+        assert!(memory_is_back(&said(500_000)).is_err());
+        assert!(memory_is_back("nothing").is_err());
+    }
+
+    #[test]
+    fn options_are_passed_on() {
+        let fuzz = Fuzz {
+            seconds: 9,
+            calls: Some(7),
+            seed: 3,
+        };
+        let line = fuzz.argv().join(" ");
+        assert_eq!(line, "workload fuzz --seconds 9 --seed 3 --calls 7");
+    }
+}

@@ -1,0 +1,175 @@
+//! The tracer's account against the driver's: call for call, and in total.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::Context;
+use super::trace::{Line, ROWS, Run, Trace, trace};
+
+/// Runs the workload with each of these arguments in one boot, and compares every call and all sums.
+pub(super) fn compare(context: &Context<'_>, name: &str, runs: &[&[&str]]) -> Result<Trace> {
+    let trace = trace(context, name, runs, |vm| vm)?;
+    for run in &trace.runs {
+        calls_are_equal(run)
+            .and_then(|()| the_truth_is_whole(run))
+            .with_context(|| format!("workload run {}", run.name))?;
+    }
+    the_report_agrees(&trace)?;
+    Ok(trace)
+}
+
+fn calls_are_equal(run: &Run) -> Result<()> {
+    run.pairs()?.into_iter().try_for_each(|(traced, truth)| {
+        equal(traced, truth).with_context(|| format!("traced: {traced:?}\ndriver: {truth:?}"))
+    })
+}
+
+/// Two accounts of one call.
+fn equal(traced: &Line, truth: &Line) -> Result<()> {
+    ensure!(traced.pid == truth.pid, "pid");
+    ensure!(traced.address == truth.address, "address");
+    ensure!(traced.direction == truth.direction, "direction");
+    ensure!(traced.trigger == truth.trigger, "trigger");
+    ensure!(traced.outcome == truth.outcome, "outcome");
+    ensure!(traced.errno == truth.errno, "errno");
+    let mut sum = 0;
+    for row in ROWS {
+        ensure!(traced.pages(row)? == truth.pages(row)?, "{row}");
+        sum += traced.pages(row)?;
+    }
+    let requested = traced.pages("requested")?;
+    ensure!(requested == truth.pages("requested")?, "requested");
+    ensure!(requested == sum, "the ledger does not balance");
+    ensure!(
+        traced.number("anomalies")? == Some(0),
+        "the tracer marks it as not to be trusted"
+    );
+    Ok(())
+}
+
+/// The driver lost no call either, and its lines add up to the sums that it keeps apart from them, by direction and
+/// trigger.
+fn the_truth_is_whole(run: &Run) -> Result<()> {
+    let totals = &run.totals;
+    let lines = run.truth.len() as u64;
+    for (name, expected) in [("migrations", lines), ("log_lost", 0), ("unbalanced", 0)] {
+        ensure!(
+            totals[name] == expected,
+            "the driver says {name} = {}",
+            totals[name]
+        );
+    }
+    let counted = totals["by_kind"]
+        .as_array()
+        .context("the driver has no sums")?;
+    let counted: BTreeMap<_, _> = counted
+        .iter()
+        .map(|sums| (key(sums, &["direction", "trigger"]), sums))
+        .collect();
+    let mut summed = BTreeMap::<String, Vec<&Line>>::new();
+    for line in &run.truth {
+        let name = |name: &Option<String>| name.clone().unwrap_or_default();
+        let kind = format!("{} {}", name(&line.direction), name(&line.trigger));
+        summed.entry(kind).or_default().push(line);
+    }
+    ensure!(
+        counted.keys().eq(summed.keys()),
+        "the driver has sums of {:?}, and calls of {:?}",
+        counted.keys(),
+        summed.keys()
+    );
+    for (kind, lines) in summed {
+        let counted = counted[&kind];
+        for row in ["requested"].iter().chain(&ROWS) {
+            let sum = sum(lines.iter().copied(), row)?;
+            ensure!(
+                counted[row] == sum,
+                "{kind}: the driver sums up {row} = {}, its calls {sum}",
+                counted[row]
+            );
+        }
+        ensure!(
+            counted["migrations"] == lines.len(),
+            "{kind}: the driver counts {}, and tells of {}",
+            counted["migrations"],
+            lines.len()
+        );
+    }
+    Ok(())
+}
+
+/// What a view shows, too, and that nothing is missing from it.
+fn the_report_agrees(trace: &Trace) -> Result<()> {
+    let report = &trace.report;
+    let truth = || trace.runs.iter().flat_map(|run| &run.truth);
+    for row in ["requested"].iter().chain(&ROWS) {
+        let truth = sum(truth(), row)?;
+        let reported = &report["ledger"][row];
+        ensure!(
+            reported == truth,
+            "the report says {row} = {reported}, the driver {truth}"
+        );
+    }
+    let migrations = truth().count() as u64;
+    for (name, expected) in [
+        ("migrations", migrations),
+        ("ended", migrations),
+        ("lost", 0),
+        ("unbalanced", 0),
+    ] {
+        ensure!(
+            report[name] == expected,
+            "the report says {name} = {}",
+            report[name]
+        );
+    }
+    let losses = report["losses"]
+        .as_object()
+        .context("the report has no losses")?;
+    ensure!(losses.values().all(|count| count == 0), "lost: {losses:?}");
+    kinds_agree(report, truth())
+}
+
+fn kinds_agree<'a>(report: &Value, truth: impl Iterator<Item = &'a Line>) -> Result<()> {
+    let mut expected = BTreeMap::<String, u64>::new();
+    for line in truth {
+        let name = |name: &Option<String>| name.clone().unwrap_or_default();
+        let kind = [
+            name(&line.direction),
+            name(&line.trigger),
+            line.outcome.clone(),
+        ];
+        *expected.entry(kind.join(" ")).or_default() += 1;
+    }
+    let kinds = report["kinds"]
+        .as_array()
+        .context("the report has no kinds")?;
+    let reported: BTreeMap<_, _> = kinds
+        .iter()
+        .map(|kind| {
+            let names = key(kind, &["direction", "trigger", "outcome"]);
+            (names, kind["migrations"].as_u64().unwrap_or_default())
+        })
+        .collect();
+    ensure!(
+        reported == expected,
+        "the report counts {reported:?}, the driver {expected:?}"
+    );
+    Ok(())
+}
+
+/// The words under these names.
+fn key(object: &Value, names: &[&str]) -> String {
+    let words: Vec<_> = names
+        .iter()
+        .map(|name| object[name].as_str().unwrap_or_default())
+        .collect();
+    words.join(" ")
+}
+
+/// A number, added up.
+pub(super) fn sum<'a>(lines: impl IntoIterator<Item = &'a Line>, row: &str) -> Result<u64> {
+    lines.into_iter().map(|line| line.pages(row)).sum()
+}

@@ -1,0 +1,76 @@
+//! What occurred in a run, so that a test can insist on it: a count that is zero proves nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+
+use super::compare::sum;
+use super::trace::{Line, ROWS, Run};
+
+/// What only the driver knows: pages that it held, failed to place, moved or split as large ones, and the evictions
+/// that it made in the middle of a call.
+pub(super) const UNSEEN: [&str; 7] = [
+    "pinned",
+    "locked",
+    "referenced",
+    "failed",
+    "whole",
+    "split",
+    "evictions",
+];
+
+/// How often things occurred: pages by row of the ledger and by what is [`UNSEEN`]; migrations by direction, trigger,
+/// outcome (`outcome abandoned`) and number of pages (`batch 512`); distinct `devices`, `processes` and `threads`.
+pub(super) struct Tally(BTreeMap<String, u64>);
+
+impl Tally {
+    /// Counts what the driver says.
+    pub(super) fn of(run: &Run) -> Result<Self> {
+        let lines = &run.truth;
+        let mut tally = BTreeMap::new();
+        for row in ROWS.iter().chain(&UNSEEN) {
+            tally.insert((*row).to_owned(), sum(lines, row)?);
+        }
+        for line in lines {
+            let direction = line.direction.as_deref().unwrap_or("null");
+            let trigger = line.trigger.as_deref().unwrap_or("null");
+            for name in [
+                format!("direction {direction}"),
+                format!("trigger {trigger}"),
+                format!("outcome {}", line.outcome),
+                format!("batch {}", line.pages("requested")?),
+            ] {
+                *tally.entry(name).or_default() += 1;
+            }
+        }
+        let devices: BTreeSet<_> = lines
+            .iter()
+            .map(|line| line.pages("device"))
+            .collect::<Result<_>>()?;
+        let distinct = |number: fn(&Line) -> u32| {
+            let numbers: BTreeSet<_> = lines.iter().map(number).collect();
+            numbers.len() as u64
+        };
+        tally.insert("devices".into(), devices.len() as u64);
+        tally.insert("processes".into(), distinct(|line| line.pid));
+        tally.insert("threads".into(), distinct(|line| line.tid));
+        Ok(Tally(tally))
+    }
+
+    /// How often it occurred.
+    pub(super) fn count(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or(0)
+    }
+
+    /// An error unless all of these occurred, so many times at least.
+    pub(super) fn expect(&self, occurs: &[(&str, u64)]) -> Result<()> {
+        occurs.iter().try_for_each(|(what, least)| {
+            let count = self.count(what);
+            ensure!(
+                count >= *least,
+                "{what}: {count}, and at least {least} should occur"
+            );
+            Ok(())
+        })
+    }
+}
