@@ -170,6 +170,8 @@ impl Stage<'_> {
                 break;
             }
             self.drain()?;
+            // Whoever wonders why it goes no further can read how far it came.
+            self.truth.flush()?;
             if children.iter_mut().any(has_failed) {
                 control.stop();
             }

@@ -44,14 +44,18 @@ impl TruthFile {
         self.line(|| Line::try_from(truth))
     }
 
+    /// What was written is in the file.
+    pub fn flush(&mut self) -> Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| {
+            file.flush().context("cannot write the truth file")
+        })
+    }
+
     /// Writes the last line: what the driver itself added up meanwhile. Gives the number of lines before it.
     pub fn finish(mut self, sums: &Totals) -> Result<u64> {
         let migrations = self.lines;
         self.line(|| LastLine::new(migrations, sums))?;
-        if let Some(file) = &mut self.file {
-            file.flush()
-                .context("cannot write the truth file to its end")?;
-        }
+        self.flush()?;
         Ok(migrations)
     }
 
