@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
     device::Device,
@@ -116,19 +116,47 @@ pub(super) fn reap(players: &[Child]) {
     }
 }
 
-/// Waits until there is no child left, whoever forked it.
-pub(super) fn wait_for_orphans() -> Result<()> {
+/// Ends the players, and waits until there is no child left, whoever forked it. Where one does not end, an error says
+/// what it is doing.
+pub(super) fn end(mut players: Vec<Child>) -> Result<()> {
     let end = Instant::now() + PATIENCE;
+    players.iter().for_each(Child::kill);
+    while Instant::now() < end {
+        players.retain_mut(|player| !matches!(player.poll(), Ok(Some(_))));
+        if players.is_empty() && !reap_any()? {
+            return Ok(());
+        }
+        thread::sleep(TICK);
+    }
+    let stuck: String = players.iter().map(|player| doing(player.pid())).collect();
+    // To wait for them would take for ever.
+    players.into_iter().for_each(std::mem::forget);
+    bail!("processes do not end although they were killed {PATIENCE:?} ago{stuck}")
+}
+
+/// Takes note of the end of any child. Whether there is one left.
+fn reap_any() -> Result<bool> {
+    let mut status = 0;
     loop {
-        let mut status = 0;
         // SAFETY: `status` may be written.
         match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
-            -1 if io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) => return Ok(()),
-            0 => thread::sleep(TICK),
+            -1 if io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) => {
+                return Ok(false);
+            }
+            -1 => return Err(io::Error::last_os_error()).context("cannot wait for processes"),
+            0 => return Ok(true),
             _ => {}
         }
-        if Instant::now() >= end {
-            bail!("processes do not end although they were killed {PATIENCE:?} ago");
-        }
     }
+}
+
+/// Where in the kernel each thread of a process is, as far as the kernel tells.
+fn doing(pid: libc::pid_t) -> String {
+    let mut text = String::new();
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    for thread in threads.into_iter().flatten().flatten() {
+        let stack = fs::read_to_string(thread.path().join("stack")).unwrap_or_default();
+        text += &format!("\n{}:\n{}", thread.path().display(), stack.trim_end());
+    }
+    text
 }

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use self::{aftermath::Before, tally::Tally};
 use crate::{
@@ -34,6 +34,8 @@ const CALLS: u64 = 200_000;
 const TICK: Duration = Duration::from_millis(20);
 /// A process is killed once in so many ticks, on average.
 const KILL_ONE_IN: usize = 15;
+/// Longest time without a call.
+const STANDSTILL: Duration = Duration::from_secs(60);
 /// Time between progress lines.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -53,13 +55,11 @@ pub fn run(options: &FuzzOptions) -> Result<()> {
         died: Vec::new(),
     };
     let result = game.play(&signals);
-    game.players.clear();
-    aftermath::wait_for_orphans()?;
-    let verdict = before.compare();
-    println!("{}", game.tally.summary());
-    result?;
-    verdict?;
-    game.judge()
+    let ended = aftermath::end(std::mem::take(&mut game.players));
+    // Who lives on holds on to what he has.
+    let verdict = ended.and_then(|()| before.compare());
+    eprintln!("{}", game.tally.summary());
+    result.and(verdict).and_then(|()| game.judge())
 }
 
 struct Game<'a> {
@@ -79,12 +79,20 @@ impl Game<'_> {
         }
         let begun = Instant::now();
         let mut told = begun;
+        let mut last = (begun, 0);
         while !self.is_over(begun) && !signals.wait(TICK) {
             self.look_after()?;
             if told.elapsed() >= PROGRESS {
                 told = Instant::now();
                 eprintln!("{}", self.tally.summary());
             }
+            if self.tally.calls() != last.1 {
+                last = (Instant::now(), self.tally.calls());
+            }
+            ensure!(
+                last.0.elapsed() < STANDSTILL,
+                "no call has come back for {STANDSTILL:?}"
+            );
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::{
 const SMALL: [usize; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// And those of long ranges.
 const LONG: [usize; 2] = [4096, 65_536];
-/// Calls of each size in a sweep, at most: more for small ones.
+/// Round trips of each size in a sweep, at most: more for small ones.
 const MOST_CALLS: usize = 16;
 /// Pages that a size moves in a sweep, about.
 const PAGES_PER_SIZE: usize = 1024;
@@ -50,12 +50,15 @@ impl Scenario for Batching {
     fn run(&self, process: &Process<'_>) -> Result<()> {
         process.threads(1, |worker| {
             let mut small = Sweep::new(worker.device(), &SMALL)?;
+            // The first time every size comes soon; later there are as many pages of the small ones as of others.
+            let mut most_calls = 1;
             while worker.goes_on() {
-                small.run(worker)?;
+                small.run(worker, most_calls)?;
                 if worker.goes_on() {
                     // So much memory is not kept longer than needed.
-                    Sweep::new(worker.device(), &LONG)?.run(worker)?;
+                    Sweep::new(worker.device(), &LONG)?.run(worker, most_calls)?;
                 }
+                most_calls = MOST_CALLS;
             }
             Ok(())
         })
@@ -78,7 +81,7 @@ impl Sweep {
         let mut area = Area::new(largest, device.page_bytes(), Backing::BasePages)?;
         // What is on the device costs as much again, and others need some, too.
         let affordable = memory::available_bytes()? as usize / device.page_bytes() / 4;
-        let affordable = affordable.min(device.info().device_pages as usize / 2);
+        let affordable = affordable.min(device.info().device_pages as usize);
         // To write more takes longer than to migrate it: the rest is made on the device.
         let written = largest.min(WRITTEN).min(affordable);
         area.write(0, written);
@@ -90,10 +93,10 @@ impl Sweep {
         })
     }
 
-    fn run(&mut self, worker: &mut Worker<'_>) -> Result<()> {
+    fn run(&mut self, worker: &mut Worker<'_>, most_calls: usize) -> Result<()> {
         let mut costs = Vec::new();
         for size in self.sizes {
-            let calls = (PAGES_PER_SIZE / size).clamp(1, MOST_CALLS);
+            let calls = (PAGES_PER_SIZE / size).clamp(1, most_calls);
             let mut spent_ns = 0;
             for _ in 0..calls {
                 spent_ns += self.round_trip(worker, *size)?;
