@@ -47,7 +47,7 @@ impl Fuzz {
             }
         }
         let outcome = vm.wait()?;
-        let summary = last_line(&said).unwrap_or_default();
+        let summary = String::from_utf8_lossy(&outcome.stdout(FUZZ)).into_owned();
         judge(&outcome, &said).or_else(|error| {
             let log = self.log(lab, "log")?;
             fs::write(&log, driver::log(&outcome))
@@ -56,9 +56,10 @@ impl Fuzz {
         })?;
         // Only failures leave something to look at.
         let _ = fs::remove_file(console);
+        let summary = summary.trim_end();
         Ok(summary
             .strip_prefix("workload: fuzz: ")
-            .unwrap_or(&summary)
+            .unwrap_or(summary)
             .to_owned())
     }
 

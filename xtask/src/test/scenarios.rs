@@ -111,7 +111,7 @@ const FAULTS: &[Case] = &[
 const LOAD: &[Case] = &[
     case(
         "batching",
-        "24",
+        "256",
         &[("batch 1", 1), ("batch 512", 1), ("batch 65536", 1)],
     ),
     case("thrash", "20", &[("trigger fault", 100), ("devices", 2)]),
@@ -126,7 +126,7 @@ const LOAD: &[Case] = &[
 /// Several processes and threads.
 const CROWDS: &[Case] = &[
     case("fork", "150", &[("trigger fault", 1), ("processes", 5)]),
-    case("multi", "800", &[("processes", 8), ("threads", 32)]),
+    case("multi", "1600", &[("processes", 8), ("threads", 32)]),
     case("contended", "600", &[("skipped", 1), ("devices", 2)]),
     Case {
         scenario: "idle",

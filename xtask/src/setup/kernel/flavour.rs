@@ -92,11 +92,14 @@ impl Flavour {
     }
 
     /// What goes onto its command line. The log is read at the end: nothing in it may have been written over. An
-    /// emulated processor that checks every access is slow, not stuck.
+    /// emulated processor that checks every access is slow, not stuck. KASAN asks for five-level page tables what
+    /// `identify_cpu` forgets for a moment: an interrupt in that moment is reported as a wild access.
     pub(crate) fn arguments(self) -> &'static str {
         match self {
             Flavour::Test => "",
-            Flavour::Debug => "page_poison=1 log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=60",
+            Flavour::Debug => {
+                "page_poison=1 log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=60 no5lvl"
+            }
         }
     }
 }
