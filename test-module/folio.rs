@@ -230,8 +230,8 @@ impl FolioLock {
             bindings::migrate_test_folio_order(folio.folio) == 0
                 && bindings::migrate_test_folio_trylock(folio.folio)
         };
-        // INVARIANT: It was just locked by us.
-        locked.then_some(Self { folio })
+        // INVARIANT: It was just locked by us. (Only then: a value that is made is dropped, which unlocks.)
+        locked.then(|| Self { folio })
     }
 }
 

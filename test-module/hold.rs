@@ -125,8 +125,11 @@ impl Pinned {
         // its VMA is held, which is the current task's: just checked.
         let count =
             unsafe { kernel::bindings::pin_user_pages(range.address(index), 1, FLAGS, &mut page) };
+        if count != 1 {
+            return None;
+        }
         // INVARIANT: The page has just been pinned.
-        (count == 1).then_some(Self {
+        Some(Self {
             page: NonNull::new(page)?,
         })
     }
