@@ -67,6 +67,12 @@ impl Arena {
         self.at(rng.below(all - pages + 1), pages)
     }
 
+    /// A few pages.
+    pub(super) fn small_part(&self, rng: &mut Rng) -> Part {
+        let pages = rng.power_of_two(16);
+        self.at(rng.below(BYTES / self.page_bytes - pages + 1), pages)
+    }
+
     /// A part that begins and ends where large pages do.
     pub(super) fn large_part(&self, rng: &mut Rng, compound: usize) -> Part {
         let all = BYTES / self.page_bytes / compound;

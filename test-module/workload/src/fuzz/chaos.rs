@@ -34,10 +34,11 @@ const PROTECTIONS: &[libc::c_int] = &[
 
 /// Does one thing to some of the arena. Most of it may fail, and does.
 pub(super) fn strike(arena: &Arena, file: &OwnedFd, rng: &mut Rng, compound: usize) {
-    let part = if rng.one_in(4) {
-        arena.large_part(rng, compound)
-    } else {
-        arena.part(rng)
+    let part = match rng.below(16) {
+        0 => arena.part(rng),
+        1..=3 => arena.large_part(rng, compound),
+        // Mostly little, or nothing would be left to migrate.
+        _ => arena.small_part(rng),
     };
     match rng.below(16) {
         0 => unmap(part),
@@ -54,6 +55,11 @@ pub(super) fn strike(arena: &Arena, file: &OwnedFd, rng: &mut Rng, compound: usi
         10 => provide(part, rng),
         _ => advise(part, rng.pick(ADVICE)),
     }
+}
+
+/// Gives every page of a part something to hold.
+pub(super) fn populate(part: Part) {
+    advise(part, libc::MADV_POPULATE_WRITE);
 }
 
 // SAFETY (of every call below): The part is the arena's, which no reference of Rust's points into. Whether the call

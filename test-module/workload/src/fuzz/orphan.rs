@@ -38,7 +38,7 @@ pub(super) fn fork(tally: &Tally, arena: &Arena, file: RawFd, rng: &mut Rng) {
         }
         pid => {
             tally.count_forked();
-            if rng.one_in(2) {
+            if plan.lingers || rng.one_in(2) {
                 super::nap(rng, 20_000);
                 // SAFETY: The child has not been waited for, so that the number is its own.
                 unsafe { libc::kill(pid, libc::SIGKILL) };

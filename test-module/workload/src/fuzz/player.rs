@@ -107,6 +107,9 @@ impl Shared<'_> {
     }
 
     fn touch(&self, rng: &mut Rng) {
+        if rng.one_in(4) {
+            return chaos::populate(self.arena.large_part(rng, self.facts.compound_pages));
+        }
         let part = self.arena.part(rng);
         for page in 0..part.pages.min(16) {
             let address = part.address + page * self.facts.page_bytes;
