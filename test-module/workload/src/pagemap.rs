@@ -62,6 +62,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_only_read_is_there_too() {
+        let area = Area::new(4, 4096, Backing::BasePages).unwrap();
+        area.read(0, 2);
+        let pages = look(area.address(0), 4, 4096).unwrap();
+        assert_eq!((pages.present, pages.holes), (2, 2));
+    }
+
+    #[test]
     fn what_is_elsewhere_is_told_from_what_is_nowhere() {
         let pages = count([PRESENT | 7, SWAPPED | 7, 0, SWAPPED].into_iter());
         assert_eq!((pages.present, pages.elsewhere, pages.holes), (1, 2, 1));

@@ -13,7 +13,7 @@ use crate::{
     process::{self, Child},
     rng::Rng,
     truth::{pipe::Sender, sums},
-    uapi::{Configuration, Evict, Migrate, Totals, Truth, direction, trigger},
+    uapi::{Evict, Migrate, Totals, Truth, direction, trigger},
 };
 
 /// Most threads in a process: each has a number of its own in the whole run.
@@ -218,11 +218,6 @@ impl<'a> Worker<'a> {
     /// Clears a part of a device.
     pub fn evict(&mut self, device: &Device, request: &Evict) -> Result<Option<Truth>> {
         self.call(|| device.evict(request))
-    }
-
-    /// Changes how a device behaves. The run sets it back in the end.
-    pub fn configure(&self, device: &Device, configuration: Configuration) -> Result<()> {
-        device.configure(&configuration)
     }
 
     fn call(&mut self, call: impl FnOnce() -> Result<Truth>) -> Result<Option<Truth>> {

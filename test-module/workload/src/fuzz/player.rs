@@ -37,7 +37,7 @@ pub(super) fn play(tally: &Tally, mut rng: Rng) -> Result<()> {
         page_bytes: info.page_bytes as usize,
         compound_pages: info.compound_pages as usize,
     };
-    let process = Shared {
+    let process = Common {
         tally,
         arena: Arena::new(facts.page_bytes)?,
         files: Files::new(devices.len() as u32),
@@ -57,7 +57,7 @@ pub(super) fn play(tally: &Tally, mut rng: Rng) -> Result<()> {
 }
 
 /// What the threads of a process share.
-struct Shared<'a> {
+struct Common<'a> {
     tally: &'a Tally,
     arena: Arena,
     files: Files,
@@ -66,7 +66,7 @@ struct Shared<'a> {
     wrong: AtomicU32,
 }
 
-impl Shared<'_> {
+impl Common<'_> {
     fn thread(&self, device: u32, mut rng: Rng) {
         let result = self.seasons(device, &mut rng);
         if let Err(error) = result {

@@ -43,8 +43,7 @@ pub trait Scenario: Sync {
     }
 
     /// How the device with this number behaves.
-    fn configuration(&self, device: usize) -> Configuration {
-        let _ = device;
+    fn configuration(&self, _device: usize) -> Configuration {
         Configuration::default()
     }
 
