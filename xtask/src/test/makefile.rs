@@ -1,6 +1,7 @@
 //! The driver's own Makefile, as kernel people use one: without xtask.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,6 +44,11 @@ impl<'a> Copy<'a> {
     fn make(&self, arguments: &[&str]) -> Result<String> {
         let setup = &self.context.lab.setup;
         let mut make = setup.kernel.make_modules();
+        // What cargo tells about the package that we are.
+        let ours = env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO"));
+        for (name, _) in ours {
+            make.env_remove(name);
+        }
         make.env_remove("RUSTC_BOOTSTRAP")
             .arg("-C")
             .arg(&self.folder)

@@ -1,6 +1,6 @@
 //! Configures the kernel, and sees whether it took every option.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -64,6 +64,33 @@ impl Kernel {
     }
 }
 
+/// Fragments in one text, without what a later one says otherwise.
+pub(super) fn merged(fragments: &[String]) -> String {
+    let mut merged = String::new();
+    for (index, fragment) in fragments.iter().enumerate() {
+        let later: BTreeSet<_> = fragments[index + 1..]
+            .iter()
+            .flat_map(|fragment| fragment.lines().filter_map(option))
+            .collect();
+        for line in fragment.split_inclusive('\n') {
+            if option(line).is_none_or(|option| !later.contains(option)) {
+                merged += line;
+            }
+        }
+    }
+    merged
+}
+
+/// The option that a line is about: `CONFIG_A=y`, or `# CONFIG_A is not set`.
+fn option(line: &str) -> Option<&str> {
+    let line = line.trim_end();
+    let name = line.split_once('=').map(|(name, _)| name).or_else(|| {
+        line.strip_prefix("# ")
+            .and_then(|line| line.strip_suffix(" is not set"))
+    })?;
+    name.starts_with("CONFIG_").then_some(name)
+}
+
 /// The options that were asked for and are not set so.
 fn refused(asked: &str, got: &str) -> Vec<String> {
     let got: BTreeMap<_, _> = options(got).collect();
@@ -82,6 +109,15 @@ fn options(text: &str) -> impl Iterator<Item = (&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_later_fragment_has_the_last_word() {
+        let first = "# about\nCONFIG_A=y\nCONFIG_B=y\n# CONFIG_C is not set\n".to_owned();
+        let second = "# CONFIG_A is not set\nCONFIG_C=y\n".to_owned();
+        assert_eq!(merged(std::slice::from_ref(&first)), first);
+        let expected = format!("# about\nCONFIG_B=y\n{second}");
+        assert_eq!(merged(&[first, second]), expected);
+    }
 
     #[test]
     fn options_that_were_not_taken_are_named() {

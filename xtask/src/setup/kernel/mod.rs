@@ -193,13 +193,16 @@ impl Part for Stage<'_> {
 
 /// The flavour's options, in one text.
 fn options(workspace: &Workspace, flavour: Flavour) -> Result<String> {
-    let mut options = String::new();
-    for fragment in flavour.fragments() {
+    let read = |fragment: &&str| {
         let fragment = workspace.file(fragment)?;
-        options += &fs::read_to_string(&fragment)
-            .with_context(|| format!("read {}", fragment.display()))?;
-    }
-    Ok(options)
+        fs::read_to_string(&fragment).with_context(|| format!("read {}", fragment.display()))
+    };
+    let fragments: Vec<_> = flavour
+        .fragments()
+        .iter()
+        .map(read)
+        .collect::<Result<_>>()?;
+    Ok(config::merged(&fragments))
 }
 
 fn tree(entry: &Entry) -> PathBuf {
