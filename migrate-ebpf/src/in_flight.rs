@@ -302,6 +302,12 @@ impl Call {
         self.owner() & (TAKEN | ASIDE) == TAKEN
     }
 
+    /// Is every entry of its arrays one page?
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.compound == 0
+    }
+
     /// Was it set aside?
     #[inline(always)]
     pub(crate) fn is_aside(&self) -> bool {

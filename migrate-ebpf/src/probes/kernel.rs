@@ -131,6 +131,12 @@ impl MigrateVma {
         }
     }
 
+    /// `cpages`: what setup collected, in entries.
+    #[inline(always)]
+    pub(crate) fn collected_entries(self) -> u64 {
+        self.word(config!(cpages))
+    }
+
     /// `SELECT_SYSTEM` decides: with it, system pages go to a device, also where the device's own pages are
     /// collected along the way.
     #[inline(always)]

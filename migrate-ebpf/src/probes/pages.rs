@@ -63,7 +63,7 @@ fn device_pages_return(ctx: FExitContext) -> i32 {
 fn enter(call: &mut Call, stop: Stop, now: u64) {
     call.record.steps.alloc_and_copy_ns = call.interval(now);
     call.advance(Stage::Collected, Stage::InPages);
-    ledger::count_attempted(call, stop);
+    ledger::before_pages(call, stop);
     call.record.probe.pages_ns = call.next_interval(now);
 }
 
@@ -71,6 +71,6 @@ fn enter(call: &mut Call, stop: Stop, now: u64) {
 fn leave(call: &mut Call, stop: Stop, now: u64) {
     call.record.steps.pages_ns = call.interval(now);
     call.advance(Stage::InPages, Stage::Migrated);
-    ledger::count_arrived(call, stop);
+    ledger::after_pages(call, stop);
     call.record.probe.pages_ns += call.next_interval(now);
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     clock,
-    in_flight::{self, Arrays, Call, Identity, Kinds, Stage},
+    in_flight::{self, Call, Identity, Kinds, Stage},
     losses,
 };
 
@@ -34,7 +34,8 @@ fn setup_return(ctx: FExitContext) -> i32 {
     let migrate = MigrateVma(ctx.arg(0));
     if let Some(call) = in_flight::find(migrate.identity()) {
         // The function has one argument; what it returned stands behind it.
-        leave(call, ctx.arg(1), migrate.arrays(), Stop::VmaCollected, now);
+        call.arrays = migrate.arrays();
+        leave(call, ctx.arg(1), Some(migrate), Stop::VmaCollected, now);
     }
     0
 }
@@ -55,7 +56,7 @@ fn range_entry(ctx: FEntryContext) -> i32 {
 fn range_return(ctx: FExitContext) -> i32 {
     let now = clock::now();
     if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
-        leave(call, ctx.arg(3), call.arrays, Stop::RangeCollected, now);
+        leave(call, ctx.arg(3), None, Stop::RangeCollected, now);
     }
     0
 }
@@ -76,7 +77,7 @@ fn pfns_entry(ctx: FEntryContext) -> i32 {
 fn pfns_return(ctx: FExitContext) -> i32 {
     let now = clock::now();
     if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
-        leave(call, ctx.arg(2), call.arrays, Stop::PfnsCollected, now);
+        leave(call, ctx.arg(2), None, Stop::PfnsCollected, now);
     }
     0
 }
@@ -139,15 +140,14 @@ fn begin(call: &mut Call, plan: Plan, began: u64) {
 }
 
 #[inline(always)]
-fn leave(call: &mut Call, returned: i32, arrays: Arrays, stop: Stop, now: u64) {
+fn leave(call: &mut Call, returned: i32, migrate: Option<MigrateVma>, stop: Stop, now: u64) {
     call.record.steps.setup_ns = call.interval(now);
     call.advance(Stage::InSetup, Stage::Collected);
     if returned < 0 {
         reject(call, returned, now);
         return;
     }
-    call.arrays = arrays;
-    ledger::count_collected(call, stop);
+    ledger::after_setup(call, migrate, stop);
     call.record.skips = unmap::reasons(call);
     if call.collected.sum() > 0 {
         call.record.probe.setup_ns += call.next_interval(now);

@@ -36,13 +36,9 @@ fn unmap_entry(ctx: FEntryContext) -> i32 {
     match call.migrate_vma() {
         Some(migrate) => {
             see();
-            // The kernel's own count is as good where an entry is a page.
-            match collected_entries(migrate) {
-                Some(entries) if call.compound == 0 => call.before_unmap = entries,
-                _ => ledger::count_before_unmap(call),
-            }
+            ledger::before_unmap(call, collected_entries(migrate));
         }
-        None => ledger::count_before_unmap(call),
+        None => ledger::before_unmap(call, None),
     }
     call.record.probe.setup_ns += call.same_interval(began);
     0

@@ -18,7 +18,11 @@ pub(crate) fn ebpf(setup: &Setup, step: &Step) -> Result<PathBuf> {
     let mut flags = OsString::from("-C linker=");
     flags.push(setup.bpf_linker.program());
     // BTF makes it loadable and shows in bpftool; v3 has 32-bit arithmetic and atomics, which kernels take since 5.12.
-    flags.push(" -C link-arg=--btf -C debuginfo=2 -C panic=abort -C target-cpu=v3");
+    // Structures are copied and cleared word by word, in place: bpf-linker by itself has LLVM call memcpy and memset, which are loops over
+    // bytes here, thousands of instructions per migration.
+    flags.push(
+        " -C link-arg=--btf -C link-arg=--disable-expand-memcpy-in-order -C debuginfo=2 -C panic=abort -C target-cpu=v3",
+    );
     let mut command = cargo_for_bpf(setup, "build")?;
     command
         .arg("--release")

@@ -1,4 +1,4 @@
-//! Counts pages: walks `src` and `dst` after setup, before pages and after pages.
+//! Counts a call with large folios: walks `src` and `dst` after setup, before pages and after pages.
 //!
 //! The arrays are as long as the driver likes, so they are walked in chunks by `bpf_loop` (Linux 5.17): one
 //! chunk is copied to scratch memory, and its entries are counted by a bounded loop.
@@ -13,7 +13,7 @@ use core::ffi::c_void;
 use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::PerCpuArray};
 use migrate_ebpf::wire::anomaly;
 
-use super::kernel::{COMPOUND, MIGRATE, VALID, compound_pages, read_entries};
+use super::super::kernel::{COMPOUND, MIGRATE, VALID, compound_pages, read_entries};
 use crate::in_flight::{Arrays, Call, Kinds};
 
 /// Entries copied at once.
@@ -39,7 +39,7 @@ struct Walk {
 /// kernel skips it and says so), so each has a walk of its own.
 #[derive(Clone, Copy)]
 #[repr(u32)]
-pub(crate) enum Stop {
+pub(in super::super) enum Stop {
     VmaCollected,
     VmaAttempted,
     VmaArrived,
@@ -55,7 +55,7 @@ static WALKS: PerCpuArray<Walk> = PerCpuArray::with_max_entries(Stop::Unmapping 
 
 /// When the kernel begins to unmap: what was collected until then, in base pages.
 #[inline(always)]
-pub(crate) fn count_before_unmap(call: &mut Call) {
+pub(in super::super) fn count_before_unmap(call: &mut Call) {
     if let Some(walk) = Walk::over(call, Stop::Unmapping) {
         call.before_unmap = walk.taken.sum();
     }
@@ -63,7 +63,7 @@ pub(crate) fn count_before_unmap(call: &mut Call) {
 
 /// After setup: what was collected, and what was skipped.
 #[inline(always)]
-pub(crate) fn count_collected(call: &mut Call, stop: Stop) {
+pub(in super::super) fn count_collected(call: &mut Call, stop: Stop) {
     let Some(walk) = Walk::over(call, stop) else {
         return;
     };
@@ -79,7 +79,7 @@ pub(crate) fn count_collected(call: &mut Call, stop: Stop) {
 
 /// Before pages: for what the driver gave a destination, and what it declined.
 #[inline(always)]
-pub(crate) fn count_attempted(call: &mut Call, stop: Stop) {
+pub(in super::super) fn count_attempted(call: &mut Call, stop: Stop) {
     let Some(walk) = Walk::over(call, stop) else {
         return;
     };
@@ -89,7 +89,7 @@ pub(crate) fn count_attempted(call: &mut Call, stop: Stop) {
 
 /// After pages: what arrived. What was attempted and did not arrive was wasted.
 #[inline(always)]
-pub(crate) fn count_arrived(call: &mut Call, stop: Stop) {
+pub(in super::super) fn count_arrived(call: &mut Call, stop: Stop) {
     let Some(walk) = Walk::over(call, stop) else {
         return;
     };

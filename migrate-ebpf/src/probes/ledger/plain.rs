@@ -1,0 +1,220 @@
+//! Counts a call in which each entry of the arrays is one page.
+//!
+//! After pages, the low bits of `src` say it all for what arrived: `MIGRATE` and `VALID`, a page moved; `MIGRATE`
+//! alone, a hole got a page. When that is everything that was collected, and mostly it is, nothing was declined or wasted, and `dst`
+//! need not be read. Else a second look, at both arrays, tells what was given a destination: the rest was declined, and what
+//! had one and did not arrive was wasted. The kernel never writes to `dst`.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::PerCpuArray};
+use migrate_ebpf::wire::anomaly;
+
+use super::super::kernel::{COMPOUND, MIGRATE, VALID, read_entries};
+use crate::in_flight::{Arrays, Call, Kinds};
+
+/// Entries copied at once.
+const CHUNK: usize = 512;
+/// Entries counted between two looks whether there are more.
+const GROUP: usize = 4;
+/// `bpf_loop` gives up beyond this many rounds (`BPF_MAX_LOOPS`).
+const MAX_CHUNKS: u64 = 1 << 23;
+
+/// What is read, and what is counted, in a map for the reason given in [`super::walk`].
+#[repr(C)]
+struct Count {
+    arrays: Arrays,
+    /// `MIGRATE` and `VALID`.
+    moved: u64,
+    /// `MIGRATE` alone.
+    populated: u64,
+    /// A destination was given.
+    attempted: u64,
+    /// `VALID` alone, and a destination was given.
+    wasted_copy: u64,
+    unreadable: u64,
+    /// Every bit that was set in an entry.
+    bits: u64,
+    src: [u64; CHUNK + GROUP],
+    dst: [u64; CHUNK + GROUP],
+}
+
+/// Used by the program after `migrate_vma_pages` only, which is never preempted by itself.
+#[map]
+static COUNT: PerCpuArray<Count> = PerCpuArray::with_max_entries(1, 0);
+
+/// After setup, which has counted what it collected.
+#[inline(always)]
+pub(super) fn count_collected(call: &mut Call, cpages: u64) {
+    // Whether they are pages or holes is seen after pages.
+    call.collected = Kinds {
+        pages: cpages,
+        holes: 0,
+    };
+    // More than were requested wrap here, and show as an unbalanced ledger.
+    call.record.ledger.skipped = call.record.ledger.requested.wrapping_sub(cpages);
+}
+
+/// After pages.
+#[inline(always)]
+pub(super) fn count_arrived(call: &mut Call) {
+    let Some(count) = Count::scratch() else {
+        return;
+    };
+    count.arrays = call.arrays;
+    (count.moved, count.populated, count.bits, count.unreadable) = (0, 0, 0, 0);
+    each_chunk(count, arrived_chunk);
+    let collected = call.collected.sum();
+    let arrived = count.moved + count.populated;
+    call.record.ledger.moved = count.moved;
+    call.record.ledger.populated = count.populated;
+    if arrived != collected {
+        (count.attempted, count.wasted_copy) = (0, 0);
+        each_chunk(count, attempted_chunk);
+        let wasted = count.attempted.wrapping_sub(arrived);
+        let ledger = &mut call.record.ledger;
+        ledger.declined = collected.wrapping_sub(count.attempted);
+        ledger.wasted_copy = count.wasted_copy;
+        ledger.wasted_fill = wasted.wrapping_sub(count.wasted_copy);
+    }
+    if count.unreadable != 0 {
+        call.record.anomalies |= anomaly::UNREADABLE;
+    }
+    if count.bits & COMPOUND != 0 {
+        // Not what it was taken for.
+        call.record.anomalies |= anomaly::UNBALANCED;
+    }
+}
+
+/// What `bpf_loop` calls for each chunk.
+type Chunk = unsafe extern "C" fn(u64, *mut c_void) -> i64;
+
+/// Most calls have one chunk, and need no loop.
+#[inline(always)]
+fn each_chunk(count: &mut Count, chunk: Chunk) {
+    let chunks = count.arrays.entries.div_ceil(CHUNK as u64);
+    if chunks > MAX_CHUNKS {
+        count.unreadable = 1;
+        return;
+    }
+    // SAFETY: the callback finds the count by itself and uses no context.
+    unsafe {
+        bpf_loop(
+            chunks as u32,
+            chunk as *mut c_void,
+            core::ptr::null_mut(),
+            0,
+        )
+    };
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from the program after pages.
+unsafe extern "C" fn arrived_chunk(index: u64, _context: *mut c_void) -> i64 {
+    let Some(count) = Count::scratch() else {
+        return 1;
+    };
+    let Some(entries) = count.read_src(index) else {
+        return 1;
+    };
+    // A lane of 16 bits for each of the four states: no chunk has more entries than fit.
+    let (mut lanes, mut bits) = (0u64, 0u64);
+    for group in 0..CHUNK / GROUP {
+        if (group * GROUP) as u32 >= entries {
+            break;
+        }
+        for entry in group * GROUP..(group + 1) * GROUP {
+            let src = count.src[entry];
+            lanes += 1 << ((src & (MIGRATE | VALID)) << 4);
+            bits |= src;
+        }
+    }
+    count.moved += lanes >> ((MIGRATE | VALID) << 4) & 0xffff;
+    count.populated += lanes >> (MIGRATE << 4) & 0xffff;
+    count.bits |= bits;
+    0
+}
+
+/// # Safety
+///
+/// As [`arrived_chunk`].
+unsafe extern "C" fn attempted_chunk(index: u64, _context: *mut c_void) -> i64 {
+    let Some(count) = Count::scratch() else {
+        return 1;
+    };
+    let Some(entries) = count.read_both(index) else {
+        return 1;
+    };
+    let (mut attempted, mut wasted_copy) = (0u64, 0u64);
+    for group in 0..CHUNK / GROUP {
+        if (group * GROUP) as u32 >= entries {
+            break;
+        }
+        for entry in group * GROUP..(group + 1) * GROUP {
+            let (src, dst) = (count.src[entry], count.dst[entry]);
+            attempted += dst & VALID;
+            wasted_copy += dst & src & !(src / MIGRATE) & VALID;
+        }
+    }
+    count.attempted += attempted;
+    count.wasted_copy += wasted_copy;
+    0
+}
+
+const _: () = assert!(VALID == 1 && MIGRATE == 2 && CHUNK < 1 << 16);
+
+impl Count {
+    #[inline(always)]
+    fn scratch() -> Option<&'static mut Self> {
+        // SAFETY: this CPU's value, used by one program only.
+        COUNT.get_ptr_mut(0).map(|count| unsafe { &mut *count })
+    }
+
+    #[inline(always)]
+    fn read_src(&mut self, index: u64) -> Option<u32> {
+        let (first, entries) = self.chunk(index);
+        let from = self.arrays.src.wrapping_add(first * 8);
+        let read = read(&mut self.src, from, entries);
+        self.or_unreadable(read, entries)
+    }
+
+    #[inline(always)]
+    fn read_both(&mut self, index: u64) -> Option<u32> {
+        let (first, entries) = self.chunk(index);
+        let (src, dst) = (self.arrays.src, self.arrays.dst);
+        let read = read(&mut self.src, src.wrapping_add(first * 8), entries)
+            && read(&mut self.dst, dst.wrapping_add(first * 8), entries);
+        self.or_unreadable(read, entries)
+    }
+
+    /// The first entry of a chunk, and how many it has.
+    #[inline(always)]
+    fn chunk(&self, index: u64) -> (u64, u32) {
+        let first = index * CHUNK as u64;
+        let entries = self.arrays.entries.saturating_sub(first);
+        (first, entries.min(CHUNK as u64) as u32)
+    }
+
+    #[inline(always)]
+    fn or_unreadable(&mut self, read: bool, entries: u32) -> Option<u32> {
+        if !read {
+            self.unreadable = 1;
+            return None;
+        }
+        Some(entries)
+    }
+}
+
+/// Copies entries, and clears those behind them that are counted with the last group.
+#[inline(always)]
+fn read(to: &mut [u64; CHUNK + GROUP], from: u64, entries: u32) -> bool {
+    if entries as usize > CHUNK {
+        return false;
+    }
+    for behind in &mut to[entries as usize..entries as usize + GROUP] {
+        *behind = 0;
+    }
+    // SAFETY: there is room for `CHUNK` words, and `entries` is at most that.
+    unsafe { read_entries(to.as_mut_ptr(), from, entries) }
+}
