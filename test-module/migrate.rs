@@ -21,7 +21,8 @@
 //!   moved to;
 //! - a destination that is not locked, is used twice, or leaks ([`NewFolio`] is owned by whoever has it);
 //! - a destination where nothing was collected, or of the wrong size; a large hole with only some of its base pages
-//!   given, which the kernel would follow into a null pointer.
+//!   given, which the kernel would follow into a null pointer;
+//! - splitting a large folio that other address spaces map, which would leave them with page tables that are wrong.
 
 use kernel::prelude::*;
 
@@ -226,10 +227,18 @@ impl<'mm> Collected<'mm> {
         self.0.place(entry.index, folio)
     }
 
-    /// Gives the base pages of a large entry a destination each; the kernel splits what is there. The first is
-    /// needed, or the kernel sees nothing to do; of a hole, all are.
-    pub(crate) fn place_split(&mut self, entry: &Entry, folios: KVec<Option<NewFolio>>) -> Result {
+    /// Whether an entry may be given base pages: a large hole, or a large folio that nobody else maps. The kernel
+    /// splits the page table of this address space only; in others a migration entry for the whole folio would stay, which
+    /// finalize would turn into a mapping of what is a base page by then.
+    pub(crate) fn can_split(&self, entry: &Entry) -> bool {
         let src = self.0.src(entry.index);
+        let compound = src.is_migrating() && src.size() == Size::Compound;
+        compound && (entry.found == Found::Hole || src.is_writable())
+    }
+
+    /// Gives the base pages of a large entry that can be split a destination each; the kernel splits what is there. The
+    /// first is needed, or the kernel sees nothing to do; of a hole, all are.
+    pub(crate) fn place_split(&mut self, entry: &Entry, folios: KVec<Option<NewFolio>>) -> Result {
         let enough = match entry.found {
             Found::Hole => folios.iter().all(Option::is_some),
             _ => folios.first().is_some_and(Option::is_some),
@@ -239,7 +248,7 @@ impl<'mm> Collected<'mm> {
             .flatten()
             .all(|folio| folio.size() == Size::Page);
         let fits = folios.len() == COMPOUND_PAGES && entry.index + COMPOUND_PAGES <= self.0.len();
-        if !src.is_migrating() || src.size() != Size::Compound || !enough || !small || !fits {
+        if !self.can_split(entry) || !enough || !small || !fits {
             return Err(EINVAL);
         }
         for (offset, folio) in folios.into_iter().enumerate() {

@@ -9,7 +9,7 @@ use kernel::{mm::virt::VmaRef, prelude::*, types::NotThreadSafe};
 use crate::{
     bindings::{
         self, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_SHIFT, MIGRATE_PFN_VALID,
-        migrate_vma,
+        MIGRATE_PFN_WRITE, migrate_vma,
     },
     clock::{Stamp, now},
     folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
@@ -19,6 +19,7 @@ use crate::{
 const VALID: usize = MIGRATE_PFN_VALID as usize;
 const MIGRATE: usize = MIGRATE_PFN_MIGRATE as usize;
 const COMPOUND: usize = MIGRATE_PFN_COMPOUND as usize;
+const WRITE: usize = MIGRATE_PFN_WRITE as usize;
 
 /// One entry of `src` or `dst`.
 #[derive(Clone, Copy)]
@@ -31,6 +32,11 @@ impl Mpfn {
 
     pub(crate) fn is_migrating(self) -> bool {
         self.0 & MIGRATE != 0
+    }
+
+    /// Whether whoever maps it may write to it, which of anonymous memory means that nobody else maps it.
+    pub(crate) fn is_writable(self) -> bool {
+        self.0 & WRITE != 0
     }
 
     pub(crate) fn pfn(self) -> Pfn {

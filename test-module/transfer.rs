@@ -192,6 +192,9 @@ impl<'a> Plan<'a> {
                 };
             }
         }
+        if !collected.can_split(entry) {
+            return Given::default();
+        }
         self.fill_split(collected, destinations, entry)
     }
 

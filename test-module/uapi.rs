@@ -41,7 +41,8 @@ pub mod flags {
     /// Take large folios (2 MiB) whole, as one entry of the kernel's arrays: `MIGRATE_VMA_SELECT_COMPOUND`.
     /// Where no large destination can be had, the entry is split as with [`SPLIT`].
     pub const COMPOUND: u32 = 1 << 2;
-    /// With [`COMPOUND`] only: base pages as destinations of large folios, so that the kernel splits them.
+    /// With [`COMPOUND`] only: base pages as destinations of large folios, so that the kernel splits them. Those that
+    /// are not writable, so perhaps mapped by others as well, cannot be split and are declined.
     pub const SPLIT: u32 = 1 << 3;
     /// When setup collects nothing, return without the other two calls, as some drivers do: the call is abandoned.
     pub const ABANDON: u32 = 1 << 4;
