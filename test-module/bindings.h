@@ -61,6 +61,7 @@ void migrate_test_folio_put(struct folio *folio);
 void migrate_test_folio_lock(struct folio *folio);
 bool migrate_test_folio_trylock(struct folio *folio);
 bool migrate_test_is_device_page(const struct page *page);
+bool migrate_test_is_anonymous(struct page *page);
 void migrate_test_cpu_relax(void);
 void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgmap, unsigned int order);
 void migrate_test_device_folio_dissolve(struct folio *folio);

@@ -227,13 +227,13 @@ impl<'mm> Collected<'mm> {
         self.0.place(entry.index, folio)
     }
 
-    /// Whether an entry may be given base pages: a large hole, or a large folio that nobody else maps. The kernel
+    /// Whether an entry may be given base pages: a large hole, or a large anonymous folio that nobody else maps. The kernel
     /// splits the page table of this address space only; in others a migration entry for the whole folio would stay, which
     /// finalize would turn into a mapping of what is a base page by then.
     pub(crate) fn can_split(&self, entry: &Entry) -> bool {
         let src = self.0.src(entry.index);
         let compound = src.is_migrating() && src.size() == Size::Compound;
-        compound && (entry.found == Found::Hole || src.is_writable())
+        compound && (entry.found == Found::Hole || (src.is_writable() && is_anonymous(src.pfn())))
     }
 
     /// Gives the base pages of a large entry that can be split a destination each; the kernel splits what is there. The
@@ -279,6 +279,12 @@ impl<'mm> Collected<'mm> {
         self.0.finalize();
         self.0.timeline()
     }
+}
+
+/// Whether a page that setup collected is anonymous memory.
+fn is_anonymous(pfn: Pfn) -> bool {
+    // SAFETY: What setup collects has a `struct page`, and is referenced until finalize.
+    unsafe { bindings::migrate_test_is_anonymous(bindings::migrate_test_pfn_to_page(pfn)) }
 }
 
 /// A page or large folio that setup collected.

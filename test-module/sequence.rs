@@ -34,7 +34,7 @@ impl Mpfn {
         self.0 & MIGRATE != 0
     }
 
-    /// Whether whoever maps it may write to it, which of anonymous memory means that nobody else maps it.
+    /// Whether whoever maps it may write to it. Of anonymous memory, that means that nobody else maps it.
     pub(crate) fn is_writable(self) -> bool {
         self.0 & WRITE != 0
     }

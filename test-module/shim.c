@@ -87,6 +87,11 @@ bool migrate_test_is_device_page(const struct page *page)
 	return is_device_private_page(page);
 }
 
+bool migrate_test_is_anonymous(struct page *page)
+{
+	return folio_test_anon(page_folio(page));
+}
+
 void migrate_test_cpu_relax(void)
 {
 	cpu_relax();
