@@ -11,16 +11,19 @@ use super::Scenario;
 use crate::{
     area::{Area, Backing},
     device::Direction::{ToDevice, ToSystem},
-    process::Child,
+    process::{self, Child},
     request::{request, whole},
     rng::Rng,
     shared::Shared,
+    uapi::{Truth, flags},
     worker::{Process, Worker},
 };
 
 const PAGES: usize = 64;
 /// Things that each side does with the pages while the other does the same.
 const ACTS: usize = 20;
+/// Time between looks at what the other is doing.
+const PAUSE: Duration = Duration::from_micros(200);
 /// Numbers of workers in a forked process, so that they are not taken for those of its parent.
 const CHILDREN: u16 = 128;
 
@@ -35,8 +38,9 @@ impl Scenario for Fork {
     fn about(&self) -> &'static str {
         "A process with half of its pages on the device forks, again and again: parent and child then share every \
          page, in system memory and on the device. The child fetches them all to the device, which takes them from \
-         both; then both read, write (each write makes a copy) and migrate. Expect short-lived processes, migrations \
-         of shared pages, and faults of either side on what the other has sent away."
+         both; then both read, write (each write makes a copy) and migrate. A 2 MiB page that both have moves whole or \
+         not at all. Expect short-lived processes, migrations of shared pages, and faults of either side on what the \
+         other has sent away."
     }
 
     fn run(&self, process: &Process<'_>) -> Result<()> {
@@ -47,6 +51,11 @@ impl Scenario for Fork {
                 area.write(0, PAGES);
                 generation(worker, &mut area)?;
                 area.check_all()?;
+                if worker.device().compound_pages() > 1 {
+                    for flags in [0, flags::SPLIT] {
+                        large(worker, flags::COMPOUND | flags)?;
+                    }
+                }
             }
             Ok(())
         })
@@ -68,10 +77,39 @@ fn generation(worker: &mut Worker<'_>, area: &mut Area) -> Result<()> {
         if child.poll()?.is_some() {
             return child.wait();
         }
-        std::thread::sleep(Duration::from_micros(200));
+        std::thread::sleep(PAUSE);
     }
     let mut rng = worker.rng.split();
     act(worker, &mut rng, area)?;
+    wait(child)
+}
+
+/// A large page of two processes goes to the device and back whole. To split it would take one of the two mappings only,
+/// and the kernel does not see to the other: the driver has to keep clear of it.
+fn large(worker: &mut Worker<'_>, flags: u32) -> Result<()> {
+    let (pages, page_bytes) = (
+        worker.device().compound_pages(),
+        worker.device().page_bytes(),
+    );
+    let bytes = pages * page_bytes;
+    let mut area = Area::new(pages, page_bytes, Backing::LargePages { bytes })?;
+    area.write(0, pages);
+    let over = Shared::new(AtomicBool::new(false))?;
+    let child = process::fork(|| {
+        while !over.load(Ordering::Acquire) {
+            std::thread::sleep(PAUSE);
+        }
+        area.check_all()
+    })?;
+    let result = [ToDevice, ToSystem].into_iter().try_for_each(|direction| {
+        let request = whole(&area, flags);
+        let what = "a large page of two processes is not split";
+        let unsplit = |truth: &Truth| truth.split == 0;
+        worker.expect(direction, &request, what, unsplit).map(drop)
+    });
+    over.store(true, Ordering::Release);
+    result?;
+    area.check_all()?;
     wait(child)
 }
 
