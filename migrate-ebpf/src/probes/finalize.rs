@@ -56,7 +56,7 @@ fn enter(identity: Identity, now: u64) {
 #[inline(always)]
 fn leave(identity: Identity, now: u64) {
     let Some(call) = in_flight::find(identity) else {
-        if !sweep::closing() {
+        if sweep::following() {
             losses::count(Loss::Headless);
         }
         return;

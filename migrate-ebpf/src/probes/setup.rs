@@ -89,7 +89,7 @@ fn enter(identity: Identity, plan: Plan, began: u64) {
         sign(&mut call.record);
         abandon(call);
     }
-    if sweep::closing() {
+    if !sweep::following() {
         return;
     }
     let Some(call) = in_flight::take(identity, others.nested) else {

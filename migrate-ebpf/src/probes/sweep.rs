@@ -20,8 +20,8 @@ use crate::{
 /// What one sweep is about. In a map for the reason given in [`super::ledger`].
 #[repr(C)]
 struct Sweep {
-    /// Not 0 when tracing ends: no new call is followed any more.
-    closing: u64,
+    /// Not 0 while new calls are followed: when every hook is in place, until tracing ends.
+    following: u64,
     /// Calls that were set aside before are over.
     before: u64,
     /// Calls that are left.
@@ -31,17 +31,17 @@ struct Sweep {
 #[map]
 static SWEEP: Array<Sweep> = Array::with_max_entries(1, 0);
 
-/// Does tracing end?
+/// Are new calls followed?
 #[inline(always)]
-pub(super) fn closing() -> bool {
+pub(super) fn following() -> bool {
     // SAFETY: an aligned word of a map's value.
-    SWEEP
-        .get_ptr(0)
-        .is_some_and(|sweep| unsafe { core::ptr::read_volatile(&raw const (*sweep).closing) } != 0)
+    SWEEP.get_ptr(0).is_some_and(
+        |sweep| unsafe { core::ptr::read_volatile(&raw const (*sweep).following) } != 0,
+    )
 }
 
 /// Ends the calls that collected nothing and have been silent for a while. Attached nowhere: user space runs it, one at
-/// a time. Its arguments are how long a call must have been silent, in nanoseconds, and whether tracing ends. Returns how many calls are
+/// a time. Its arguments are how long a call must have been silent, in nanoseconds, and whether new calls are followed from here on. Returns how many calls are
 /// left in the table.
 #[raw_tracepoint]
 fn sweep(ctx: RawTracePointContext) -> i32 {
@@ -50,9 +50,9 @@ fn sweep(ctx: RawTracePointContext) -> i32 {
     };
     // SAFETY: the map's value, which only this program writes to, and which runs once at a time.
     let sweep = unsafe { &mut *sweep };
-    let (silent_ns, closing): (u64, u64) = (ctx.arg(0), ctx.arg(1));
+    let (silent_ns, following): (u64, u64) = (ctx.arg(0), ctx.arg(1));
     // SAFETY: a valid, aligned field. Volatile, because other programs read it.
-    unsafe { core::ptr::write_volatile(&raw mut sweep.closing, closing) };
+    unsafe { core::ptr::write_volatile(&raw mut sweep.following, following) };
     sweep.before = clock::now().saturating_sub(silent_ns);
     sweep.left = 0;
     // SAFETY: the callback finds the sweep by itself and uses no context.

@@ -42,9 +42,10 @@ pub struct Ledger {
     derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
 )]
 pub struct Skips {
-    /// Never collected: absent, locked by somebody else, or of a kind that was not asked for.
+    /// Never collected: absent, locked by somebody else, anonymous and pinned, or of a kind that was not asked for.
     pub not_collected: u64,
-    /// Collected, and given back by `migrate_device_unmap`: pinned, or referenced by somebody else.
+    /// Collected, and given back by `migrate_device_unmap`: somebody else refers to it, which a pin of a shared or file's
+    /// page does as well.
     pub unmap_failed: u64,
 }
 

@@ -32,8 +32,7 @@ enum Need {
     Tracepoint,
 }
 
-/// In the order in which they are attached: the end of a migration first. So a call that is under way meanwhile is
-/// seen to end without a beginning, and is counted as such, and none is followed with a hook missing.
+/// In the order in which they are attached. That takes a while, in which nothing is followed: [`sweep`] begins it.
 const HOOKS: [Hook; 9] = [
     Hook::new(
         "migrate_vma_finalize",
@@ -165,7 +164,7 @@ pub(super) fn load(config: &Config) -> Result<Loaded, TracerError> {
     })
 }
 
-/// From here on migrations are traced.
+/// Puts the hooks in place. Migrations are traced when [`sweep`] is told so.
 pub(super) fn attach(loaded: &mut Loaded) -> Result<(), TracerError> {
     loaded
         .hooks
@@ -173,14 +172,18 @@ pub(super) fn attach(loaded: &mut Loaded) -> Result<(), TracerError> {
         .try_for_each(|hook| hook.attach(&mut loaded.tracer))
 }
 
-/// Ends the calls that collected nothing and have been silent for `silent_ns`. When tracing is `closing`, no new call is
-/// followed from here on. How many calls are left under way.
-pub(super) fn sweep(tracer: &mut Ebpf, silent_ns: u64, closing: bool) -> Result<u64, TracerError> {
+/// Ends the calls that collected nothing and have been silent for `silent_ns`. New calls are followed from
+/// here on, or not. How many calls are left under way.
+pub(super) fn sweep(
+    tracer: &mut Ebpf,
+    silent_ns: u64,
+    following: bool,
+) -> Result<u64, TracerError> {
     let Program::RawTracePoint(sweep) = program(tracer, SWEEP)? else {
         return Err(TracerError::Object(SWEEP));
     };
     let mut options = RawTracePointRunOptions::new();
-    (options.args[0], options.args[1]) = (silent_ns, u64::from(closing));
+    (options.args[0], options.args[1]) = (silent_ns, u64::from(following));
     let swept = sweep.test_run(options);
     swept
         .map(|swept| u64::from(swept.return_value))

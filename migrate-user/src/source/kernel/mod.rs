@@ -79,8 +79,10 @@ impl KernelSource {
             .ok_or(TracerError::Object("RECORDS"))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
         let losses = Losses::open(&mut loaded.tracer)?;
-        let mut facts = machine::facts();
         attach::attach(&mut loaded)?;
+        // Tracing begins.
+        let mut facts = machine::facts();
+        attach::sweep(&mut loaded.tracer, 0, true)?;
         facts.not_hooked = loaded.not_hooked;
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -101,8 +103,8 @@ impl KernelSource {
     /// Ends calls of which nothing more comes; how many are left under way.
     fn sweep(&mut self, silent: Duration) -> Result<u64, TracerError> {
         self.last_sweep = Instant::now();
-        let closing = self.state != State::Tracing;
-        attach::sweep(&mut self.tracer, silent.as_nanos() as u64, closing)
+        let following = self.state == State::Tracing;
+        attach::sweep(&mut self.tracer, silent.as_nanos() as u64, following)
     }
 
     /// Sweeps as the state asks for. At the end nothing is left in the table that has not been counted.
