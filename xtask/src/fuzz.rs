@@ -47,7 +47,6 @@ impl Fuzz {
             }
         }
         let outcome = vm.wait()?;
-        let summary = String::from_utf8_lossy(&outcome.stdout(FUZZ)).into_owned();
         judge(&outcome, &said).or_else(|error| {
             let log = self.log(lab, "log")?;
             fs::write(&log, driver::log(&outcome))
@@ -56,11 +55,9 @@ impl Fuzz {
         })?;
         // Only failures leave something to look at.
         let _ = fs::remove_file(console);
-        let summary = summary.trim_end();
-        Ok(summary
-            .strip_prefix("workload: fuzz: ")
-            .unwrap_or(summary)
-            .to_owned())
+        let summary = last_line(&said).filter(|line| line.contains(" calls, "));
+        let summary = summary.context("the fuzzer does not say how many calls it made")?;
+        Ok(summary.trim_start_matches("workload: fuzz: ").to_owned())
     }
 
     fn argv(self) -> Vec<String> {

@@ -13,7 +13,7 @@ use crate::setup::kernel::Flavour;
 use crate::vm::builder::Task;
 
 /// For each scenario to get round at least once.
-const SECONDS: &str = "80";
+const SECONDS: &str = "48";
 /// A first look; `cargo xtask fuzz-module` looks longer.
 const FUZZ: Fuzz = Fuzz {
     seconds: 20,
