@@ -64,10 +64,15 @@ unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
             bindings::migrate_test_page_to_pfn(page),
         )
     };
-    let pages = if whole {
-        COMPOUND_PAGES
-    } else {
-        memory.fault_pages()
+    // SAFETY: The fault holds the page's folio locked, so that it stays what it is.
+    let is_large =
+        unsafe { bindings::migrate_test_folio_order(bindings::migrate_test_page_folio(page)) > 0 };
+    let pages = match (whole, is_large) {
+        (true, _) => COMPOUND_PAGES,
+        // Setup splits the folio first, and goes on believing that its first page is the one that is locked: with that
+        // page in the range, it would migrate it unlocked.
+        (false, true) => 1,
+        (false, false) => memory.fault_pages(),
     };
     // SAFETY: The mmap lock is held, as said above.
     let range = unsafe { Range::around(vma, address, pages)? };
