@@ -126,7 +126,7 @@ const LOAD: &[Case] = &[
 /// Several processes and threads.
 const CROWDS: &[Case] = &[
     case("fork", "150", &[("trigger fault", 1), ("processes", 5)]),
-    case("multi", "1600", &[("processes", 8), ("threads", 32)]),
+    case("multi", "1600", &[("processes", 8), ("threads", 24)]),
     case("contended", "600", &[("skipped", 1), ("devices", 2)]),
     Case {
         scenario: "idle",
