@@ -79,9 +79,11 @@ impl KernelSource {
             .ok_or(TracerError::Object("RECORDS"))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
         let losses = Losses::open(&mut loaded.tracer)?;
-        attach::attach(&mut loaded)?;
-        // Tracing begins.
         let mut facts = machine::facts();
+        attach::attach(&mut loaded)?;
+        // Tracing begins, as soon as can be: whoever waits for the hooks to appear takes them for the beginning.
+        facts.started_ns = Some(machine::boot_time_ns());
+        facts.started_unix_ns = machine::unix_time_ns();
         attach::sweep(&mut loaded.tracer, 0, true)?;
         facts.not_hooked = loaded.not_hooked;
         let mut drain = interval(DRAIN_EVERY);
