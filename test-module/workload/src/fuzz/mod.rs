@@ -32,8 +32,9 @@ use crate::{
 const CALLS: u64 = 200_000;
 /// How often processes are looked after.
 const TICK: Duration = Duration::from_millis(20);
-/// A process is killed once in so many ticks, on average.
-const KILL_ONE_IN: usize = 15;
+/// A process is killed once in so many calls, on average: often enough, and yet most of the time goes into calls also
+/// on a kernel where a new process with its memory takes half a second.
+const KILL_ONE_IN: usize = 350;
 /// Longest time without a call.
 const STANDSTILL: Duration = Duration::from_secs(60);
 /// Time between progress lines.
@@ -52,6 +53,7 @@ pub fn run(options: &FuzzOptions) -> Result<()> {
         tally: Shared::new(Tally::default())?,
         rng: Rng::new(options.seed, 0),
         players: Vec::new(),
+        next_kill: 0,
         died: Vec::new(),
     };
     let result = game.play(&signals);
@@ -67,6 +69,8 @@ struct Game<'a> {
     tally: Shared<Tally>,
     rng: Rng,
     players: Vec<Child>,
+    /// At how many calls the next process is killed.
+    next_kill: u64,
     /// What processes died of that nobody killed.
     died: Vec<End>,
 }
@@ -114,7 +118,8 @@ impl Game<'_> {
 
     /// Kills one now and then, and replaces those that are gone.
     fn look_after(&mut self) -> Result<()> {
-        if self.rng.one_in(KILL_ONE_IN) {
+        if self.tally.calls() >= self.next_kill {
+            self.next_kill = self.tally.calls() + self.rng.below(2 * KILL_ONE_IN) as u64;
             let victim = self.rng.below(self.players.len());
             self.players[victim].kill();
         }
