@@ -98,29 +98,33 @@ void migrate_test_cpu_relax(void)
 }
 
 /*
- * Free pages of a large folio go on saying that they are part of it, and migrate_device_range() believes them: it
- * takes the whole range for that folio, even if some of its pages are in use again by themselves. This forgets it, as
- * zone_device_page_init() does when pages are allocated.
+ * Makes the pages of a folio that was freed as good as new. The kernel does not, as it does for pages of system memory,
+ * and believes what they still say:
+ *
+ * - that they are part of a large folio: migrate_device_range() takes its whole range for one, even if some of the pages
+ *   are in use again by themselves;
+ * - that they are active, say: a page that comes to the device with other flags then has both, and folio_migrate_flags()
+ *   does not put up with active and unevictable.
  */
-void migrate_test_device_folio_dissolve(struct folio *folio)
+void migrate_test_device_folio_reset(struct folio *folio)
 {
+	const unsigned long stale = PAGEFLAGS_MASK & ~BIT(PG_reserved);
 	struct dev_pagemap *pgmap = folio->pgmap;
 	unsigned long pages = folio_nr_pages(folio);
 	struct page *first = folio_page(folio, 0);
 	unsigned long i;
 
-	if (pages == 1)
-		return;
+#ifdef NR_PAGES_IN_LARGE_FOLIO
+	if (pages > 1)
+		folio->_nr_pages = 0;
+#endif
 	for (i = 0; i < pages; i++) {
 		struct folio *single = (struct folio *)(first + i);
 
-		single->flags.f &= ~0xffUL;
+		single->flags.f &= ~stale;
 		/* The same word says which folio a page is part of. */
 		single->pgmap = pgmap;
 	}
-#ifdef NR_PAGES_IN_LARGE_FOLIO
-	folio->_nr_pages = 0;
-#endif
 }
 
 void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgmap, unsigned int order)
