@@ -64,7 +64,7 @@ bool migrate_test_is_device_page(const struct page *page);
 bool migrate_test_is_anonymous(struct page *page);
 void migrate_test_cpu_relax(void);
 void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgmap, unsigned int order);
-void migrate_test_device_folio_reset(struct folio *folio);
+void migrate_test_device_folio_dissolve(struct folio *folio);
 struct dev_pagemap *migrate_test_page_pgmap(const struct page *page);
 
 #endif

@@ -118,7 +118,7 @@ unsafe extern "C" fn folio_free(folio: *mut bindings::folio) {
     let (memory, pfn, pages) = unsafe {
         let page = bindings::migrate_test_folio_page(folio);
         let pages = 1usize << bindings::migrate_test_folio_order(folio);
-        bindings::migrate_test_device_folio_reset(folio);
+        bindings::migrate_test_device_folio_dissolve(folio);
         (
             DeviceMemory::of_page(page),
             bindings::migrate_test_page_to_pfn(page),

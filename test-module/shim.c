@@ -98,38 +98,40 @@ void migrate_test_cpu_relax(void)
 }
 
 /*
- * Makes the pages of a folio that was freed as good as new. The kernel does not, as it does for pages of system memory,
- * and believes what they still say:
- *
- * - that they are part of a large folio: migrate_device_range() takes its whole range for one, even if some of the pages
- *   are in use again by themselves;
- * - that they are active, say: a page that comes to the device with other flags then has both, and folio_migrate_flags()
- *   does not put up with active and unevictable.
+ * Free pages of a large folio go on saying that they are part of it, and migrate_device_range() believes them: it
+ * takes the whole range for that folio, even if some of its pages are in use again by themselves. This forgets it, as
+ * zone_device_page_init() does when pages are allocated.
  */
-void migrate_test_device_folio_reset(struct folio *folio)
+void migrate_test_device_folio_dissolve(struct folio *folio)
 {
-	const unsigned long stale = PAGEFLAGS_MASK & ~BIT(PG_reserved);
 	struct dev_pagemap *pgmap = folio->pgmap;
 	unsigned long pages = folio_nr_pages(folio);
 	struct page *first = folio_page(folio, 0);
 	unsigned long i;
 
-#ifdef NR_PAGES_IN_LARGE_FOLIO
-	if (pages > 1)
-		folio->_nr_pages = 0;
-#endif
+	if (pages == 1)
+		return;
 	for (i = 0; i < pages; i++) {
 		struct folio *single = (struct folio *)(first + i);
 
-		single->flags.f &= ~stale;
+		single->flags.f &= ~0xffUL;
 		/* The same word says which folio a page is part of. */
 		single->pgmap = pgmap;
 	}
+#ifdef NR_PAGES_IN_LARGE_FOLIO
+	folio->_nr_pages = 0;
+#endif
 }
 
+/*
+ * A device page keeps most flags of what it was before, and gets those of what comes to it. Active from before and
+ * unevictable from now are a VM_BUG_ON in folio_migrate_flags() when it leaves again.
+ */
 void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgmap, unsigned int order)
 {
 	zone_device_folio_init(folio, pgmap, order);
+	folio_clear_active(folio);
+	folio_clear_unevictable(folio);
 }
 
 struct dev_pagemap *migrate_test_page_pgmap(const struct page *page)
