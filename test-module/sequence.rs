@@ -293,7 +293,7 @@ impl<'mm> Sequence<'mm> {
     }
 
     /// Whether setup left nothing behind that pages or finalize would have to deal with.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         let owes = |entry: &usize| Mpfn(*entry).is_migrating() || Mpfn(*entry).is_valid();
         !self.src[..self.len].iter().any(owes) && !self.dst[..self.len].iter().any(owes)
     }

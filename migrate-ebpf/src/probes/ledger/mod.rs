@@ -10,8 +10,37 @@ mod walk;
 
 pub(super) use walk::Stop;
 
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::bpf_loop;
+
 use super::kernel::MigrateVma;
-use crate::in_flight::{Call, Kinds};
+use crate::in_flight::Call;
+
+/// `bpf_loop` gives up beyond this many rounds (`BPF_MAX_LOOPS`).
+const MAX_CHUNKS: u64 = 1 << 23;
+
+/// What `bpf_loop` calls for each chunk of the arrays: its index, and a context, which is not used.
+type Chunk = unsafe extern "C" fn(u64, *mut c_void) -> i64;
+
+/// Calls `chunk` for each chunk of so many entries. False if there are more than can be walked.
+#[inline(always)]
+fn each_chunk(entries: u64, size: usize, chunk: Chunk) -> bool {
+    let chunks = entries.div_ceil(size as u64);
+    if chunks > MAX_CHUNKS {
+        return false;
+    }
+    // SAFETY: a callback finds what it counts by itself and uses no context.
+    unsafe {
+        bpf_loop(
+            chunks as u32,
+            chunk as *mut c_void,
+            core::ptr::null_mut(),
+            0,
+        )
+    };
+    true
+}
 
 /// When the kernel begins to unmap: what was collected until then.
 #[inline(always)]
@@ -36,10 +65,8 @@ pub(super) fn after_setup(call: &mut Call, migrate: Option<MigrateVma>, stop: St
 /// Before pages: for what the driver gave a destination, and what it declined.
 #[inline(always)]
 pub(super) fn before_pages(call: &mut Call, stop: Stop) {
-    if call.is_plain() {
-        // Seen after pages as well.
-        call.attempted = Kinds::NONE;
-    } else {
+    // Where entries are pages, it is seen after pages as well.
+    if !call.is_plain() {
         walk::count_attempted(call, stop);
     }
 }

@@ -7,18 +7,19 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::PerCpuArray};
+use aya_ebpf::{macros::map, maps::PerCpuArray};
 use migrate_ebpf::wire::anomaly;
 
-use super::super::kernel::{COMPOUND, MIGRATE, VALID, read_entries};
+use super::{
+    super::kernel::{COMPOUND, MIGRATE, VALID, read_entries},
+    Chunk, each_chunk,
+};
 use crate::in_flight::{Arrays, Call, Kinds};
 
 /// Entries copied at once.
 const CHUNK: usize = 512;
 /// Entries counted between two looks whether there are more.
 const GROUP: usize = 4;
-/// `bpf_loop` gives up beyond this many rounds (`BPF_MAX_LOOPS`).
-const MAX_CHUNKS: u64 = 1 << 23;
 
 /// What is read, and what is counted, in a map for the reason given in [`super::walk`].
 #[repr(C)]
@@ -63,14 +64,14 @@ pub(super) fn count_arrived(call: &mut Call) {
     };
     count.arrays = call.arrays;
     (count.moved, count.populated, count.bits, count.unreadable) = (0, 0, 0, 0);
-    each_chunk(count, arrived_chunk);
+    walk(count, arrived_chunk);
     let collected = call.collected.sum();
     let arrived = count.moved + count.populated;
     call.record.ledger.moved = count.moved;
     call.record.ledger.populated = count.populated;
     if arrived != collected {
         (count.attempted, count.wasted_copy) = (0, 0);
-        each_chunk(count, attempted_chunk);
+        walk(count, attempted_chunk);
         let wasted = count.attempted.wrapping_sub(arrived);
         let ledger = &mut call.record.ledger;
         ledger.declined = collected.wrapping_sub(count.attempted);
@@ -86,26 +87,12 @@ pub(super) fn count_arrived(call: &mut Call) {
     }
 }
 
-/// What `bpf_loop` calls for each chunk.
-type Chunk = unsafe extern "C" fn(u64, *mut c_void) -> i64;
-
-/// Most calls have one chunk, and need no loop.
+/// Walks the arrays once.
 #[inline(always)]
-fn each_chunk(count: &mut Count, chunk: Chunk) {
-    let chunks = count.arrays.entries.div_ceil(CHUNK as u64);
-    if chunks > MAX_CHUNKS {
+fn walk(count: &mut Count, chunk: Chunk) {
+    if !each_chunk(count.arrays.entries, CHUNK, chunk) {
         count.unreadable = 1;
-        return;
     }
-    // SAFETY: the callback finds the count by itself and uses no context.
-    unsafe {
-        bpf_loop(
-            chunks as u32,
-            chunk as *mut c_void,
-            core::ptr::null_mut(),
-            0,
-        )
-    };
 }
 
 /// # Safety

@@ -10,16 +10,17 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::PerCpuArray};
+use aya_ebpf::{macros::map, maps::PerCpuArray};
 use migrate_ebpf::wire::anomaly;
 
-use super::super::kernel::{COMPOUND, MIGRATE, VALID, compound_pages, read_entries};
+use super::{
+    super::kernel::{COMPOUND, MIGRATE, VALID, compound_pages, read_entries},
+    Chunk, each_chunk,
+};
 use crate::in_flight::{Arrays, Call, Kinds};
 
 /// Entries copied at once.
 const CHUNK: usize = 128;
-/// `bpf_loop` gives up beyond this many rounds (`BPF_MAX_LOOPS`): 4 TiB of 4 KiB pages in one call.
-const MAX_CHUNKS: u64 = 1 << 23;
 
 /// One walk: what it reads, how far it has come, what it counted.
 #[repr(C)]
@@ -101,9 +102,6 @@ pub(in super::super) fn count_arrived(call: &mut Call, stop: Stop) {
     ledger.wasted_fill = call.attempted.holes.wrapping_sub(walk.taken.holes);
 }
 
-/// What `bpf_loop` calls for each chunk: its index, and a context, which is not used.
-type Chunk = unsafe extern "C" fn(u64, *mut c_void) -> i64;
-
 impl Stop {
     /// How the entries are counted here. Constant in each program.
     #[inline(always)]
@@ -131,18 +129,7 @@ impl Walk {
         walk.left = 0;
         walk.unreadable = 0;
         walk.tails.start(0, 0);
-        let chunks = call.arrays.entries.div_ceil(CHUNK as u64);
-        if chunks <= MAX_CHUNKS {
-            // SAFETY: the callback finds the walk by itself and uses no context.
-            unsafe {
-                bpf_loop(
-                    chunks as u32,
-                    stop.chunk() as *mut c_void,
-                    core::ptr::null_mut(),
-                    0,
-                )
-            };
-        } else {
+        if !each_chunk(call.arrays.entries, CHUNK, stop.chunk()) {
             walk.unreadable = 1;
         }
         if walk.unreadable != 0 {
