@@ -3,13 +3,35 @@
 /// An offset that the running kernel's BTF does not have.
 pub const OFFSET_UNKNOWN: u32 = u32::MAX;
 
-/// Where the running kernel keeps things. Offsets are bytes from the start of `struct migrate_vma`, from its BTF.
+/// Where the running kernel keeps things, and what is asked for.
 ///
 /// The probes hold this as one read-only global, so that the verifier knows every value as a constant and drops
-/// the branches for fields that this kernel does not have.
+/// the branches for fields that this kernel does not have, and for what was not asked for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// Offsets in `struct migrate_vma`.
+    pub vma: VmaOffsets,
+    /// Offsets on the way from a thread to the memory cgroup that pays for its memory.
+    pub payer: PayerOffsets,
+    /// Base pages behind a compound entry: `HPAGE_PMD_NR` of the running kernel.
+    pub compound_pages: u32,
+    /// log2 of the base page size.
+    pub page_shift: u32,
+    /// Every n-th migration becomes a record; 0: none does.
+    pub record_every: u32,
+    /// Not 0: the kernel's stack of every migration is kept.
+    pub kernel_stacks: u32,
+    /// Not 0: the user's stack of every migration is kept.
+    pub user_stacks: u32,
+    /// Not 0: [`Details`](super::Details) follow each record.
+    pub details: u32,
+}
+
+/// Bytes from the start of `struct migrate_vma`, from the running kernel's BTF.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VmaOffsets {
     /// `migrate_vma::src`
     pub src: u32,
     /// `migrate_vma::dst`
@@ -28,29 +50,115 @@ pub struct Config {
     pub flags: u32,
     /// `migrate_vma::fault_page`, or [`OFFSET_UNKNOWN`] (before 6.1)
     pub fault_page: u32,
-    /// Base pages behind a compound entry: `HPAGE_PMD_NR` of the running kernel.
-    pub compound_pages: u32,
-    /// log2 of the base page size.
-    pub page_shift: u32,
+}
+
+/// Byte offsets of the pointers that lead from a thread to the cgroup that pays for its memory. All or none are known.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayerOffsets {
+    /// `task_struct::mm`, or [`OFFSET_UNKNOWN`]: then the others mean nothing.
+    pub task_mm: u32,
+    /// `mm_struct::owner`
+    pub mm_owner: u32,
+    /// `task_struct::cgroups`
+    pub task_cgroups: u32,
+    /// `css_set::subsys`, the entry of the memory controller
+    pub css_set_memory: u32,
+    /// `cgroup_subsys_state::cgroup`
+    pub css_cgroup: u32,
+    /// `cgroup::kn`
+    pub cgroup_kn: u32,
+    /// `kernfs_node::id`
+    pub kn_id: u32,
+}
+
+impl PayerOffsets {
+    /// This kernel does not tell who pays.
+    pub const UNKNOWN: Self = Self {
+        task_mm: OFFSET_UNKNOWN,
+        mm_owner: OFFSET_UNKNOWN,
+        task_cgroups: OFFSET_UNKNOWN,
+        css_set_memory: OFFSET_UNKNOWN,
+        css_cgroup: OFFSET_UNKNOWN,
+        cgroup_kn: OFFSET_UNKNOWN,
+        kn_id: OFFSET_UNKNOWN,
+    };
 }
 
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; 11] {
+    pub const fn words(self) -> [u32; 22] {
+        let (vma, payer) = (self.vma, self.payer);
         [
-            self.src,
-            self.dst,
-            self.npages,
-            self.cpages,
-            self.start,
-            self.end,
-            self.pgmap_owner,
-            self.flags,
-            self.fault_page,
+            vma.src,
+            vma.dst,
+            vma.npages,
+            vma.cpages,
+            vma.start,
+            vma.end,
+            vma.pgmap_owner,
+            vma.flags,
+            vma.fault_page,
+            payer.task_mm,
+            payer.mm_owner,
+            payer.task_cgroups,
+            payer.css_set_memory,
+            payer.css_cgroup,
+            payer.cgroup_kn,
+            payer.kn_id,
             self.compound_pages,
             self.page_shift,
+            self.record_every,
+            self.kernel_stacks,
+            self.user_stacks,
+            self.details,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; 11]>());
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; 22]>());
+
+/// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
+/// otherwise.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The process.
+    pub pid: u64,
+    /// The thread's command name, padded with zero bytes: two little-endian words.
+    pub comm: [u64; 2],
+    /// The id of the memory cgroup that pays.
+    pub cgroup: u64,
+    /// A [`Direction`](super::Direction).
+    pub direction: u64,
+    /// An [`Outcome`](super::Outcome).
+    pub outcome: u64,
+    /// At least so many requested base pages.
+    pub min_pages: u64,
+    /// All steps together took at least so long, nanoseconds.
+    pub slower_than_ns: u64,
+    /// Addresses of the driver's code: it is in the kernel's stack at setup.
+    pub driver_start: u64,
+    /// Where that code ends.
+    pub driver_end: u64,
+}
+
+impl Filter {
+    /// The same as the words that make up the global.
+    pub const fn words(self) -> [u64; 10] {
+        [
+            self.pid,
+            self.comm[0],
+            self.comm[1],
+            self.cgroup,
+            self.direction,
+            self.outcome,
+            self.min_pages,
+            self.slower_than_ns,
+            self.driver_start,
+            self.driver_end,
+        ]
+    }
+}
+
+const _: () = assert!(size_of::<Filter>() == size_of::<[u64; 10]>());

@@ -27,10 +27,12 @@ pub enum Loss {
     /// Calls with collected pages of which no end was seen: their thread died, or they were under way when tracing
     /// ended. They are not in `ended`. The latter are filled in by user space.
     Unfinished = 7,
+    /// Stacks that could not be kept: the map of stacks is full, or two fell into one place.
+    StackLost = 8,
 }
 
 /// Names of the counters, by index.
-pub const LOSS_NAMES: [&str; 8] = [
+pub const LOSS_NAMES: [&str; 9] = [
     "ring_full",
     "incomplete",
     "headless",
@@ -39,4 +41,5 @@ pub const LOSS_NAMES: [&str; 8] = [
     "unreadable",
     "hook_missed",
     "unfinished",
+    "stack_lost",
 ];

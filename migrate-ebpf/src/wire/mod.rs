@@ -1,14 +1,19 @@
 //! What crosses from the kernel to user space, and back.
 
 mod config;
+mod details;
+pub mod histogram;
 mod losses;
 mod record;
+mod totals;
 
-pub use config::{Config, OFFSET_UNKNOWN};
+pub use config::{Config, Filter, OFFSET_UNKNOWN, PayerOffsets, VmaOffsets};
+pub use details::{Details, OffCpu, Parts};
 pub use losses::{LOSS_NAMES, Loss};
 pub use record::{
-    Direction, Ledger, Outcome, Probe, Record, Skips, Steps, Trigger, UNKNOWN, anomaly,
+    Direction, Ledger, NO_STACK, Outcome, Probe, Record, Skips, Steps, Trigger, UNKNOWN, anomaly,
 };
+pub use totals::{CLASSES, Counts, Figure, Histogram, Histograms, class, count_of};
 
 /// Changes whenever the layout or the meaning of anything here does.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;

@@ -3,6 +3,9 @@
 /// A number that the kernel could not tell. Shown as unknown, exported as `null`, never counted as 0.
 pub const UNKNOWN: u64 = u64::MAX;
 
+/// A stack that was not taken, or was lost.
+pub const NO_STACK: i32 = -1;
+
 /// Where the pages of one call went. Unit: base pages.
 ///
 /// Balances always:
@@ -103,7 +106,8 @@ pub struct Record {
     pub time_ns: u64,
     /// First address of the range; [`UNKNOWN`] for an eviction, which has none.
     pub address: u64,
-    /// The thread's cgroup (v2) id.
+    /// The id of the memory cgroup that pays for the process's memory; [`UNKNOWN`] for an eviction, whose pages may be
+    /// anybody's, and where this kernel does not tell.
     pub cgroup: u64,
     /// `pgmap_owner` of the call: tells devices apart. Only its identity means something. 0 where there is none.
     pub pgmap_owner: u64,
@@ -131,8 +135,13 @@ pub struct Record {
     pub anomalies: u8,
     /// The thread's command name, padded with zero bytes.
     pub comm: [u8; 16],
+    /// The kernel's stack at setup, as an id of the map `STACKS`; [`NO_STACK`]. Unless stacks of every migration were
+    /// asked for, it is one of an earlier migration with the same `pgmap_owner`: good to tell the driver by.
+    pub kernel_stack: i32,
+    /// The user's stack that led there, where it was asked for; or [`NO_STACK`].
+    pub user_stack: i32,
     /// Keeps the size a multiple of a cache line.
-    pub reserved: [u8; 32],
+    pub reserved: [u8; 24],
 }
 
 const _: () = assert!(size_of::<Ledger>() == 72);

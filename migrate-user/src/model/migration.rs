@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use migrate_ebpf::wire;
-pub use migrate_ebpf::wire::{Direction, Ledger, Outcome, Skips, Trigger};
+pub use migrate_ebpf::wire::{Direction, Ledger, Outcome, Parts, Skips, Trigger};
 
 use super::ledger;
 
@@ -20,7 +20,7 @@ pub struct Migration {
     pub tid: u32,
     /// The thread's command name.
     pub comm: Arc<str>,
-    /// The thread's cgroup: a path where it could be found, else `None`.
+    /// The memory cgroup that pays for the process's memory: a path where it could be found, else `None`.
     pub cgroup: Option<Arc<str>>,
     /// The driver's module name.
     pub driver: Option<Arc<str>>,
@@ -42,6 +42,16 @@ pub struct Migration {
     pub steps: [Option<u64>; Step::COUNT],
     /// The tracer's own time, in none of the steps, by kernel call: setup, pages, finalize. Nanoseconds.
     pub probe: [u64; 3],
+    /// `pgmap_owner` of the call, which tells devices apart: only its identity means something. `None` where there is none.
+    pub pgmap_owner: Option<u64>,
+    /// The kernel's stack at setup, folded: outermost first, `;` between frames. `None` unless asked for.
+    pub kernel_stack: Option<Arc<str>>,
+    /// The user's stack that led there, folded. `None` unless asked for.
+    pub user_stack: Option<Arc<str>>,
+    /// Parts of setup; `None` unless asked for.
+    pub parts: Option<Parts>,
+    /// How long the thread did not run in each step, nanoseconds, by [`Step`]; `None` unless asked for.
+    pub off_cpu: Option<[u64; Step::COUNT]>,
     /// Bits of [`wire::anomaly`]; 0 for a record to be trusted.
     pub anomalies: u8,
 }

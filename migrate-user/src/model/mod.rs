@@ -1,6 +1,7 @@
 //! Records in, state out. No input or output, no clock, no terminal: every number that is shown or exported comes
 //! from here, so that every view agrees with every other. Memory is bounded however long it runs.
 
+mod exact;
 pub mod ledger;
 mod losses;
 mod migration;
@@ -9,8 +10,9 @@ pub mod recent;
 pub mod steps;
 mod totals;
 
+pub use exact::{Exact, ExactCount, ExactFigure};
 pub use losses::Losses;
-pub use migration::{Direction, Ledger, Migration, Outcome, Skips, Step, Trigger};
+pub use migration::{Direction, Ledger, Migration, Outcome, Parts, Skips, Step, Trigger};
 pub use rates::{Rate, Rates};
 pub use recent::Recent;
 pub use steps::{Durations, Steps};

@@ -209,6 +209,11 @@ impl<'a> MigrationColumns<'a> {
             skips: self.skips(row),
             steps: std::array::from_fn(|step| self.steps[step].get(row)),
             probe: [probe(0)?, probe(1)?, probe(2)?],
+            pgmap_owner: None,
+            kernel_stack: None,
+            user_stack: None,
+            parts: None,
+            off_cpu: None,
             anomalies: u8::try_from(anomalies).map_err(|_| format!("anomalies {anomalies:#x}"))?,
         })
     }
@@ -304,6 +309,7 @@ impl<'a> StatusColumns<'a> {
             time_ns: self.time_ns.needed(row)?,
             ended: self.ended.needed(row)?,
             losses,
+            exact: None,
         })
     }
 }

@@ -20,6 +20,12 @@ pub struct Facts {
     pub page_size: u64,
     /// Functions of the kernel that could not be watched: it does not have them, or not as functions of their own.
     pub not_hooked: Vec<String>,
+    /// How the kernel's functions are watched: `fentry`, `kprobe`.
+    pub attached: Option<String>,
+    /// Which migrations are counted at all, in the words of the command line; `None`: every one.
+    pub filter: Option<String>,
+    /// Every n-th of those is recorded; 0: none is, only the kernel's totals tell of them.
+    pub record_every: u32,
     /// The version of the program that recorded.
     pub tracer: String,
     /// When tracing began, nanoseconds of [`Facts::clock`].
@@ -51,6 +57,9 @@ impl Facts {
                 "not_hooked",
                 (!self.not_hooked.is_empty()).then(|| self.not_hooked.join(" ")),
             ),
+            ("attached", self.attached.clone()),
+            ("filter", self.filter.clone()),
+            ("record_every", Some(self.record_every.to_string())),
             ("tracer", Some(self.tracer.clone())),
             ("started_ns", number(self.started_ns)),
             ("started_unix_ns", number(self.started_unix_ns)),
@@ -89,6 +98,11 @@ impl Facts {
                 .split_whitespace()
                 .map(str::to_owned)
                 .collect(),
+            attached: text("attached"),
+            filter: text("filter"),
+            record_every: number("record_every")?
+                .map_or(Ok(1), u32::try_from)
+                .map_err(|_| "migscope.record_every is too large")?,
             tracer: needed("tracer")?,
             started_ns: number("started_ns")?,
             started_unix_ns: number("started_unix_ns")?,

@@ -6,7 +6,9 @@ mod stream;
 
 pub use stream::{Input, StreamSource};
 
-use crate::model::Migration;
+use std::sync::Arc;
+
+use crate::model::{Exact, Migration};
 use crate::recording::Facts;
 
 /// What has happened since the last batch.
@@ -28,7 +30,7 @@ impl Batch {
 }
 
 /// The tracer's own account of itself. All counts are totals since it started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
     /// When this was read, nanoseconds of the recording's clock.
     pub time_ns: u64,
@@ -36,6 +38,9 @@ pub struct Status {
     pub ended: u64,
     /// What was lost, by `migrate_ebpf::wire::Loss`.
     pub losses: [u64; migrate_ebpf::wire::LOSS_NAMES.len()],
+    /// What the kernel counted by itself. From the kernel it comes with every status, in a recording now and then,
+    /// and at the end.
+    pub exact: Option<Arc<Exact>>,
 }
 
 /// How a source came to its end. Whatever was whole has been delivered.

@@ -132,6 +132,7 @@ fn absurd_numbers_are_drawn_too() {
         time_ns: u64::MAX,
         ended: u64::MAX,
         losses: [u64::MAX; LOSS_NAMES.len()],
+        exact: None,
     });
     app.batch(batch);
     app.batch(Synthetic::new(4).batch(20));

@@ -18,6 +18,9 @@ pub(crate) fn facts() -> Facts {
         clocksource: Some("tsc".to_owned()),
         page_size: 4096,
         not_hooked: vec!["migrate_device_pfns".to_owned()],
+        attached: Some("fentry".to_owned()),
+        filter: None,
+        record_every: 1,
         tracer: "0.1.0".to_owned(),
         started_ns: Some(START_NS),
         started_unix_ns: Some(1_795_374_966_000_000_000),
@@ -71,6 +74,7 @@ impl Synthetic {
             time_ns: self.time_ns,
             ended: self.sequence,
             losses: self.lost,
+            exact: None,
         }
     }
 
@@ -116,6 +120,11 @@ impl Synthetic {
                 150 + self.below(200),
                 60 + self.below(20),
             ],
+            pgmap_owner: None,
+            kernel_stack: None,
+            user_stack: None,
+            parts: None,
+            off_cpu: None,
             anomalies: 0,
         };
         self.sequence += 1;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use btfparse::{Error, ErrorKind, Offset, Readable, TypeInformation};
-use migrate_ebpf::wire::{Config, OFFSET_UNKNOWN};
+use migrate_ebpf::wire::{Config, OFFSET_UNKNOWN, PayerOffsets, VmaOffsets};
 
 use super::TracerError;
 
@@ -40,7 +40,7 @@ fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config
     let offset = |field| types.offset("migrate_vma", field);
     let optional = |field| offset(field).unwrap_or(OFFSET_UNKNOWN);
     let needed = |field| offset(field).ok_or(TracerError::NoField { field });
-    Ok(Config {
+    let vma = VmaOffsets {
         src: needed("src")?,
         dst: needed("dst")?,
         npages: needed("npages")?,
@@ -50,8 +50,16 @@ fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config
         pgmap_owner: optional("pgmap_owner"),
         flags: optional("flags"),
         fault_page: optional("fault_page"),
+    };
+    Ok(Config {
+        vma,
+        payer: PayerOffsets::UNKNOWN,
         compound_pages,
         page_shift: page_size.trailing_zeros(),
+        record_every: 1,
+        kernel_stacks: 0,
+        user_stacks: 0,
+        details: 0,
     })
 }
 

@@ -50,6 +50,11 @@ impl Decoder {
                 record.probe.pages_ns,
                 record.probe.finalize_ns,
             ],
+            pgmap_owner: (record.pgmap_owner != 0).then_some(record.pgmap_owner),
+            kernel_stack: None,
+            user_stack: None,
+            parts: None,
+            off_cpu: None,
             anomalies: record.anomalies,
         })
     }

@@ -138,6 +138,7 @@ impl KernelSource {
             time_ns: machine::boot_time_ns(),
             ended,
             losses,
+            exact: None,
         };
         Ok(Batch {
             migrations,

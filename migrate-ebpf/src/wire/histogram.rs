@@ -1,0 +1,98 @@
+//! Log-linear (HDR) histograms: where a value is counted, and what the count of a place stands for.
+//!
+//! The places are those of an HdrHistogram with two significant digits, so that user space takes the counts over as they
+//! are: below 256 each value has its own, above that each power of two has [`PER_OCTAVE`]. A place is never wider than
+//! 1/128 of its values.
+
+/// Places in each power of two.
+pub const PER_OCTAVE: usize = 128;
+const PER_OCTAVE_LOG2: u32 = 7;
+/// Values from here on are counted in the last place: 18 minutes, in nanoseconds.
+pub const LIMIT: u64 = 1 << LIMIT_LOG2;
+const LIMIT_LOG2: u32 = 40;
+/// How many places there are.
+pub const BUCKETS: usize = (LIMIT_LOG2 - PER_OCTAVE_LOG2 + 1) as usize * PER_OCTAVE;
+
+/// The place of a value.
+#[inline(always)]
+pub const fn bucket(value: u64) -> usize {
+    if value >= LIMIT {
+        return BUCKETS - 1;
+    }
+    let shift = shift(value);
+    ((shift as usize) << PER_OCTAVE_LOG2) + (value >> shift) as usize
+}
+
+/// How many low bits of a value below [`LIMIT`] its place does not tell. By halves: BPF has no instruction that counts
+/// leading zeros.
+#[inline(always)]
+const fn shift(value: u64) -> u32 {
+    let mut rest = value >> PER_OCTAVE_LOG2;
+    let mut shift = 0;
+    if rest >= 1 << 16 {
+        rest >>= 16;
+        shift += 16;
+        if rest >= 1 << 16 {
+            rest >>= 16;
+            shift += 16;
+        }
+    }
+    if rest >= 1 << 8 {
+        rest >>= 8;
+        shift += 8;
+    }
+    if rest >= 1 << 4 {
+        rest >>= 4;
+        shift += 4;
+    }
+    if rest >= 1 << 2 {
+        rest >>= 2;
+        shift += 2;
+    }
+    if rest >= 1 << 1 {
+        shift += 1;
+    }
+    shift
+}
+
+/// The smallest value that is counted in a place.
+pub const fn lowest(bucket: usize) -> u64 {
+    let octave = bucket >> PER_OCTAVE_LOG2;
+    if octave < 2 {
+        return bucket as u64;
+    }
+    let shift = octave - 1;
+    ((bucket - (shift << PER_OCTAVE_LOG2)) as u64) << shift
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_values_have_places_of_their_own() {
+        for value in 0..256 {
+            assert_eq!(bucket(value), value as usize);
+            assert_eq!(lowest(bucket(value)), value);
+        }
+    }
+
+    #[test]
+    fn places_follow_each_other_without_a_gap() {
+        for place in 1..BUCKETS {
+            let first = lowest(place);
+            assert_eq!(bucket(first), place);
+            assert_eq!(bucket(first - 1), place - 1, "below {first}");
+        }
+        assert_eq!(bucket(LIMIT - 1), BUCKETS - 1);
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn no_place_is_wider_than_one_percent() {
+        for place in 256..BUCKETS - 1 {
+            let (first, next) = (lowest(place), lowest(place + 1));
+            assert!((next - first) * 128 <= first, "{first} to {next}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the kernel counts by itself: exact, whatever becomes of the records.
+
+use super::histogram::BUCKETS;
+use super::{Direction, Ledger, Outcome, Trigger};
+
+/// Combinations of direction and trigger.
+pub const CLASSES: usize = Direction::ALL.len() * Trigger::ALL.len();
+
+/// The place of a combination of direction and trigger, by their numbers on the wire.
+#[inline(always)]
+pub const fn class(direction: u8, trigger: u8) -> usize {
+    (direction as usize - 1) * Trigger::ALL.len() + trigger as usize - 1
+}
+
+/// The place of a [`Counts`]: one for each class and outcome.
+#[inline(always)]
+pub const fn count_of(class: usize, outcome: Outcome) -> usize {
+    class * Outcome::ALL.len() + outcome as usize - 1
+}
+
+/// Sums over the migrations of one direction, trigger and outcome.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Counts {
+    /// How many there were.
+    pub migrations: u64,
+    /// Where their pages went. Unit: base pages.
+    pub ledger: Ledger,
+    /// Of the skipped pages: never collected. Unit: base pages.
+    pub not_collected: u64,
+    /// Of the skipped pages: collected, and not unmapped. Unit: base pages.
+    pub unmap_failed: u64,
+    /// Of the skipped pages: nobody could see why. Unit: base pages.
+    pub unknown: u64,
+    /// The tracer's own time, nanoseconds.
+    pub probe_ns: u64,
+    /// Ledgers that do not balance.
+    pub unbalanced: u64,
+}
+
+macro_rules! figures {
+    ($($(#[$meta:meta])* $name:ident = $value:literal $text:literal,)*) => {
+        /// What there is a histogram of, for each class.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(usize)]
+        pub enum Figure { $($(#[$meta])* $name = $value,)* }
+
+        impl Figure {
+            /// Every figure, in the order of [`Histograms`].
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name used in columns, JSON and metrics.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The figure with this [`name`](Self::name).
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|figure| figure.name() == name)
+            }
+        }
+    };
+}
+
+figures! {
+    /// Nanoseconds of `setup`.
+    Setup = 0 "setup_ns",
+    /// Nanoseconds of `alloc_and_copy`.
+    AllocAndCopy = 1 "alloc_and_copy_ns",
+    /// Nanoseconds of `pages`.
+    Pages = 2 "pages_ns",
+    /// Nanoseconds of `finalize_and_map`.
+    FinalizeAndMap = 3 "finalize_and_map_ns",
+    /// Nanoseconds of `finalize`.
+    Finalize = 4 "finalize_ns",
+    /// Nanoseconds of the steps of one migration that happened, together.
+    Total = 5 "total_ns",
+    /// Base pages requested by one call.
+    Batch = 6 "pages_per_call",
+    /// [`Figure::Total`] by the pages that arrived (moved or populated), rounded down; only where some did.
+    PerPage = 7 "ns_per_page",
+}
+
+/// One histogram. 34 KiB.
+#[repr(C)]
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Histogram {
+    /// The sum of all values. Exact.
+    pub sum: u64,
+    /// How many values there were in each place of [`super::histogram`].
+    pub buckets: [u64; BUCKETS],
+}
+
+/// The histograms of one class. 272 KiB; all classes together 3.2 MiB, however long the tracer runs.
+#[repr(C)]
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Histograms {
+    /// By [`Figure`].
+    pub of: [Histogram; Figure::ALL.len()],
+}
+
+const _: () = assert!(size_of::<Counts>() == 15 * 8);
+const _: () = assert!(size_of::<Histograms>() * CLASSES < 4 << 20);
