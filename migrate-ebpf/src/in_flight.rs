@@ -7,17 +7,15 @@
 //! A call whose setup collected nothing may never be heard of again. Its thread sets it aside: from then on whoever
 //! wants it, the thread itself or the sweep on another CPU, has to win it by compare-and-swap.
 
-use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
-
 use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::map, maps::Array};
-use migrate_ebpf::wire::Record;
+use migrate_ebpf::wire::{Details, Record};
 
-use crate::clock;
+use crate::{atomic::compare_and_swap, clock};
 
 const SETS: u32 = 256;
-const WAYS: u32 = 8;
+const WAYS: usize = 8;
 /// Slots of the table.
-pub(crate) const SLOTS: u32 = SETS * WAYS;
+pub(crate) const SLOTS: u32 = SETS * WAYS as u32;
 
 /// How far a call has come. Anything out of order means that a hook did not run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,9 +53,24 @@ pub(crate) struct Call {
     nested: u32,
     /// Its entries may stand for several pages.
     pub(crate) compound: u32,
+    /// The filter asks for a driver, and it is not this call's.
+    pub(crate) foreign: u32,
+    /// Which parts of setup the thread is in, see `probes/parts.rs`.
+    pub(crate) parts: u32,
+    /// When the innermost of them began, or went on.
+    pub(crate) part_since: u64,
+    /// When the thread was last taken off its CPU; 0 while it runs.
+    pub(crate) off_since: u64,
     /// What will be reported.
     pub(crate) record: Record,
+    /// What follows it, where it was asked for.
+    pub(crate) details: Details,
 }
+
+const _: () = assert!(
+    core::mem::offset_of!(Call, details)
+        == core::mem::offset_of!(Call, record) + size_of::<Record>()
+);
 
 /// The arrays of one call.
 #[repr(C)]
@@ -99,8 +112,14 @@ const SWEPT: u64 = 1 << 61;
 /// Marks the context of an eviction: an array is aligned to words, so the bit is free.
 const DEVICE: u64 = 1;
 
+/// The slots in which a thread's calls live. One value of the map, so that all are had by one look-up.
+#[repr(C)]
+struct Set {
+    calls: [Call; WAYS],
+}
+
 #[map]
-static IN_FLIGHT: Array<Call> = Array::with_max_entries(SLOTS, 0);
+static IN_FLIGHT: Array<Set> = Array::with_max_entries(SETS, 0);
 
 /// Who makes a call: one thread, and the address of its `struct migrate_vma` or (on the device path) `src_pfns`.
 #[derive(Clone, Copy)]
@@ -139,50 +158,67 @@ fn this_thread() -> u64 {
     TAKEN | u64::from(bpf_get_current_pid_tgid() as u32)
 }
 
-/// The first slot of the owner's set.
+/// The slots in which the owner's calls live.
 #[inline(always)]
-fn set_of(owner: u64) -> u32 {
-    (owner as u32 % SETS) * WAYS
+fn set_of(owner: u64) -> Option<&'static mut [Call; WAYS]> {
+    // SAFETY: the map's memory lives as long as the program. A slot is used by its owner only (see the module's
+    // documentation); `owner` itself, which others read, is a single aligned word.
+    IN_FLIGHT
+        .get_ptr_mut(owner as u32 % SETS)
+        .map(|set| unsafe { &mut (*set).calls })
 }
 
 /// The call with this identity, unless it was set aside.
 #[inline(always)]
 pub(crate) fn find(identity: Identity) -> Option<&'static mut Call> {
-    let first = set_of(identity.owner);
-    for way in 0..WAYS {
-        let call = slot(first + way)?;
-        if call.owner() == identity.owner && call.context == identity.context {
-            return Some(call);
-        }
-    }
-    None
+    set_of(identity.owner)?
+        .iter_mut()
+        .find(|call| call.owner() == identity.owner && call.context == identity.context)
 }
 
 /// The call with this identity, also if it was set aside: it goes on.
 #[inline(always)]
 pub(crate) fn resume(identity: Identity) -> Option<&'static mut Call> {
-    let first = set_of(identity.owner);
-    for way in 0..WAYS {
-        let call = slot(first + way)?;
-        if call.owner() & !ASIDE == identity.owner && call.context == identity.context {
-            return call.win(identity.owner).then_some(call);
-        }
-    }
-    None
+    let call = set_of(identity.owner)?
+        .iter_mut()
+        .find(|call| call.owner() & !ASIDE == identity.owner && call.context == identity.context)?;
+    call.win(identity.owner).then_some(call)
 }
 
 /// The call of this thread whose setup works on this array now.
 #[inline(always)]
 pub(crate) fn find_in_setup(src: u64) -> Option<&'static mut Call> {
     let owner = this_thread();
-    let first = set_of(owner);
-    for way in 0..WAYS {
-        let call = slot(first + way)?;
-        if call.owner() == owner && call.stage == Stage::InSetup && call.arrays.src == src {
-            return Some(call);
+    set_of(owner)?.iter_mut().find(|call| {
+        call.owner() == owner && call.stage == Stage::InSetup && call.arrays.src == src
+    })
+}
+
+/// The call of this thread that is at this stage; is it an eviction? For hooks at a return that do not know its arguments.
+/// A kernel function that is called in the middle of itself returns in the inner call first, which began last.
+#[inline(always)]
+pub(crate) fn find_at(stage: Stage, device: bool) -> Option<&'static mut Call> {
+    latest(|call| call.stage == stage && (call.migrate_vma().is_none() == device))
+}
+
+/// The call that this thread is in: where calls nest, the innermost.
+#[inline(always)]
+pub(crate) fn innermost() -> Option<&'static mut Call> {
+    latest(|_| true)
+}
+
+/// Of the calls of this thread that are wanted, the one that began last.
+#[inline(always)]
+fn latest(wanted: impl Fn(&Call) -> bool) -> Option<&'static mut Call> {
+    let owner = this_thread();
+    let set = set_of(owner)?;
+    let (mut found, mut began) = (WAYS, 0);
+    for (way, call) in set.iter().enumerate() {
+        if call.owner() == owner && wanted(call) && call.record.time_ns >= began {
+            (found, began) = (way, call.record.time_ns);
         }
     }
-    None
+    set.get_mut(found)
 }
 
 /// What a thread has in the table when it begins a call.
@@ -200,38 +236,37 @@ pub(crate) struct Others {
 /// was collected, so that an eviction only ends evictions.
 #[inline(always)]
 pub(crate) fn others(identity: Identity) -> Others {
-    let first = set_of(identity.owner);
-    // Past the table: none.
-    let (mut same, mut aside, mut nested) = (SLOTS, SLOTS, false);
-    for way in 0..WAYS {
-        let Some(call) = slot(first + way) else {
-            break;
-        };
+    let mut others = Others {
+        abandoned: None,
+        nested: false,
+    };
+    let Some(set) = set_of(identity.owner) else {
+        return others;
+    };
+    // Past the set: none.
+    let (mut same, mut aside) = (WAYS, WAYS);
+    for (way, call) in set.iter().enumerate() {
         let owner = call.owner();
         if owner & !ASIDE != identity.owner {
             continue;
         }
         if call.context == identity.context {
-            same = first + way;
+            same = way;
         } else if owner == identity.owner {
-            nested = true;
+            others.nested = true;
         } else if !identity.device || call.context & DEVICE != 0 {
-            aside = first + way;
+            aside = way;
         }
     }
-    let abandoned = slot(if same < SLOTS { same } else { aside });
-    Others {
-        abandoned: abandoned.and_then(|call| call.win(identity.owner).then_some(call)),
-        nested,
-    }
+    let abandoned = set.get_mut(if same < WAYS { same } else { aside });
+    others.abandoned = abandoned.and_then(|call| call.win(identity.owner).then_some(call));
+    others
 }
 
 /// A free slot, taken for this identity; its fields hold what an earlier call left.
 #[inline(always)]
 pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call> {
-    let first = set_of(identity.owner);
-    for way in 0..WAYS {
-        let call = slot(first + way)?;
+    for call in set_of(identity.owner)? {
         if call.owner() == 0 && compare_and_swap(&raw mut call.owner, 0, identity.owner) {
             call.context = identity.context;
             call.nested = u32::from(nested);
@@ -245,33 +280,34 @@ pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call
 /// the sweep: nothing is missing from it.
 #[inline(always)]
 pub(crate) fn forget_thread() -> u64 {
-    let owner = this_thread();
-    let first = set_of(owner);
     let mut forgotten = 0;
-    for way in 0..WAYS {
-        let Some(call) = slot(first + way) else {
-            break;
-        };
+    of_thread(this_thread(), |call| {
+        call.release();
+        forgotten += 1;
+    });
+    forgotten
+}
+
+/// Visits the calls under way of the thread with this id.
+#[inline(always)]
+pub(crate) fn of_thread_id(tid: u32, visit: impl FnMut(&mut Call)) {
+    of_thread(TAKEN | u64::from(tid), visit);
+}
+
+#[inline(always)]
+fn of_thread(owner: u64, mut visit: impl FnMut(&mut Call)) {
+    let Some(set) = set_of(owner) else { return };
+    for call in set {
         if call.owner() == owner {
-            call.release();
-            forgotten += 1;
+            visit(call);
         }
     }
-    forgotten
 }
 
 /// Leaves `spent`, the tracer's own time on one call, out of the calls of the same thread in whose middle it is made.
 #[inline(always)]
 fn leave_out(owner: u64, spent: u64) {
-    let first = set_of(owner);
-    for way in 0..WAYS {
-        let Some(call) = slot(first + way) else {
-            return;
-        };
-        if call.owner() == owner {
-            call.mark = call.mark.wrapping_add(spent);
-        }
-    }
+    of_thread(owner, |call| call.mark = call.mark.wrapping_add(spent));
 }
 
 impl Call {
@@ -392,32 +428,12 @@ impl Around {
     }
 }
 
-/// One slot.
+/// One slot of the table.
 #[inline(always)]
 pub(crate) fn slot(index: u32) -> Option<&'static mut Call> {
-    // SAFETY: the map's memory lives as long as the program. A slot is used by its owner only (see the module's
-    // documentation); `owner` itself, which others read, is a single aligned word.
-    IN_FLIGHT
-        .get_ptr_mut(index)
-        .map(|call| unsafe { &mut *call })
-}
-
-#[inline(always)]
-fn compare_and_swap(word: *mut u64, old: u64, new: u64) -> bool {
-    // SAFETY: `word` points to an aligned word of a map's value.
-    let (_, swapped) = unsafe {
-        atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(word, old, new)
-    };
-    swapped
-}
-
-/// Adds to a counter that all CPUs share; returns what it was.
-///
-/// # Safety
-///
-/// `counter` points to an aligned word of a map's value.
-#[inline(always)]
-pub(crate) unsafe fn fetch_add(counter: *mut u64, value: u64) -> u64 {
-    // SAFETY: the caller's promise.
-    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(counter, value) }
+    // SAFETY: as in `set_of`.
+    let set = IN_FLIGHT
+        .get_ptr_mut(index / WAYS as u32)
+        .map(|set| unsafe { &mut (*set).calls })?;
+    set.get_mut(index as usize % WAYS)
 }

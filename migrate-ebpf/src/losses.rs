@@ -3,7 +3,7 @@
 use aya_ebpf::{macros::map, maps::Array};
 use migrate_ebpf::wire::{LOSS_NAMES, Loss};
 
-use crate::in_flight::fetch_add;
+use crate::atomic::fetch_add;
 
 /// One counter per [`Loss`], and behind them the number of migrations that ended.
 #[map]
@@ -32,8 +32,7 @@ pub(crate) fn next_sequence() -> u64 {
 #[inline(always)]
 fn increase(index: u32, number: u64) -> u64 {
     match COUNTERS.get_ptr_mut(index) {
-        // SAFETY: a pointer into the map's value, which lives as long as the program.
-        Some(counter) => unsafe { fetch_add(counter, number) },
+        Some(counter) => fetch_add(counter, number),
         None => 0,
     }
 }

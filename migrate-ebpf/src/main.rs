@@ -8,7 +8,9 @@
     reason = "BPF has no compare-and-swap in `core::sync::atomic`"
 )]
 
+mod atomic;
 mod clock;
+mod config;
 mod in_flight;
 mod losses;
 mod probes;

@@ -1,70 +1,116 @@
-//! Ends a migration: checks its ledger, and writes its record.
+//! Ends a migration: checks its ledger, adds it to the totals, and writes its record.
 
 use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP,
-    helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_comm},
     macros::map,
-    maps::RingBuf,
+    maps::{RingBuf, ring_buf::RingBufEntry},
 };
-use migrate_ebpf::wire::{Ledger, Loss, Outcome, Record, anomaly};
+use migrate_ebpf::wire::{Details, Ledger, Loss, Outcome, Record, anomaly};
 
-use crate::{clock, in_flight::Call, losses};
+use super::{details, filter, totals};
+use crate::{clock, config::config, in_flight::Call, losses};
 
-/// 4 MiB: room for 15,887 records, each with the ring's header of 8 bytes.
+/// 4 MiB, unless user space says otherwise: room for 15,887 records, each with the ring's header of 8 bytes.
 #[map]
 static RECORDS: RingBuf = RingBuf::with_byte_size(16384 * size_of::<Record>() as u32, 0);
 
-/// Writes the record of a call that has ended, and gives its slot back. `since` is when the hook began to work, which
+/// A record with what follows it. They lie so in a [`Call`].
+#[repr(C)]
+struct Detailed {
+    record: Record,
+    details: Details,
+}
+
+/// Ends a call, and gives its slot back. `since` is when the hook began to work, which
 /// is the probe's own time of finalize; `None` for a call that had none.
 #[inline(always)]
 pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: Option<u64>) {
-    let record = &mut call.record;
-    record.outcome = outcome as u8;
-    record.sequence = losses::next_sequence();
     if call.incomplete != 0 {
         // What a gap does to the ledger is no finding of its own.
+        losses::next_sequence();
         losses::count(Loss::Incomplete);
     } else {
-        check(record);
-        write(record, since);
+        let total_ns = totals::total_ns(&call.record.steps);
+        if filter::wants(call, outcome, total_ns) {
+            report(call, outcome, total_ns, since);
+        }
     }
     call.release();
 }
 
-/// Names the command and cgroup of the thread that is running.
 #[inline(always)]
-pub(crate) fn sign(record: &mut Record) {
-    // SAFETY: the helper writes at most the bytes that it is told there are.
-    unsafe { bpf_get_current_comm(record.comm.as_mut_ptr().cast(), record.comm.len() as u32) };
-    // SAFETY: the helper takes nothing.
-    record.cgroup = unsafe { bpf_get_current_cgroup_id() };
+fn report(call: &mut Call, outcome: Outcome, total_ns: u64, since: Option<u64>) {
+    let record = &mut call.record;
+    record.outcome = outcome as u8;
+    record.sequence = losses::next_sequence();
+    check(record);
+    let probe_time = totals::count(record, outcome, total_ns);
+    let probe = &record.probe;
+    let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;
+    let every = u64::from(config!(record_every));
+    let spent = if every == 0 || (every > 1 && record.sequence % every != 0) {
+        spent(since)
+    } else if details::asked() {
+        // SAFETY: `Detailed` is how the two lie in a call.
+        write(
+            unsafe {
+                &*(&raw const *call)
+                    .byte_add(core::mem::offset_of!(Call, record))
+                    .cast::<Detailed>()
+            },
+            since,
+        )
+    } else {
+        write(record, since)
+    };
+    if let Some(probe_time) = probe_time {
+        probe_time.add(probe_ns + spent);
+    }
+}
+
+/// What the hook has taken until now.
+#[inline(always)]
+fn spent(since: Option<u64>) -> u64 {
+    since.map_or(0, |since| clock::now().wrapping_sub(since))
 }
 
 /// Reserved once, at the end, when everything is known: a reservation that waited for the driver would block the
-/// records behind it.
+/// records behind it. Returns what the hook has taken until then.
 #[inline(always)]
-fn write(record: &Record, since: Option<u64>) {
-    let Some(mut entry) = RECORDS.reserve::<Record>(0) else {
+fn write<R: Reported>(report: &R, since: Option<u64>) -> u64 {
+    let Some(mut entry) = RECORDS.reserve::<R>(0) else {
         losses::count(Loss::RingFull);
-        return;
+        return spent(since);
     };
-    let report = entry.as_mut_ptr();
-    copy(report, record);
-    if let Some(since) = since {
-        // SAFETY: the entry was filled by the copy. Read last, so that the copy is in the time that it tells.
-        unsafe { (*report).probe.finalize_ns += clock::now().wrapping_sub(since) };
-    }
+    let spent = fill(&mut entry, report, since);
     // User space looks by itself, often enough; a wake-up here would be paid by the thread that migrates.
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+    spent
 }
+
+#[inline(always)]
+fn fill<R: Reported>(entry: &mut RingBufEntry<R>, report: &R, since: Option<u64>) -> u64 {
+    let to = entry.as_mut_ptr();
+    copy(to, report);
+    // Read last, so that the copy is in the time that it tells.
+    let spent = spent(since);
+    // SAFETY: the entry was filled by the copy.
+    unsafe { (*to.cast::<Record>()).probe.finalize_ns += spent };
+    spent
+}
+
+/// What goes into the ring: begins with a [`Record`], aligned to words and made of them.
+trait Reported: 'static {}
+impl Reported for Record {}
+impl Reported for Detailed {}
 
 /// Copies word by word. The compiler makes of an assignment a call of `memcpy`, which is a loop over bytes here: 2,000
 /// instructions of the thread that migrates.
 #[inline(always)]
-fn copy(to: *mut Record, from: &Record) {
+fn copy<R: Reported>(to: *mut R, from: &R) {
     let (to, from) = (to.cast::<u64>(), core::ptr::from_ref(from).cast::<u64>());
-    for word in 0..size_of::<Record>() / size_of::<u64>() {
-        // SAFETY: both are records, aligned to words and made of them. Volatile, or the loop becomes that call.
+    for word in 0..size_of::<R>() / size_of::<u64>() {
+        // SAFETY: both are made of words. Volatile, or the loop becomes that call.
         unsafe { core::ptr::write_volatile(to.add(word), *from.add(word)) };
     }
 }

@@ -1,52 +1,15 @@
 //! `migrate_vma_finalize`, `migrate_device_finalize`: a migration ends.
 
-use aya_ebpf::{
-    macros::{fentry, fexit},
-    programs::{FEntryContext, FExitContext},
-};
 use migrate_ebpf::wire::{Loss, Outcome, UNKNOWN};
 
-use super::{
-    emit::{emit, sign},
-    kernel::MigrateVma,
-    sweep,
-};
+use super::{emit::emit, sweep};
 use crate::{
-    clock,
     in_flight::{self, Call, Identity, Stage},
     losses,
 };
 
-#[fentry(function = "migrate_vma_finalize")]
-fn finalize_entry(ctx: FEntryContext) -> i32 {
-    let now = clock::now();
-    enter(MigrateVma(ctx.arg(0)).identity(), now);
-    0
-}
-
-#[fexit(function = "migrate_vma_finalize")]
-fn finalize_return(ctx: FExitContext) -> i32 {
-    let now = clock::now();
-    leave(MigrateVma(ctx.arg(0)).identity(), now);
-    0
-}
-
-#[fentry(function = "migrate_device_finalize")]
-fn device_finalize_entry(ctx: FEntryContext) -> i32 {
-    let now = clock::now();
-    enter(Identity::device(ctx.arg(0)), now);
-    0
-}
-
-#[fexit(function = "migrate_device_finalize")]
-fn device_finalize_return(ctx: FExitContext) -> i32 {
-    let now = clock::now();
-    leave(Identity::device(ctx.arg(0)), now);
-    0
-}
-
 #[inline(always)]
-fn enter(identity: Identity, now: u64) {
+pub(super) fn enter(identity: Identity, now: u64) {
     if let Some(call) = in_flight::resume(identity) {
         end_gap(call, now);
         call.record.probe.finalize_ns = call.next_interval(now);
@@ -54,8 +17,8 @@ fn enter(identity: Identity, now: u64) {
 }
 
 #[inline(always)]
-fn leave(identity: Identity, now: u64) {
-    let Some(call) = in_flight::find(identity) else {
+pub(super) fn leave(call: Option<&mut Call>, now: u64) {
+    let Some(call) = call else {
         if sweep::following() {
             losses::count(Loss::Headless);
         }
@@ -65,7 +28,6 @@ fn leave(identity: Identity, now: u64) {
     let completed = call.record.steps.pages_ns != UNKNOWN;
     call.advance(Stage::InFinalize, Stage::InFinalize);
     let around = call.around();
-    sign(&mut call.record);
     let outcome = if completed {
         Outcome::Completed
     } else {

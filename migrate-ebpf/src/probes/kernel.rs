@@ -4,10 +4,13 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use migrate_ebpf::wire::{Config, Direction, OFFSET_UNKNOWN, Trigger, UNKNOWN};
+use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_kernel};
+use migrate_ebpf::wire::{Direction, OFFSET_UNKNOWN, Trigger, UNKNOWN};
 
-use crate::in_flight::{Arrays, Identity};
+use crate::{
+    config::config,
+    in_flight::{Arrays, Identity},
+};
 
 /// `MIGRATE_PFN_VALID`: a page stands behind the entry.
 pub(crate) const VALID: u64 = 1 << 0;
@@ -20,30 +23,6 @@ pub(crate) const COMPOUND: u64 = 1 << 4;
 const SELECT_SYSTEM: u64 = 1 << 0;
 /// `MIGRATE_VMA_SELECT_COMPOUND`; older kernels have no such bit.
 const SELECT_COMPOUND: u64 = 1 << 3;
-
-/// Set by user space before loading; zero would make every field alias the first.
-#[unsafe(no_mangle)]
-static CONFIG: Config = Config {
-    src: OFFSET_UNKNOWN,
-    dst: OFFSET_UNKNOWN,
-    npages: OFFSET_UNKNOWN,
-    cpages: OFFSET_UNKNOWN,
-    start: OFFSET_UNKNOWN,
-    end: OFFSET_UNKNOWN,
-    pgmap_owner: OFFSET_UNKNOWN,
-    flags: OFFSET_UNKNOWN,
-    fault_page: OFFSET_UNKNOWN,
-    compound_pages: 1,
-    page_shift: 12,
-};
-
-/// One value of [`CONFIG`]. Volatile, or the compiler would use what stands in the source.
-macro_rules! config {
-    ($field:ident) => {
-        // SAFETY: a field of a static.
-        unsafe { core::ptr::read_volatile(&raw const CONFIG.$field) }
-    };
-}
 
 /// Base pages behind a compound entry.
 #[inline(always)]
@@ -58,6 +37,8 @@ pub(crate) struct Plan {
     /// Base pages.
     pub(crate) requested: u64,
     pub(crate) pgmap_owner: u64,
+    /// The memory cgroup that pays, or `UNKNOWN`.
+    pub(crate) payer: u64,
     pub(crate) direction: Direction,
     pub(crate) trigger: Trigger,
     /// Large folios are to be collected as one entry.
@@ -73,6 +54,7 @@ impl Plan {
             address: UNKNOWN,
             requested: npages,
             pgmap_owner: 0,
+            payer: UNKNOWN,
             direction: Direction::ToSystem,
             trigger: Trigger::Eviction,
             compound: true,
@@ -85,92 +67,63 @@ impl Plan {
     }
 }
 
-/// `struct migrate_vma *`, an argument of the probed function: the verifier knows its type and makes a load
-/// through it safe whatever it points to.
-#[derive(Clone, Copy)]
-pub(crate) struct MigrateVma(pub(crate) *const c_void);
+/// `struct migrate_vma *`, however it is read.
+pub(crate) trait MigrateVma: Copy {
+    /// Where it lies.
+    fn address(self) -> u64;
 
-impl MigrateVma {
+    /// The word at this offset.
+    fn word(self, offset: u32) -> u64;
+
     /// This thread's call.
     #[inline(always)]
-    pub(crate) fn identity(self) -> Identity {
-        Identity::vma(self.0 as u64)
+    fn identity(self) -> Identity {
+        Identity::vma(self.address())
     }
 
     /// What is asked for.
     #[inline(always)]
-    pub(crate) fn plan(self) -> Plan {
-        let (address, requested) = self.range();
+    fn plan(self) -> Plan {
+        let (address, requested) = range(self);
+        let flags = field(self, config!(vma.flags));
         Plan {
             address,
             requested,
-            pgmap_owner: self.pgmap_owner(),
-            direction: self.direction(),
-            trigger: self.trigger(),
-            compound: self.compound(),
+            pgmap_owner: field(self, config!(vma.pgmap_owner)).unwrap_or(0),
+            payer: payer(),
+            direction: direction(flags),
+            trigger: trigger(field(self, config!(vma.fault_page))),
+            compound: flags.is_none_or(|flags| flags & SELECT_COMPOUND != 0),
             arrays: self.arrays(),
         }
     }
 
-    /// The range: first address and base pages, counted as setup counts them (it rounds both ends down).
-    #[inline(always)]
-    fn range(self) -> (u64, u64) {
-        let shift = config!(page_shift);
-        let start = self.word(config!(start)) >> shift;
-        let end = self.word(config!(end)) >> shift;
-        (start << shift, end.saturating_sub(start))
-    }
-
     /// The arrays, and how many entries setup filled.
     #[inline(always)]
-    pub(crate) fn arrays(self) -> Arrays {
+    fn arrays(self) -> Arrays {
         Arrays {
-            src: self.word(config!(src)),
-            dst: self.word(config!(dst)),
-            entries: self.word(config!(npages)),
+            src: self.word(config!(vma.src)),
+            dst: self.word(config!(vma.dst)),
+            entries: self.word(config!(vma.npages)),
         }
     }
 
     /// `cpages`: what setup collected, in entries.
     #[inline(always)]
-    pub(crate) fn collected_entries(self) -> u64 {
-        self.word(config!(cpages))
+    fn collected_entries(self) -> u64 {
+        self.word(config!(vma.cpages))
     }
+}
 
-    /// `SELECT_SYSTEM` decides: with it, system pages go to a device, also where the device's own pages are
-    /// collected along the way.
-    #[inline(always)]
-    fn direction(self) -> Direction {
-        match self.field(config!(flags)) {
-            Some(flags) if flags & SELECT_SYSTEM != 0 => Direction::ToDevice,
-            Some(_) => Direction::ToSystem,
-            None => Direction::Unknown,
-        }
-    }
+/// An argument of a function that is hooked with BTF: the verifier knows its type, and makes a load through it safe whatever it
+/// points to. A load is a handful of instructions.
+#[derive(Clone, Copy)]
+pub(crate) struct Typed(pub(crate) *const c_void);
 
+impl MigrateVma for Typed {
     #[inline(always)]
-    fn compound(self) -> bool {
-        self.field(config!(flags))
-            .is_none_or(|flags| flags & SELECT_COMPOUND != 0)
-    }
-
-    #[inline(always)]
-    fn trigger(self) -> Trigger {
-        match self.field(config!(fault_page)) {
-            Some(0) => Trigger::Driver,
-            Some(_) => Trigger::Fault,
-            None => Trigger::Unknown,
-        }
-    }
-
-    #[inline(always)]
-    fn pgmap_owner(self) -> u64 {
-        self.field(config!(pgmap_owner)).unwrap_or(0)
-    }
-
-    #[inline(always)]
-    fn field(self, offset: u32) -> Option<u64> {
-        (offset != OFFSET_UNKNOWN).then(|| self.word(offset))
+    fn address(self) -> u64 {
+        self.0 as u64
     }
 
     #[inline(always)]
@@ -181,13 +134,119 @@ impl MigrateVma {
     }
 }
 
+/// An address that nothing is known about, as kprobes give it. A load is a call of a helper.
+#[derive(Clone, Copy)]
+pub(crate) struct Untyped(pub(crate) u64);
+
+impl MigrateVma for Untyped {
+    #[inline(always)]
+    fn address(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn word(self, offset: u32) -> u64 {
+        // As a typed load would do, it gives 0 where there is no memory.
+        read_word(self.0.wrapping_add(u64::from(offset))).unwrap_or(0)
+    }
+}
+
+/// The range: first address and base pages, counted as setup counts them (it rounds both ends down).
+#[inline(always)]
+fn range(migrate: impl MigrateVma) -> (u64, u64) {
+    let shift = config!(page_shift);
+    let start = migrate.word(config!(vma.start)) >> shift;
+    let end = migrate.word(config!(vma.end)) >> shift;
+    (start << shift, end.saturating_sub(start))
+}
+
+#[inline(always)]
+fn field(migrate: impl MigrateVma, offset: u32) -> Option<u64> {
+    (offset != OFFSET_UNKNOWN).then(|| migrate.word(offset))
+}
+
+/// `SELECT_SYSTEM` decides: with it, system pages go to a device, also where the device's own pages are
+/// collected along the way.
+#[inline(always)]
+fn direction(flags: Option<u64>) -> Direction {
+    match flags {
+        Some(flags) if flags & SELECT_SYSTEM != 0 => Direction::ToDevice,
+        Some(_) => Direction::ToSystem,
+        None => Direction::Unknown,
+    }
+}
+
+#[inline(always)]
+fn trigger(fault_page: Option<u64>) -> Trigger {
+    match fault_page {
+        Some(0) => Trigger::Driver,
+        Some(_) => Trigger::Fault,
+        None => Trigger::Unknown,
+    }
+}
+
 /// `migrate_vma::cpages` of the structure at this address; `None` if it cannot be read.
 #[inline(always)]
 pub(crate) fn collected_entries(migrate_vma: u64) -> Option<u64> {
-    let mut cpages = 0;
-    let field = migrate_vma.wrapping_add(u64::from(config!(cpages)));
+    read_word(migrate_vma.wrapping_add(u64::from(config!(vma.cpages))))
+}
+
+/// The id of the memory cgroup that pays for this thread's address space, `UNKNOWN` where this kernel does not tell.
+///
+/// Linux: `get_mem_cgroup_from_mm` in `mm/memcontrol.c`, which charges the cgroup of `mm->owner`.
+#[inline(always)]
+pub(crate) fn payer() -> u64 {
+    if config!(payer.task_mm) == OFFSET_UNKNOWN {
+        return UNKNOWN;
+    }
+    // SAFETY: the helper takes nothing.
+    let mut at = unsafe { bpf_get_current_task_btf() } as *const c_void;
+    for offset in [
+        config!(payer.task_mm),
+        config!(payer.mm_owner),
+        config!(payer.task_cgroups),
+        config!(payer.css_set_memory),
+        config!(payer.css_cgroup),
+        config!(payer.cgroup_kn),
+    ] {
+        // SAFETY: the verifier tracks the type of each of these pointers, and makes loads through them safe.
+        at = unsafe { *at.byte_add(offset as usize).cast::<*const c_void>() };
+        // Newer verifiers want to see this; and a kernel thread has no address space.
+        if at.is_null() {
+            return UNKNOWN;
+        }
+    }
+    let offset = config!(payer.kn_id) as usize;
+    // SAFETY: as above.
+    unsafe { *at.byte_add(offset).cast::<u64>() }
+}
+
+/// `task_struct::comm` of this thread: its command name.
+#[inline(always)]
+pub(crate) fn command() -> [u64; 2] {
+    // SAFETY: the helper takes nothing.
+    let task = unsafe { bpf_get_current_task_btf() } as *const c_void;
+    let offset = config!(task_comm) as usize;
+    // SAFETY: loads through a pointer that the verifier tracks as `struct task_struct *`.
+    unsafe {
+        let comm = task.byte_add(offset).cast::<u64>();
+        [*comm, *comm.add(1)]
+    }
+}
+
+/// `task_struct::pid`: the id of a thread.
+#[inline(always)]
+pub(crate) fn thread_id(task: *const c_void) -> u32 {
+    let offset = config!(task_pid) as usize;
+    // SAFETY: a load through a pointer that the verifier tracks as `struct task_struct *`.
+    unsafe { *task.byte_add(offset).cast::<u32>() }
+}
+
+#[inline(always)]
+fn read_word(address: u64) -> Option<u64> {
+    let mut word = 0;
     // SAFETY: there is room for one word.
-    unsafe { read_entries(&raw mut cpages, field, 1) }.then_some(cpages)
+    unsafe { read_entries(&raw mut word, address, 1) }.then_some(word)
 }
 
 /// Copies `entries` words of an array of the kernel's; false if it cannot be read.

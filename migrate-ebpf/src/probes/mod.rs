@@ -1,11 +1,19 @@
-//! One file per step family; what they share: [`ledger`] counts pages, [`emit`] writes the record, [`kernel`]
-//! knows the kernel's structures.
+//! One file per step family, and what they share: [`ledger`] counts pages, [`emit`] ends a migration and writes its record,
+//! [`totals`] adds it up, [`kernel`] knows the kernel's structures. How they are hooked: [`fentry`], [`kprobe`].
 
+mod details;
 mod emit;
+mod fentry;
+mod filter;
 mod finalize;
 mod kernel;
+mod kprobe;
 mod ledger;
+mod off_cpu;
 mod pages;
+mod parts;
 mod setup;
+mod stacks;
 mod sweep;
+mod totals;
 mod unmap;

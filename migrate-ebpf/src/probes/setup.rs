@@ -1,92 +1,40 @@
 //! `migrate_vma_setup`, `migrate_device_range`, `migrate_device_pfns`: a migration begins, and what it can move is
 //! collected.
 
-use aya_ebpf::{
-    helpers::bpf_get_current_pid_tgid,
-    macros::{fentry, fexit},
-    programs::{FEntryContext, FExitContext},
-};
+use aya_ebpf::{helpers::bpf_get_current_pid_tgid, programs::tracing::StackIdContext};
 use migrate_ebpf::wire::{Ledger, Loss, Outcome, Probe, Skips, Steps, UNKNOWN};
 
 use super::{
-    emit::{emit, sign},
-    kernel::{MigrateVma, Plan},
+    details,
+    emit::emit,
+    kernel::{self, MigrateVma, Plan},
     ledger::{self, Stop},
-    sweep, unmap,
+    stacks, sweep, unmap,
 };
 use crate::{
-    clock,
     in_flight::{self, Call, Identity, Kinds, Stage},
     losses,
 };
 
-#[fentry(function = "migrate_vma_setup")]
-fn setup_entry(ctx: FEntryContext) -> i32 {
-    let began = clock::now();
-    let migrate = MigrateVma(ctx.arg(0));
-    enter(migrate.identity(), migrate.plan(), began);
-    0
-}
-
-#[fexit(function = "migrate_vma_setup")]
-fn setup_return(ctx: FExitContext) -> i32 {
-    let now = clock::now();
-    let migrate = MigrateVma(ctx.arg(0));
-    if let Some(call) = in_flight::find(migrate.identity()) {
-        // The function has one argument; what it returned stands behind it.
-        call.arrays = migrate.arrays();
-        leave(call, ctx.arg(1), Some(migrate), Stop::VmaCollected, now);
-    }
-    0
-}
-
-#[fentry(function = "migrate_device_range")]
-fn range_entry(ctx: FEntryContext) -> i32 {
-    let began = clock::now();
-    let src = ctx.arg(0);
-    enter(
-        Identity::device(src),
-        Plan::eviction(src, ctx.arg(2)),
-        began,
-    );
-    0
-}
-
-#[fexit(function = "migrate_device_range")]
-fn range_return(ctx: FExitContext) -> i32 {
-    let now = clock::now();
-    if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
-        leave(call, ctx.arg(3), None, Stop::RangeCollected, now);
-    }
-    0
-}
-
-#[fentry(function = "migrate_device_pfns")]
-fn pfns_entry(ctx: FEntryContext) -> i32 {
-    let began = clock::now();
-    let src = ctx.arg(0);
-    enter(
-        Identity::device(src),
-        Plan::eviction(src, ctx.arg(1)),
-        began,
-    );
-    0
-}
-
-#[fexit(function = "migrate_device_pfns")]
-fn pfns_return(ctx: FExitContext) -> i32 {
-    let now = clock::now();
-    if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
-        leave(call, ctx.arg(2), None, Stop::PfnsCollected, now);
-    }
-    0
+/// Which function a migration began with. Each is a program of its own.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(super) enum Setup {
+    Vma,
+    Range,
+    Pfns,
 }
 
 #[inline(always)]
-fn enter(identity: Identity, plan: Plan, began: u64) {
+pub(super) fn enter(
+    ctx: &impl StackIdContext,
+    setup: Setup,
+    identity: Identity,
+    plan: Plan,
+    began: u64,
+) {
     let others = in_flight::others(identity);
     if let Some(call) = others.abandoned {
-        sign(&mut call.record);
         abandon(call);
     }
     if !sweep::following() {
@@ -97,6 +45,7 @@ fn enter(identity: Identity, plan: Plan, began: u64) {
         return;
     };
     begin(call, plan, began);
+    stacks::take(ctx, call, setup);
     call.record.probe.setup_ns = call.next_interval(began);
 }
 
@@ -111,10 +60,13 @@ fn begin(call: &mut Call, plan: Plan, began: u64) {
     call.compound = u32::from(plan.compound);
     call.collected = Kinds::NONE;
     call.attempted = Kinds::NONE;
+    details::begin(call);
     let record = &mut call.record;
     record.time_ns = began;
     record.address = plan.address;
     record.pgmap_owner = plan.pgmap_owner;
+    record.cgroup = plan.payer;
+    record.comm = kernel::command();
     record.ledger = Ledger {
         requested: plan.requested,
         ..Ledger::default()
@@ -139,22 +91,43 @@ fn begin(call: &mut Call, plan: Plan, began: u64) {
     record.anomalies = 0;
 }
 
+/// `migrate_vma_setup` returns.
 #[inline(always)]
-fn leave(call: &mut Call, returned: i32, migrate: Option<MigrateVma>, stop: Stop, now: u64) {
+pub(super) fn leave_vma(call: &mut Call, migrate: impl MigrateVma, returned: i32, now: u64) {
+    call.arrays = migrate.arrays();
+    if let Some(call) = returned_from(call, returned, now) {
+        ledger::after_vma_setup(call, migrate);
+        collected(call, now);
+    }
+}
+
+/// `migrate_device_range` or `migrate_device_pfns` returns.
+#[inline(always)]
+pub(super) fn leave_device(call: &mut Call, returned: i32, stop: Stop, now: u64) {
+    if let Some(call) = returned_from(call, returned, now) {
+        ledger::after_device_setup(call, stop);
+        collected(call, now);
+    }
+}
+
+/// The call, unless setup refused it, which ends it.
+#[inline(always)]
+fn returned_from(call: &mut Call, returned: i32, now: u64) -> Option<&mut Call> {
     call.record.steps.setup_ns = call.interval(now);
     call.advance(Stage::InSetup, Stage::Collected);
     if returned < 0 {
         reject(call, returned, now);
-        return;
+        return None;
     }
-    ledger::after_setup(call, migrate, stop);
+    Some(call)
+}
+
+#[inline(always)]
+fn collected(call: &mut Call, now: u64) {
     call.record.skips = unmap::reasons(call);
-    if call.collected.sum() > 0 {
-        call.record.probe.setup_ns += call.next_interval(now);
-    } else {
+    call.record.probe.setup_ns += call.next_interval(now);
+    if call.collected.sum() == 0 {
         // Perhaps nothing more comes, and somebody else ends it.
-        sign(&mut call.record);
-        call.record.probe.setup_ns += call.next_interval(now);
         call.set_aside();
     }
 }
@@ -164,7 +137,6 @@ fn reject(call: &mut Call, errno: i32, now: u64) {
     call.record.errno = errno;
     call.record.ledger.rejected = call.record.ledger.requested;
     let around = call.around();
-    sign(&mut call.record);
     emit(call, Outcome::Rejected, Some(now));
     around.leave_out_since(now);
 }

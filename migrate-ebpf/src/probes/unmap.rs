@@ -4,29 +4,20 @@
 //! The function is static. Where the compiler has put it into its callers nothing of this runs, and why pages were
 //! skipped stays unknown.
 
-use aya_ebpf::{
-    macros::{fentry, map},
-    maps::Array,
-    programs::FEntryContext,
-};
+use aya_ebpf::{macros::map, maps::Array};
 use migrate_ebpf::wire::{Skips, UNKNOWN};
 
 use super::{kernel::collected_entries, ledger};
-use crate::{
-    clock,
-    in_flight::{self, Arrays, Call},
-};
+use crate::in_flight::{self, Arrays, Call};
 
 /// Is the function called from `migrate_vma_setup`? Known (1) once it was seen.
 #[map]
 static SEEN: Array<u64> = Array::with_max_entries(1, 0);
 
-#[fentry(function = "migrate_device_unmap")]
-fn unmap_entry(ctx: FEntryContext) -> i32 {
-    let began = clock::now();
-    let (src, entries) = (ctx.arg(0), ctx.arg(1));
+#[inline(always)]
+pub(super) fn enter(src: u64, entries: u64, began: u64) {
     let Some(call) = in_flight::find_in_setup(src) else {
-        return 0;
+        return;
     };
     call.arrays = Arrays {
         src,
@@ -41,7 +32,6 @@ fn unmap_entry(ctx: FEntryContext) -> i32 {
         None => ledger::before_unmap(call, None),
     }
     call.record.probe.setup_ns += call.same_interval(began);
-    0
 }
 
 /// Why the pages of a call were skipped, after its setup.

@@ -14,6 +14,10 @@ pub struct Config {
     pub vma: VmaOffsets,
     /// Offsets on the way from a thread to the memory cgroup that pays for its memory.
     pub payer: PayerOffsets,
+    /// `task_struct::pid`
+    pub task_pid: u32,
+    /// `task_struct::comm`
+    pub task_comm: u32,
     /// Base pages behind a compound entry: `HPAGE_PMD_NR` of the running kernel.
     pub compound_pages: u32,
     /// log2 of the base page size.
@@ -87,7 +91,7 @@ impl PayerOffsets {
 
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; 22] {
+    pub const fn words(self) -> [u32; 24] {
         let (vma, payer) = (self.vma, self.payer);
         [
             vma.src,
@@ -106,6 +110,8 @@ impl Config {
             payer.css_cgroup,
             payer.cgroup_kn,
             payer.kn_id,
+            self.task_pid,
+            self.task_comm,
             self.compound_pages,
             self.page_shift,
             self.record_every,
@@ -116,7 +122,7 @@ impl Config {
     }
 }
 
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; 22]>());
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; 24]>());
 
 /// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
 /// otherwise.

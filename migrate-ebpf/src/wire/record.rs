@@ -133,8 +133,8 @@ pub struct Record {
     pub outcome: u8,
     /// Bits of [`anomaly`]. Anything but 0 means that this record is not to be trusted.
     pub anomalies: u8,
-    /// The thread's command name, padded with zero bytes.
-    pub comm: [u8; 16],
+    /// The thread's command name, padded with zero bytes: two little-endian words.
+    pub comm: [u64; 2],
     /// The kernel's stack at setup, as an id of the map `STACKS`; [`NO_STACK`]. Unless stacks of every migration were
     /// asked for, it is one of an earlier migration with the same `pgmap_owner`: good to tell the driver by.
     pub kernel_stack: i32,

@@ -51,15 +51,20 @@ pub(super) fn before_unmap(call: &mut Call, entries: Option<u64>) {
     }
 }
 
-/// After setup: what was collected, and what was skipped.
+/// After `migrate_vma_setup`: what was collected, and what was skipped.
 #[inline(always)]
-pub(super) fn after_setup(call: &mut Call, migrate: Option<MigrateVma>, stop: Stop) {
-    match migrate {
-        Some(migrate) if call.is_plain() => {
-            plain::count_collected(call, migrate.collected_entries())
-        }
-        _ => walk::count_collected(call, stop),
+pub(super) fn after_vma_setup(call: &mut Call, migrate: impl MigrateVma) {
+    if call.is_plain() {
+        plain::count_collected(call, migrate.collected_entries());
+    } else {
+        walk::count_collected(call, Stop::VmaCollected);
     }
+}
+
+/// The same after `migrate_device_range` or `migrate_device_pfns`.
+#[inline(always)]
+pub(super) fn after_device_setup(call: &mut Call, stop: Stop) {
+    walk::count_collected(call, stop);
 }
 
 /// Before pages: for what the driver gave a destination, and what it declined.

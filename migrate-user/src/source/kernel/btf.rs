@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use btfparse::{Error, ErrorKind, Offset, Readable, TypeInformation};
+use btfparse::{
+    Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant,
+};
 use migrate_ebpf::wire::{Config, OFFSET_UNKNOWN, PayerOffsets, VmaOffsets};
 
 use super::TracerError;
@@ -12,7 +14,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 const FUNCTION: &str = "migrate_vma_setup";
 const HPAGE_PMD_SIZE: &str = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
 
-/// What the probes must know of the running kernel.
+/// What the probes must know of the running kernel. What is asked for is left at nothing.
 pub(super) fn config() -> Result<Config, TracerError> {
     let bytes = fs::read(BTF).map_err(|_| TracerError::NoBtf { path: BTF })?;
     let page_size = rustix::param::page_size() as u64;
@@ -37,10 +39,24 @@ fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config
     if !types.has("migrate_vma") || !types.has(FUNCTION) {
         return Err(TracerError::NoFunction { function: FUNCTION });
     }
-    let offset = |field| types.offset("migrate_vma", field);
-    let optional = |field| offset(field).unwrap_or(OFFSET_UNKNOWN);
-    let needed = |field| offset(field).ok_or(TracerError::NoField { field });
-    let vma = VmaOffsets {
+    Ok(Config {
+        vma: vma(&types)?,
+        payer: payer(&types).unwrap_or(PayerOffsets::UNKNOWN),
+        task_pid: types.needed("task_struct", "pid")?,
+        task_comm: types.needed("task_struct", "comm")?,
+        compound_pages,
+        page_shift: page_size.trailing_zeros(),
+        record_every: 1,
+        kernel_stacks: 0,
+        user_stacks: 0,
+        details: 0,
+    })
+}
+
+fn vma(types: &Types) -> Result<VmaOffsets, TracerError> {
+    let needed = |field| types.needed("migrate_vma", field);
+    let optional = |field| types.offset("migrate_vma", field).unwrap_or(OFFSET_UNKNOWN);
+    Ok(VmaOffsets {
         src: needed("src")?,
         dst: needed("dst")?,
         npages: needed("npages")?,
@@ -50,16 +66,21 @@ fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config
         pgmap_owner: optional("pgmap_owner"),
         flags: optional("flags"),
         fault_page: optional("fault_page"),
-    };
-    Ok(Config {
-        vma,
-        payer: PayerOffsets::UNKNOWN,
-        compound_pages,
-        page_shift: page_size.trailing_zeros(),
-        record_every: 1,
-        kernel_stacks: 0,
-        user_stacks: 0,
-        details: 0,
+    })
+}
+
+/// The way to the memory cgroup that pays; `None` in a kernel without one.
+fn payer(types: &Types) -> Option<PayerOffsets> {
+    let memory = types.enumerator("cgroup_subsys_id", "memory_cgrp_id")?;
+    let pointer = u32::try_from(size_of::<*const ()>()).ok()?;
+    Some(PayerOffsets {
+        task_mm: types.offset("task_struct", "mm")?,
+        mm_owner: types.offset("mm_struct", "owner")?,
+        task_cgroups: types.offset("task_struct", "cgroups")?,
+        css_set_memory: types.offset("css_set", "subsys")? + memory * pointer,
+        css_cgroup: types.offset("cgroup_subsys_state", "cgroup")?,
+        cgroup_kn: types.offset("cgroup", "kn")?,
+        kn_id: types.offset("kernfs_node", "id")?,
     })
 }
 
@@ -80,9 +101,33 @@ impl Types {
 
     /// Where in a structure a field is, in bytes.
     pub(crate) fn offset(&self, structure: &str, field: &str) -> Option<u32> {
-        match self.0.offset_of(self.0.id_of(structure)?, field) {
+        // A function or a variable can have the same name.
+        let (id, _) = self.0.get().iter().find(|(_, variant)| {
+            matches!(variant, TypeVariant::Struct(found) if found.name().as_deref() == Some(structure))
+        })?;
+        match self.0.offset_of(*id, field) {
             Ok((_, Offset::ByteOffset(offset))) => Some(offset),
             _ => None,
+        }
+    }
+
+    fn needed(&self, structure: &'static str, field: &'static str) -> Result<u32, TracerError> {
+        self.offset(structure, field)
+            .ok_or(TracerError::NoField { structure, field })
+    }
+
+    /// The value of a name in an enumeration.
+    fn enumerator(&self, enumeration: &str, name: &str) -> Option<u32> {
+        let TypeVariant::Enum(found) = self.0.from_id(self.0.id_of(enumeration)?)? else {
+            return None;
+        };
+        let named = found
+            .named_value_list()
+            .iter()
+            .find(|value| value.name == name)?;
+        match named.value {
+            Integer32Value::Unsigned(value) => Some(value),
+            Integer32Value::Signed(value) => u32::try_from(value).ok(),
         }
     }
 }

@@ -45,12 +45,14 @@ pub enum TracerError {
         /// The function that was not found.
         function: &'static str,
     },
-    /// `struct migrate_vma` lacks what every version has.
+    /// A structure lacks what it has in every version that is known.
     #[error(
-        "`struct migrate_vma` of this kernel has no field `{field}` where one was expected: its layout is \
+        "`struct {structure}` of this kernel has no field `{field}` where one was expected: its layout is \
          newer than this migscope. Look for a newer version of migscope"
     )]
     NoField {
+        /// The structure.
+        structure: &'static str,
         /// The field.
         field: &'static str,
     },
@@ -72,6 +74,9 @@ pub enum TracerError {
         /// What the kernel said; the end of the verifier's log, where there is one.
         cause: String,
     },
+    /// A filter names what this machine does not have.
+    #[error("{0}")]
+    Filter(String),
     /// A map could not be used.
     #[error("cannot read the tracer's maps: {0}")]
     Map(#[source] aya::maps::MapError),

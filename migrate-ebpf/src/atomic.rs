@@ -1,0 +1,34 @@
+//! Words that several CPUs write to. BPF has no such operations in `core::sync::atomic`.
+
+use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
+
+/// Puts `new` in the place of `old`; false if something else was there.
+///
+/// `word` must be an aligned word of a map's value.
+#[inline(always)]
+pub(crate) fn compare_and_swap(word: *mut u64, old: u64, new: u64) -> bool {
+    // SAFETY: `word` points to an aligned word of a map's value.
+    let (_, swapped) = unsafe {
+        atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(word, old, new)
+    };
+    swapped
+}
+
+/// Adds to a counter that all CPUs share; returns what it was.
+///
+/// `counter` must be an aligned word of a map's value.
+#[inline(always)]
+pub(crate) fn fetch_add(counter: *mut u64, value: u64) -> u64 {
+    // SAFETY: `counter` points to an aligned word of a map's value.
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(counter, value) }
+}
+
+/// Adds to a counter that all CPUs share, unless there is nothing to add.
+///
+/// `counter` must be an aligned word of a map's value.
+#[inline(always)]
+pub(crate) fn add(counter: *mut u64, value: u64) {
+    if value != 0 {
+        fetch_add(counter, value);
+    }
+}

@@ -1,0 +1,63 @@
+//! What user space said before it loaded the probes.
+//!
+//! Read-only globals: the verifier knows their values, and the kernel drops what is not asked for. Each is read
+//! volatile, or the compiler would use what stands in the source.
+
+use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, PayerOffsets, VmaOffsets};
+
+/// Zero offsets would make every field alias the first.
+#[unsafe(no_mangle)]
+pub(crate) static CONFIG: Config = Config {
+    vma: VmaOffsets {
+        src: OFFSET_UNKNOWN,
+        dst: OFFSET_UNKNOWN,
+        npages: OFFSET_UNKNOWN,
+        cpages: OFFSET_UNKNOWN,
+        start: OFFSET_UNKNOWN,
+        end: OFFSET_UNKNOWN,
+        pgmap_owner: OFFSET_UNKNOWN,
+        flags: OFFSET_UNKNOWN,
+        fault_page: OFFSET_UNKNOWN,
+    },
+    payer: PayerOffsets::UNKNOWN,
+    task_pid: OFFSET_UNKNOWN,
+    task_comm: OFFSET_UNKNOWN,
+    compound_pages: 1,
+    page_shift: 12,
+    record_every: 1,
+    kernel_stacks: 0,
+    user_stacks: 0,
+    details: 0,
+};
+
+/// Nothing is asked for: every migration is wanted.
+#[unsafe(no_mangle)]
+pub(crate) static FILTER: Filter = Filter {
+    pid: 0,
+    comm: [0; 2],
+    cgroup: 0,
+    direction: 0,
+    outcome: 0,
+    min_pages: 0,
+    slower_than_ns: 0,
+    driver_start: 0,
+    driver_end: 0,
+};
+
+/// One value of [`CONFIG`].
+macro_rules! config {
+    ($($field:ident).+) => {
+        // SAFETY: a field of a static.
+        unsafe { core::ptr::read_volatile(&raw const $crate::config::CONFIG.$($field).+) }
+    };
+}
+
+/// One value of [`FILTER`].
+macro_rules! filter {
+    ($field:ident) => {
+        // SAFETY: a field of a static.
+        unsafe { core::ptr::read_volatile(&raw const $crate::config::FILTER.$field) }
+    };
+}
+
+pub(crate) use {config, filter};

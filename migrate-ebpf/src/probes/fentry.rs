@@ -1,0 +1,154 @@
+//! Hooks by BPF trampolines. They know the types of arguments, and at a return the arguments as well.
+
+use aya_ebpf::{
+    macros::{fentry, fexit},
+    programs::{FEntryContext, FExitContext},
+};
+
+use super::{
+    finalize,
+    kernel::{MigrateVma as _, Plan, Typed},
+    ledger::Stop,
+    pages,
+    setup::{self, Setup},
+    unmap,
+};
+use crate::{
+    clock,
+    in_flight::{self, Arrays, Identity},
+};
+
+#[fentry(function = "migrate_vma_setup")]
+fn setup_entry(ctx: FEntryContext) -> i32 {
+    let began = clock::now();
+    let migrate = Typed(ctx.arg(0));
+    setup::enter(&ctx, Setup::Vma, migrate.identity(), migrate.plan(), began);
+    0
+}
+
+#[fexit(function = "migrate_vma_setup")]
+fn setup_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    let migrate = Typed(ctx.arg(0));
+    if let Some(call) = in_flight::find(migrate.identity()) {
+        // The function has one argument; what it returned stands behind it.
+        setup::leave_vma(call, migrate, ctx.arg(1), now);
+    }
+    0
+}
+
+#[fentry(function = "migrate_device_range")]
+fn range_entry(ctx: FEntryContext) -> i32 {
+    let began = clock::now();
+    let src = ctx.arg(0);
+    let plan = Plan::eviction(src, ctx.arg(2));
+    setup::enter(&ctx, Setup::Range, Identity::device(src), plan, began);
+    0
+}
+
+#[fexit(function = "migrate_device_range")]
+fn range_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
+        setup::leave_device(call, ctx.arg(3), Stop::RangeCollected, now);
+    }
+    0
+}
+
+#[fentry(function = "migrate_device_pfns")]
+fn pfns_entry(ctx: FEntryContext) -> i32 {
+    let began = clock::now();
+    let src = ctx.arg(0);
+    let plan = Plan::eviction(src, ctx.arg(1));
+    setup::enter(&ctx, Setup::Pfns, Identity::device(src), plan, began);
+    0
+}
+
+#[fexit(function = "migrate_device_pfns")]
+fn pfns_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
+        setup::leave_device(call, ctx.arg(2), Stop::PfnsCollected, now);
+    }
+    0
+}
+
+#[fentry(function = "migrate_device_unmap")]
+fn unmap_entry(ctx: FEntryContext) -> i32 {
+    let began = clock::now();
+    unmap::enter(ctx.arg(0), ctx.arg(1), began);
+    0
+}
+
+#[fentry(function = "migrate_vma_pages")]
+fn pages_entry(ctx: FEntryContext) -> i32 {
+    let now = clock::now();
+    let migrate = Typed(ctx.arg(0));
+    if let Some(call) = in_flight::resume(migrate.identity()) {
+        pages::enter(call, Stop::VmaAttempted, now);
+    }
+    0
+}
+
+#[fexit(function = "migrate_vma_pages")]
+fn pages_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    let migrate = Typed(ctx.arg(0));
+    if let Some(call) = in_flight::find(migrate.identity()) {
+        pages::leave(call, Stop::VmaArrived, now);
+    }
+    0
+}
+
+#[fentry(function = "migrate_device_pages")]
+fn device_pages_entry(ctx: FEntryContext) -> i32 {
+    let now = clock::now();
+    let src = ctx.arg(0);
+    if let Some(call) = in_flight::resume(Identity::device(src)) {
+        // Setup knew of no `dst`.
+        call.arrays = Arrays {
+            src,
+            dst: ctx.arg(1),
+            entries: ctx.arg(2),
+        };
+        pages::enter(call, Stop::DeviceAttempted, now);
+    }
+    0
+}
+
+#[fexit(function = "migrate_device_pages")]
+fn device_pages_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
+        pages::leave(call, Stop::DeviceArrived, now);
+    }
+    0
+}
+
+#[fentry(function = "migrate_vma_finalize")]
+fn finalize_entry(ctx: FEntryContext) -> i32 {
+    let now = clock::now();
+    finalize::enter(Typed(ctx.arg(0)).identity(), now);
+    0
+}
+
+#[fexit(function = "migrate_vma_finalize")]
+fn finalize_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    finalize::leave(in_flight::find(Typed(ctx.arg(0)).identity()), now);
+    0
+}
+
+#[fentry(function = "migrate_device_finalize")]
+fn device_finalize_entry(ctx: FEntryContext) -> i32 {
+    let now = clock::now();
+    finalize::enter(Identity::device(ctx.arg(0)), now);
+    0
+}
+
+#[fexit(function = "migrate_device_finalize")]
+fn device_finalize_return(ctx: FExitContext) -> i32 {
+    let now = clock::now();
+    finalize::leave(in_flight::find(Identity::device(ctx.arg(0))), now);
+    0
+}

@@ -1,0 +1,28 @@
+//! Which migrations are counted and recorded.
+//!
+//! Asked once, at the end, when everything is known: a call cannot be let go before, because whoever comes to its end would not
+//! know that it was let go.
+
+use migrate_ebpf::wire::Outcome;
+
+use crate::{config::filter, in_flight::Call};
+
+/// Is this migration wanted? `total_ns` is the time of its steps.
+#[inline(always)]
+pub(super) fn wants(call: &Call, outcome: Outcome, total_ns: u64) -> bool {
+    let record = &call.record;
+    let comm = filter!(comm);
+    is_or_any(filter!(pid), u64::from(record.pid))
+        && (comm[0] == 0 || record.comm == comm)
+        && is_or_any(filter!(cgroup), record.cgroup)
+        && is_or_any(filter!(direction), u64::from(record.direction))
+        && is_or_any(filter!(outcome), outcome as u64)
+        && record.ledger.requested >= filter!(min_pages)
+        && total_ns >= filter!(slower_than_ns)
+        && call.foreign == 0
+}
+
+#[inline(always)]
+fn is_or_any(asked: u64, found: u64) -> bool {
+    asked == 0 || asked == found
+}

@@ -1,0 +1,165 @@
+//! The same hooks by kprobes, for kernels without BPF trampolines. An argument is a number there, and at a return there are
+//! none: the thread's call that is at that stage is the one.
+//!
+//! On x86-64 and arm64 alike: `ProbeContext` knows where arguments are.
+
+use aya_ebpf::{
+    macros::{kprobe, kretprobe},
+    programs::{ProbeContext, RetProbeContext},
+};
+
+use super::{
+    finalize,
+    kernel::{MigrateVma as _, Plan, Untyped},
+    ledger::Stop,
+    pages,
+    setup::{self, Setup},
+    unmap,
+};
+use crate::{
+    clock,
+    in_flight::{self, Arrays, Call, Identity, Stage},
+};
+
+/// An argument; every function here has as many as are asked for.
+#[inline(always)]
+fn arg(ctx: &ProbeContext, index: usize) -> u64 {
+    ctx.arg(index).unwrap_or(0)
+}
+
+#[kprobe]
+fn setup_entry_kprobe(ctx: ProbeContext) -> u32 {
+    let began = clock::now();
+    let migrate = Untyped(arg(&ctx, 0));
+    setup::enter(&ctx, Setup::Vma, migrate.identity(), migrate.plan(), began);
+    0
+}
+
+#[kretprobe]
+fn setup_return_kprobe(ctx: RetProbeContext) -> u32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find_at(Stage::InSetup, false)
+        && let Some(migrate) = call.migrate_vma()
+    {
+        setup::leave_vma(call, Untyped(migrate), ctx.ret(), now);
+    }
+    0
+}
+
+#[kprobe]
+fn range_entry_kprobe(ctx: ProbeContext) -> u32 {
+    let began = clock::now();
+    let src = arg(&ctx, 0);
+    let plan = Plan::eviction(src, arg(&ctx, 2));
+    setup::enter(&ctx, Setup::Range, Identity::device(src), plan, began);
+    0
+}
+
+#[kretprobe]
+fn range_return_kprobe(ctx: RetProbeContext) -> u32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find_at(Stage::InSetup, true) {
+        setup::leave_device(call, ctx.ret(), Stop::RangeCollected, now);
+    }
+    0
+}
+
+#[kprobe]
+fn pfns_entry_kprobe(ctx: ProbeContext) -> u32 {
+    let began = clock::now();
+    let src = arg(&ctx, 0);
+    let plan = Plan::eviction(src, arg(&ctx, 1));
+    setup::enter(&ctx, Setup::Pfns, Identity::device(src), plan, began);
+    0
+}
+
+#[kretprobe]
+fn pfns_return_kprobe(ctx: RetProbeContext) -> u32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find_at(Stage::InSetup, true) {
+        setup::leave_device(call, ctx.ret(), Stop::PfnsCollected, now);
+    }
+    0
+}
+
+#[kprobe]
+fn unmap_entry_kprobe(ctx: ProbeContext) -> u32 {
+    let began = clock::now();
+    unmap::enter(arg(&ctx, 0), arg(&ctx, 1), began);
+    0
+}
+
+#[kprobe]
+fn pages_entry_kprobe(ctx: ProbeContext) -> u32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::resume(Untyped(arg(&ctx, 0)).identity()) {
+        pages::enter(call, Stop::VmaAttempted, now);
+    }
+    0
+}
+
+#[kretprobe]
+fn pages_return_kprobe(_ctx: RetProbeContext) -> u32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find_at(Stage::InPages, false) {
+        pages::leave(call, Stop::VmaArrived, now);
+    }
+    0
+}
+
+#[kprobe]
+fn device_pages_entry_kprobe(ctx: ProbeContext) -> u32 {
+    let now = clock::now();
+    let src = arg(&ctx, 0);
+    if let Some(call) = in_flight::resume(Identity::device(src)) {
+        call.arrays = Arrays {
+            src,
+            dst: arg(&ctx, 1),
+            entries: arg(&ctx, 2),
+        };
+        pages::enter(call, Stop::DeviceAttempted, now);
+    }
+    0
+}
+
+#[kretprobe]
+fn device_pages_return_kprobe(_ctx: RetProbeContext) -> u32 {
+    let now = clock::now();
+    if let Some(call) = in_flight::find_at(Stage::InPages, true) {
+        pages::leave(call, Stop::DeviceArrived, now);
+    }
+    0
+}
+
+#[kprobe]
+fn finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
+    let now = clock::now();
+    finalize::enter(Untyped(arg(&ctx, 0)).identity(), now);
+    0
+}
+
+#[kretprobe]
+fn finalize_return_kprobe(_ctx: RetProbeContext) -> u32 {
+    let now = clock::now();
+    finalize::leave(finalized(false), now);
+    0
+}
+
+#[kprobe]
+fn device_finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
+    let now = clock::now();
+    finalize::enter(Identity::device(arg(&ctx, 0)), now);
+    0
+}
+
+#[kretprobe]
+fn device_finalize_return_kprobe(_ctx: RetProbeContext) -> u32 {
+    let now = clock::now();
+    finalize::leave(finalized(true), now);
+    0
+}
+
+#[inline(always)]
+fn finalized(device: bool) -> Option<&'static mut Call> {
+    in_flight::find_at(Stage::InFinalize, device)
+}

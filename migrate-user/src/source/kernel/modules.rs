@@ -1,0 +1,63 @@
+//! Where the code of a module lies.
+
+use std::fs;
+use std::ops::Range;
+
+use super::TracerError;
+
+const KALLSYMS: &str = "/proc/kallsyms";
+
+/// The addresses of a module's functions.
+pub(super) fn code_of(module: &str) -> Result<Range<u64>, TracerError> {
+    let refused = |why: &str| TracerError::Filter(format!("--driver {module}: {why}"));
+    let symbols = fs::read_to_string(KALLSYMS)
+        .map_err(|cause| refused(&format!("{KALLSYMS} cannot be read ({cause})")))?;
+    match code_in(&symbols, module) {
+        None => Err(refused(
+            "no such module is loaded (`lsmod` lists them). A driver that is built into the kernel cannot be told by its code",
+        )),
+        Some(code) if code.start == 0 => Err(refused(
+            "this user is not shown addresses: run it as root, or with CAP_SYSLOG, and see `sysctl kernel.kptr_restrict`",
+        )),
+        Some(code) => Ok(code),
+    }
+}
+
+/// From a module's first function to its last, which is taken to end where its page does: modules do not share pages.
+fn code_in(symbols: &str, module: &str) -> Option<Range<u64>> {
+    const PAGE: u64 = 4096;
+    let functions = symbols.lines().filter_map(|line| {
+        let (symbol, name) = line.split_once('\t')?;
+        if name != format!("[{module}]") {
+            return None;
+        }
+        let (address, rest) = symbol.split_once(' ')?;
+        let is_function = rest.starts_with(['t', 'T']);
+        is_function.then(|| u64::from_str_radix(address, 16).ok())?
+    });
+    let (first, last) = functions.fold(None, |range, address| match range {
+        None => Some((address, address)),
+        Some((first, last)) => Some((address.min(first), address.max(last))),
+    })?;
+    Some(first..(last / PAGE + 1) * PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code_in;
+
+    const SYMBOLS: &str = "ffffffff81000000 T _text\n\
+        ffffffffa0001020 t fault\t[xe]\n\
+        ffffffffa0001000 T xe_probe\t[xe]\n\
+        ffffffffa0009000 d xe_data\t[xe]\n\
+        ffffffffa0003000 t other\t[xe_helper]\n";
+
+    #[test]
+    fn only_the_modules_own_functions_count() {
+        assert_eq!(
+            code_in(SYMBOLS, "xe"),
+            Some(0xffff_ffff_a000_1000..0xffff_ffff_a000_2000)
+        );
+        assert_eq!(code_in(SYMBOLS, "amdgpu"), None);
+    }
+}

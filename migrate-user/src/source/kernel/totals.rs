@@ -1,0 +1,155 @@
+//! Reads what the kernel adds up by itself. Nothing stops meanwhile: each number is whole, and what is counted while they are
+//! read is in some of them.
+
+use std::sync::Arc;
+
+use aya::Ebpf;
+use aya::maps::{Array, MapData};
+use migrate_ebpf::wire::{
+    Counts, Direction, Figure, Histogram, Histograms, Outcome, Trigger, class, count_of, histogram,
+};
+use zerocopy::{FromBytes as _, IntoBytes as _};
+
+use super::TracerError;
+use crate::model::{Exact, ExactCount, ExactFigure, Reasons, steps::new_histogram};
+
+/// Values as aya takes them: without `unsafe`, numbers only.
+type CountsWords = [u64; size_of::<Counts>() / 8];
+type HistogramsWords = [u64; size_of::<Histograms>() / 8];
+const HISTOGRAM_WORDS: usize = size_of::<Histogram>() / 8;
+
+/// The kernel's totals.
+pub(super) struct Totals {
+    counts: Array<MapData, CountsWords>,
+    histograms: Array<MapData, HistogramsWords>,
+    /// What was last read, and how many migrations had ended before.
+    last: Option<(u64, Arc<Exact>)>,
+}
+
+impl Totals {
+    pub(super) fn open(tracer: &mut Ebpf) -> Result<Self, TracerError> {
+        let mut take = |name| tracer.take_map(name).ok_or(TracerError::Object(name));
+        Ok(Self {
+            counts: Array::try_from(take("COUNTS")?).map_err(TracerError::Map)?,
+            histograms: Array::try_from(take("HISTOGRAMS")?).map_err(TracerError::Map)?,
+            last: None,
+        })
+    }
+
+    /// Everything since the tracer started. `ended` is how many migrations had ended before this is read: as long as that stays, so do
+    /// the totals.
+    pub(super) fn read(&mut self, ended: u64) -> Result<Arc<Exact>, TracerError> {
+        if let Some((then, last)) = &self.last
+            && *then == ended
+        {
+            return Ok(Arc::clone(last));
+        }
+        let exact = Arc::new(self.read_all()?);
+        self.last = Some((ended, Arc::clone(&exact)));
+        Ok(exact)
+    }
+
+    fn read_all(&self) -> Result<Exact, TracerError> {
+        let mut exact = Exact::default();
+        for &direction in Direction::ALL {
+            for &trigger in Trigger::ALL {
+                let class = class(direction as u8, trigger as u8);
+                let before = exact.counts.len();
+                for &outcome in Outcome::ALL {
+                    let counts = self.counts(count_of(class, outcome))?;
+                    if counts.migrations > 0 {
+                        let of = (direction, trigger, outcome);
+                        exact.counts.push(count(of, &counts));
+                    }
+                }
+                if exact.counts.len() > before {
+                    self.figures(class, (direction, trigger), &mut exact.figures)?;
+                }
+            }
+        }
+        Ok(exact)
+    }
+
+    fn counts(&self, place: usize) -> Result<Counts, TracerError> {
+        let words = self.counts.get(&(place as u32), 0);
+        let words = words.map_err(TracerError::Map)?;
+        Counts::read_from_bytes(words.as_bytes()).map_err(|_| TracerError::Object("COUNTS"))
+    }
+
+    fn figures(
+        &self,
+        class: usize,
+        (direction, trigger): (Direction, Trigger),
+        figures: &mut Vec<ExactFigure>,
+    ) -> Result<(), TracerError> {
+        let words = self.histograms.get(&(class as u32), 0);
+        let words = words.map_err(TracerError::Map)?;
+        for (&figure, words) in Figure::ALL.iter().zip(words.chunks_exact(HISTOGRAM_WORDS)) {
+            let [sum, buckets @ ..] = words else { continue };
+            if buckets.iter().any(|count| *count > 0) {
+                figures.push(ExactFigure {
+                    direction,
+                    trigger,
+                    figure,
+                    sum: *sum,
+                    histogram: filled(buckets),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count((direction, trigger, outcome): (Direction, Trigger, Outcome), counts: &Counts) -> ExactCount {
+    ExactCount {
+        direction,
+        trigger,
+        outcome,
+        migrations: counts.migrations,
+        ledger: counts.ledger,
+        reasons: Reasons {
+            not_collected: counts.not_collected,
+            unmap_failed: counts.unmap_failed,
+            unknown: counts.unknown,
+        },
+        probe_ns: counts.probe_ns,
+        unbalanced: counts.unbalanced,
+    }
+}
+
+/// The same counts in an HdrHistogram, whose places are the same.
+fn filled(buckets: &[u64]) -> hdrhistogram::Histogram<u64> {
+    let mut filled = new_histogram();
+    for (place, count) in buckets.iter().enumerate().filter(|(_, count)| **count > 0) {
+        filled.saturating_record_n(histogram::lowest(place), *count);
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use migrate_ebpf::wire::histogram::{BUCKETS, LIMIT, bucket, lowest};
+
+    use super::*;
+
+    #[test]
+    fn places_are_those_of_the_library() {
+        let mut buckets = vec![0; BUCKETS];
+        let mut expected = new_histogram();
+        for value in (0..40).flat_map(|shift| [1 << shift, (1 << shift) + 1, (3 << shift) / 2]) {
+            if value < LIMIT {
+                buckets[bucket(value)] += 1;
+                expected.saturating_record(value);
+                assert_eq!(expected.lowest_equivalent(value), lowest(bucket(value)));
+            }
+        }
+        let filled = filled(&buckets);
+        for quantile in 0..=1000 {
+            let quantile = f64::from(quantile) / 1000.0;
+            assert_eq!(
+                filled.value_at_quantile(quantile),
+                expected.value_at_quantile(quantile)
+            );
+        }
+    }
+}
