@@ -1,0 +1,307 @@
+//! The kernel's functions, from `/proc/kallsyms` and `/proc/modules`.
+//!
+//! Both files show addresses to whoever opened them with `CAP_SYSLOG`, whatever rights are left when they are read: so
+//! they are opened once, and read again from the start.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where the code of the kernel itself ends. Nothing is named after what comes behind.
+const ENDS: [&str; 2] = ["_etext", "_einittext"];
+
+/// What stands in `[...]` for code that belongs to no module.
+const BPF: &str = "bpf";
+const BUILT_IN: &str = "__builtin__";
+
+/// What an address is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The kernel itself.
+    Kernel(Arc<str>),
+    /// A module; the function is `None` where no symbol says which.
+    Module(Arc<str>, Option<Arc<str>>),
+    /// Code that the kernel made while it ran: `bpf`, `ftrace`, `kprobes`. The list does not say where each piece
+    /// ends, and pieces come and go, so that none is named.
+    Generated(Arc<str>),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// The two files.
+pub(super) struct Files {
+    kallsyms: Option<File>,
+    modules: Option<File>,
+}
+
+impl Files {
+    /// Opens them, with the rights of this moment.
+    pub(super) fn open(root: &Path) -> Self {
+        let open = |name| File::open(root.join("proc").join(name)).ok();
+        Self {
+            kallsyms: open("kallsyms"),
+            modules: open("modules"),
+        }
+    }
+
+    /// Reads both as they are now. What cannot be read is empty.
+    pub(super) fn read(&mut self) -> Table {
+        Table::new(&text(&mut self.kallsyms), &text(&mut self.modules))
+    }
+}
+
+fn text(file: &mut Option<File>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(file) = file {
+        // What was read before an error stays good.
+        let _ = file
+            .rewind()
+            .and_then(|()| file.read_to_end(&mut bytes).map(drop));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Functions by address. Names lie in one text: there are 200,000 of them.
+#[derive(Default)]
+pub(super) struct Table {
+    names: String,
+    /// In the order of their addresses.
+    symbols: Vec<Symbol>,
+    /// What stands in `[...]` behind a symbol, each once.
+    owners: Vec<Arc<str>>,
+    /// In the order of their addresses.
+    modules: Vec<Module>,
+}
+
+struct Symbol {
+    address: u64,
+    /// Where its name begins and ends in [`Table::names`].
+    name: (u32, u32),
+    /// An index of [`Table::owners`]; `None` for the kernel itself.
+    owner: Option<u16>,
+}
+
+/// Where a module's code begins, and how much memory the module has. Code comes first.
+struct Module {
+    name: Arc<str>,
+    start: u64,
+    bytes: u64,
+}
+
+impl Table {
+    fn new(kallsyms: &str, modules: &str) -> Self {
+        let mut table = Self {
+            modules: modules.lines().filter_map(module).collect(),
+            ..Self::default()
+        };
+        table.modules.sort_by_key(|module| module.start);
+        let mut owners = HashMap::new();
+        for line in kallsyms.lines() {
+            table.add(line, &mut owners);
+        }
+        // A stable sort: the first of several names for one address stays the first.
+        table.symbols.sort_by_key(|symbol| symbol.address);
+        table
+    }
+
+    /// Takes over a line that tells of code: `ffffffffc0401000 t name [module]`.
+    fn add<'a>(&mut self, line: &'a str, owners: &mut HashMap<&'a str, u16>) -> Option<()> {
+        let mut words = line.split_ascii_whitespace();
+        let address = u64::from_str_radix(words.next()?, 16).ok()?;
+        let is_code = matches!(words.next()?, "t" | "T" | "w" | "W");
+        // Whoever may not know addresses sees zeros.
+        if address == 0 || !is_code {
+            return None;
+        }
+        let name = words.next()?;
+        let owner = words
+            .next()
+            .and_then(|word| word.strip_prefix('[')?.strip_suffix(']'));
+        let owner = match owner {
+            Some(owner) => Some(self.owner(owner, owners)?),
+            None => None,
+        };
+        let start = u32::try_from(self.names.len()).ok()?;
+        self.names.push_str(name);
+        let end = u32::try_from(self.names.len()).ok()?;
+        self.symbols.push(Symbol {
+            address,
+            name: (start, end),
+            owner,
+        });
+        Some(())
+    }
+
+    fn owner<'a>(&mut self, name: &'a str, owners: &mut HashMap<&'a str, u16>) -> Option<u16> {
+        if let Some(index) = owners.get(name) {
+            return Some(*index);
+        }
+        let index = u16::try_from(self.owners.len()).ok()?;
+        self.owners.push(name.into());
+        owners.insert(name, index);
+        Some(index)
+    }
+
+    /// False if no address is known: there is no list, or this user may not see addresses.
+    pub(super) fn is_readable(&self) -> bool {
+        !self.symbols.is_empty()
+    }
+
+    /// What an address is in.
+    pub(super) fn place(&self, address: u64) -> Place {
+        let symbol = before(&self.symbols, address, |symbol| symbol.address);
+        let owner = symbol.and_then(|symbol| self.owner_of(symbol));
+        if let Some(module) = self.module(address) {
+            let function = symbol.filter(|_| owner == Some(&module.name));
+            return Place::Module(
+                Arc::clone(&module.name),
+                function.map(|symbol| self.name(symbol).into()),
+            );
+        }
+        match (symbol, owner.map(|owner| &**owner)) {
+            (Some(symbol), None) if !ENDS.contains(&self.name(symbol)) => {
+                Place::Kernel(self.name(symbol).into())
+            }
+            (_, Some(BPF)) => Place::Generated(BPF.into()),
+            (_, Some(owner)) => match owner.strip_prefix(BUILT_IN) {
+                Some(made_by) => Place::Generated(made_by.into()),
+                // Behind the end of that module.
+                None => Place::Unknown,
+            },
+            _ => Place::Unknown,
+        }
+    }
+
+    fn module(&self, address: u64) -> Option<&Module> {
+        before(&self.modules, address, |module| module.start)
+            .filter(|module| address - module.start < module.bytes)
+    }
+
+    fn owner_of(&self, symbol: &Symbol) -> Option<&Arc<str>> {
+        self.owners.get(usize::from(symbol.owner?))
+    }
+
+    fn name(&self, symbol: &Symbol) -> &str {
+        let (start, end) = symbol.name;
+        self.names
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// A line of `/proc/modules`: `name bytes users used-by state 0xaddress`.
+fn module(line: &str) -> Option<Module> {
+    let mut words = line.split_ascii_whitespace();
+    let name = words.next()?.into();
+    let bytes = words.next()?.parse().ok()?;
+    let start = u64::from_str_radix(words.nth(3)?.strip_prefix("0x")?, 16).ok()?;
+    (start != 0).then_some(Module { name, start, bytes })
+}
+
+/// The last of a sorted list that begins at or before an address; of several at one address the first.
+fn before<T>(sorted: &[T], address: u64, start: impl Fn(&T) -> u64) -> Option<&T> {
+    let behind = sorted.partition_point(|one| start(one) <= address);
+    let last = start(sorted[..behind].last()?);
+    sorted[..behind].get(sorted.partition_point(|one| start(one) < last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KALLSYMS: &str = "\
+0000000000000000 A fixed_percpu_data
+ffffffff81000000 T _text
+ffffffff81000000 T _stext
+ffffffff81001000 T migrate_vma_setup
+ffffffff81001000 t an_alias
+ffffffff81002000 t collect
+ffffffff81003000 T _etext
+ffffffff81003800 D some_data
+ffffffffc0400000 t svm_migrate	[amdgpu]
+ffffffffc0400500 d state	[amdgpu]
+ffffffffc0401000 t svm_evict	[amdgpu]
+ffffffffc0500000 t xe_migrate	[xe]
+ffffffffc0600000 t bpf_prog_6deef7357e7b4530_setup_entry	[bpf]
+ffffffffc0610000 t ftrace_trampoline	[__builtin__ftrace]
+";
+    const MODULES: &str = "\
+amdgpu 8192 3 - Live 0xffffffffc0400000
+xe 4096 0 - Live 0xffffffffc0500000 (E)
+bare 4096 0 - Loading 0xffffffffc0700000
+";
+
+    fn function(module: &str, name: &str) -> Place {
+        Place::Module(module.into(), Some(name.into()))
+    }
+
+    #[test]
+    fn an_address_is_in_the_last_function_before_it() {
+        let table = Table::new(KALLSYMS, MODULES);
+        assert!(table.is_readable());
+        let kernel = |name: &str| Place::Kernel(name.into());
+        assert_eq!(
+            table.place(0xffff_ffff_8100_1fff),
+            kernel("migrate_vma_setup")
+        );
+        assert_eq!(table.place(0xffff_ffff_8100_2000), kernel("collect"));
+        // Data in between is not code.
+        assert_eq!(
+            table.place(0xffff_ffff_c040_0600),
+            function("amdgpu", "svm_migrate")
+        );
+        assert_eq!(
+            table.place(0xffff_ffff_c040_1234),
+            function("amdgpu", "svm_evict")
+        );
+        assert_eq!(
+            table.place(0xffff_ffff_c070_0010),
+            Place::Module("bare".into(), None)
+        );
+    }
+
+    #[test]
+    fn nothing_is_named_after_what_has_ended_before_it() {
+        let table = Table::new(KALLSYMS, MODULES);
+        for address in [
+            0x1000,
+            0xffff_ffff_8100_3900,
+            0xffff_ffff_c030_0000,
+            0xffff_ffff_c040_2000,
+            0xffff_ffff_c050_1000,
+        ] {
+            assert_eq!(table.place(address), Place::Unknown, "{address:x}");
+        }
+    }
+
+    #[test]
+    fn generated_code_is_told_from_modules() {
+        let table = Table::new(KALLSYMS, MODULES);
+        let generated = |what: &str| Place::Generated(what.into());
+        assert_eq!(table.place(0xffff_ffff_c060_0080), generated("bpf"));
+        assert_eq!(table.place(0xffff_ffff_c061_0080), generated("ftrace"));
+    }
+
+    #[test]
+    fn zeros_are_no_addresses() {
+        let hidden = "0000000000000000 T migrate_vma_setup\n0000000000000000 t svm	[amdgpu]\n";
+        let table = Table::new(hidden, "amdgpu 8192 3 - Live 0x0000000000000000\n");
+        assert!(!table.is_readable());
+        assert_eq!(table.place(0), Place::Unknown);
+        assert_eq!(table.place(0xffff_ffff_8100_1000), Place::Unknown);
+    }
+
+    #[test]
+    fn rubbish_is_passed_over() {
+        let table = Table::new(
+            "x\n\nffffffff81001000\nffffffff81001000 T\nffffffff81001000 T one [\n",
+            "amdgpu\nxe 12 x\n",
+        );
+        assert_eq!(
+            table.place(0xffff_ffff_8100_1001),
+            Place::Kernel("one".into())
+        );
+    }
+}

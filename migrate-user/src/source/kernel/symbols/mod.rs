@@ -1,0 +1,174 @@
+//! From the addresses of a stack to names, and from a stack to the driver that migrates.
+//!
+//! Names of the kernel's functions come from `/proc/kallsyms`. It shows addresses to whoever opened it with `CAP_SYSLOG`,
+//! so make [`Symbols`] before privileges are dropped.
+//!
+//! Names of a process's functions come from the symbol tables of the files that it has mapped. Processes come and go, so
+//! that nothing of theirs can be opened before: those of others take `CAP_SYS_PTRACE` for as long as names are wanted,
+//! and files to which their path does not lead any more (deleted, replaced, on an overlay) `CAP_CHECKPOINT_RESTORE`.
+//! Code that a process generates (JIT) has no names.
+//!
+//! What cannot be named is unknown, and nothing fails.
+
+mod driver;
+mod folded;
+mod kallsyms;
+mod maps;
+mod processes;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::DirEntryExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kallsyms::{Files, Place, Table};
+use processes::Processes;
+
+/// How long it may take until a module or a library that has come or gone is noticed.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Stacks kept before starting afresh.
+const STACKS: usize = 4096;
+
+/// A stack with names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stack {
+    /// As tools for flame graphs want it: outermost caller first, `;` in between. Frames of the kernel end in `_[k]`.
+    /// Where only the module or file is known, it stands in brackets (`[xe]_[k]`, `[libhsa-runtime64.so.1]`), code that
+    /// the kernel generated is `[bpf]_[k]`, and what is not known at all `[unknown]`. Empty for an empty stack.
+    pub(super) folded: Arc<str>,
+    /// The module that migrates. `None` for user stacks, for drivers that are built into the kernel, and where it is not
+    /// known.
+    pub(super) driver: Option<Arc<str>>,
+}
+
+/// Names of the kernel and of processes. Stacks that were seen before cost a look-up; a change of the loaded modules
+/// costs about as long as reading `/proc/kallsyms`, a tenth of a second.
+pub(super) struct Symbols {
+    root: PathBuf,
+    files: Files,
+    table: Table,
+    /// What the table was read with.
+    modules: Modules,
+    looked_at: Instant,
+    stacks: HashMap<Box<[u64]>, Stack>,
+    processes: Processes,
+}
+
+/// The modules that are there, by name, with a number that no other module ever has had.
+type Modules = Vec<(OsString, u64)>;
+
+impl Symbols {
+    /// Opens and reads the kernel's list of symbols.
+    pub(super) fn new() -> Self {
+        Self::at("/")
+    }
+
+    fn at(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        // In this order a module that comes in between is noticed later.
+        let modules = modules(&root);
+        let mut files = Files::open(&root);
+        Self {
+            table: files.read(),
+            files,
+            modules,
+            looked_at: Instant::now(),
+            stacks: HashMap::new(),
+            processes: Processes::new(root.clone()),
+            root,
+        }
+    }
+
+    /// Whether addresses of the kernel have names at all. `kernel.kptr_restrict` or a lack of `CAP_SYSLOG` hides them.
+    pub(super) fn kernel_readable(&self) -> bool {
+        self.table.is_readable()
+    }
+
+    /// Names a stack of the kernel: the instruction pointer, then return addresses, innermost first. What lies inside of
+    /// the function with which the migration begins is the tracer, and left out.
+    pub(super) fn kernel(&mut self, addresses: &[u64]) -> Stack {
+        if self.looked_at.elapsed() >= LOOK_AGAIN_AFTER {
+            self.refresh();
+        }
+        if let Some(known) = self.stacks.get(addresses) {
+            return known.clone();
+        }
+        let mut frames = self.places(addresses);
+        if frames.contains(&Place::Unknown) && self.refresh() {
+            frames = self.places(addresses);
+        }
+        let stack = Stack {
+            folded: folded::kernel(&frames[driver::inside(&frames)..]),
+            driver: driver::driver(&frames, |helper| only_user(&self.root, helper)),
+        };
+        if self.stacks.len() >= STACKS {
+            self.stacks.clear();
+        }
+        self.stacks.insert(addresses.into(), stack.clone());
+        stack
+    }
+
+    /// Names a stack of a process, innermost first, while it is alive. Names of a process that has ended are those that
+    /// it was seen with. The first function of a file costs reading its symbol table, which is long where the file is
+    /// large.
+    pub(super) fn user(&mut self, pid: u32, addresses: &[u64]) -> Stack {
+        Stack {
+            folded: self.processes.stack(pid, addresses),
+            driver: None,
+        }
+    }
+
+    fn places(&self, addresses: &[u64]) -> Vec<Place> {
+        calls(addresses)
+            .map(|address| self.table.place(address))
+            .collect()
+    }
+
+    /// Reads the symbols again if modules have come or gone.
+    fn refresh(&mut self) -> bool {
+        self.looked_at = Instant::now();
+        let modules = modules(&self.root);
+        if modules == self.modules {
+            return false;
+        }
+        self.modules = modules;
+        self.table = self.files.read();
+        self.stacks.clear();
+        true
+    }
+}
+
+/// The instructions at which the frames stand. A return address is that of the instruction behind the call, which may
+/// be another function's; the first address is no return address.
+fn calls(addresses: &[u64]) -> impl Iterator<Item = u64> {
+    let first = addresses.iter().take(1).copied();
+    first.chain(addresses.iter().skip(1).map(|to| to.saturating_sub(1)))
+}
+
+/// The inode number of a module's folder tells it from the same module loaded again.
+fn modules(root: &Path) -> Modules {
+    let mut modules: Modules = entries(&root.join("sys/module"))
+        .map(|entry| (entry.file_name(), entry.ino()))
+        .collect();
+    modules.sort_unstable();
+    modules
+}
+
+/// The module that uses a helper, if no other does.
+fn only_user(root: &Path, helper: &str) -> Option<Arc<str>> {
+    let mut users = entries(&root.join("sys/module").join(helper).join("holders"));
+    let user = users.next()?;
+    let alone = users.next().is_none();
+    alone.then(|| user.file_name().to_string_lossy().into())
+}
+
+/// What is in a folder; nothing if it cannot be read.
+fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Names of functions in processes, by the library blazesym.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use blazesym::symbolize::source::{Elf, Source};
+use blazesym::symbolize::{Input, Symbolizer};
+
+use super::maps::{Mapping, Maps};
+use super::{LOOK_AGAIN_AFTER, STACKS, calls, folded};
+
+/// Processes kept before starting afresh.
+const PROCESSES: usize = 256;
+/// Files kept open before starting afresh; processes share most of theirs.
+const FILES: usize = 256;
+
+/// What is known of processes.
+pub(super) struct Processes {
+    root: PathBuf,
+    known: HashMap<u32, Process>,
+    symbolizer: Symbolizer,
+    /// The files that the symbolizer keeps.
+    files: HashSet<(u64, u64)>,
+}
+
+/// A process as it was last seen.
+struct Process {
+    maps: Maps,
+    looked_at: Instant,
+    stacks: HashMap<Box<[u64]>, Arc<str>>,
+}
+
+impl Processes {
+    /// The processes below `root`.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            known: HashMap::new(),
+            symbolizer: symbolizer(),
+            files: HashSet::new(),
+        }
+    }
+
+    /// A stack as a line.
+    pub(super) fn stack(&mut self, pid: u32, addresses: &[u64]) -> Arc<str> {
+        self.look_at(pid);
+        if let Some(known) = self.known.get(&pid).and_then(|it| it.stacks.get(addresses)) {
+            return Arc::clone(known);
+        }
+        let names: Vec<_> = calls(addresses)
+            .map(|address| self.frame(pid, address))
+            .collect();
+        let stack = folded::line(names.into_iter());
+        if let Some(process) = self.known.get_mut(&pid) {
+            if process.stacks.len() >= STACKS {
+                process.stacks.clear();
+            }
+            process.stacks.insert(addresses.into(), Arc::clone(&stack));
+        }
+        stack
+    }
+
+    /// Makes sure that what is known of a process is not old. Another one with the same number has other code, or the
+    /// same at other places; what is known of one that has ended stays.
+    fn look_at(&mut self, pid: u32) {
+        let known = self.known.get(&pid);
+        if known.is_some_and(|process| process.looked_at.elapsed() < LOOK_AGAIN_AFTER) {
+            return;
+        }
+        let maps = Maps::of(&self.folder(pid));
+        if self.known.len() >= PROCESSES {
+            self.known.clear();
+        }
+        let process = self.known.entry(pid).or_insert_with(Process::unseen);
+        process.looked_at = Instant::now();
+        if let Some(maps) = maps.filter(|maps| *maps != process.maps) {
+            process.maps = maps;
+            process.stacks.clear();
+        }
+    }
+
+    /// The function at an address, else the file.
+    fn frame(&mut self, pid: u32, address: u64) -> String {
+        let folder = self.folder(pid);
+        let Some(mapping) = self.known.get(&pid).and_then(|it| it.maps.at(address)) else {
+            return folded::UNKNOWN.to_owned();
+        };
+        let file = mapping.open(&folder);
+        if let Some(file) = &file
+            && self.files.insert(file.id)
+            && self.files.len() > FILES
+        {
+            self.symbolizer = symbolizer();
+            self.files = HashSet::from([file.id]);
+        }
+        let function =
+            file.and_then(|file| function(&self.symbolizer, file.path(), mapping, address));
+        function.unwrap_or_else(|| {
+            mapping
+                .name()
+                .map_or_else(|| folded::UNKNOWN.to_owned(), |name| format!("[{name}]"))
+        })
+    }
+
+    fn folder(&self, pid: u32) -> PathBuf {
+        self.root.join("proc").join(pid.to_string())
+    }
+}
+
+impl Process {
+    fn unseen() -> Self {
+        Self {
+            maps: Maps::default(),
+            looked_at: Instant::now(),
+            stacks: HashMap::new(),
+        }
+    }
+}
+
+fn symbolizer() -> Symbolizer {
+    Symbolizer::builder().enable_code_info(false).build()
+}
+
+/// The function of a file that is mapped at an address, if its symbol table has one there.
+fn function(
+    symbolizer: &Symbolizer,
+    path: PathBuf,
+    mapping: &Mapping,
+    address: u64,
+) -> Option<String> {
+    let mut elf = Elf::new(path);
+    elf.debug_syms = false;
+    let place = Input::FileOffset(mapping.offset_of(address));
+    let found = symbolizer.symbolize_single(&Source::Elf(elf), place).ok()?;
+    found.as_sym().map(|symbol| symbol.name.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::id;
+
+    use super::*;
+
+    impl Processes {
+        fn let_time_pass(&mut self) {
+            for process in self.known.values_mut() {
+                process.looked_at -= LOOK_AGAIN_AFTER;
+            }
+        }
+    }
+
+    /// Not inlined, so that it has a symbol.
+    #[inline(never)]
+    fn to_be_found() -> u64 {
+        std::hint::black_box(17)
+    }
+
+    #[test]
+    fn functions_of_this_process_have_names() {
+        let address = to_be_found as fn() -> u64 as usize as u64;
+        let mut processes = Processes::new("/".into());
+        let stack = processes.stack(id(), &[address + 1, address + 1]);
+        let frames: Vec<_> = stack.split(';').collect();
+        assert_eq!(frames.len(), 2);
+        for frame in frames {
+            assert!(frame.ends_with("::tests::to_be_found"), "{frame}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_code_is_unknown() {
+        let on_the_stack = 17;
+        let address = &raw const on_the_stack as u64;
+        let mut processes = Processes::new("/".into());
+        assert_eq!(
+            &*processes.stack(id(), &[address, 1]),
+            "[unknown];[unknown]"
+        );
+        assert_eq!(&*processes.stack(id(), &[]), "");
+    }
+
+    #[test]
+    fn another_process_with_the_number_gets_its_own_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let maps = folder.path().join("proc/7/maps");
+        let mut processes = Processes::new(folder.path().into());
+        let mut stack = || {
+            processes.let_time_pass();
+            processes.stack(7, &[0x1800]).to_string()
+        };
+        assert_eq!(stack(), "[unknown]");
+        fs::create_dir_all(maps.parent().unwrap()).unwrap();
+        for name in ["first", "second"] {
+            fs::write(&maps, format!("1000-2000 r-xp 0 fe:00 1 /bin/{name}\n")).unwrap();
+            assert_eq!(stack(), format!("[{name}]"));
+        }
+        // It has ended, and is still known.
+        fs::remove_file(&maps).unwrap();
+        assert_eq!(stack(), "[second]");
+    }
+}
