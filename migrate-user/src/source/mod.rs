@@ -2,8 +2,10 @@
 
 pub mod kernel;
 pub mod machine;
+mod memory_cgroups;
 mod stream;
 
+pub(crate) use memory_cgroups::MemoryCgroups;
 pub use stream::{Input, StreamSource};
 
 use std::sync::Arc;
