@@ -431,9 +431,13 @@ impl Around {
 /// One slot of the table.
 #[inline(always)]
 pub(crate) fn slot(index: u32) -> Option<&'static mut Call> {
+    let way = index as usize % WAYS;
     // SAFETY: as in `set_of`.
     let set = IN_FLIGHT
         .get_ptr_mut(index / WAYS as u32)
         .map(|set| unsafe { &mut (*set).calls })?;
-    set.get_mut(index as usize % WAYS)
+    // SAFETY: a local variable. Volatile, or the compiler adds it to the pointer before that is known not to be null, which the
+    // verifier does not like.
+    let way = unsafe { core::ptr::read_volatile(&raw const way) };
+    set.get_mut(way)
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::{Direction, Outcome};
 use crate::recording::Output;
 use crate::source::Input;
 
@@ -34,7 +36,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch this machine's migrations in a dashboard (the default). Needs root.
-    Live,
+    Live(Live),
     /// Record this machine's migrations to a file or pipe. Needs root.
     Record(Record),
     /// Watch a recording in the dashboard, finished or still being made.
@@ -45,6 +47,134 @@ pub enum Command {
     Export(Export),
     /// Say what this kernel and this user allow, what is missing, and what to do about it.
     Doctor(Doctor),
+}
+
+/// Options of `live`.
+#[derive(Args, Debug, Default)]
+#[command(after_help = "\
+Examples:
+  sudo migscope                                  everything that migrates
+  sudo migscope live --driver amdgpu --slower-than 1ms
+  sudo migscope live --totals-only               exact figures at the least cost: leave it running")]
+pub struct Live {
+    /// What to trace.
+    #[command(flatten)]
+    pub tracing: Tracing,
+}
+
+/// What to trace, and how. Shared by the commands that trace.
+#[derive(Args, Debug, Default)]
+pub struct Tracing {
+    /// Write no records, only the kernel's own totals and histograms, which are exact and cost least
+    #[arg(long, conflicts_with_all = ["sample", "kernel_stacks", "user_stacks", "sub_steps", "off_cpu"])]
+    pub totals_only: bool,
+    /// Write a record of every N-th migration only; the totals still count all of them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+    /// The size of the buffer for records in the kernel, such as 64K or 16M: a power of two [default: 4M]
+    #[arg(long, value_name = "SIZE")]
+    pub ring_size: Option<RingSize>,
+    /// Keep the kernel's stack of every migration: which path of the driver it came from
+    #[arg(long)]
+    pub kernel_stacks: bool,
+    /// Keep the program's stack that led to each migration
+    #[arg(long)]
+    pub user_stacks: bool,
+    /// Measure parts of setup: draining the LRU caches, MMU notifiers, reverse mappings, splits. About 1,000 instructions more
+    /// per page that is mapped
+    #[arg(long)]
+    pub sub_steps: bool,
+    /// Measure how long the thread slept or waited in each step. About 100 instructions more per context switch of the machine
+    #[arg(long)]
+    pub off_cpu: bool,
+    /// How to hook the kernel's functions
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub attach: Attach,
+    /// Which migrations to count.
+    #[command(flatten)]
+    pub only: Only,
+}
+
+/// Which migrations to count at all. Totals and records are of those that meet every condition.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Only migrations")]
+pub struct Only {
+    /// ... of this process
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+    /// ... of threads with this command name
+    #[arg(long, value_name = "NAME")]
+    pub comm: Option<String>,
+    /// ... of processes whose memory is charged to this cgroup itself, such as /user.slice/job
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Option<PathBuf>,
+    /// ... that this driver makes: a module that is loaded now
+    #[arg(long, value_name = "MODULE")]
+    pub driver: Option<String>,
+    /// ... in this direction
+    #[arg(long, value_name = "WHERE", value_parser = named(&[Direction::ToDevice, Direction::ToSystem], Direction::name))]
+    pub direction: Option<Direction>,
+    /// ... that ended so
+    #[arg(long, value_name = "HOW", value_parser = named(Outcome::ALL, Outcome::name))]
+    pub outcome: Option<Outcome>,
+    /// ... of at least so many base pages
+    #[arg(long, value_name = "PAGES")]
+    pub min_pages: Option<u64>,
+    /// ... whose steps together took at least so long, such as 500us or 2ms
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub slower_than: Option<Duration>,
+}
+
+/// How to hook the kernel's functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Attach {
+    /// BPF trampolines where the kernel has them, else kprobes.
+    #[default]
+    Auto,
+    /// BPF trampolines.
+    Fentry,
+    /// Kprobes: slower, on every kernel.
+    Kprobe,
+}
+
+/// Parses one of a few values by its name.
+fn named<T: Copy + Send + Sync + 'static>(
+    values: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl clap::builder::TypedValueParser<Value = T> {
+    let names = values.iter().map(|value| name(*value));
+    PossibleValuesParser::new(names).map(move |text| {
+        let found = values.iter().find(|value| name(**value) == text);
+        *found.expect("the parser has checked that it is one of them")
+    })
+}
+
+/// The size of a ring buffer in bytes: a power of two, and not less than a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingSize(pub u32);
+
+impl FromStr for RingSize {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, unit) = match text.find(|letter: char| !letter.is_ascii_digit()) {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        let factor = match unit.trim_end_matches("iB") {
+            "" => 1,
+            "K" | "k" => 1 << 10,
+            "M" => 1 << 20,
+            _ => 0,
+        };
+        number
+            .parse::<u32>()
+            .ok()
+            .and_then(|number| number.checked_mul(factor))
+            .filter(|size| size.is_power_of_two() && (4096..=1 << 30).contains(size))
+            .map(Self)
+            .ok_or("expected a power of two from 4K to 1024M, such as 64K or 16M")
+    }
 }
 
 /// Options of `record`.
@@ -64,6 +194,9 @@ pub struct Record {
     /// Stop after this many seconds [default: at Ctrl-C or SIGTERM]
     #[arg(long, value_name = "SECONDS")]
     pub duration: Option<Seconds>,
+    /// What to trace.
+    #[command(flatten)]
+    pub tracing: Tracing,
 }
 
 /// Options of `replay`.
@@ -169,6 +302,15 @@ mod tests {
     #[test]
     fn the_types_fit_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ring_sizes() {
+        assert_eq!("64K".parse(), Ok(RingSize(65_536)));
+        assert_eq!("1MiB".parse(), Ok(RingSize(1 << 20)));
+        for wrong in ["63K", "1K", "0", "4G", "99999999M", "K", ""] {
+            assert!(wrong.parse::<RingSize>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

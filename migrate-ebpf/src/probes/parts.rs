@@ -138,3 +138,10 @@ part!(
     split_entry_kprobe,
     split_return_kprobe
 );
+part!(
+    Part::Split,
+    split_unmapped_entry,
+    split_unmapped_return,
+    split_unmapped_entry_kprobe,
+    split_unmapped_return_kprobe
+);

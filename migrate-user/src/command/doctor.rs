@@ -8,7 +8,7 @@ use super::stdout_failed;
 use crate::Error;
 use crate::cli;
 use crate::doctor::{Check, Examination, Root, State};
-use crate::source::kernel::{KernelSource, TracerError};
+use crate::source::kernel::{KernelSource, Options, TracerError};
 
 /// Looks, tries, prints. True if this machine can be traced.
 pub(super) fn doctor(options: &cli::Doctor) -> Result<bool, Error> {
@@ -27,7 +27,7 @@ pub(super) fn doctor(options: &cli::Doctor) -> Result<bool, Error> {
 
 /// Loads and attaches the tracer, and removes it again.
 fn trial() -> Option<Result<(), String>> {
-    match KernelSource::open() {
+    match KernelSource::open(&Options::default()) {
         Ok(_) => Some(Ok(())),
         Err(TracerError::NotPermitted) => None,
         Err(error) => Some(Err(error.to_string())),

@@ -3,15 +3,15 @@
 use std::io::{self, IsTerminal};
 
 use crate::Error;
-use crate::cli::Replay;
+use crate::cli::{Live, Replay};
 use crate::source::StreamSource;
 use crate::source::kernel::KernelSource;
 use crate::view;
 
 /// Watches this kernel.
-pub(super) async fn live() -> Result<(), Error> {
+pub(super) async fn live(options: Live) -> Result<(), Error> {
     needs_terminal()?;
-    view::run(KernelSource::open()?, "live").await
+    view::run(KernelSource::open(&options.tracing.into())?, "live").await
 }
 
 /// Watches a recording.

@@ -7,12 +7,13 @@ mod live;
 mod record;
 mod report;
 mod stop;
+mod tracing;
 
 use std::io;
 use std::process::ExitCode;
 
 use crate::Error;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Live};
 use crate::source::Ending;
 use crate::tell_line;
 use crate::text::counted;
@@ -32,8 +33,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         advice: "The system is out of file descriptors or memory.",
     })?;
     let done = runtime.block_on(async {
-        match cli.command.unwrap_or(Command::Live) {
-            Command::Live => live::live().await,
+        match cli
+            .command
+            .unwrap_or_else(|| Command::Live(Live::default()))
+        {
+            Command::Live(options) => live::live(options).await,
             Command::Replay(options) => live::replay(options).await,
             Command::Record(options) => record::record(options).await,
             Command::Report(options) => report::report(options).await,

@@ -15,7 +15,7 @@ use crate::{tell, tell_line};
 
 /// Records until somebody asks for the end.
 pub(super) async fn record(options: cli::Record) -> Result<(), Error> {
-    let source = KernelSource::open()?;
+    let source = KernelSource::open(&options.tracing.into())?;
     let output = options.output.unwrap_or_else(default_output);
     let stop = Stop::new(options.duration.map(|seconds| seconds.0))?;
     let recording = Recording::create(output.clone(), source.facts())?;

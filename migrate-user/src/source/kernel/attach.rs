@@ -1,175 +1,262 @@
 //! Loads the built-in object, and attaches its programs.
 
 use aya::programs::{
-    FEntry, FExit, Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _,
+    BtfTracePoint, FEntry, FExit, Program, ProgramError, RawTracePoint, RawTracePointRunOptions,
+    TestRun as _,
 };
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
-use migrate_ebpf::wire::Config;
+use migrate_ebpf::wire::{Config, Filter};
 
-use super::TracerError;
+use super::hooks::{HOOKS, Hook, Need, PARTS};
+use super::options::{Attach, Options};
+use super::{TracerError, modules};
+use crate::source::machine;
 
 /// The eBPF object; empty in a build without a tracer.
 pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migrate.o"));
 
-/// A kernel function, or a tracepoint, and what is hooked to it.
-struct Hook {
-    function: &'static str,
-    /// In the order in which they are attached.
-    programs: &'static [&'static str],
-    need: Need,
-}
-
-/// What it means when a function is missing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    /// Nothing can be traced.
-    Needed,
-    /// The kernel has no such call, so that there is nothing to miss.
-    IfThere,
-    /// The compiler may have put it into its callers; then a detail stays unknown.
-    Detail,
-    /// It is a tracepoint, and every kernel has it.
-    Tracepoint,
-}
-
-/// In the order in which they are attached. That takes a while, in which nothing is followed: [`sweep`] begins it.
-const HOOKS: [Hook; 9] = [
-    Hook::new(
-        "migrate_vma_finalize",
-        &["finalize_return", "finalize_entry"],
-        Need::Needed,
-    ),
-    Hook::new(
-        "migrate_vma_pages",
-        &["pages_return", "pages_entry"],
-        Need::Needed,
-    ),
-    Hook::new(
-        "migrate_device_finalize",
-        &["device_finalize_return", "device_finalize_entry"],
-        Need::IfThere,
-    ),
-    Hook::new(
-        "migrate_device_pages",
-        &["device_pages_return", "device_pages_entry"],
-        Need::IfThere,
-    ),
-    Hook::new("migrate_device_unmap", &["unmap_entry"], Need::Detail),
-    Hook::new(
-        "migrate_vma_setup",
-        &["setup_return", "setup_entry"],
-        Need::Needed,
-    ),
-    Hook::new(
-        "migrate_device_range",
-        &["range_return", "range_entry"],
-        Need::IfThere,
-    ),
-    Hook::new(
-        "migrate_device_pfns",
-        &["pfns_return", "pfns_entry"],
-        Need::IfThere,
-    ),
-    Hook::new("sched_process_exit", &["thread_exit"], Need::Tracepoint),
-];
-
 /// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by [`sweep`].
 const SWEEP: &str = "sweep";
+/// The program that notices threads that die.
+const THREAD_EXIT: &str = "thread_exit";
+/// The program that notices threads that stop running.
+const SCHED_SWITCH: &str = "sched_switch";
 
-impl Hook {
-    const fn new(function: &'static str, programs: &'static [&'static str], need: Need) -> Self {
-        Self {
-            function,
-            programs,
-            need,
+/// Stacks that fit where only one for each driver is kept, and where every migration has its own.
+const FEW_STACKS: u32 = 256;
+const MANY_STACKS: u32 = 16384;
+
+/// How a function can be hooked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    Fentry,
+    Kprobe,
+}
+
+impl Method {
+    /// The name used in recordings and on screen.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
         }
     }
 
-    /// Loads its programs. False if this kernel has nothing to hook them to.
-    fn load(&self, tracer: &mut Ebpf, btf: &Btf) -> Result<bool, TracerError> {
-        for name in self.programs {
-            let loaded = match program(tracer, name)? {
-                Program::FEntry(entry) => entry.load(self.function, btf),
-                Program::FExit(exit) => exit.load(self.function, btf),
-                Program::RawTracePoint(point) => point.load(),
-                _ => return Err(TracerError::Object(name)),
+    /// The program that does the same by this method.
+    fn program(self, name: &str) -> String {
+        match self {
+            Self::Fentry => name.to_owned(),
+            Self::Kprobe => format!("{name}_kprobe"),
+        }
+    }
+}
+
+/// What was loaded and attached.
+pub(super) struct Attached {
+    pub(super) tracer: Ebpf,
+    pub(super) method: Method,
+    /// Functions that this kernel does not have, or not as functions of their own.
+    pub(super) not_hooked: Vec<String>,
+    /// When tracing began: CLOCK_BOOTTIME, and since 1970. Nanoseconds.
+    pub(super) started_ns: u64,
+    pub(super) started_unix_ns: Option<u64>,
+}
+
+/// Loads maps and programs, puts the hooks in place, and begins to trace.
+pub(super) fn attach(config: &Config, options: &Options) -> Result<Attached, TracerError> {
+    let filter = options.only.filter()?;
+    let by = |method| attach_by(method, config, &filter, options);
+    match options.attach {
+        Attach::Fentry => by(Method::Fentry),
+        Attach::Kprobe => by(Method::Kprobe),
+        // If neither works, what was wrong with the better one is what has to be mended.
+        Attach::Auto => by(Method::Fentry).or_else(|error| by(Method::Kprobe).map_err(|_| error)),
+    }
+}
+
+fn attach_by(
+    method: Method,
+    config: &Config,
+    filter: &Filter,
+    options: &Options,
+) -> Result<Attached, TracerError> {
+    let btf = Btf::from_sys_fs().map_err(|cause| bad_btf(&cause))?;
+    let mut attached = Attached {
+        tracer: object(&btf, config, filter, options)?,
+        method,
+        not_hooked: Vec::new(),
+        started_ns: 0,
+        started_unix_ns: None,
+    };
+    let functions = Functions::of(method);
+    let parts: &[Hook] = if options.sub_steps { &PARTS } else { &[] };
+    let mut loaded = Vec::new();
+    for hook in HOOKS.iter().chain(parts) {
+        match attached.load(hook, &btf, &functions)? {
+            Some(function) => loaded.push((hook, function)),
+            None => attached.not_hooked.push(hook.functions[0].to_owned()),
+        }
+    }
+    attached.load_tracepoints(options, &btf)?;
+    for (hook, function) in loaded {
+        attached.hook(hook, function)?;
+    }
+    attached.attach_tracepoints(options)?;
+    // As soon as can be: whoever waits for the hooks to appear takes them for the beginning.
+    attached.started_ns = machine::boot_time_ns();
+    attached.started_unix_ns = machine::unix_time_ns();
+    sweep(&mut attached.tracer, 0, true)?;
+    Ok(attached)
+}
+
+/// The object with its maps, and nothing that runs yet.
+fn object(
+    btf: &Btf,
+    config: &Config,
+    filter: &Filter,
+    options: &Options,
+) -> Result<Ebpf, TracerError> {
+    let (config, filter) = (config.words(), filter.words());
+    let stacks = if options.stacks() {
+        MANY_STACKS
+    } else {
+        FEW_STACKS
+    };
+    EbpfLoader::new()
+        .btf(Some(btf))
+        .override_global("CONFIG", &config[..], true)
+        .override_global("FILTER", &filter[..], true)
+        .map_max_entries("RECORDS", options.ring_bytes)
+        .map_max_entries("STACKS", stacks)
+        .load(OBJECT)
+        .map_err(TracerError::Load)
+}
+
+/// The kernel's functions, where nobody else says which there are: for a kprobe the kernel does only when it is attached.
+struct Functions(Option<modules::Functions>);
+
+impl Functions {
+    fn of(method: Method) -> Self {
+        Self(
+            (method == Method::Kprobe)
+                .then(modules::Functions::read)
+                .flatten(),
+        )
+    }
+
+    /// Is it there, as far as is known?
+    fn may_have(&self, name: &str) -> bool {
+        self.0.as_ref().is_none_or(|functions| functions.has(name))
+    }
+}
+
+/// Why a hook's programs are not loaded.
+enum NotLoaded {
+    /// This kernel has no such function, or not as a function of its own.
+    Missing(TracerError),
+    Refused(TracerError),
+}
+
+impl Attached {
+    /// Loads the programs of a hook. The function that they are for; `None` if this kernel has none of them.
+    fn load(
+        &mut self,
+        hook: &Hook,
+        btf: &Btf,
+        functions: &Functions,
+    ) -> Result<Option<&'static str>, TracerError> {
+        let mut missing = None;
+        for &function in hook.functions {
+            let loaded = if functions.may_have(function) {
+                self.load_for(hook, function, btf)
+            } else {
+                Err(NotLoaded::Missing(TracerError::NoFunction { function }))
             };
             match loaded {
-                Ok(()) => {}
-                Err(cause) if self.may_lack(&cause) => return Ok(false),
-                Err(cause) => return Err(refusal(self.function, &cause)),
+                Ok(()) => return Ok(Some(function)),
+                Err(NotLoaded::Missing(error)) => missing = missing.or(Some(error)),
+                Err(NotLoaded::Refused(error)) => return Err(error),
             }
         }
-        Ok(true)
-    }
-
-    /// Does the kernel say that it has no such function, and is that in order?
-    fn may_lack(&self, cause: &ProgramError) -> bool {
-        match self.need {
-            Need::Needed | Need::Tracepoint => false,
-            Need::IfThere => has_no_type(cause),
-            Need::Detail => has_no_type(cause) || has_no_address(cause),
+        match missing {
+            Some(error) if hook.need == Need::Needed => Err(error),
+            _ => Ok(None),
         }
     }
 
-    fn attach(&self, tracer: &mut Ebpf) -> Result<(), TracerError> {
-        for name in self.programs {
-            let attached = match program(tracer, name)? {
-                Program::FEntry(entry) => FEntry::attach(entry).map(drop),
-                Program::FExit(exit) => FExit::attach(exit).map(drop),
-                Program::RawTracePoint(point) => {
-                    RawTracePoint::attach(point, self.function).map(drop)
-                }
-                _ => return Err(TracerError::Object(name)),
+    fn load_for(
+        &mut self,
+        hook: &Hook,
+        function: &'static str,
+        btf: &Btf,
+    ) -> Result<(), NotLoaded> {
+        for name in programs(hook) {
+            let loaded = match self.program(name).map_err(NotLoaded::Refused)? {
+                Program::FEntry(entry) => entry.load(function, btf),
+                Program::FExit(exit) => exit.load(function, btf),
+                Program::KProbe(probe) => probe.load(),
+                _ => return Err(NotLoaded::Refused(TracerError::Object(name))),
             };
-            attached.map_err(|cause| refusal(self.function, &cause))?;
+            loaded.map_err(|cause| {
+                let why = if has_no_type(&cause) || has_no_address(&cause) {
+                    NotLoaded::Missing
+                } else {
+                    NotLoaded::Refused
+                };
+                why(refusal(function, &cause))
+            })?;
         }
         Ok(())
     }
-}
 
-/// What was loaded.
-pub(super) struct Loaded {
-    pub(super) tracer: Ebpf,
-    hooks: Vec<&'static Hook>,
-    /// Functions that this kernel does not have, or not as functions of their own.
-    pub(super) not_hooked: Vec<String>,
-}
-
-/// Loads maps and programs; nothing runs yet.
-pub(super) fn load(config: &Config) -> Result<Loaded, TracerError> {
-    let btf = Btf::from_sys_fs().map_err(|cause| bad_btf(&cause))?;
-    let words = config.words();
-    let mut tracer = EbpfLoader::new()
-        .btf(Some(&btf))
-        .override_global("CONFIG", &words[..], true)
-        .load(OBJECT)
-        .map_err(TracerError::Load)?;
-    let (mut hooks, mut not_hooked) = (Vec::new(), Vec::new());
-    for hook in &HOOKS {
-        if hook.load(&mut tracer, &btf)? {
-            hooks.push(hook);
-        } else {
-            not_hooked.push(hook.function.to_owned());
+    fn hook(&mut self, hook: &Hook, function: &'static str) -> Result<(), TracerError> {
+        for name in programs(hook) {
+            let attached = match self.program(name)? {
+                Program::FEntry(entry) => FEntry::attach(entry).map(drop),
+                Program::FExit(exit) => FExit::attach(exit).map(drop),
+                Program::KProbe(probe) => probe.attach(function, 0).map(drop),
+                _ => return Err(TracerError::Object(name)),
+            };
+            attached.map_err(|cause| refusal(function, &cause))?;
         }
+        Ok(())
     }
-    match program(&mut tracer, SWEEP)? {
-        Program::RawTracePoint(sweep) => sweep.load().map_err(|cause| refusal(SWEEP, &cause))?,
-        _ => return Err(TracerError::Object(SWEEP)),
+
+    fn load_tracepoints(&mut self, options: &Options, btf: &Btf) -> Result<(), TracerError> {
+        for name in [SWEEP, THREAD_EXIT] {
+            raw_tracepoint(&mut self.tracer, name)?
+                .load()
+                .map_err(|cause| refusal(name, &cause))?;
+        }
+        if options.off_cpu {
+            btf_tracepoint(&mut self.tracer)?
+                .load(SCHED_SWITCH, btf)
+                .map_err(|cause| refusal(SCHED_SWITCH, &cause))?;
+        }
+        Ok(())
     }
-    Ok(Loaded {
-        tracer,
-        hooks,
-        not_hooked,
-    })
+
+    fn attach_tracepoints(&mut self, options: &Options) -> Result<(), TracerError> {
+        const EXIT: &str = "sched_process_exit";
+        raw_tracepoint(&mut self.tracer, THREAD_EXIT)?
+            .attach(EXIT)
+            .map_err(|cause| refusal(EXIT, &cause))?;
+        if options.off_cpu {
+            BtfTracePoint::attach(btf_tracepoint(&mut self.tracer)?)
+                .map_err(|cause| refusal(SCHED_SWITCH, &cause))?;
+        }
+        Ok(())
+    }
+
+    /// The program of this name, by the method that is used.
+    fn program(&mut self, name: &'static str) -> Result<&mut Program, TracerError> {
+        program(&mut self.tracer, &self.method.program(name), name)
+    }
 }
 
-/// Puts the hooks in place. Migrations are traced when [`sweep`] is told so.
-pub(super) fn attach(loaded: &mut Loaded) -> Result<(), TracerError> {
-    loaded
-        .hooks
-        .iter()
-        .try_for_each(|hook| hook.attach(&mut loaded.tracer))
+/// The programs of a hook, in the order in which they are attached.
+fn programs(hook: &Hook) -> impl Iterator<Item = &'static str> {
+    hook.at_return.into_iter().chain([hook.at_entry])
 }
 
 /// Ends the calls that collected nothing and have been silent for `silent_ns`. New calls are followed from
@@ -179,9 +266,7 @@ pub(super) fn sweep(
     silent_ns: u64,
     following: bool,
 ) -> Result<u64, TracerError> {
-    let Program::RawTracePoint(sweep) = program(tracer, SWEEP)? else {
-        return Err(TracerError::Object(SWEEP));
-    };
+    let sweep = raw_tracepoint(tracer, SWEEP)?;
     let mut options = RawTracePointRunOptions::new();
     (options.args[0], options.args[1]) = (silent_ns, u64::from(following));
     let swept = sweep.test_run(options);
@@ -190,8 +275,29 @@ pub(super) fn sweep(
         .map_err(|cause| TracerError::Sweep(cause.to_string()))
 }
 
-fn program<'a>(tracer: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Program, TracerError> {
-    tracer.program_mut(name).ok_or(TracerError::Object(name))
+fn raw_tracepoint<'a>(
+    tracer: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut RawTracePoint, TracerError> {
+    match program(tracer, name, name)? {
+        Program::RawTracePoint(point) => Ok(point),
+        _ => Err(TracerError::Object(name)),
+    }
+}
+
+fn btf_tracepoint(tracer: &mut Ebpf) -> Result<&mut BtfTracePoint, TracerError> {
+    match program(tracer, SCHED_SWITCH, SCHED_SWITCH)? {
+        Program::BtfTracePoint(point) => Ok(point),
+        _ => Err(TracerError::Object(SCHED_SWITCH)),
+    }
+}
+
+fn program<'a>(
+    tracer: &'a mut Ebpf,
+    name: &str,
+    what: &'static str,
+) -> Result<&'a mut Program, TracerError> {
+    tracer.program_mut(name).ok_or(TracerError::Object(what))
 }
 
 fn bad_btf(cause: &BtfError) -> TracerError {

@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use btfparse::{
-    Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant,
-};
+use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use migrate_ebpf::wire::{Config, OFFSET_UNKNOWN, PayerOffsets, VmaOffsets};
 
 use super::TracerError;

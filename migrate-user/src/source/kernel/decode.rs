@@ -3,40 +3,105 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use migrate_ebpf::wire::{Direction, Outcome, Record, Skips, Steps, Trigger, UNKNOWN};
+use aya::Ebpf;
+use aya::maps::{MapData, StackTraceMap};
+use migrate_ebpf::wire::{
+    Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, Trigger, UNKNOWN,
+};
 use zerocopy::FromBytes as _;
 
 use super::TracerError;
 use super::cgroups::Cgroups;
+use super::options::Options;
+use super::symbols::{Stack, Symbols};
 use crate::model::Migration;
 
 /// Decodes records. Keeps each name once.
-#[derive(Default)]
 pub(super) struct Decoder {
     names: HashSet<Arc<str>>,
     cgroups: Cgroups,
+    stacks: Option<Stacks>,
+    asked: Options,
 }
 
 /// Names kept before starting afresh: a machine that makes new ones for ever must not fill memory.
 const NAMES: usize = 4096;
 
+/// The stacks that the kernel keeps, and the names of what is in them.
+struct Stacks {
+    map: StackTraceMap<MapData>,
+    symbols: Symbols,
+}
+
+impl Stacks {
+    /// The addresses of a stack, innermost first; none if it was not kept.
+    fn addresses(&self, id: i32) -> Option<Vec<u64>> {
+        let id = u32::try_from(id).ok()?;
+        // A stack that cannot be read (any more) is unknown.
+        let trace = self.map.get(&id, 0).ok()?;
+        Some(trace.frames().iter().map(|frame| frame.ip).collect())
+    }
+
+    fn kernel(&mut self, id: i32) -> Option<Stack> {
+        let addresses = self.addresses(id)?;
+        Some(self.symbols.kernel(&addresses))
+    }
+
+    fn user(&mut self, id: i32, pid: u32) -> Option<Stack> {
+        let addresses = self.addresses(id)?;
+        Some(self.symbols.user(pid, &addresses))
+    }
+}
+
 impl Decoder {
+    /// Of the records of this tracer.
+    pub(super) fn open(tracer: &mut Ebpf, asked: &Options) -> Result<Self, TracerError> {
+        let stacks = tracer
+            .take_map("STACKS")
+            .ok_or(TracerError::Object("STACKS"))?;
+        let stacks = Stacks {
+            map: StackTraceMap::try_from(stacks).map_err(TracerError::Map)?,
+            symbols: Symbols::new(),
+        };
+        Ok(Self::new(Some(stacks), asked.clone()))
+    }
+
+    fn new(stacks: Option<Stacks>, asked: Options) -> Self {
+        Self {
+            names: HashSet::new(),
+            cgroups: Cgroups::default(),
+            stacks,
+            asked,
+        }
+    }
+
+    /// Whether functions of the kernel have names, and so drivers.
+    pub(super) fn names_functions(&self) -> bool {
+        let stacks = self.stacks.as_ref();
+        stacks.is_some_and(|stacks| stacks.symbols.kernel_readable())
+    }
+
     /// The migration that these bytes of the ring tell.
     pub(super) fn migration(&mut self, bytes: &[u8]) -> Result<Migration, TracerError> {
         let bad = |what| TracerError::Record {
             length: bytes.len(),
             what,
         };
-        let record = Record::read_from_bytes(bytes).map_err(|_| bad("length"))?;
+        let (record, rest) = Record::read_from_prefix(bytes).map_err(|_| bad("length"))?;
+        let details = match rest {
+            [] => None,
+            rest => Some(Details::read_from_bytes(rest).map_err(|_| bad("length"))?),
+        };
+        let kernel = self.kernel_stack(&record);
+        let user_stack = self.user_stack(&record);
         Ok(Migration {
             sequence: record.sequence,
             time_ns: record.time_ns,
             pid: record.pid,
             tid: record.tid,
-            comm: self.name(&record.comm),
-            cgroup: self.cgroups.path(record.cgroup),
-            // Which module called is not traced yet.
-            driver: None,
+            comm: self.name(record.comm.map(u64::to_ne_bytes).as_flattened()),
+            cgroup: known(record.cgroup).and_then(|id| self.cgroups.path(id)),
+            driver: kernel.as_ref().and_then(|stack| stack.driver.clone()),
             direction: Direction::from_wire(record.direction).ok_or_else(|| bad("direction"))?,
             trigger: Trigger::from_wire(record.trigger).ok_or_else(|| bad("trigger"))?,
             outcome: Outcome::from_wire(record.outcome).ok_or_else(|| bad("outcome"))?,
@@ -51,12 +116,31 @@ impl Decoder {
                 record.probe.finalize_ns,
             ],
             pgmap_owner: (record.pgmap_owner != 0).then_some(record.pgmap_owner),
-            kernel_stack: None,
-            user_stack: None,
-            parts: None,
-            off_cpu: None,
+            // Else it is another migration's, by which only the driver is told.
+            kernel_stack: kernel
+                .filter(|_| self.asked.kernel_stacks)
+                .map(|stack| stack.folded),
+            user_stack,
+            parts: details
+                .filter(|_| self.asked.sub_steps)
+                .map(|details| details.parts),
+            off_cpu: details
+                .filter(|_| self.asked.off_cpu)
+                .map(|details| details.off_cpu.steps),
             anomalies: record.anomalies,
         })
+    }
+
+    fn kernel_stack(&mut self, record: &Record) -> Option<Stack> {
+        self.stacks.as_mut()?.kernel(record.kernel_stack)
+    }
+
+    fn user_stack(&mut self, record: &Record) -> Option<Arc<str>> {
+        if record.user_stack == NO_STACK {
+            return None;
+        }
+        let stack = self.stacks.as_mut()?.user(record.user_stack, record.pid)?;
+        Some(stack.folded)
     }
 
     /// The text before the first zero byte.
@@ -104,9 +188,13 @@ fn known(number: u64) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn decoder() -> Decoder {
+        Decoder::new(None, Options::default())
+    }
+
     #[test]
     fn refuses_bytes_that_are_no_record() {
-        let mut decoder = Decoder::default();
+        let mut decoder = decoder();
         assert!(matches!(
             decoder.migration(&[0; 8]),
             Err(TracerError::Record { length: 8, .. })
@@ -133,7 +221,7 @@ mod tests {
             bytes[place] = value;
         }
         change(&mut bytes);
-        Decoder::default().migration(&bytes).unwrap()
+        decoder().migration(&bytes).unwrap()
     }
 
     #[test]
@@ -172,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_name_ends_at_its_first_zero_byte() {
-        let mut decoder = Decoder::default();
+        let mut decoder = decoder();
         assert_eq!(&*decoder.name(b"python3\0\0garbage"), "python3");
         assert_eq!(&*decoder.name(b"sixteen-bytes-ok"), "sixteen-bytes-ok");
         assert_eq!(&*decoder.name(b"\xff\xfe\0"), "\u{fffd}\u{fffd}");

@@ -5,10 +5,14 @@ mod btf;
 mod cgroups;
 mod decode;
 mod error;
+mod hooks;
 mod losses;
+mod modules;
+mod options;
 mod requirements;
 #[cfg_attr(not(test), expect(dead_code, reason = "the probes send no stacks yet"))]
 mod symbols;
+mod totals;
 
 use std::time::Duration;
 
@@ -19,11 +23,14 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
 pub use error::TracerError;
+pub use options::{Attach, Only, Options, RING_BYTES};
 
 use super::{Batch, Source, Status, machine};
 use crate::recording::Facts;
+use attach::Attached;
 use decode::Decoder;
 use losses::Losses;
+use totals::Totals;
 
 /// How often the ring is drained. The probes wake nobody, which is cheaper for the traced thread than a wake-up
 /// for each record; at the default size the ring takes 317,000 migrations per second at this pace.
@@ -46,6 +53,7 @@ pub struct KernelSource {
     facts: Facts,
     ring: RingBuf<MapData>,
     losses: Losses,
+    totals: Totals,
     decoder: Decoder,
     drain: Interval,
     last_batch: Instant,
@@ -71,36 +79,33 @@ impl KernelSource {
     /// # Errors
     ///
     /// Says which of the requirements this kernel or this user does not meet, and what to do about it.
-    pub fn open() -> Result<Self, TracerError> {
+    pub fn open(options: &Options) -> Result<Self, TracerError> {
         requirements::check()?;
-        let config = btf::config()?;
-        let mut loaded = attach::load(&config)?;
-        let ring = loaded
-            .tracer
+        let mut config = btf::config()?;
+        options.tell(&mut config);
+        let mut attached = attach::attach(&config, options)?;
+        let tracer = &mut attached.tracer;
+        let ring = tracer
             .take_map("RECORDS")
             .ok_or(TracerError::Object("RECORDS"))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
-        let losses = Losses::open(&mut loaded.tracer)?;
-        let mut facts = machine::facts();
-        attach::attach(&mut loaded)?;
-        // Tracing begins, as soon as can be: whoever waits for the hooks to appear takes them for the beginning.
-        facts.started_ns = Some(machine::boot_time_ns());
-        facts.started_unix_ns = machine::unix_time_ns();
-        attach::sweep(&mut loaded.tracer, 0, true)?;
-        facts.not_hooked = loaded.not_hooked;
+        let losses = Losses::open(tracer)?;
+        let totals = Totals::open(tracer)?;
+        let decoder = Decoder::open(tracer, options)?;
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
-            facts,
+            facts: facts(options, &attached),
             ring,
             losses,
-            decoder: Decoder::default(),
+            totals,
+            decoder,
             drain,
             last_batch: Instant::now(),
             last_sweep: Instant::now(),
             unfinished: 0,
             state: State::Tracing,
-            tracer: loaded.tracer,
+            tracer: attached.tracer,
         })
     }
 
@@ -140,12 +145,25 @@ impl KernelSource {
             time_ns: machine::boot_time_ns(),
             ended,
             losses,
-            exact: None,
+            exact: Some(self.totals.read(ended)?),
         };
         Ok(Batch {
             migrations,
             status: Some(status),
         })
+    }
+}
+
+/// What is known of a recording that begins now.
+fn facts(options: &Options, attached: &Attached) -> Facts {
+    Facts {
+        attached: Some(attached.method.name().to_owned()),
+        filter: options.only.words(),
+        record_every: options.record_every,
+        not_hooked: attached.not_hooked.clone(),
+        started_ns: Some(attached.started_ns),
+        started_unix_ns: attached.started_unix_ns,
+        ..machine::facts()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the code of a module lies.
+//! Which functions there are, and where the code of a module lies.
 
 use std::fs;
 use std::ops::Range;
@@ -23,6 +23,24 @@ pub(super) fn code_of(module: &str) -> Result<Range<u64>, TracerError> {
     }
 }
 
+/// The kernel's functions, by name.
+pub(super) struct Functions(String);
+
+impl Functions {
+    /// Those of this kernel; `None` if they cannot be read.
+    pub(super) fn read() -> Option<Self> {
+        fs::read_to_string(KALLSYMS).ok().map(Self)
+    }
+
+    /// Is there a function of this name, of its own?
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.lines().any(|line| {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            matches!(words.next(), Some("t" | "T")) && words.next() == Some(name)
+        })
+    }
+}
+
 /// From a module's first function to its last, which is taken to end where its page does: modules do not share pages.
 fn code_in(symbols: &str, module: &str) -> Option<Range<u64>> {
     const PAGE: u64 = 4096;
@@ -44,13 +62,20 @@ fn code_in(symbols: &str, module: &str) -> Option<Range<u64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::code_in;
+    use super::{Functions, code_in};
 
     const SYMBOLS: &str = "ffffffff81000000 T _text\n\
         ffffffffa0001020 t fault\t[xe]\n\
         ffffffffa0001000 T xe_probe\t[xe]\n\
         ffffffffa0009000 d xe_data\t[xe]\n\
         ffffffffa0003000 t other\t[xe_helper]\n";
+
+    #[test]
+    fn functions_are_told_from_variables() {
+        let functions = Functions(SYMBOLS.to_owned());
+        assert!(functions.has("_text") && functions.has("fault"));
+        assert!(!functions.has("xe_data") && !functions.has("xe"));
+    }
 
     #[test]
     fn only_the_modules_own_functions_count() {

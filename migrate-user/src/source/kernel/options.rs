@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use migrate_ebpf::wire::{Config, Filter};
 
-use super::{TracerError, cgroups, modules};
+use super::{TracerError, modules};
 use crate::model::{Direction, Outcome};
+use crate::source::MemoryCgroups;
 
 /// What to trace, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +122,9 @@ impl Only {
         word("direction", self.direction.map(|d| d.name().to_owned()));
         word("outcome", self.outcome.map(|o| o.name().to_owned()));
         word("min-pages", self.min_pages.map(|pages| pages.to_string()));
-        let slower = self.slower_than.map(|time| format!("{}ns", time.as_nanos()));
+        let slower = self
+            .slower_than
+            .map(|time| format!("{}ns", time.as_nanos()));
         word("slower-than", slower);
         (!words.is_empty()).then_some(words)
     }
@@ -157,14 +160,19 @@ fn comm(name: &str) -> [u64; 2] {
 }
 
 fn cgroup_id(path: &PathBuf) -> Result<u64, TracerError> {
-    let below = path.strip_prefix("/").unwrap_or(path);
-    let folder = cgroups::root().join(below);
+    let refused = |why: String| TracerError::Filter(format!("--cgroup {}: {why}", path.display()));
+    let root = MemoryCgroups::of(Path::new("/"))
+        .and_then(|cgroups| cgroups.folder)
+        .ok_or_else(|| {
+            refused("this machine has no cgroups of the memory controller".to_owned())
+        })?;
+    let folder = root.join(path.strip_prefix("/").unwrap_or(path));
     match fs::metadata(&folder) {
         Ok(found) => Ok(found.ino()),
-        Err(cause) => Err(TracerError::Filter(format!(
-            "--cgroup {}: {} cannot be found ({cause}). Name it by its path below there, as in /proc/PID/cgroup",
-            path.display(),
-            folder.display()
+        Err(cause) => Err(refused(format!(
+            "{} cannot be found ({cause}). Name it by its path below {}, as in /proc/PID/cgroup",
+            folder.display(),
+            root.display()
         ))),
     }
 }

@@ -100,7 +100,10 @@ impl Totals {
     }
 }
 
-fn count((direction, trigger, outcome): (Direction, Trigger, Outcome), counts: &Counts) -> ExactCount {
+fn count(
+    (direction, trigger, outcome): (Direction, Trigger, Outcome),
+    counts: &Counts,
+) -> ExactCount {
     ExactCount {
         direction,
         trigger,

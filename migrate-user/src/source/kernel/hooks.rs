@@ -1,0 +1,134 @@
+//! What is hooked to what.
+
+/// A kernel function, or a tracepoint, and what is hooked to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hook {
+    /// The function; where its name has changed, every name that it had, newest first.
+    pub(crate) functions: &'static [&'static str],
+    /// The program at its return, if there is one. Attached first: what is seen to begin is seen to end.
+    pub(crate) at_return: Option<&'static str>,
+    /// The program at its entry.
+    pub(crate) at_entry: &'static str,
+    pub(crate) need: Need,
+}
+
+/// What it means when a function is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing can be traced.
+    Needed,
+    /// The kernel has no such call, so that there is nothing to miss.
+    IfThere,
+    /// The compiler may have put it into its callers; then a detail stays unknown.
+    Detail,
+}
+
+const fn hook(
+    functions: &'static [&'static str],
+    at_entry: &'static str,
+    at_return: &'static str,
+    need: Need,
+) -> Hook {
+    Hook {
+        functions,
+        at_return: Some(at_return),
+        at_entry,
+        need,
+    }
+}
+
+/// What every migration is seen by. In the order in which they are attached.
+pub(crate) const HOOKS: [Hook; 8] = [
+    hook(
+        &["migrate_vma_finalize"],
+        "finalize_entry",
+        "finalize_return",
+        Need::Needed,
+    ),
+    hook(
+        &["migrate_vma_pages"],
+        "pages_entry",
+        "pages_return",
+        Need::Needed,
+    ),
+    hook(
+        &["migrate_device_finalize"],
+        "device_finalize_entry",
+        "device_finalize_return",
+        Need::IfThere,
+    ),
+    hook(
+        &["migrate_device_pages"],
+        "device_pages_entry",
+        "device_pages_return",
+        Need::IfThere,
+    ),
+    Hook {
+        functions: &["migrate_device_unmap"],
+        at_return: None,
+        at_entry: "unmap_entry",
+        need: Need::Detail,
+    },
+    hook(
+        &["migrate_vma_setup"],
+        "setup_entry",
+        "setup_return",
+        Need::Needed,
+    ),
+    hook(
+        &["migrate_device_range"],
+        "range_entry",
+        "range_return",
+        Need::IfThere,
+    ),
+    hook(
+        &["migrate_device_pfns"],
+        "pfns_entry",
+        "pfns_return",
+        Need::IfThere,
+    ),
+];
+
+/// What the parts of setup are seen by.
+pub(crate) const PARTS: [Hook; 6] = [
+    hook(
+        &["lru_add_drain_all"],
+        "lru_drain_entry",
+        "lru_drain_return",
+        Need::Detail,
+    ),
+    hook(
+        &["__mmu_notifier_invalidate_range_start"],
+        "invalidate_entry",
+        "invalidate_return",
+        Need::Detail,
+    ),
+    hook(
+        &["__mmu_notifier_invalidate_range_end"],
+        "invalidate_end_entry",
+        "invalidate_end_return",
+        Need::Detail,
+    ),
+    hook(
+        &["try_to_migrate"],
+        "rmap_entry",
+        "rmap_return",
+        Need::Detail,
+    ),
+    hook(
+        &[
+            "__folio_split",
+            "split_huge_page_to_list_to_order",
+            "split_huge_page_to_list",
+        ],
+        "split_entry",
+        "split_return",
+        Need::Detail,
+    ),
+    hook(
+        &["folio_split_unmapped"],
+        "split_unmapped_entry",
+        "split_unmapped_return",
+        Need::Detail,
+    ),
+];
