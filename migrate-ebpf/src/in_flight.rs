@@ -168,20 +168,49 @@ fn set_of(owner: u64) -> Option<&'static mut [Call; WAYS]> {
         .map(|set| unsafe { &mut (*set).calls })
 }
 
+/// Which way a way is: itself. In memory that could change, so that the verifier does not know what it reads there. It would
+/// follow all that is done with a call once for each way in which the call can be.
+#[unsafe(no_mangle)]
+static mut WAY_OF: [u8; WAYS] = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/// The call in this way of a set; `None` past the last.
+#[inline(always)]
+fn at(set: &mut [Call; WAYS], way: usize) -> Option<&mut Call> {
+    if way >= WAYS {
+        return None;
+    }
+    // SAFETY: nobody writes to it. Volatile, or the compiler would know as much.
+    let way = unsafe { core::ptr::read_volatile((&raw const WAY_OF).cast::<u8>().add(way)) };
+    set.get_mut(usize::from(way))
+}
+
+/// The call of a set that is wanted.
+#[inline(always)]
+fn search(set: &mut [Call; WAYS], mut wanted: impl FnMut(&mut Call) -> bool) -> Option<&mut Call> {
+    let mut found = WAYS;
+    for (way, call) in set.iter_mut().enumerate() {
+        if wanted(call) {
+            found = way;
+            break;
+        }
+    }
+    at(set, found)
+}
+
 /// The call with this identity, unless it was set aside.
 #[inline(always)]
 pub(crate) fn find(identity: Identity) -> Option<&'static mut Call> {
-    set_of(identity.owner)?
-        .iter_mut()
-        .find(|call| call.owner() == identity.owner && call.context == identity.context)
+    search(set_of(identity.owner)?, |call| {
+        call.owner() == identity.owner && call.context == identity.context
+    })
 }
 
 /// The call with this identity, also if it was set aside: it goes on.
 #[inline(always)]
 pub(crate) fn resume(identity: Identity) -> Option<&'static mut Call> {
-    let call = set_of(identity.owner)?
-        .iter_mut()
-        .find(|call| call.owner() & !ASIDE == identity.owner && call.context == identity.context)?;
+    let call = search(set_of(identity.owner)?, |call| {
+        call.owner() & !ASIDE == identity.owner && call.context == identity.context
+    })?;
     call.win(identity.owner).then_some(call)
 }
 
@@ -189,7 +218,7 @@ pub(crate) fn resume(identity: Identity) -> Option<&'static mut Call> {
 #[inline(always)]
 pub(crate) fn find_in_setup(src: u64) -> Option<&'static mut Call> {
     let owner = this_thread();
-    set_of(owner)?.iter_mut().find(|call| {
+    search(set_of(owner)?, |call| {
         call.owner() == owner && call.stage == Stage::InSetup && call.arrays.src == src
     })
 }
@@ -218,7 +247,7 @@ fn latest(wanted: impl Fn(&Call) -> bool) -> Option<&'static mut Call> {
             (found, began) = (way, call.record.time_ns);
         }
     }
-    set.get_mut(found)
+    at(set, found)
 }
 
 /// What a thread has in the table when it begins a call.
@@ -258,7 +287,7 @@ pub(crate) fn others(identity: Identity) -> Others {
             aside = way;
         }
     }
-    let abandoned = set.get_mut(if same < WAYS { same } else { aside });
+    let abandoned = at(set, if same < WAYS { same } else { aside });
     others.abandoned = abandoned.and_then(|call| call.win(identity.owner).then_some(call));
     others
 }
@@ -266,14 +295,12 @@ pub(crate) fn others(identity: Identity) -> Others {
 /// A free slot, taken for this identity; its fields hold what an earlier call left.
 #[inline(always)]
 pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call> {
-    for call in set_of(identity.owner)? {
-        if call.owner() == 0 && compare_and_swap(&raw mut call.owner, 0, identity.owner) {
-            call.context = identity.context;
-            call.nested = u32::from(nested);
-            return Some(call);
-        }
-    }
-    None
+    let call = search(set_of(identity.owner)?, |call| {
+        call.owner() == 0 && compare_and_swap(&raw mut call.owner, 0, identity.owner)
+    })?;
+    call.context = identity.context;
+    call.nested = u32::from(nested);
+    Some(call)
 }
 
 /// Gives back the slots of this thread, which makes no more calls; how many there were. What was set aside is left to

@@ -8,7 +8,7 @@ use aya_ebpf::{
     maps::Array,
     programs::RawTracePointContext,
 };
-use migrate_ebpf::wire::Loss;
+use migrate_ebpf::wire::{Loss, SWEPT_ONE};
 
 use super::setup::abandon;
 use crate::{
@@ -26,6 +26,8 @@ struct Sweep {
     before: u64,
     /// Calls that are left.
     left: u64,
+    /// A slot with a call that is over; past the table: none.
+    over: u64,
 }
 
 #[map]
@@ -40,9 +42,12 @@ pub(super) fn following() -> bool {
     )
 }
 
-/// Ends the calls that collected nothing and have been silent for a while. Attached nowhere: user space runs it, one at
-/// a time. Its arguments are how long a call must have been silent, in nanoseconds, and whether new calls are followed from here on. Returns how many calls are
-/// left in the table.
+/// Ends a call that collected nothing and has been silent for a while. Attached nowhere: user space runs it, one at
+/// a time, and again as long as there was one. Its arguments are how long a call must have been silent, in nanoseconds,
+/// and whether new calls are followed from here on. Returns how many calls are left in the table, and [`SWEPT_ONE`] if one was
+/// ended.
+///
+/// One only, because a call is ended here and not in the callback: there the verifier would follow every combination of branches.
 #[raw_tracepoint]
 fn sweep(ctx: RawTracePointContext) -> i32 {
     let Some(sweep) = SWEEP.get_ptr_mut(0) else {
@@ -55,15 +60,23 @@ fn sweep(ctx: RawTracePointContext) -> i32 {
     unsafe { core::ptr::write_volatile(&raw mut sweep.following, following) };
     sweep.before = clock::now().saturating_sub(silent_ns);
     sweep.left = 0;
+    sweep.over = SLOTS.into();
     // SAFETY: the callback finds the sweep by itself and uses no context.
-    unsafe { bpf_loop(SLOTS, sweep_slot as *mut c_void, core::ptr::null_mut(), 0) };
-    sweep.left as i32
+    unsafe { bpf_loop(SLOTS, look_at_slot as *mut c_void, core::ptr::null_mut(), 0) };
+    let left = sweep.left as i32;
+    if let Some(call) = in_flight::slot(sweep.over as u32)
+        && call.sweep()
+    {
+        abandon(call);
+        return left | SWEPT_ONE as i32;
+    }
+    left
 }
 
 /// # Safety
 ///
 /// Called by `bpf_loop`, from [`sweep`].
-unsafe extern "C" fn sweep_slot(index: u64, _context: *mut c_void) -> i64 {
+unsafe extern "C" fn look_at_slot(index: u64, _context: *mut c_void) -> i64 {
     let (Some(sweep), Some(call)) = (SWEEP.get_ptr_mut(0), in_flight::slot(index as u32)) else {
         return 1;
     };
@@ -74,8 +87,8 @@ unsafe extern "C" fn sweep_slot(index: u64, _context: *mut c_void) -> i64 {
     } else if call.is_aside() {
         if call.mark > sweep.before {
             sweep.left += 1;
-        } else if call.sweep() {
-            abandon(call);
+        } else {
+            sweep.over = index;
         }
     }
     0

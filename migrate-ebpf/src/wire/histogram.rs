@@ -15,7 +15,7 @@ pub const BUCKETS: usize = (LIMIT_LOG2 - PER_OCTAVE_LOG2 + 1) as usize * PER_OCT
 
 /// The place of a value.
 #[inline(always)]
-pub const fn bucket(value: u64) -> usize {
+pub fn bucket(value: u64) -> usize {
     if value >= LIMIT {
         return BUCKETS - 1;
     }
@@ -23,37 +23,38 @@ pub const fn bucket(value: u64) -> usize {
     ((shift as usize) << PER_OCTAVE_LOG2) + (value >> shift) as usize
 }
 
-/// How many low bits of a value below [`LIMIT`] its place does not tell. By halves: BPF has no instruction that counts
-/// leading zeros.
+/// How many low bits of a value below [`LIMIT`] its place does not tell. BPF has no instruction that counts leading
+/// zeros. Few branches, because the verifier follows each of them.
 #[inline(always)]
-const fn shift(value: u64) -> u32 {
-    let mut rest = value >> PER_OCTAVE_LOG2;
-    let mut shift = 0;
-    if rest >= 1 << 16 {
-        rest >>= 16;
-        shift += 16;
-        if rest >= 1 << 16 {
-            rest >>= 16;
-            shift += 16;
-        }
+fn shift(value: u64) -> u32 {
+    if value < 1 << 15 {
+        octave(value >> 7)
+    } else if value < 1 << 23 {
+        8 + octave(value >> 15)
+    } else if value < 1 << 31 {
+        16 + octave(value >> 23)
+    } else {
+        24 + octave(value >> 31)
     }
-    if rest >= 1 << 8 {
-        rest >>= 8;
-        shift += 8;
-    }
-    if rest >= 1 << 4 {
-        rest >>= 4;
-        shift += 4;
-    }
-    if rest >= 1 << 2 {
-        rest >>= 2;
-        shift += 2;
-    }
-    if rest >= 1 << 1 {
-        shift += 1;
-    }
-    shift
 }
+
+/// log2 of a number below 512, rounded down; 0 of 0.
+#[inline(always)]
+fn octave(number: u64) -> u32 {
+    // The compiler knows that it is below 512, and would leave out the remainder by which the verifier knows, too.
+    let number = core::hint::black_box(number) as usize % OCTAVES.len();
+    u32::from(OCTAVES[number])
+}
+
+static OCTAVES: [u8; 512] = {
+    let mut octaves = [0; 512];
+    let mut number = 1;
+    while number < octaves.len() {
+        octaves[number] = number.ilog2() as u8;
+        number += 1;
+    }
+    octaves
+};
 
 /// The smallest value that is counted in a place.
 pub const fn lowest(bucket: usize) -> u64 {

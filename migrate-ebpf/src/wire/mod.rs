@@ -17,3 +17,6 @@ pub use totals::{CLASSES, Counts, Figure, Histogram, Histograms, class, count_of
 
 /// Changes whenever the layout or the meaning of anything here does.
 pub const VERSION: u32 = 3;
+
+/// In what the sweep returns, beside the number of calls that are left: it has ended one, and there may be more.
+pub const SWEPT_ONE: u32 = 1 << 30;

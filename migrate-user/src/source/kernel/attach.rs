@@ -5,7 +5,7 @@ use aya::programs::{
     TestRun as _,
 };
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
-use migrate_ebpf::wire::{Config, Filter};
+use migrate_ebpf::wire::{Config, Filter, SWEPT_ONE};
 
 use super::hooks::{HOOKS, Hook, Need, PARTS};
 use super::options::{Attach, Options};
@@ -267,12 +267,16 @@ pub(super) fn sweep(
     following: bool,
 ) -> Result<u64, TracerError> {
     let sweep = raw_tracepoint(tracer, SWEEP)?;
-    let mut options = RawTracePointRunOptions::new();
-    (options.args[0], options.args[1]) = (silent_ns, u64::from(following));
-    let swept = sweep.test_run(options);
-    swept
-        .map(|swept| u64::from(swept.return_value))
-        .map_err(|cause| TracerError::Sweep(cause.to_string()))
+    loop {
+        let mut options = RawTracePointRunOptions::new();
+        (options.args[0], options.args[1]) = (silent_ns, u64::from(following));
+        let swept = sweep.test_run(options);
+        let returned = swept.map_err(|cause| TracerError::Sweep(cause.to_string()))?;
+        let returned = returned.return_value;
+        if returned & SWEPT_ONE == 0 {
+            return Ok(returned.into());
+        }
+    }
 }
 
 fn raw_tracepoint<'a>(
