@@ -253,8 +253,10 @@ pub struct Export {
 /// Options of `doctor`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Everything is read from /proc and /sys; with the permission to do so, the tracer is then loaded, attached and removed \
-again.
+It looks at the kernel's version, BPF compiler and function tracer; capabilities, symbols and lockdown; every function \
+that is hooked and every field that is read; the clock and its smallest step; the memory controller's cgroups; and the \
+drivers that migrate. All of it is read from /proc, /sys and the files of loaded modules; with the permission to do so, the \
+tracer is then loaded, attached and removed again.
 
 Exit status: 0 if this machine can be traced, perhaps with limits; 1 if it cannot; 2 if it could not be found out.
 
@@ -262,7 +264,8 @@ Examples:
   sudo migscope doctor
   sudo migscope doctor --json | jq '.checks[] | select(.state != \"good\")'")]
 pub struct Doctor {
-    /// Print one JSON object: `verdict`, and `checks` with `group`, `name`, `state`, `found` and `advice`
+    /// Print one JSON object: `verdict`, and `checks` with `group`, `name`, `state`, `found` and `advice`. States are
+    /// good, limited, missing and unknown
     #[arg(long)]
     pub json: bool,
 }

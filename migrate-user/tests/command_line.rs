@@ -119,6 +119,7 @@ fn help_teaches_with_examples() {
         &["replay", "--help"],
         &["report", "--help"],
         &["export", "--help"],
+        &["doctor", "--help"],
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(0));
@@ -126,6 +127,29 @@ fn help_teaches_with_examples() {
     }
     let mut page = run(&["--help"]);
     insta::assert_snapshot!(String::from_utf8(std::mem::take(&mut page.stdout)).unwrap());
+}
+
+#[test]
+fn the_doctors_verdict_is_its_exit_status() {
+    let output = run(&["doctor", "--json"]);
+    let page: serde_json::Value = serde_json::from_str(stdout(&output)).unwrap();
+    let status = match page["verdict"].as_str().unwrap() {
+        "good" | "limited" => 0,
+        "missing" => 1,
+        "unknown" => 2,
+        other => panic!("no verdict: {other}"),
+    };
+    assert_eq!(output.status.code(), Some(status));
+    let checks = page["checks"].as_array().unwrap();
+    assert_eq!(checks.last().unwrap()["name"], "attaching");
+
+    let output = run(&["doctor"]);
+    assert_eq!(output.status.code(), Some(status));
+    assert!(!stdout(&output).contains('\x1b'), "a pipe gets no colours");
+    for check in checks {
+        let name = check["name"].as_str().unwrap();
+        assert!(stdout(&output).contains(&format!(" {name}: ")), "{name}");
+    }
 }
 
 #[test]

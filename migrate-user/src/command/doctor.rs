@@ -1,6 +1,7 @@
 //! `doctor`: what this kernel and this user allow, as text or JSON.
 
 use std::io::Write;
+use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
@@ -10,8 +11,8 @@ use crate::cli;
 use crate::doctor::{Check, Examination, Root, State};
 use crate::source::kernel::{KernelSource, Options, TracerError};
 
-/// Looks, tries, prints. True if this machine can be traced.
-pub(super) fn doctor(options: &cli::Doctor) -> Result<bool, Error> {
+/// Looks, tries, prints. The exit status says whether this machine can be traced.
+pub(super) fn doctor(options: &cli::Doctor) -> Result<ExitCode, Error> {
     let mut examination = Examination::of(&Root::this_machine());
     examination.add_trial(trial());
     let page = if options.json {
@@ -22,7 +23,11 @@ pub(super) fn doctor(options: &cli::Doctor) -> Result<bool, Error> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(page.as_bytes()).and_then(|()| out.flush());
     written.map_err(stdout_failed)?;
-    Ok(examination.verdict != Some(State::Missing))
+    Ok(ExitCode::from(match examination.verdict {
+        State::Good | State::Limited => 0,
+        State::Missing => 1,
+        State::Unknown => 2,
+    }))
 }
 
 /// Loads and attaches the tracer, and removes it again.
@@ -66,17 +71,15 @@ fn mark(state: State) -> (&'static str, Style) {
     }
 }
 
-fn verdict(verdict: Option<State>) -> String {
-    let (text, style) = match verdict {
-        Some(State::Missing) => (
-            "This machine cannot be traced: see what is MISSING above.",
-            AnsiColor::Red.on_default().bold(),
-        ),
-        Some(State::Limited) => (
-            "This machine can be traced, with the limits named above.",
-            AnsiColor::Yellow.on_default(),
-        ),
-        _ => ("This machine can be traced.", AnsiColor::Green.on_default()),
+fn verdict(verdict: State) -> String {
+    let (_, style) = mark(verdict);
+    let text = match verdict {
+        State::Good => "This machine can be traced.",
+        State::Limited => "This machine can be traced, with the limits named above.",
+        State::Missing => "This machine cannot be traced: see what is MISSING above.",
+        State::Unknown => {
+            "Whether this machine can be traced is unknown: the tracer was not tried."
+        }
     };
     format!("{style}{text}{style:#}")
 }

@@ -18,10 +18,7 @@ use crate::source::Ending;
 use crate::tell_line;
 use crate::text::counted;
 
-/// The exit status of a command that did what it was asked to, and whose answer is no.
-const NO: u8 = 1;
-
-/// Runs a command to its end. The exit status says no where there was something to say yes or no to.
+/// Runs a command to its end. The exit status is the answer where there was a question.
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -44,15 +41,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Export(options) => export::export(&options),
             Command::Doctor(options) => return doctor::doctor(&options),
         }?;
-        Ok(true)
+        Ok(ExitCode::SUCCESS)
     });
     // A write to a pipe that nobody reads must not keep the program from ending.
     runtime.shutdown_background();
-    Ok(if done? {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NO)
-    })
+    done
 }
 
 /// Why standard output did not take it. A reader that has gone has seen enough.

@@ -1,6 +1,6 @@
 //! Is there a driver that migrates?
 
-use super::{Check, Root, State};
+use super::{Check, Root, State, module_file};
 
 /// Drivers that are known to migrate memory in this way, by the names of their modules.
 const KNOWN: &[(&str, &str)] = &[
@@ -18,30 +18,73 @@ const KNOWN: &[(&str, &str)] = &[
     ("migrate_test", "migscope's test driver"),
 ];
 
+/// Every module has a folder here, and so has what is built in and has parameters.
+const MODULES: &str = "/sys/module";
+/// Migrates for the modules that use it.
+const HELPER: &str = "drm_gpusvm_helper";
+
 pub(super) fn checks(root: &Root) -> Vec<Check> {
-    let Some(modules) = root.text("/proc/modules") else {
-        return vec![
-            Check::new("drivers", "loaded", "unknown")
-                .unknown("/proc/modules cannot be read; drivers may be built in"),
-        ];
-    };
-    let loaded: Vec<_> = modules
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .filter_map(|name| KNOWN.iter().find(|(known, _)| *known == name))
-        .map(|(name, what)| Check::new("drivers", *name, *what))
-        .collect();
-    if loaded.is_empty() {
-        let known: Vec<_> = KNOWN.iter().map(|(name, _)| *name).collect();
-        return vec![
-            Check::new("drivers", "loaded", "none that is known to migrate").judged(
-                State::Limited,
-                format!(
-                    "Nothing will show until one is loaded and used: {}",
-                    known.join(", ")
-                ),
-            ),
-        ];
+    if !root.has(MODULES) {
+        let check = Check::new("drivers", "loaded", "unknown");
+        return vec![check.unknown(format!("{MODULES} cannot be read"))];
     }
-    loaded
+    let mut found: Vec<_> = KNOWN
+        .iter()
+        .filter_map(|(name, what)| known(root, name, what))
+        .collect();
+    let is_known = |name: &str| KNOWN.iter().any(|(known, _)| *known == name);
+    let users = root.names(&format!("{MODULES}/{HELPER}/holders"));
+    for name in users.iter().filter(|name| !is_known(name)) {
+        let why = format!("it uses {HELPER}, which migrates for it");
+        found.push(Check::new("drivers", name.as_str(), why));
+    }
+    let mut others = root.names(MODULES);
+    others.retain(|name| {
+        is_module(root, name) && !is_known(name) && !users.contains(name) && name != HELPER
+    });
+    let files = module_file::look(root, &others);
+    for name in &files.migrating {
+        let why = "its file calls the kernel's functions for it";
+        found.push(Check::new("drivers", name.as_str(), why));
+    }
+    if found.is_empty() {
+        found.push(nothing(files.compressed));
+    }
+    found
+}
+
+/// A part of the kernel can have a folder, too, but no state.
+fn is_module(root: &Root, name: &str) -> bool {
+    root.has(&format!("{MODULES}/{name}/initstate"))
+}
+
+fn known(root: &Root, name: &str, what: &str) -> Option<Check> {
+    if !root.has(&format!("{MODULES}/{name}")) {
+        return None;
+    }
+    if is_module(root, name) {
+        return Some(Check::new("drivers", name, what));
+    }
+    let built_in = Check::new("drivers", name, format!("{what}; built into the kernel"));
+    Some(built_in.judged(
+        State::Limited,
+        "Its migrations are shown without the name of their driver, which only modules have",
+    ))
+}
+
+fn nothing(compressed: usize) -> Check {
+    let aside = match compressed {
+        0 => String::new(),
+        1 => "; the compressed file of 1 module was not looked into".to_owned(),
+        many => format!("; the compressed files of {many} modules were not looked into"),
+    };
+    let names: Vec<_> = KNOWN.iter().map(|(name, _)| *name).collect();
+    let found = format!("none that is known to migrate{aside}");
+    Check::new("drivers", "loaded", found).judged(
+        State::Limited,
+        format!(
+            "Nothing will show until one is loaded and used: {}",
+            names.join(", ")
+        ),
+    )
 }

@@ -4,6 +4,8 @@ use super::{Check, Root, State};
 use crate::source::kernel::Types;
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
+/// Where the kernel offers kprobes to perf_event_open, by which they are attached.
+const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// A function that is hooked, and what is missing without it.
 struct Function {
@@ -83,7 +85,8 @@ pub(super) fn checks(root: &Root) -> Vec<Check> {
         None => (
             Check::new("hooks", "BTF", format!("{BTF} is missing")).judged(
                 State::Missing,
-                "Use a kernel with CONFIG_DEBUG_INFO_BTF=y, as those of the distributions are",
+                "Neither hooks nor fields can be found without it, kprobes or not. Use a kernel with \
+                 CONFIG_DEBUG_INFO_BTF=y, as those of the distributions are",
             ),
             None,
         ),
@@ -91,29 +94,121 @@ pub(super) fn checks(root: &Root) -> Vec<Check> {
     let mut checks = vec![found];
     let Some(types) = types else { return checks };
     let symbols = Symbols::of(root);
-    checks.extend(
-        FUNCTIONS
-            .iter()
-            .map(|function| hook(function, &types, &symbols)),
-    );
+    let seen: Vec<_> = FUNCTIONS
+        .iter()
+        .map(|function| (function, Seen::of(function.name, &types, symbols.as_ref())))
+        .collect();
+    checks.extend(ways(root, &seen));
+    checks.extend(seen.iter().map(|(function, seen)| hook(function, seen)));
+    checks.push(thread_end(&types));
     checks.extend(FIELDS.iter().map(|wanted| field(wanted, &types)));
     checks
 }
 
-fn hook(function: &Function, types: &Types, symbols: &Symbols) -> Check {
-    let check = |found: String| Check::new("hooks", function.name, found);
-    if types.has(function.name) {
-        return check("described by BTF, so that fentry and fexit can hang on it".to_owned());
-    }
-    let why = match symbols.like(function.name) {
-        Some(symbol) if symbol == function.name => {
-            "it is there, but BTF does not describe it".to_owned()
+/// What there is of a function.
+enum Seen {
+    /// All that fentry needs.
+    Described,
+    /// A symbol, which is all that kprobes need.
+    Symbol,
+    /// A variant that the compiler made, whose arguments nobody knows.
+    Changed(String),
+    /// Nothing: it was put into its callers, or never was.
+    Nothing,
+    /// No description, and no list of symbols that could say why.
+    NoList,
+}
+
+impl Seen {
+    fn of(function: &str, types: &Types, symbols: Option<&Symbols>) -> Self {
+        let described = types.has(function);
+        let Some(symbols) = symbols else {
+            return if described {
+                Self::Described
+            } else {
+                Self::NoList
+            };
+        };
+        match symbols.like(function) {
+            // BTF can describe a function that was put into its callers.
+            None => Self::Nothing,
+            Some(symbol) if symbol != function => Self::Changed(symbol.to_owned()),
+            Some(_) if described => Self::Described,
+            Some(_) => Self::Symbol,
         }
-        Some(symbol) => format!("the compiler changed it, and calls it {symbol}"),
-        None => "not there: the compiler put it into its callers, or this kernel never had it"
-            .to_owned(),
+    }
+}
+
+/// The two ways to hang on to a function: BPF trampolines, and kprobes where those cannot be had.
+fn ways(root: &Root, seen: &[(&Function, Seen)]) -> [Check; 2] {
+    let kprobes = root.has(KPROBES);
+    let trampolines = |found: &str| Check::new("hooks", "BPF trampolines", found);
+    let trampolines = match why_no_trampolines(root, seen) {
+        None => trampolines("possible"),
+        Some(why) if kprobes => trampolines(&why).judged(
+            State::Limited,
+            "Trace with kprobes, which take longer: --attach kprobe",
+        ),
+        Some(why) => trampolines(&why).judged(
+            State::Missing,
+            "Use a kernel with CONFIG_FUNCTION_TRACER=y, or with CONFIG_KPROBE_EVENTS=y for --attach kprobe",
+        ),
     };
-    check(why).judged(function.state, function.without)
+    // Where trampolines are possible nobody misses them.
+    let kprobes = if kprobes {
+        "possible"
+    } else {
+        "not in this kernel"
+    };
+    [trampolines, Check::new("hooks", "kprobes", kprobes)]
+}
+
+/// What keeps trampolines from a function without which nothing can be traced.
+fn why_no_trampolines(root: &Root, seen: &[(&Function, Seen)]) -> Option<String> {
+    if !root.has("/proc/sys/kernel/ftrace_enabled") {
+        return Some("impossible without the function tracer".to_owned());
+    }
+    let names: Vec<_> = seen
+        .iter()
+        .filter(|(function, seen)| function.state == State::Missing && matches!(seen, Seen::Symbol))
+        .map(|(function, _)| function.name)
+        .collect();
+    (!names.is_empty()).then(|| format!("BTF does not describe {}", names.join(", ")))
+}
+
+fn hook(function: &Function, seen: &Seen) -> Check {
+    let check = |found: String| Check::new("hooks", function.name, found);
+    match seen {
+        Seen::Described => {
+            check("described by BTF, so that fentry and fexit can hang on it".to_owned())
+        }
+        Seen::Symbol => check("it is there, but BTF does not describe it".to_owned()).judged(
+            State::Limited,
+            "Only kprobes can hang on it: --attach kprobe",
+        ),
+        Seen::Changed(symbol) => check(format!("the compiler changed it, and calls it {symbol}"))
+            .judged(function.state, function.without),
+        Seen::Nothing => check(
+            "not there: the compiler put it into its callers, or this kernel never had it"
+                .to_owned(),
+        )
+        .judged(function.state, function.without),
+        Seen::NoList => {
+            check("BTF does not describe it".to_owned()).judged(function.state, function.without)
+        }
+    }
+}
+
+/// A tracepoint, which every kernel has. BTF knows it by a type of its own.
+fn thread_end(types: &Types) -> Check {
+    let check = |found: &str| Check::new("hooks", "sched_process_exit", found);
+    if types.has("btf_trace_sched_process_exit") {
+        return check("a tracepoint");
+    }
+    check("not described by BTF").judged(
+        State::Missing,
+        "Calls of threads that die could not be ended: use a kernel with CONFIG_TRACEPOINTS=y",
+    )
 }
 
 fn field(&Field(name, state, without): &Field, types: &Types) -> Check {
@@ -128,19 +223,26 @@ fn field(&Field(name, state, without): &Field, types: &Types) -> Check {
 struct Symbols(Vec<String>);
 
 impl Symbols {
-    fn of(root: &Root) -> Self {
-        let list = root.text("/proc/kallsyms").unwrap_or_default();
+    /// `None` without a list.
+    fn of(root: &Root) -> Option<Self> {
+        let list = root
+            .text("/proc/kallsyms")
+            .filter(|list| !list.is_empty())?;
         let names = list
             .lines()
             .filter_map(|line| line.split_whitespace().nth(2))
             .filter(|name| name.starts_with("migrate_"))
             .map(str::to_owned);
-        Self(names.collect())
+        Some(Self(names.collect()))
     }
 
-    /// The symbol of a function: its own name, or that with what compilers put behind it (`.isra.0`).
+    /// The symbol of a function: its own name, else that with what compilers put behind it (`.isra.0`).
     fn like(&self, function: &str) -> Option<&str> {
-        let is_like = |name: &&String| name.split('.').next() == Some(function);
-        self.0.iter().find(is_like).map(String::as_str)
+        let itself = self.0.iter().find(|name| *name == function);
+        let variant = || {
+            let is_like = |name: &&String| name.split('.').next() == Some(function);
+            self.0.iter().find(is_like)
+        };
+        itself.or_else(variant).map(String::as_str)
     }
 }

@@ -6,7 +6,7 @@ use super::{Check, Root, State};
 const OLDEST: (u32, u32) = (5, 17);
 
 pub(super) fn checks(root: &Root) -> Vec<Check> {
-    vec![version(root), architecture(), jit(root)]
+    vec![version(root), architecture(), jit(root), ftrace(root)]
 }
 
 fn version(root: &Root) -> Check {
@@ -40,17 +40,38 @@ fn architecture() -> Check {
 }
 
 fn jit(root: &Root) -> Check {
-    let setting = root.text("/proc/sys/net/core/bpf_jit_enable");
+    let setting = |name: &str| root.text(&format!("/proc/sys/net/core/{name}"));
     let check = |found: &str| Check::new("kernel", "BPF compiler", found);
-    match setting.as_deref() {
+    match setting("bpf_jit_enable").as_deref() {
         Some("0") => check("off").judged(
             State::Missing,
-            "Turn it on, fentry needs it: sysctl net.core.bpf_jit_enable=1",
+            "Turn it on, fentry and bpf_loop need it: sysctl net.core.bpf_jit_enable=1",
+        ),
+        Some(_) if setting("bpf_jit_harden").as_deref() == Some("2") => check("on, hardened").judged(
+            State::Good,
+            "Each hook takes longer: net.core.bpf_jit_harden is 2, and with 1 root's programs are left as they are",
         ),
         Some(_) => check("on"),
         None => check("unknown").unknown(
             "net.core.bpf_jit_enable cannot be read; kernels built without networking sysctls have it always on",
         ),
+    }
+}
+
+/// Trampolines hang on the function tracer's calls, and so do kprobes on the first instruction of a function.
+fn ftrace(root: &Root) -> Check {
+    let check = |found: &str| Check::new("kernel", "function tracer", found);
+    match root.text("/proc/sys/kernel/ftrace_enabled").as_deref() {
+        Some("0") => check("off").judged(
+            State::Missing,
+            "Hooks would be attached, and never be called. Turn it on: sysctl kernel.ftrace_enabled=1",
+        ),
+        Some(_) => check("on"),
+        None if root.has("/proc/sys/kernel/osrelease") => check("none").judged(
+            State::Limited,
+            "This kernel was built without CONFIG_FUNCTION_TRACER, so that fentry has nothing to hang on",
+        ),
+        None => check("unknown").unknown("/proc/sys/kernel cannot be read"),
     }
 }
 

@@ -3,10 +3,12 @@
 //! Every check reads one fact of the machine and judges it by itself. A fact that cannot be read is unknown, which
 //! is neither good nor bad.
 
+mod cgroups;
 mod clock;
 mod drivers;
 mod hooks;
 mod kernel;
+mod module_file;
 mod permission;
 mod root;
 
@@ -31,7 +33,7 @@ pub enum State {
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What it is part of: `kernel`, `permission`, `hooks`, `fields`, `clock`, `drivers`, `tracer`.
+    /// What it is part of: `kernel`, `permission`, `hooks`, `fields`, `clock`, `cgroups`, `drivers`, `tracer`.
     pub group: &'static str,
     /// What was looked at.
     pub name: String,
@@ -68,10 +70,11 @@ impl Check {
 }
 
 /// Everything that was looked at.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Examination {
-    /// The worst state of all checks.
-    pub verdict: Option<State>,
+    /// [`State::Missing`] if any check is. Else, where a trial of the tracer has succeeded, the worst state of those
+    /// that are known; and unknown where none was made.
+    pub verdict: State,
     /// In the order in which to read them.
     pub checks: Vec<Check>,
 }
@@ -79,13 +82,20 @@ pub struct Examination {
 impl Examination {
     /// Looks at the machine behind `root`. Changes nothing and loads nothing.
     pub fn of(root: &Root) -> Self {
-        let mut examination = Self::default();
-        examination.add(kernel::checks(root));
-        examination.add(permission::checks(root));
-        examination.add(hooks::checks(root));
-        examination.add(clock::checks(root));
-        examination.add(drivers::checks(root));
-        examination
+        let checks = [
+            kernel::checks(root),
+            permission::checks(root),
+            hooks::checks(root),
+            clock::checks(root),
+            cgroups::checks(root),
+            drivers::checks(root),
+        ]
+        .concat();
+        let verdict = match worst(&checks) {
+            State::Missing => State::Missing,
+            _ => State::Unknown,
+        };
+        Self { verdict, checks }
     }
 
     /// Adds what a trial of the tracer itself showed: `None` if it could not be tried.
@@ -99,18 +109,19 @@ impl Examination {
             ),
             None => check("not tried").unknown("It takes the permission to load BPF programs: run it with sudo"),
         };
-        self.add(vec![check]);
-    }
-
-    fn add(&mut self, checks: Vec<Check>) {
-        for check in checks {
-            // What is unknown may be good or bad, which makes nothing worse.
-            if check.state != State::Unknown {
-                self.verdict = self.verdict.max(Some(check.state));
-            }
-            self.checks.push(check);
+        let tried = check.state != State::Unknown;
+        self.checks.push(check);
+        if tried {
+            self.verdict = worst(&self.checks);
         }
     }
+}
+
+/// What is unknown may be good or bad, which makes nothing worse.
+fn worst(checks: &[Check]) -> State {
+    let states = checks.iter().map(|check| check.state);
+    let known = states.filter(|state| *state != State::Unknown);
+    known.max().unwrap_or(State::Unknown)
 }
 
 #[cfg(test)]

@@ -2,79 +2,139 @@
 
 use super::{Check, Root, State};
 
+/// Capabilities, by their numbers in `linux/capability.h`.
+const CAP_SYS_PTRACE: u32 = 19;
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_SYSLOG: u32 = 34;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
+const CAP_CHECKPOINT_RESTORE: u32 = 40;
+
+const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 
 pub(super) fn checks(root: &Root) -> Vec<Check> {
-    vec![tracing(root), symbols(root), lockdown(root)]
+    let capabilities = Capabilities::of(root);
+    vec![
+        tracing(root, capabilities),
+        kernel_symbols(root, capabilities),
+        process_symbols(capabilities),
+        lockdown(root),
+    ]
 }
 
-/// The `CapEff` line of `/proc/PID/status`.
-fn effective(root: &Root) -> Option<u64> {
-    let status = root.text("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(line.trim(), 16).ok()
+/// What this process may do; `None` if that cannot be read.
+#[derive(Clone, Copy)]
+struct Capabilities(Option<u64>);
+
+impl Capabilities {
+    /// The `CapEff` line of `/proc/self/status`.
+    fn of(root: &Root) -> Self {
+        let status = root.text("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        Self(line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()))
+    }
+
+    fn has(self, capability: u32) -> bool {
+        self.0.is_some_and(|all| all & (1 << capability) != 0)
+    }
+
+    /// The names of those that are missing. `CAP_SYS_ADMIN` stands for each that was split off from it.
+    fn missing(self, wanted: &[(u32, &'static str)]) -> Vec<&'static str> {
+        let lacks = |capability| !self.has(capability) && !self.has(CAP_SYS_ADMIN);
+        let missing = wanted.iter().filter(|(capability, _)| lacks(*capability));
+        missing.map(|(_, name)| *name).collect()
+    }
 }
 
-fn has(capabilities: u64, capability: u32) -> bool {
-    capabilities & (1 << capability) != 0
-}
-
-fn tracing(root: &Root) -> Check {
+fn tracing(root: &Root, capabilities: Capabilities) -> Check {
     let check = |found: &str| Check::new("permission", "BPF programs", found);
-    let Some(capabilities) = effective(root) else {
+    if capabilities.0.is_none() {
         return check("unknown").unknown("/proc/self/status cannot be read");
+    }
+    let missing = capabilities.missing(&[(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]);
+    let setting = |name: &str| {
+        let value = root.text(&format!("/proc/sys/kernel/{name}"));
+        value.map(|value| format!("kernel.{name}={value}"))
     };
-    let missing: Vec<_> = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
+    let settings: Vec<_> = ["unprivileged_bpf_disabled", "perf_event_paranoid"]
         .into_iter()
-        .filter(|(capability, _)| !has(capabilities, *capability))
-        .map(|(_, name)| name)
+        .filter_map(setting)
         .collect();
-    if missing.is_empty() || has(capabilities, CAP_SYS_ADMIN) {
-        return check("may be loaded and attached");
+    if missing.is_empty() {
+        let aside = match settings.as_slice() {
+            [] => String::new(),
+            settings => format!(", not limited by {}", settings.join(" and ")),
+        };
+        return check(&format!("may be loaded and attached{aside}"));
     }
     check(&format!("without {}", missing.join(" and "))).judged(
         State::Missing,
-        "Run it with sudo, or give it these capabilities",
+        "Run it with sudo, or give it these capabilities; no sysctl stands in for them",
     )
 }
 
-fn symbols(root: &Root) -> Check {
+fn kernel_symbols(root: &Root, capabilities: Capabilities) -> Check {
     let check = |found: &str| Check::new("permission", "kernel symbols", found);
     // Everybody sees the names; the addresses are zero for those who may not know them.
     let Some(list) = root.text("/proc/kallsyms") else {
         return check("no list").judged(
             State::Limited,
-            "Kernel stacks stay without names: this kernel was built without CONFIG_KALLSYMS",
+            "Kernel stacks stay without names, and migrations without a driver: /proc is not mounted, or this kernel was \
+             built without CONFIG_KALLSYMS",
         );
     };
-    let visible = list
-        .lines()
-        .take(1000)
-        .any(|line| !line.starts_with("0000000000000000"));
-    if visible {
+    let is_hidden = |line: &str| line.starts_with("0000000000000000");
+    if list.lines().take(1000).any(|line| !is_hidden(line)) {
         return check("visible");
     }
-    let syslog = effective(root).is_some_and(|all| has(all, CAP_SYSLOG));
-    let restrict = root
-        .text("/proc/sys/kernel/kptr_restrict")
-        .unwrap_or_default();
-    let advice = if syslog {
-        format!("kernel.kptr_restrict is {restrict}; with 0 or 1 they can be seen")
-    } else {
-        "Run it with sudo, or give it CAP_SYSLOG".to_owned()
+    let restrict = root.text("/proc/sys/kernel/kptr_restrict");
+    let how = match restrict {
+        Some(restrict) if capabilities.has(CAP_SYSLOG) => {
+            format!(
+                "kernel.kptr_restrict is {restrict}; with 0 or 1 they can be seen: sysctl kernel.kptr_restrict=1"
+            )
+        }
+        _ => "Run it with sudo, or give it CAP_SYSLOG".to_owned(),
     };
-    check("hidden").judged(State::Limited, advice)
+    check("hidden").judged(
+        State::Limited,
+        format!("Kernel stacks stay without names, and migrations without a driver. {how}"),
+    )
+}
+
+fn process_symbols(capabilities: Capabilities) -> Check {
+    let check = |found: &str| Check::new("permission", "symbols of processes", found);
+    if capabilities.0.is_none() {
+        return check("unknown").unknown("/proc/self/status cannot be read");
+    }
+    if !capabilities.has(CAP_SYS_PTRACE) {
+        return check("without CAP_SYS_PTRACE").judged(
+            State::Limited,
+            "Stacks of other users' processes stay without names. Run it with sudo, or give it CAP_SYS_PTRACE",
+        );
+    }
+    let missing = capabilities.missing(&[(CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE")]);
+    if missing.is_empty() {
+        return check("visible");
+    }
+    check("without CAP_CHECKPOINT_RESTORE").judged(
+        State::Limited,
+        "Functions of files that were deleted or replaced, or lie on an overlay, stay without names. Run it with sudo, \
+         or give it CAP_CHECKPOINT_RESTORE",
+    )
 }
 
 fn lockdown(root: &Root) -> Check {
     let check = |found: &str| Check::new("permission", "lockdown", found);
-    let Some(modes) = root.text("/sys/kernel/security/lockdown") else {
-        return check("none");
+    let Some(modes) = root.text(LOCKDOWN) else {
+        // The list of security modules is there whenever their file system is mounted.
+        return if root.has("/sys/kernel/security/lsm") {
+            check("not in this kernel")
+        } else {
+            check("unknown").unknown(
+                "/sys/kernel/security is not mounted: mount -t securityfs none /sys/kernel/security",
+            )
+        };
     };
     let mode = modes
         .split_whitespace()
@@ -82,9 +142,11 @@ fn lockdown(root: &Root) -> Check {
     match mode {
         Some("confidentiality") => check("confidentiality").judged(
             State::Missing,
-            "This mode keeps BPF programs from reading kernel memory; boot with lockdown=integrity or none",
+            "This mode forbids bpf_probe_read_kernel, kprobes and perf events: nobody may read the kernel's memory. Boot \
+             with lockdown=integrity or none",
         ),
+        Some("integrity") => check("integrity, which lets BPF programs read"),
         Some(mode) => check(mode),
-        None => check("unknown").unknown(format!("/sys/kernel/security/lockdown says {modes:?}")),
+        None => check("unknown").unknown(format!("{LOCKDOWN} says {modes:?}")),
     }
 }

@@ -18,6 +18,10 @@ impl Root {
         Self(folder.into())
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// A file's text without the white space around it. `None` if it cannot be read.
     pub(super) fn text(&self, path: &str) -> Option<String> {
         let text = fs::read_to_string(self.path(path)).ok()?;
@@ -28,8 +32,22 @@ impl Root {
         fs::read(self.path(path)).ok()
     }
 
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.path(path).exists()
+    }
+
+    /// The names of what is in a folder, sorted; nothing if it cannot be read.
+    pub(super) fn names(&self, path: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(path)).into_iter().flatten();
+        let mut names: Vec<_> = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
     fn path(&self, path: &str) -> PathBuf {
-        self.0
-            .join(Path::new(path).strip_prefix("/").unwrap_or(Path::new(path)))
+        self.0.join(path.trim_start_matches('/'))
     }
 }

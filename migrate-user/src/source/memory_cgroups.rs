@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The two kinds of cgroup hierarchies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
+pub(crate) enum MemoryVersion {
     /// A hierarchy of the memory controller's own, or of some controllers.
     V1,
     /// The one hierarchy of all controllers that no hierarchy of version 1 has taken.
@@ -15,7 +15,7 @@ pub(crate) enum Version {
 /// The hierarchy with the memory controller.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MemoryCgroups {
-    pub(crate) version: Version,
+    pub(crate) version: MemoryVersion,
     /// Where it is mounted, the machine's root in front. `None` if it is not mounted here, as in some containers.
     pub(crate) folder: Option<PathBuf>,
 }
@@ -35,18 +35,18 @@ impl MemoryCgroups {
 }
 
 /// By the lines of `/proc/self/cgroup`: `hierarchy:controllers:path`. Version 2 is hierarchy 0.
-fn version(own: &str) -> Option<Version> {
+fn version(own: &str) -> Option<MemoryVersion> {
     let mut lines = own.lines().filter_map(|line| {
         let (hierarchy, rest) = line.split_once(':')?;
         Some((hierarchy, rest.split_once(':')?.0))
     });
     let has_memory = |(_, controllers): &(_, &str)| controllers.split(',').any(is_memory);
     if lines.clone().any(|line| has_memory(&line)) {
-        return Some(Version::V1);
+        return Some(MemoryVersion::V1);
     }
     lines
         .any(|(hierarchy, _)| hierarchy == "0")
-        .then_some(Version::V2)
+        .then_some(MemoryVersion::V2)
 }
 
 fn is_memory(controller: &str) -> bool {
@@ -55,15 +55,15 @@ fn is_memory(controller: &str) -> bool {
 
 /// By the lines of `/proc/self/mountinfo`: `… root folder options … - type source options`. A mount of the whole
 /// hierarchy is better than one of a part.
-fn mounted(mounts: &str, version: Version) -> Option<&str> {
+fn mounted(mounts: &str, version: MemoryVersion) -> Option<&str> {
     let mounts = mounts.lines().filter_map(|line| {
         let (place, kind) = line.split_once(" - ")?;
         let mut place = place.split(' ').skip(3);
         let (within, folder) = (place.next()?, place.next()?);
         let mut kind = kind.split(' ');
         let is_it = match (version, kind.next()?) {
-            (Version::V1, "cgroup") => kind.nth(1)?.split(',').any(is_memory),
-            (Version::V2, "cgroup2") => true,
+            (MemoryVersion::V1, "cgroup") => kind.nth(1)?.split(',').any(is_memory),
+            (MemoryVersion::V2, "cgroup2") => true,
             _ => false,
         };
         is_it.then_some((within, folder))
@@ -86,21 +86,27 @@ mod tests {
     #[test]
     fn the_hierarchy_is_the_one_with_the_memory_controller() {
         let hybrid = "4:memory:/system.slice\n1:name=systemd:/\n0::/system.slice\n";
-        assert_eq!(version(hybrid), Some(Version::V1));
-        assert_eq!(version("5:hugetlb,memory:/\n"), Some(Version::V1));
+        assert_eq!(version(hybrid), Some(MemoryVersion::V1));
+        assert_eq!(version("5:hugetlb,memory:/\n"), Some(MemoryVersion::V1));
         // Others are of version 1, and memory is not.
-        assert_eq!(version("2:net_cls:/\n0::/\n"), Some(Version::V2));
-        assert_eq!(version("0::/memory\n"), Some(Version::V2));
+        assert_eq!(version("2:net_cls:/\n0::/\n"), Some(MemoryVersion::V2));
+        assert_eq!(version("0::/memory\n"), Some(MemoryVersion::V2));
         assert_eq!(version("2:net_cls:/memory\n"), None);
         assert_eq!(version(""), None);
     }
 
     #[test]
     fn it_is_found_where_it_is_mounted() {
-        assert_eq!(mounted(LEGACY, Version::V1), Some("/sys/fs/cgroup/memory"));
-        assert_eq!(mounted(LEGACY, Version::V2), Some("/sys/fs/cgroup/unified"));
+        assert_eq!(
+            mounted(LEGACY, MemoryVersion::V1),
+            Some("/sys/fs/cgroup/memory")
+        );
+        assert_eq!(
+            mounted(LEGACY, MemoryVersion::V2),
+            Some("/sys/fs/cgroup/unified")
+        );
         let part = "50 1 0:38 /docker/1 /mnt rw - cgroup2 none rw\n51 1 0:38 / /all rw - cgroup2 none rw\n";
-        assert_eq!(mounted(part, Version::V2), Some("/all"));
-        assert_eq!(mounted(part, Version::V1), None);
+        assert_eq!(mounted(part, MemoryVersion::V2), Some("/all"));
+        assert_eq!(mounted(part, MemoryVersion::V1), None);
     }
 }

@@ -5,7 +5,7 @@ pub mod machine;
 mod memory_cgroups;
 mod stream;
 
-pub(crate) use memory_cgroups::MemoryCgroups;
+pub(crate) use memory_cgroups::{MemoryCgroups, MemoryVersion};
 pub use stream::{Input, StreamSource};
 
 use std::sync::Arc;

@@ -1,0 +1,163 @@
+//! Functions and fields, on kernels that have more or less of them.
+
+use super::*;
+
+const FUNCTIONS: [&str; 8] = [
+    "migrate_vma_setup",
+    "migrate_vma_pages",
+    "migrate_vma_finalize",
+    "migrate_device_range",
+    "migrate_device_pfns",
+    "migrate_device_pages",
+    "migrate_device_finalize",
+    "migrate_device_unmap",
+];
+const FIELDS: [&str; 9] = [
+    "dst",
+    "src",
+    "cpages",
+    "npages",
+    "start",
+    "end",
+    "pgmap_owner",
+    "flags",
+    "fault_page",
+];
+
+/// The BTF of a kernel with everything but these.
+pub(super) fn btf(without_functions: &[&str], without_fields: &[&str]) -> Vec<u8> {
+    let but = |all: &[&'static str], without: &[&str]| -> Vec<&str> {
+        let left = all.iter().filter(|name| !without.contains(name));
+        left.copied().collect()
+    };
+    btf::vmlinux(
+        &but(&FUNCTIONS, without_functions),
+        &["sched_process_exit"],
+        &but(&FIELDS, without_fields),
+    )
+}
+
+/// The symbols of a kernel that has renamed some functions, or has none of them.
+pub(super) fn kallsyms(renamed: &[(&str, Option<&str>)]) -> String {
+    let symbol = |function: &str| {
+        let new = renamed.iter().find(|(old, _)| *old == function);
+        match new {
+            Some((_, None)) => String::new(),
+            Some((_, Some(new))) => format!("ffffffff81001000 t {new}\n"),
+            None => format!("ffffffff81001000 T {function}\n"),
+        }
+    };
+    "ffffffff81000000 T _text\n".to_owned() + &FUNCTIONS.map(symbol).concat()
+}
+
+const BTF: &str = "sys/kernel/btf/vmlinux";
+const UNMAP: &str = "migrate_device_unmap";
+
+#[test]
+fn damaged_btf_is_told_from_none() {
+    let damaged = Machine::good().with(BTF, "nonsense").check("BTF");
+    assert_eq!(damaged.state, State::Missing);
+    assert!(damaged.found.contains("cannot be read"));
+    let none = Machine::good().without(BTF).check("BTF");
+    assert_eq!(none.state, State::Missing);
+    assert!(none.found.contains("is missing"));
+}
+
+#[test]
+fn a_field_is_where_btf_says() {
+    for (index, field) in FIELDS.iter().enumerate() {
+        let name = format!("migrate_vma.{field}");
+        assert_eq!(
+            Machine::good().check(&name).found,
+            format!("at byte {}", 8 * index)
+        );
+        let state = Machine::good().bytes(BTF, &btf(&[], &[field])).state(&name);
+        let optional = ["pgmap_owner", "flags", "fault_page"].contains(field);
+        assert_eq!(
+            state,
+            if optional {
+                State::Limited
+            } else {
+                State::Missing
+            },
+            "{field}"
+        );
+    }
+}
+
+#[test]
+fn a_function_that_is_not_there_is_missed_as_much_as_it_is_needed() {
+    for function in FUNCTIONS {
+        let machine = Machine::good()
+            .bytes(BTF, &btf(&[function], &[]))
+            .with("proc/kallsyms", &kallsyms(&[(function, None)]));
+        let needed = function.starts_with("migrate_vma_");
+        assert_eq!(
+            machine.state(function),
+            if needed {
+                State::Missing
+            } else {
+                State::Limited
+            },
+            "{function}"
+        );
+        assert_eq!(machine.state("BPF trampolines"), State::Good, "{function}");
+    }
+}
+
+#[test]
+fn a_function_in_its_callers_is_not_there_whatever_btf_says() {
+    let inlined = Machine::good().with("proc/kallsyms", &kallsyms(&[(UNMAP, None)]));
+    assert_eq!(inlined.state(UNMAP), State::Limited);
+    assert!(inlined.check(UNMAP).found.starts_with("not there"));
+    let changed = kallsyms(&[(UNMAP, Some("migrate_device_unmap.isra.0"))]);
+    let changed = Machine::good().with("proc/kallsyms", &changed).check(UNMAP);
+    assert_eq!(changed.state, State::Limited);
+    assert!(changed.found.contains("migrate_device_unmap.isra.0"));
+}
+
+#[test]
+fn kprobes_stand_in_for_trampolines() {
+    let undescribed = || Machine::good().bytes(BTF, &btf(&["migrate_vma_setup"], &[]));
+    let no_tracer = || Machine::good().without("proc/sys/kernel/ftrace_enabled");
+    for machine in [undescribed(), no_tracer()] {
+        assert_eq!(machine.state("kprobes"), State::Good);
+        assert_eq!(machine.state("BPF trampolines"), State::Limited);
+        let advice = machine.check("BPF trampolines").advice.unwrap();
+        assert!(advice.contains("--attach kprobe"), "{advice}");
+        let neither = machine.without("sys/bus/event_source/devices/kprobe");
+        assert_eq!(neither.state("BPF trampolines"), State::Missing);
+    }
+    let hook = undescribed().check("migrate_vma_setup");
+    assert_eq!(hook.state, State::Limited);
+    assert!(hook.advice.unwrap().contains("--attach kprobe"));
+    // Where trampolines are possible nobody misses kprobes.
+    let no_kprobes = Machine::good().without("sys/bus/event_source/devices/kprobe");
+    assert_eq!(no_kprobes.state("kprobes"), State::Good);
+    assert_eq!(no_kprobes.state("BPF trampolines"), State::Good);
+}
+
+#[test]
+fn a_detail_alone_takes_no_kprobes() {
+    let machine = Machine::good()
+        .bytes(BTF, &btf(&[UNMAP], &[]))
+        .without("sys/bus/event_source/devices/kprobe");
+    assert_eq!(machine.state(UNMAP), State::Limited);
+    assert_eq!(machine.state("BPF trampolines"), State::Good);
+}
+
+#[test]
+fn without_symbols_btf_is_believed() {
+    let machine = Machine::good().without("proc/kallsyms");
+    assert_eq!(machine.state("migrate_vma_setup"), State::Good);
+    let undescribed = machine.bytes(BTF, &btf(&["migrate_vma_setup"], &[]));
+    assert_eq!(undescribed.state("migrate_vma_setup"), State::Missing);
+}
+
+#[test]
+fn the_end_of_threads_is_a_tracepoint() {
+    let name = "sched_process_exit";
+    assert_eq!(Machine::good().state(name), State::Good);
+    let without = Machine::good().bytes(BTF, &btf::vmlinux(&FUNCTIONS, &[], &FIELDS));
+    assert_eq!(without.state(name), State::Missing);
+}
