@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::Tool;
 use crate::vm::Accelerator;
 
 /// Everything a developer or a first-time user types: set-up, build, the test VM, the tests.
@@ -39,6 +40,8 @@ pub(crate) enum Action {
     Run(Run),
     /// Run every test, on the host and in the VM
     Test(Test),
+    /// Measure what tracing costs, in guest instructions per migration, against what people trace with today
+    Bench(Bench),
     /// Call the test driver at random on a kernel that looks for bugs, and see that nothing breaks or leaks
     FuzzModule(FuzzModule),
     /// Run one command in the VM and pass on its output and exit status
@@ -92,6 +95,35 @@ pub(crate) struct Test {
     /// Only the tests in the VM
     #[arg(long)]
     pub(crate) vm: bool,
+}
+
+/// What to measure.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The VM's processor is emulated and counts what it does: a migration takes the same number of instructions in every run, \
+on every machine. Each tool gets a boot of its own, in which the test driver moves pages to the device and back; what a \
+call takes more than in a boot without a tool is what the tool costs. A line through the sizes says how much of that is \
+for a call, and how much for each page.
+
+With the tool migscope, its programs, memory, ring and recorder are measured too.
+
+Exit status: 0 if migscope costs no more than it may; 1 if it does, or something failed.
+
+Examples:
+  cargo xtask bench                                  everything; about 5 minutes
+  cargo xtask bench --tool migscope --pages 1,512
+  cargo xtask bench --tool function-graph --tool bpftrace --json others.json")]
+pub(crate) struct Bench {
+    /// Only this tool; can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Vec<Tool>,
+    /// How many pages a call moves, separated by commas
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 8, 64, 512, 4096],
+        value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    pub(crate) pages: Vec<u32>,
+    /// Where the results are put as JSON [default: target/xtask/bench.json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// How long, and which calls.

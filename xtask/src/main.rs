@@ -1,5 +1,6 @@
 //! What a developer or a first-time user types: set-up, build, the test VM, the tests.
 
+mod bench;
 mod build;
 mod cache;
 mod cli;
@@ -42,6 +43,7 @@ fn run(Cli { command, options }: Cli) -> Result<()> {
     match command {
         Action::Run(arguments) => commands::run::run(arguments, options),
         Action::Test(arguments) => test::run(&arguments, options),
+        Action::Bench(arguments) => bench::run(arguments, options),
         Action::FuzzModule(arguments) => commands::fuzz::run(&arguments, options),
         Action::Vm(arguments) => commands::vm::run(arguments, options),
         Action::Kernel(arguments) => commands::build::kernel(&arguments, options),

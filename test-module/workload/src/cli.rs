@@ -22,6 +22,8 @@ pub enum Command {
     Run(RunOptions),
     /// Move patterned memory to the device and back, and check every byte each time
     RoundTrips(RoundTripOptions),
+    /// Measure what one call of the driver takes, by pages and direction
+    Bench(BenchOptions),
     /// Attack the driver at random from several processes, and see that nothing is left
     Fuzz(FuzzOptions),
 }
@@ -59,6 +61,18 @@ pub struct RoundTripOptions {
     /// Pages that travel together
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub pages: u32,
+}
+
+/// Options of `workload bench`.
+#[derive(Clone, Debug, Args)]
+pub struct BenchOptions {
+    /// How many pages a call moves; several sizes, separated by commas, are measured one after the other
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 8, 64, 512, 4096],
+        value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub pages: Vec<u32>,
+    /// Round trips of each size that are timed, of which the median counts [default: more for small ones]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub calls: Option<u32>,
 }
 
 /// Options of `workload fuzz`.

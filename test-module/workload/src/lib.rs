@@ -2,6 +2,7 @@
 //! every byte survives, and writes down what the driver says it did (the truth file).
 
 pub mod area;
+pub mod bench;
 pub mod cli;
 pub mod control;
 pub mod device;

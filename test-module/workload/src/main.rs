@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use workload::{
+    bench,
     cli::{Cli, Command},
     fuzz, round_trips, run, scenario,
 };
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             }
         },
         Command::RoundTrips(options) => round_trips::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
     };
     match result {

@@ -1,4 +1,4 @@
-//! Debian packages of newer suites, without touching the system: an apt root of our own in the cache.
+//! Debian packages of other suites, without touching the system: an apt root of our own in the cache.
 //!
 //! It uses the mirror and the keys that the machine's own apt is set up with, so signatures are checked as usual.
 
@@ -14,8 +14,26 @@ use crate::errors::unsupported;
 use crate::process::{Logged, output};
 use crate::progress::Step;
 
-/// Where newer compilers and kernels are.
-const SUITES: &str = "trixie-backports sid trixie";
+/// Suites that packages are taken from, and the folder of the root that knows them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suites {
+    folder: &'static str,
+    names: &'static str,
+}
+
+/// Where newer compilers and kernels' sources are.
+pub(crate) const NEWER: Suites = Suites {
+    folder: "apt",
+    names: "trixie-backports sid trixie",
+};
+/// Everything from the oldest kernel that is tried to the newest. Apart from [`NEWER`], which must not fail when
+/// mirrors drop the old suite.
+pub(crate) const ALL: Suites = Suites {
+    folder: "apt-all",
+    names: "bookworm trixie trixie-backports sid",
+};
+/// The suite of [`ALL`] that programs come from.
+const PROGRAMS: &str = "trixie";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// A version of a package that a suite holds.
@@ -28,11 +46,12 @@ pub(crate) struct Candidate {
 /// The private apt root, its lists up to date.
 pub(crate) struct Apt {
     cache: Cache,
+    root: PathBuf,
 }
 
 impl Apt {
     /// Sets the root up and fetches the lists.
-    pub(crate) fn update(cache: &Cache, step: &Step) -> Result<Self> {
+    pub(crate) fn update(cache: &Cache, suites: Suites, step: &Step) -> Result<Self> {
         if Command::new("apt-get").arg("--version").output().is_err() {
             return Err(unsupported(
                 "this machine has no apt, from which the kernel's and the compiler's source would come: \
@@ -41,17 +60,19 @@ impl Apt {
         }
         let apt = Apt {
             cache: cache.clone(),
+            root: cache.path(suites.folder),
         };
+        let names = suites.names;
         for folder in ["parts", "lists/partial", "cache/archives/partial"] {
             let folder = apt.path(folder);
             fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         }
         let sources = format!(
-            "Types: deb\nURIs: {}\nSuites: {SUITES}\nComponents: main\nSigned-By: {KEYRING}\n",
+            "Types: deb\nURIs: {}\nSuites: {names}\nComponents: main\nSigned-By: {KEYRING}\n",
             mirror()?
         );
         write_whole(&apt.path("parts/newer.sources"), sources.as_bytes())?;
-        step.detail(format!("apt lists of {SUITES}"));
+        step.detail(format!("apt lists of {names}"));
         Logged {
             log: &cache.log("apt-update"),
             limit: None,
@@ -61,7 +82,7 @@ impl Apt {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.cache.path("apt").join(name)
+        self.root.join(name)
     }
 
     fn command(&self, program: &str) -> Command {
@@ -119,16 +140,52 @@ impl Apt {
             limit: None,
         }
         .run(&mut download, |_| {})?;
-        let file = downloaded(&downloads, package)?;
         step.detail(format!("unpacks {package} {version}"));
-        let mut unpack = Command::new("dpkg-deb");
+        unpack(&downloaded(&downloads, package)?, folder, &log)
+    }
+
+    /// Downloads programs' packages and all that they need, down to the C library, and unpacks them into a folder. What
+    /// is installed on this machine does not matter.
+    pub(crate) fn unpack_programs(
+        &self,
+        packages: &[&str],
+        folder: &Path,
+        step: &Step,
+    ) -> Result<()> {
+        step.detail(format!("downloads {}", packages.join(" and ")));
+        let status = self.path("nothing-installed");
+        write_whole(&status, b"")?;
+        let log = self.cache.log("download-programs");
+        let mut install = self.command("apt-get");
+        install
+            .arg("-o")
+            .arg(format!("Dir::State::status={}", status.display()))
+            .args(["install", "-y", "--no-install-recommends"])
+            .args(["--download-only", "-t", PROGRAMS])
+            .args(packages);
         Logged {
             log: &log,
             limit: None,
         }
-        .run(unpack.arg("-x").arg(&file).arg(folder), |_| {})?;
-        fs::remove_file(&file).with_context(|| format!("remove {}", file.display()))
+        .run(&mut install, |line| step.detail(line))?;
+        let archives = self.path("cache/archives");
+        let files =
+            fs::read_dir(&archives).with_context(|| format!("read {}", archives.display()))?;
+        for file in files.flatten().map(|file| file.path()) {
+            if file.extension().is_some_and(|end| end == "deb") {
+                step.detail(format!("unpacks {}", file.display()));
+                unpack(&file, folder, &log)?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// Unpacks a package's file, which does not stay.
+fn unpack(file: &Path, folder: &Path, log: &Path) -> Result<()> {
+    let mut unpack = Command::new("dpkg-deb");
+    Logged { log, limit: None }.run(unpack.arg("-x").arg(file).arg(folder), |_| {})?;
+    fs::remove_file(file).with_context(|| format!("remove {}", file.display()))
 }
 
 fn downloaded(folder: &Path, package: &str) -> Result<PathBuf> {

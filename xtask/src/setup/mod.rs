@@ -8,6 +8,7 @@ pub(crate) mod debian_version;
 pub(crate) mod kernel;
 pub(crate) mod packages;
 pub(crate) mod probe;
+pub(crate) mod programs;
 pub(crate) mod rust_source;
 pub(crate) mod tools;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::Part;
-use super::apt::Apt;
+use super::apt::{Apt, NEWER};
 use crate::cache::{Cache, Entry, Key};
 use crate::errors::unsupported;
 use crate::process::Logged;
@@ -93,7 +93,7 @@ impl RustSource {
     fn take_from_debian(&self, step: &Step) -> Result<()> {
         let release = &self.rustc.release;
         let _lock = self.cache.lock("apt", step)?;
-        let apt = Apt::update(&self.cache, step)?;
+        let apt = Apt::update(&self.cache, NEWER, step)?;
         let package = apt.newest("rust-src", &format!("{release}+"))?.ok_or_else(|| {
             unsupported(format!(
                 "neither rustup nor Debian has the standard library's source of Rust {release}: try \

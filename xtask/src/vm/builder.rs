@@ -183,6 +183,18 @@ impl Builder {
         Ok(self)
     }
 
+    /// Adds a file of the host to the guest, at this path without the slash that it begins with.
+    pub(crate) fn file(mut self, path: &str, host: PathBuf) -> Self {
+        self.boot.initramfs.file(path, host);
+        self
+    }
+
+    /// Adds a file with this content.
+    pub(crate) fn text(mut self, path: &str, text: &str) -> Self {
+        self.boot.initramfs.bytes(path, text);
+        self
+    }
+
     /// Opens `/dev/virtio-ports/NAME` in the guest; what is written there goes to the sink.
     pub(crate) fn port(mut self, name: &str, sink: Sink) -> Self {
         self.boot.sinks.push((name.to_owned(), sink));

@@ -11,7 +11,7 @@ use crate::cache::{Entry, Key};
 use crate::errors::unsupported;
 use crate::process::Logged;
 use crate::progress::Step;
-use crate::setup::apt::{Apt, Candidate};
+use crate::setup::apt::{Apt, Candidate, NEWER};
 use crate::setup::debian_version;
 
 /// The series that the project is tried on; when mirrors drop it, the newest there is.
@@ -48,7 +48,7 @@ impl Kernel {
         if let Some(kept) = newest(kept.into_iter().filter(Entry::is_finished)) {
             return Ok(kept);
         }
-        let apt = Apt::update(&self.cache, step)?;
+        let apt = Apt::update(&self.cache, NEWER, step)?;
         let package = newest_source(&apt)?;
         let kind = format!("{}-{}", package.package, package.version);
         let entry = self.cache.entry(&kind, &Key::new());

@@ -1,0 +1,128 @@
+//! `workload bench`: what a migration costs the thread that makes it.
+//!
+//! What is measured is the call of the driver, from outside, by the time that this thread was on a processor: other
+//! programs, such as a tracer that empties its ring, do not count even where there is only one processor. The median
+//! is told, so that what happens in some calls only does not count either.
+
+use std::io;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Serialize;
+
+use crate::{
+    area::{Area, Backing},
+    cli::BenchOptions,
+    device::{Device, Direction},
+    request,
+};
+
+/// Round trips of each size before time is taken: memory, lists of free pages and translations of code are warm then.
+const WARM_UP: usize = 10;
+/// Pages that the timed round trips of a size move, about, within these numbers of round trips.
+const PAGES_PER_SIZE: usize = 65_536;
+const FEWEST: usize = 25;
+const MOST: usize = 1000;
+
+/// What one size costs one way.
+#[derive(Debug, Serialize)]
+struct Cost {
+    direction: &'static str,
+    pages: usize,
+    calls: usize,
+    median_ns: u64,
+    least_ns: u64,
+}
+
+/// Moves memory to the device and back, call by call, and prints what it takes: one JSON object per size and direction.
+pub fn run(options: &BenchOptions) -> Result<()> {
+    let device = Device::open(0)?;
+    for pages in options.pages.iter().map(|pages| *pages as usize) {
+        let calls = options.calls.map_or_else(
+            || (PAGES_PER_SIZE / pages).clamp(FEWEST, MOST),
+            |calls| calls as usize,
+        );
+        for cost in costs(&device, pages, calls)? {
+            let line = serde_json::to_string(&cost).context("the costs as JSON")?;
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+fn costs(device: &Device, pages: usize, calls: usize) -> Result<[Cost; 2]> {
+    let mut area = Area::new(pages, device.page_bytes(), Backing::BasePages)?;
+    area.write(0, pages);
+    let ways = [Direction::ToDevice, Direction::ToSystem];
+    let mut taken = ways.map(|_| Vec::with_capacity(calls));
+    for trip in 0..WARM_UP + calls {
+        for (direction, taken) in ways.into_iter().zip(&mut taken) {
+            let ns = migrate(device, &area, direction)?;
+            if trip >= WARM_UP {
+                taken.push(ns);
+            }
+        }
+    }
+    area.check_all()?;
+    let [out, home] = taken;
+    Ok([
+        cost("to_device", pages, out),
+        cost("to_system", pages, home),
+    ])
+}
+
+/// What one call takes.
+fn migrate(device: &Device, area: &Area, direction: Direction) -> Result<u64> {
+    let request = request::whole(area, 0);
+    let begun = thread_ns()?;
+    let truth = device.migrate(direction, &request)?;
+    let taken = thread_ns()? - begun;
+    let moved = truth.ledger.moved;
+    ensure!(
+        moved == area.pages() as u64,
+        "{moved} of {} pages moved {direction:?}: what this takes says nothing",
+        area.pages()
+    );
+    Ok(taken)
+}
+
+fn cost(direction: &'static str, pages: usize, mut taken: Vec<u64>) -> Cost {
+    taken.sort_unstable();
+    Cost {
+        direction,
+        pages,
+        calls: taken.len(),
+        median_ns: taken.get(taken.len() / 2).copied().unwrap_or(0),
+        least_ns: taken.first().copied().unwrap_or(0),
+    }
+}
+
+/// How long this thread has been on a processor, nanoseconds.
+fn thread_ns() -> Result<u64> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes to the structure, which lives as long as the call.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    if result != 0 {
+        return Err(io::Error::last_os_error()).context("read the thread's clock");
+    }
+    Ok(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_told_whatever_the_order() {
+        let cost = cost("to_device", 8, vec![900, 7, 5, 6, 8]);
+        assert_eq!((cost.calls, cost.median_ns, cost.least_ns), (5, 7, 5));
+    }
+
+    #[test]
+    fn the_clock_of_the_thread_goes_on_while_it_works() {
+        let begun = thread_ns().unwrap();
+        while thread_ns().unwrap() == begun {}
+    }
+}

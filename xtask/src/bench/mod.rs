@@ -1,0 +1,110 @@
+//! `cargo xtask bench`: what tracing costs, against no tracing and against what people trace with today.
+//!
+//! Costs are guest instructions, counted by an emulated processor: the same in every run, on every host.
+
+mod figures;
+mod fit;
+mod measure;
+mod results;
+mod table;
+mod tool;
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum as _;
+
+use crate::cache::write_whole;
+use crate::cli::{Bench, Options};
+use crate::errors::Status;
+use crate::lab::Lab;
+use crate::process::output;
+use crate::progress::Progress;
+use crate::setup::kernel::Flavour;
+use crate::setup::programs::GuestPrograms;
+use crate::setup::{Part as _, Setup};
+use results::{Measured, Results, absolute};
+pub(crate) use tool::Tool;
+
+/// The programs for the guest, calls that nobody watches, and the figures.
+const FURTHER_STEPS: usize = 3;
+
+/// Measures, prints the table, writes the JSON file. An error if migscope costs more than it may.
+pub(crate) fn run(arguments: Bench, options: Options) -> Result<()> {
+    let mut pages = arguments.pages;
+    pages.sort_unstable();
+    pages.dedup();
+    let tools: Vec<_> = Tool::value_variants()
+        .iter()
+        .filter(|tool| arguments.tool.is_empty() || arguments.tool.contains(tool))
+        .copied()
+        .collect();
+    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
+    let (lab, progress) = Lab::open(setup, options.accel, FURTHER_STEPS + tools.len())?;
+    let results = measure_all(&lab, &progress, &tools, &pages)?;
+    let json = serde_json::to_string_pretty(&results).context("the results as JSON")? + "\n";
+    let path = arguments
+        .json
+        .unwrap_or_else(|| lab.setup.workspace.target("xtask/bench.json"));
+    write_whole(&path, json.as_bytes())?;
+    anstream::print!("{}", results.page());
+    anstream::eprintln!("The same as JSON: {}", path.display());
+    if results.are_within_bounds() {
+        Ok(())
+    } else {
+        bail!(Status(1))
+    }
+}
+
+fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) -> Result<Results> {
+    let programs = GuestPrograms::new(&lab.setup.cache);
+    let step = progress.step(&programs.title());
+    if !programs.is_there()? {
+        programs.make(&step)?;
+    }
+    step.done();
+    let help = output(Command::new(&lab.programs.migscope).args(["record", "--help"]))?;
+    let step = progress.step("calls that nobody watches");
+    let untraced = absolute(&measure::costs(lab, &programs, None, pages)?);
+    step.done();
+    let mut measured = Vec::new();
+    for tool in tools.iter().copied() {
+        let step = progress.step(&format!("calls under {}", tool.name()));
+        let options = tool.options().unwrap_or_default();
+        let mut options = options.iter().filter(|option| option.starts_with("--"));
+        measured.push(if options.all(|option| help.contains(option)) {
+            let costs = measure::costs(lab, &programs, Some(tool), pages)
+                .with_context(|| format!("calls under {}", tool.name()))?;
+            Measured::new(tool, &untraced, &costs)?
+        } else {
+            Measured::unavailable(tool)
+        });
+        step.done();
+    }
+    let figures = if tools.contains(&Tool::Migscope) {
+        let step = progress.step("programs, memory, ring and recorder");
+        let figures = figures::figures(lab, &programs)?;
+        step.done();
+        Some(figures)
+    } else {
+        None
+    };
+    Ok(Results {
+        kernel: release(lab)?,
+        untraced,
+        tools: measured,
+        figures,
+    })
+}
+
+/// The kernel's version, as it names itself.
+fn release(lab: &Lab) -> Result<String> {
+    let file = lab
+        .setup
+        .kernel
+        .built_tree()?
+        .join("include/config/kernel.release");
+    let release = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    Ok(release.trim_end().to_owned())
+}

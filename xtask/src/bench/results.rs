@@ -1,0 +1,230 @@
+//! What was measured, in one object: the table and the JSON file show the same.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::figures::Figures;
+use super::fit::{Fit, Point};
+use super::measure::Cost;
+use super::tool::Tool;
+
+/// The directions, in the order of the table.
+pub(super) const DIRECTIONS: [&str; 2] = ["to_device", "to_system"];
+
+/// Everything.
+#[derive(Debug, Serialize)]
+pub(super) struct Results {
+    pub(super) kernel: String,
+    /// What calls cost that nobody watches.
+    pub(super) untraced: Vec<Instructions>,
+    pub(super) tools: Vec<Measured>,
+    /// `null` unless migscope itself was measured.
+    pub(super) figures: Option<Figures>,
+}
+
+/// Guest instructions of a call; under a tool those that it adds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Instructions {
+    pub(super) direction: String,
+    pub(super) pages: u32,
+    pub(super) calls: u64,
+    pub(super) instructions: i64,
+}
+
+/// A tool.
+#[derive(Debug, Serialize)]
+pub(super) struct Measured {
+    pub(super) tool: Tool,
+    pub(super) about: String,
+    /// Whether this build has it.
+    pub(super) available: bool,
+    pub(super) extra: Vec<Instructions>,
+    pub(super) fits: Vec<DirectedFit>,
+    pub(super) bounds: Vec<Bound>,
+    /// What it costs with another driver.
+    pub(super) known_fixed: Option<f64>,
+}
+
+/// The line through the costs one way.
+#[derive(Debug, Serialize)]
+pub(super) struct DirectedFit {
+    pub(super) direction: &'static str,
+    #[serde(flatten)]
+    pub(super) fit: Fit,
+}
+
+/// What a tool may cost, and what it does where it costs more.
+#[derive(Debug, Serialize)]
+pub(super) struct Bound {
+    pub(super) what: &'static str,
+    pub(super) at_most: f64,
+    pub(super) measured: f64,
+    pub(super) met: bool,
+}
+
+/// What migscope may cost, in instructions: for a call, and for each of its pages.
+fn limits(tool: Tool) -> &'static [(&'static str, f64)] {
+    match tool {
+        Tool::Migscope => &[("fixed", 3_000.0), ("per_page", 24.0)],
+        Tool::TotalsOnly => &[("fixed", 2_200.0)],
+        _ => &[],
+    }
+}
+
+/// What others cost for a call of another driver on the same kernel, measured the same way.
+fn known_fixed(tool: Tool) -> Option<f64> {
+    match tool {
+        Tool::FunctionGraph => Some(4_400.0),
+        Tool::Bpftrace => Some(8_200.0),
+        _ => None,
+    }
+}
+
+impl Results {
+    /// Whether no bound is exceeded.
+    pub(super) fn are_within_bounds(&self) -> bool {
+        let mut bounds = self.tools.iter().flat_map(|tool| &tool.bounds);
+        bounds.all(|bound| bound.met)
+    }
+}
+
+impl Measured {
+    /// A tool that this build does not have.
+    pub(super) fn unavailable(tool: Tool) -> Self {
+        Measured {
+            tool,
+            about: tool.about(),
+            available: false,
+            extra: vec![],
+            fits: vec![],
+            bounds: vec![],
+            known_fixed: known_fixed(tool),
+        }
+    }
+
+    /// What a tool adds to calls that nobody watches.
+    pub(super) fn new(tool: Tool, untraced: &[Instructions], costs: &[Cost]) -> Result<Self> {
+        let mut extra = absolute(costs);
+        let mut lines = Vec::new();
+        for cost in &mut extra {
+            let base = find(untraced, &cost.direction, cost.pages).context("no untraced call")?;
+            cost.instructions -= base.instructions;
+        }
+        for direction in DIRECTIONS {
+            let of = extra.iter().filter(|cost| cost.direction == direction);
+            let points: Vec<_> = of.filter_map(|cost| point(cost, untraced)).collect();
+            if let Some(fit) = Fit::of(&points) {
+                lines.push(DirectedFit { direction, fit });
+            }
+        }
+        Ok(Measured {
+            available: true,
+            extra,
+            bounds: bounds(tool, &lines),
+            fits: lines,
+            ..Self::unavailable(tool)
+        })
+    }
+}
+
+/// Calls and what they cost.
+pub(super) fn absolute(costs: &[Cost]) -> Vec<Instructions> {
+    let instructions = |cost: &Cost| Instructions {
+        direction: cost.direction.clone(),
+        pages: cost.pages,
+        calls: cost.calls,
+        instructions: cost.instructions as i64,
+    };
+    costs.iter().map(instructions).collect()
+}
+
+/// The one of this direction and size.
+pub(super) fn find<'a>(
+    all: &'a [Instructions],
+    direction: &str,
+    pages: u32,
+) -> Option<&'a Instructions> {
+    all.iter()
+        .find(|one| one.direction == direction && one.pages == pages)
+}
+
+fn point(extra: &Instructions, untraced: &[Instructions]) -> Option<Point> {
+    let base = find(untraced, &extra.direction, extra.pages)?;
+    Some(Point {
+        pages: extra.pages.into(),
+        cost: extra.instructions as f64,
+        length: base.instructions as f64,
+    })
+}
+
+/// Holds the worse direction against what is allowed.
+fn bounds(tool: Tool, fits: &[DirectedFit]) -> Vec<Bound> {
+    let worst = |what| {
+        let value = |line: &DirectedFit| match what {
+            "fixed" => line.fit.fixed,
+            _ => line.fit.per_page,
+        };
+        fits.iter().map(value).max_by(f64::total_cmp)
+    };
+    let bound = |(what, at_most): &(&'static str, f64)| {
+        let measured = worst(*what)?;
+        Some(Bound {
+            what,
+            at_most: *at_most,
+            measured,
+            met: measured <= *at_most,
+        })
+    };
+    limits(tool).iter().filter_map(bound).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn costs(fixed: u64, per_page: u64) -> Vec<Cost> {
+        let cost = |(direction, pages): (&str, u32)| Cost {
+            direction: direction.to_owned(),
+            pages,
+            calls: 10,
+            instructions: 9_000 + 4_500 * u64::from(pages) + fixed + per_page * u64::from(pages),
+        };
+        [1, 8, 512]
+            .into_iter()
+            .flat_map(|pages| DIRECTIONS.map(|direction| cost((direction, pages))))
+            .collect()
+    }
+
+    fn measured(tool: Tool, fixed: u64, per_page: u64) -> Measured {
+        Measured::new(tool, &absolute(&costs(0, 0)), &costs(fixed, per_page)).unwrap()
+    }
+
+    #[test]
+    fn the_untraced_call_is_taken_off() {
+        let measured = measured(Tool::Migscope, 2_900, 20);
+        assert_eq!(
+            find(&measured.extra, "to_system", 8).unwrap().instructions,
+            3_060
+        );
+        assert!((measured.fits[1].fit.fixed - 2_900.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_bound_is_met_or_not() {
+        let verdicts = |tool, fixed, per_page| -> Vec<bool> {
+            let measured = measured(tool, fixed, per_page);
+            measured.bounds.iter().map(|bound| bound.met).collect()
+        };
+        assert_eq!(verdicts(Tool::Migscope, 2_999, 23), [true, true]);
+        assert_eq!(verdicts(Tool::Migscope, 3_001, 25), [false, false]);
+        assert_eq!(verdicts(Tool::TotalsOnly, 2_201, 99), [false]);
+        assert_eq!(verdicts(Tool::Bpftrace, 9_999, 99), [false; 0]);
+    }
+
+    #[test]
+    fn one_size_has_no_bounds() {
+        let costs = &costs(10, 10)[..2];
+        let measured = Measured::new(Tool::Migscope, &absolute(costs), costs).unwrap();
+        assert!(measured.fits.is_empty() && measured.bounds.is_empty());
+    }
+}

@@ -1,0 +1,187 @@
+//! The results as a page of text.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::figures::Figures;
+use super::results::{DIRECTIONS, Instructions, Measured, Results, find};
+
+const NAME: usize = 16;
+const COLUMN: usize = 12;
+/// Writing to a string cannot fail.
+const INFALLIBLE: &str = "a string takes all that is written to it";
+
+impl Results {
+    /// The page.
+    pub(super) fn page(&self) -> String {
+        let mut page = format!(
+            "Guest instructions that a migration costs more when it is traced (Linux {}).\n\
+             The median call by pages and direction, and a line through the sizes: fixed cost and cost per page.\n",
+            self.kernel
+        );
+        for direction in DIRECTIONS {
+            page += &self.costs(direction);
+        }
+        page += "\n";
+        for tool in &self.tools {
+            writeln!(page, "{:NAME$}{}", tool.tool.name(), tool.about).expect(INFALLIBLE);
+        }
+        page += &self.verdicts();
+        if let Some(figures) = &self.figures {
+            page += &figures.page();
+        }
+        page
+    }
+
+    fn costs(&self, direction: &str) -> String {
+        let sizes: Vec<u32> = self
+            .untraced
+            .iter()
+            .filter(|cost| cost.direction == direction)
+            .map(|cost| cost.pages)
+            .collect();
+        let mut table = format!("\n{direction:NAME$}");
+        for pages in &sizes {
+            let unit = if *pages == 1 { "page" } else { "pages" };
+            let head = format!("{} {unit}", count(i64::from(*pages)));
+            write!(table, "{head:>COLUMN$}").expect(INFALLIBLE);
+        }
+        writeln!(table, "{:>COLUMN$}{:>COLUMN$}", "fixed", "per page").expect(INFALLIBLE);
+        table += &(row("untraced, all", &self.untraced, direction, &sizes) + "\n");
+        for measured in &self.tools {
+            table += &(measured.row(direction, &sizes) + "\n");
+        }
+        table
+    }
+
+    fn verdicts(&self) -> String {
+        let mut lines = String::new();
+        for measured in &self.tools {
+            let name = measured.tool.name();
+            for bound in &measured.bounds {
+                let (style, word) = if bound.met {
+                    (AnsiColor::Green.on_default(), "met    ")
+                } else {
+                    (AnsiColor::Red.on_default().bold(), "NOT MET")
+                };
+                let what = bound.what.replace('_', " ");
+                writeln!(
+                    lines,
+                    "{style}{word}{style:#}  {name}: {what} {} of at most {}",
+                    decimal(bound.measured),
+                    bound.at_most
+                )
+                .expect(INFALLIBLE);
+            }
+            if let (Some(known), [first, ..]) = (measured.known_fixed, &measured.fits[..]) {
+                writeln!(
+                    lines,
+                    "{style}for comparison{style:#}  {name}: fixed {}; with another driver it was about {}",
+                    decimal(first.fit.fixed),
+                    count(known as i64),
+                    style = Style::new().dimmed(),
+                )
+                .expect(INFALLIBLE);
+            }
+        }
+        if lines.is_empty() {
+            return lines;
+        }
+        format!("\n{lines}")
+    }
+}
+
+impl Measured {
+    fn row(&self, direction: &str, sizes: &[u32]) -> String {
+        let name = self.tool.name();
+        if !self.available {
+            return format!("{name:NAME$}{:>COLUMN$}", "not available");
+        }
+        let mut line = row(&name, &self.extra, direction, sizes);
+        if let Some(line_of) = self.fits.iter().find(|fit| fit.direction == direction) {
+            let fixed = count(line_of.fit.fixed.round() as i64);
+            let per_page = decimal(line_of.fit.per_page);
+            write!(line, "{fixed:>COLUMN$}{per_page:>COLUMN$}").expect(INFALLIBLE);
+        }
+        line
+    }
+}
+
+impl Figures {
+    fn page(&self) -> String {
+        let mut page = format!(
+            "\n{:24}{:>14}{:>14}\n",
+            "program", "verified", "JITed bytes"
+        );
+        for program in &self.programs {
+            writeln!(
+                page,
+                "{:24}{:>14}{:>14}",
+                program.name,
+                count(program.verified_instructions as i64),
+                count(program.jited_bytes as i64)
+            )
+            .expect(INFALLIBLE);
+        }
+        let storm = &self.storm;
+        let ring = self.records_until_ring_full.map_or_else(
+            || "was not full after the whole storm".to_owned(),
+            |records| format!("is full after {} records", count(records as i64)),
+        );
+        writeln!(
+            page,
+            "\nKernel memory of programs and maps: {} bytes.\n\
+             A storm on the only processor, which the recorder needs too: {} records per second, {} of {} lost.\n\
+             The ring, with its recorder stopped: {ring}.\n\
+             The recorder's processor time, user and system, for a million records: {:.1} s.",
+            count(self.memory_bytes as i64),
+            count(storm.records_per_second as i64),
+            count(storm.lost as i64),
+            count((storm.migrations + storm.lost) as i64),
+            storm.cpu_seconds_per_million_records,
+        )
+        .expect(INFALLIBLE);
+        page
+    }
+}
+
+fn row(name: &str, costs: &[Instructions], direction: &str, sizes: &[u32]) -> String {
+    let mut line = format!("{name:NAME$}");
+    for pages in sizes {
+        let cost = find(costs, direction, *pages).map(|cost| count(cost.instructions));
+        write!(line, "{:>COLUMN$}", cost.unwrap_or_default()).expect(INFALLIBLE);
+    }
+    line
+}
+
+/// With one decimal.
+fn decimal(number: f64) -> String {
+    format!("{number:.1}")
+}
+
+/// `1,234,567`.
+fn count(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(
+            [7, 1_234, -1_234_567].map(count),
+            ["7", "1,234", "-1,234,567"]
+        );
+    }
+}

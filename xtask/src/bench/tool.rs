@@ -1,0 +1,216 @@
+//! What is compared: migscope in its modes, and what people trace with today.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::commands::run::{ATTACHED_FUNCTIONS, TRACED};
+use crate::vm::builder::{Outcome, Output, Task};
+
+/// A way to see migrations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Tool {
+    /// migscope record: a record of every migration, and totals
+    Migscope,
+    /// migscope record --totals-only: no records
+    TotalsOnly,
+    /// migscope record --kernel-stacks
+    KernelStacks,
+    /// migscope record --kernel-stacks --user-stacks
+    Stacks,
+    /// migscope record --attach kprobe
+    Kprobe,
+    /// ftrace's function_graph on the three functions, into its ring
+    FunctionGraph,
+    /// A bpftrace script: six probes, a histogram of each of the five steps
+    Bpftrace,
+}
+
+/// The tracer, or what stands in for it.
+const TRACER: &str = "tracer";
+const END: &str = "end";
+/// Where the guest keeps the recording.
+const RECORDING: &str = "/tmp/run.arrow";
+/// The three functions of a migration.
+const FUNCTIONS: [&str; 3] = [TRACED[0], TRACED[1], TRACED[2]];
+const SCRIPT: &str = "migrations.bt";
+/// What [`SCRIPT`] holds.
+pub(super) const SCRIPT_TEXT: &str = include_str!("migrations.bt");
+/// The program that runs it, in the guest.
+pub(super) const BPFTRACE: &str = "usr/bin/bpftrace";
+
+/// Ends the recorder and prints what it recorded.
+pub(super) fn end_and_report(recording: &str) -> String {
+    format!(
+        "recorder=$(pidof migscope) && kill -INT $recorder || exit 1
+        while test -d /proc/$recorder; do sleep 0.1; done
+        migscope report --json {recording}"
+    )
+}
+
+/// A recorder in the background.
+pub(super) fn recorder(name: &str, options: &[&str], recording: &str) -> Task {
+    let argv = ["migscope", "record", "-o", recording];
+    Task::new(name, argv.iter().chain(options).copied())
+        .background()
+        .ready_when(ATTACHED_FUNCTIONS, TRACED)
+}
+
+impl Tool {
+    /// What `--tool` calls it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// What it is.
+    pub(super) fn about(self) -> String {
+        self.to_possible_value()
+            .and_then(|value| value.get_help().map(ToString::to_string))
+            .unwrap_or_default()
+    }
+
+    /// The options of `migscope record`; `None` for another program.
+    pub(super) fn options(self) -> Option<&'static [&'static str]> {
+        match self {
+            Tool::Migscope => Some(&[]),
+            Tool::TotalsOnly => Some(&["--totals-only"]),
+            Tool::KernelStacks => Some(&["--kernel-stacks"]),
+            Tool::Stacks => Some(&["--kernel-stacks", "--user-stacks"]),
+            Tool::Kprobe => Some(&["--attach", "kprobe"]),
+            Tool::FunctionGraph | Tool::Bpftrace => None,
+        }
+    }
+
+    /// What begins to trace.
+    pub(super) fn begin(self) -> Task {
+        match self {
+            Tool::FunctionGraph => Task::shell(TRACER, &function_graph()),
+            Tool::Bpftrace => Task::new(TRACER, ["bpftrace", "-q", "-f", "json", SCRIPT])
+                .background()
+                .ready_when(ATTACHED_FUNCTIONS, FUNCTIONS),
+            _ => recorder(TRACER, self.options().unwrap_or_default(), RECORDING),
+        }
+    }
+
+    /// What ends it, and prints what it saw.
+    pub(super) fn end(self) -> Task {
+        match self {
+            Tool::FunctionGraph => Task::shell(END, "cat /sys/kernel/tracing/per_cpu/cpu0/stats"),
+            Tool::Bpftrace => Task::new(END, ["true"]).stdout(Output::Null),
+            _ => Task::shell(END, &end_and_report(RECORDING)),
+        }
+    }
+
+    /// How many migrations it saw: one that saw nothing costs nothing.
+    pub(super) fn seen(self, outcome: &Outcome) -> Result<u64> {
+        outcome.expect_success(END)?;
+        outcome.expect_success(TRACER)?;
+        match self {
+            Tool::FunctionGraph => graphed(&String::from_utf8_lossy(&outcome.stdout(END))),
+            Tool::Bpftrace => counted(&String::from_utf8_lossy(&outcome.stdout(TRACER))),
+            _ => recorded(&outcome.stdout(END)),
+        }
+    }
+}
+
+/// Graphs the three functions, without what they call.
+fn function_graph() -> String {
+    let functions = FUNCTIONS.join(" ");
+    format!(
+        "cd /sys/kernel/tracing
+        echo {functions} > set_ftrace_filter && echo function_graph > current_tracer"
+    )
+}
+
+/// Each function's entry and return is an entry in the ring, of which the older ones may have been written over.
+fn graphed(stats: &str) -> Result<u64> {
+    let count = |name: &str| -> Option<u64> {
+        let line = stats.lines().find(|line| line.starts_with(name))?;
+        line.rsplit_once(": ")?.1.trim().parse().ok()
+    };
+    let entries = count("entries").context("ftrace's ring does not tell its entries")?;
+    let overrun = count("overrun").context("ftrace's ring does not tell what was written over")?;
+    Ok((entries + overrun) / (2 * FUNCTIONS.len() as u64))
+}
+
+/// What bpftrace prints at its end.
+#[derive(Deserialize)]
+struct Printed {
+    #[serde(rename = "type")]
+    kind: String,
+    data: Value,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    count: u64,
+}
+
+/// The least count of the five histograms.
+fn counted(lines: &str) -> Result<u64> {
+    let mut counts = Vec::new();
+    for line in lines.lines() {
+        let printed: Printed =
+            serde_json::from_str(line).with_context(|| format!("bpftrace says {line}"))?;
+        if printed.kind == "hist" {
+            let histograms: BTreeMap<String, Vec<Bucket>> =
+                serde_json::from_value(printed.data).context("bpftrace's histograms")?;
+            let sum = |buckets: &Vec<Bucket>| buckets.iter().map(|bucket| bucket.count).sum();
+            counts.extend(histograms.values().map(sum).collect::<Vec<u64>>());
+        }
+    }
+    ensure!(
+        counts.len() == 5,
+        "bpftrace prints {} histograms instead of five",
+        counts.len()
+    );
+    Ok(counts.into_iter().min().unwrap_or(0))
+}
+
+/// What migscope counted, of which nothing may be lost.
+fn recorded(report: &[u8]) -> Result<u64> {
+    let report: Value = serde_json::from_slice(report).context("the report is no JSON")?;
+    ensure!(report["lost"] == 0, "migscope lost {}", report["lost"]);
+    report["ended"]
+        .as_u64()
+        .context("the report does not tell how many migrations ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_is_read() {
+        let stats = "entries: 600\noverrun: 12\ncommit overrun: 0\nbytes: 4040\n";
+        assert_eq!(graphed(stats).unwrap(), 102);
+        let histogram = |name: &str, count: u64| {
+            format!(
+                "{{\"type\":\"hist\",\"data\":{{\"@{name}\":[{{\"min\":1,\"max\":2,\"count\":{count}}},{{\"min\":3,\"max\":4,\"count\":1}}]}}}}\n"
+            )
+        };
+        let mut printed: String = ["a", "b", "c", "d"].map(|name| histogram(name, 7)).concat();
+        assert!(counted(&printed).is_err(), "one is missing");
+        printed += &histogram("e", 6);
+        assert_eq!(counted(&printed).unwrap(), 7);
+        assert_eq!(recorded(br#"{"ended":5,"lost":0}"#).unwrap(), 5);
+        assert!(recorded(br#"{"ended":5,"lost":1}"#).is_err());
+        assert!(recorded(br#"{"ended":5,"lost":null}"#).is_err());
+    }
+
+    #[test]
+    fn every_tool_is_explained() {
+        for tool in Tool::value_variants() {
+            assert!(
+                !tool.name().is_empty() && !tool.about().is_empty(),
+                "{tool:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Programs of Debian's that run in the VM, with their libraries. They are unpacked into the cache, not installed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::Part;
+use super::apt::{ALL, Apt};
+use crate::cache::{Cache, Entry, Key};
+use crate::process::output;
+use crate::progress::Step;
+
+/// What people trace with today, and what tells how large loaded programs are.
+const PACKAGES: &[&str] = &["bpftrace", "bpftool"];
+/// Where the libraries are, and the loader looks for them.
+const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+/// What starts a program that has libraries. In the guest it is where programs name it.
+const LOADER: &str = "ld-linux-x86-64.so.2";
+
+/// The unpacked packages.
+pub(crate) struct GuestPrograms {
+    cache: Cache,
+    entry: Entry,
+}
+
+impl GuestPrograms {
+    pub(crate) fn new(cache: &Cache) -> Self {
+        let entry = cache.entry("guest-programs", &Key::new().with(PACKAGES.join(" ")));
+        GuestPrograms {
+            cache: cache.clone(),
+            entry,
+        }
+    }
+
+    /// A program and what it needs, `usr/sbin/bpftool` for example: paths in the guest and files of the host.
+    pub(crate) fn files(&self, program: &str) -> Result<Vec<(String, PathBuf)>> {
+        let loader = self.entry.path("usr/lib64").join(LOADER);
+        let file = self.entry.path(program);
+        let mut list = Command::new(&loader);
+        list.arg("--library-path")
+            .arg(self.entry.path(LIBRARIES))
+            .arg("--list")
+            .arg(&file);
+        let listed = output(&mut list).with_context(|| format!("libraries of {program}"))?;
+        let mut files = vec![
+            (program.to_owned(), file),
+            (format!("lib64/{LOADER}"), loader),
+        ];
+        files.extend(libraries(&listed, self.entry.folder()));
+        Ok(files)
+    }
+}
+
+impl Part for GuestPrograms {
+    fn title(&self) -> String {
+        format!("{} for the VM (once)", PACKAGES.join(" and "))
+    }
+
+    fn is_there(&self) -> Result<bool> {
+        Ok(self.entry.is_finished())
+    }
+
+    fn make(&self, step: &Step) -> Result<()> {
+        let _lock = self.cache.lock("apt", step)?;
+        if self.is_there()? {
+            return Ok(());
+        }
+        let apt = Apt::update(&self.cache, ALL, step)?;
+        apt.unpack_programs(PACKAGES, self.entry.folder(), step)?;
+        self.entry.finish()
+    }
+}
+
+/// The libraries in a list of the loader's that are files below `folder`.
+fn libraries(listed: &str, folder: &Path) -> impl Iterator<Item = (String, PathBuf)> {
+    listed.lines().filter_map(move |line| {
+        let (name, found) = line.trim().split_once(" => ")?;
+        let file = PathBuf::from(found.rsplit_once(" (")?.0);
+        let is_loader = name.ends_with(LOADER);
+        (file.starts_with(folder) && !is_loader).then(|| (format!("{LIBRARIES}/{name}"), file))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_those_that_the_loader_found_in_the_folder() {
+        let listed = "\tlinux-vdso.so.1 (0x00007ffc)\n\
+            \tlibz.so.1 => /cache/p/usr/lib/x86_64-linux-gnu/libz.so.1 (0x00007f01)\n\
+            \t/lib64/ld-linux-x86-64.so.2 => /cache/p/usr/lib64/ld-linux-x86-64.so.2 (0x00007f02)\n";
+        let found: Vec<_> = libraries(listed, Path::new("/cache/p")).collect();
+        let libz = "usr/lib/x86_64-linux-gnu/libz.so.1";
+        assert_eq!(found, [(libz.to_owned(), Path::new("/cache/p").join(libz))]);
+    }
+}
