@@ -12,10 +12,6 @@ use std::sync::Arc;
 /// Where the code of the kernel itself ends. Nothing is named after what comes behind.
 const ENDS: [&str; 2] = ["_etext", "_einittext"];
 
-/// What stands in `[...]` for code that belongs to no module.
-const BPF: &str = "bpf";
-const BUILT_IN: &str = "__builtin__";
-
 /// What an address is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -151,26 +147,26 @@ impl Table {
 
     /// What an address is in.
     pub(super) fn place(&self, address: u64) -> Place {
-        let symbol = before(&self.symbols, address, |symbol| symbol.address);
+        let module = self.module(address);
+        // What begins before the module is not in it.
+        let symbol = before(&self.symbols, address, |symbol| symbol.address)
+            .filter(|symbol| module.is_none_or(|module| module.start <= symbol.address));
         let owner = symbol.and_then(|symbol| self.owner_of(symbol));
-        if let Some(module) = self.module(address) {
-            let function = symbol.filter(|_| owner == Some(&module.name));
-            return Place::Module(
-                Arc::clone(&module.name),
-                function.map(|symbol| self.name(symbol).into()),
-            );
+        let name = symbol.map(|symbol| self.name(symbol));
+        // A module's memory need not be in one piece, and generated code can lie in between.
+        if let Some(made_by) = owner.and_then(|owner| generated(owner)) {
+            return Place::Generated(made_by.into());
         }
-        match (symbol, owner.map(|owner| &**owner)) {
-            (Some(symbol), None) if !ENDS.contains(&self.name(symbol)) => {
-                Place::Kernel(self.name(symbol).into())
+        match (module, name) {
+            (Some(module), name) => {
+                let own = name.filter(|_| owner == Some(&module.name));
+                Place::Module(Arc::clone(&module.name), own.map(Arc::from))
             }
-            (_, Some(BPF)) => Place::Generated(BPF.into()),
-            (_, Some(owner)) => match owner.strip_prefix(BUILT_IN) {
-                Some(made_by) => Place::Generated(made_by.into()),
-                // Behind the end of that module.
-                None => Place::Unknown,
-            },
-            _ => Place::Unknown,
+            (None, Some(name)) if owner.is_none() && !ENDS.contains(&name) => {
+                Place::Kernel(name.into())
+            }
+            // Behind the end of a module, or of the kernel.
+            (None, _) => Place::Unknown,
         }
     }
 
@@ -188,6 +184,14 @@ impl Table {
         self.names
             .get(start as usize..end as usize)
             .unwrap_or_default()
+    }
+}
+
+/// What made code that belongs to no module, by what stands in `[...]`: `bpf`, `__builtin__ftrace`.
+fn generated(owner: &str) -> Option<&str> {
+    match owner {
+        "bpf" => Some(owner),
+        _ => owner.strip_prefix("__builtin__"),
     }
 }
 
@@ -282,6 +286,18 @@ bare 4096 0 - Loading 0xffffffffc0700000
         let generated = |what: &str| Place::Generated(what.into());
         assert_eq!(table.place(0xffff_ffff_c060_0080), generated("bpf"));
         assert_eq!(table.place(0xffff_ffff_c061_0080), generated("ftrace"));
+        // In the middle of what a module has, and before a module without symbols.
+        let between = "ffffffffc0401800 t bpf_trampoline_1 [bpf]\n";
+        let table = Table::new(&(KALLSYMS.to_owned() + between), MODULES);
+        assert_eq!(table.place(0xffff_ffff_c040_1880), generated("bpf"));
+        assert_eq!(
+            table.place(0xffff_ffff_c040_1700),
+            function("amdgpu", "svm_evict")
+        );
+        assert_eq!(
+            table.place(0xffff_ffff_c070_0010),
+            Place::Module("bare".into(), None)
+        );
     }
 
     #[test]
