@@ -27,7 +27,15 @@ impl Batch {
     /// Adds what happened after this batch.
     pub fn append(&mut self, mut later: Self) {
         self.migrations.append(&mut later.migrations);
-        self.status = later.status.or(self.status.take());
+        let earlier = self.status.take();
+        self.status = match (earlier, later.status) {
+            // The totals were read with one of them.
+            (Some(earlier), Some(later)) => Some(Status {
+                exact: later.exact.or(earlier.exact),
+                ..later
+            }),
+            (earlier, later) => later.or(earlier),
+        };
     }
 }
 
@@ -40,8 +48,7 @@ pub struct Status {
     pub ended: u64,
     /// What was lost, by `migrate_ebpf::wire::Loss`.
     pub losses: [u64; migrate_ebpf::wire::LOSS_NAMES.len()],
-    /// What the kernel counted by itself. From the kernel it comes with every status, in a recording now and then,
-    /// and at the end.
+    /// What the kernel counted by itself. It comes now and then, and with the last status.
     pub exact: Option<Arc<Exact>>,
 }
 

@@ -1,6 +1,6 @@
 //! From the wire to the model.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use aya::Ebpf;
@@ -31,6 +31,8 @@ const NAMES: usize = 4096;
 struct Stacks {
     map: StackTraceMap<MapData>,
     symbols: Symbols,
+    /// Stacks of the kernel by id, under which the kernel never puts another. As many as the map has at most.
+    kernel: HashMap<i32, Option<Stack>>,
 }
 
 impl Stacks {
@@ -43,8 +45,13 @@ impl Stacks {
     }
 
     fn kernel(&mut self, id: i32) -> Option<Stack> {
-        let addresses = self.addresses(id)?;
-        Some(self.symbols.kernel(&addresses))
+        if let Some(known) = self.kernel.get(&id) {
+            return known.clone();
+        }
+        let addresses = self.addresses(id);
+        let stack = addresses.map(|addresses| self.symbols.kernel(&addresses));
+        self.kernel.insert(id, stack.clone());
+        stack
     }
 
     fn user(&mut self, id: i32, pid: u32) -> Option<Stack> {
@@ -62,6 +69,7 @@ impl Decoder {
         let stacks = Stacks {
             map: StackTraceMap::try_from(stacks).map_err(TracerError::Map)?,
             symbols: Symbols::new(),
+            kernel: HashMap::new(),
         };
         Ok(Self::new(Some(stacks), asked.clone()))
     }

@@ -10,10 +10,10 @@ mod losses;
 mod modules;
 mod options;
 mod requirements;
-#[cfg_attr(not(test), expect(dead_code, reason = "the probes send no stacks yet"))]
 mod symbols;
 mod totals;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aya::Ebpf;
@@ -26,6 +26,7 @@ pub use error::TracerError;
 pub use options::{Attach, Only, Options, RING_BYTES};
 
 use super::{Batch, Source, Status, machine};
+use crate::model::Exact;
 use crate::recording::Facts;
 use attach::Attached;
 use decode::Decoder;
@@ -37,6 +38,9 @@ use totals::Totals;
 const DRAIN_EVERY: Duration = Duration::from_millis(50);
 /// How often a batch comes when nothing happened, so that views know that time passes.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
+
+/// How often the kernel's totals are read, which are some 270 KiB for each direction and trigger.
+const TOTALS_EVERY: Duration = Duration::from_millis(500);
 
 /// How often calls are looked for of which nothing more comes.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -58,6 +62,7 @@ pub struct KernelSource {
     drain: Interval,
     last_batch: Instant,
     last_sweep: Instant,
+    last_totals: Option<Instant>,
     /// Calls that were under way when tracing ended.
     unfinished: u64,
     state: State,
@@ -103,6 +108,7 @@ impl KernelSource {
             drain,
             last_batch: Instant::now(),
             last_sweep: Instant::now(),
+            last_totals: None,
             unfinished: 0,
             state: State::Tracing,
             tracer: attached.tracer,
@@ -133,6 +139,18 @@ impl KernelSource {
         Ok(())
     }
 
+    /// The kernel's totals, if it is time to read them. They are the last that is read.
+    fn exact(&mut self, ended: u64) -> Result<Option<Arc<Exact>>, TracerError> {
+        let due = self
+            .last_totals
+            .is_none_or(|at| at.elapsed() >= TOTALS_EVERY);
+        if !due && self.state != State::Ended {
+            return Ok(None);
+        }
+        self.last_totals = Some(Instant::now());
+        self.totals.read(ended).map(Some)
+    }
+
     /// Everything that lies in the ring now, and the state of the tracer after it.
     fn drain(&mut self) -> Result<Batch, TracerError> {
         let mut migrations = Vec::new();
@@ -145,7 +163,7 @@ impl KernelSource {
             time_ns: machine::boot_time_ns(),
             ended,
             losses,
-            exact: Some(self.totals.read(ended)?),
+            exact: self.exact(ended)?,
         };
         Ok(Batch {
             migrations,
