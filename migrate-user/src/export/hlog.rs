@@ -198,7 +198,7 @@ mod tests {
                 let (log, model) = (merged(&log, &tag), model.steps().of(step, Some(direction)));
                 assert_eq!(log.len(), model.count(), "{tag}");
                 let median = log.value_at_quantile(0.5);
-                assert_eq!(Some(median), model.quantile_ns(0.5), "{tag}");
+                assert_eq!(Some(median), model.quantile(0.5), "{tag}");
             }
         }
     }

@@ -1,11 +1,15 @@
-//! What the kernel counted by itself: exact, whatever became of the records.
+//! Exact sums and histograms, by direction and trigger: what the kernel counts by itself, whatever becomes of the
+//! records, and what [`Tally`](super::Tally) counts of the records in the same way.
+
+use std::fmt;
 
 use hdrhistogram::Histogram;
 use migrate_ebpf::wire::{Direction, Figure, Ledger, Outcome, Trigger};
 
-use super::Reasons;
+use super::steps::new_histogram;
+use super::{Reasons, ledger};
 
-/// The kernel's own totals since the tracer started, of every migration that the filter lets through.
+/// Totals over many migrations. Bounded, as there are not many combinations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exact {
     /// Of each direction, trigger and outcome that occurred.
@@ -36,7 +40,7 @@ pub struct ExactCount {
 }
 
 /// The histogram of one figure over the migrations of one direction and trigger.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ExactFigure {
     /// Where pages were to go.
     pub direction: Direction,
@@ -48,4 +52,114 @@ pub struct ExactFigure {
     pub sum: u64,
     /// The values, within 1%, with [`super::steps::DIGITS`] digits.
     pub histogram: Histogram<u64>,
+}
+
+impl Exact {
+    /// How many combinations there are, of counts and of figures.
+    pub fn len(&self) -> usize {
+        self.counts.len() + self.figures.len()
+    }
+
+    /// Has nothing been counted?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What was counted since `before`, an earlier state of the same totals.
+    pub fn since(&self, before: &Self) -> Self {
+        let counts = self.counts.iter().map(|now| {
+            let then = before.counts.iter().find(|then| then.key() == now.key());
+            then.map_or_else(|| now.clone(), |then| now.since(then))
+        });
+        let figures = self.figures.iter().map(|now| {
+            let then = before.figures.iter().find(|then| then.key() == now.key());
+            then.map_or_else(|| now.clone(), |then| now.since(then))
+        });
+        Self {
+            counts: counts.filter(|count| count.migrations > 0).collect(),
+            figures: figures
+                .filter(|figure| !figure.histogram.is_empty())
+                .collect(),
+        }
+    }
+}
+
+impl ExactCount {
+    /// Nothing yet.
+    pub(super) fn new(direction: Direction, trigger: Trigger, outcome: Outcome) -> Self {
+        Self {
+            direction,
+            trigger,
+            outcome,
+            migrations: 0,
+            ledger: Ledger::default(),
+            reasons: Reasons::default(),
+            probe_ns: 0,
+            unbalanced: 0,
+        }
+    }
+
+    /// What it is about. Sorts as the enumerations do.
+    pub(super) fn key(&self) -> (Direction, Trigger, Outcome) {
+        (self.direction, self.trigger, self.outcome)
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            migrations: self.migrations.saturating_sub(before.migrations),
+            ledger: ledger::difference(&self.ledger, &before.ledger),
+            reasons: self.reasons.since(before.reasons),
+            probe_ns: self.probe_ns.saturating_sub(before.probe_ns),
+            unbalanced: self.unbalanced.saturating_sub(before.unbalanced),
+            ..*self
+        }
+    }
+}
+
+impl ExactFigure {
+    /// Nothing yet.
+    pub(super) fn new(direction: Direction, trigger: Trigger, figure: Figure) -> Self {
+        Self {
+            direction,
+            trigger,
+            figure,
+            sum: 0,
+            histogram: new_histogram(),
+        }
+    }
+
+    /// What it is about. Sorts as the enumerations do.
+    pub(super) fn key(&self) -> (Direction, Trigger, Figure) {
+        (self.direction, self.trigger, self.figure)
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        let mut histogram = new_histogram();
+        for values in self.histogram.iter_recorded() {
+            let value = values.value_iterated_to();
+            let then = before.histogram.count_at(value);
+            let more = values.count_at_value().saturating_sub(then);
+            // A value that came no times would still be the largest.
+            if more > 0 {
+                histogram.saturating_record_n(value, more);
+            }
+        }
+        Self {
+            sum: self.sum.saturating_sub(before.sum),
+            histogram,
+            ..*self
+        }
+    }
+}
+
+impl fmt::Debug for ExactFigure {
+    /// Without the thousands of counts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExactFigure")
+            .field("of", &self.key())
+            .field("sum", &self.sum)
+            .field("values", &self.histogram.len())
+            .field("max", &self.histogram.max())
+            .finish_non_exhaustive()
+    }
 }

@@ -70,6 +70,11 @@ pub fn arrived(ledger: &Ledger) -> u64 {
     ledger.moved.saturating_add(ledger.populated)
 }
 
+/// The pages that were copied or made in vain.
+pub fn wasted(ledger: &Ledger) -> u64 {
+    ledger.wasted_copy.saturating_add(ledger.wasted_fill)
+}
+
 /// The sum of all rows below `requested`; `None` on overflow, which only bad input can cause.
 pub fn balance(ledger: &Ledger) -> Option<u64> {
     Row::ALL
@@ -79,18 +84,25 @@ pub fn balance(ledger: &Ledger) -> Option<u64> {
 
 /// Adds `more` to `sum`, row by row. Sums that only bad input can reach stay at the largest number.
 pub fn add(sum: &mut Ledger, more: &Ledger) {
-    for (sum, more) in [
-        (&mut sum.requested, more.requested),
-        (&mut sum.skipped, more.skipped),
-        (&mut sum.declined, more.declined),
-        (&mut sum.moved, more.moved),
-        (&mut sum.populated, more.populated),
-        (&mut sum.wasted_copy, more.wasted_copy),
-        (&mut sum.wasted_fill, more.wasted_fill),
-        (&mut sum.rolled_back, more.rolled_back),
-        (&mut sum.rejected, more.rejected),
-    ] {
-        *sum = sum.saturating_add(more);
+    *sum = each(sum, more, u64::saturating_add);
+}
+
+/// What came to `sum` since it was `before`, row by row.
+pub fn difference(sum: &Ledger, before: &Ledger) -> Ledger {
+    each(sum, before, u64::saturating_sub)
+}
+
+fn each(a: &Ledger, b: &Ledger, of: fn(u64, u64) -> u64) -> Ledger {
+    Ledger {
+        requested: of(a.requested, b.requested),
+        skipped: of(a.skipped, b.skipped),
+        declined: of(a.declined, b.declined),
+        moved: of(a.moved, b.moved),
+        populated: of(a.populated, b.populated),
+        wasted_copy: of(a.wasted_copy, b.wasted_copy),
+        wasted_fill: of(a.wasted_fill, b.wasted_fill),
+        rolled_back: of(a.rolled_back, b.rolled_back),
+        rejected: of(a.rejected, b.rejected),
     }
 }
 

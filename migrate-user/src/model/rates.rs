@@ -70,12 +70,12 @@ impl Rates {
 
     /// Lets time pass until `time_ns`. Bins in which nothing ended come into being.
     pub fn advance(&mut self, time_ns: u64) {
-        let origin = *self.origin_ns.get_or_insert(time_ns);
-        let number = time_ns.saturating_sub(origin) / BIN_NS;
+        self.origin_ns.get_or_insert(time_ns);
+        let number = self.number(time_ns);
         let next = self.front + self.bins.len() as u64;
         if number >= next.saturating_add(BINS as u64) {
             self.bins.clear();
-            self.front = number;
+            self.front = number - (BINS as u64 - 1);
         }
         while self.front + (self.bins.len() as u64) <= number {
             self.bins.push_back(Bin::default());
@@ -89,15 +89,59 @@ impl Rates {
     /// Counts a migration that ended at `end_ns`. One that is older than the history is not in it.
     pub fn count(&mut self, end_ns: u64, direction: Direction, pages: u64) {
         self.advance(end_ns);
-        let number = end_ns.saturating_sub(self.origin_ns.unwrap_or(end_ns)) / BIN_NS;
+        let number = self.number(end_ns);
+        self.add(number, direction, (1, pages));
+    }
+
+    /// Counts migrations and their pages of which is known only that they ended between two times: as much in each
+    /// moment as in every other.
+    pub fn spread(
+        &mut self,
+        from_ns: u64,
+        to_ns: u64,
+        direction: Direction,
+        (calls, pages): (u64, u64),
+    ) {
+        self.advance(to_ns);
+        let (first, last) = (self.number(from_ns), self.number(to_ns));
+        let origin = self.origin_ns.unwrap_or(to_ns);
+        // What is older than the history is not in it.
+        let mut done = if first < self.front {
+            let start = origin.saturating_add(self.front.saturating_mul(BIN_NS));
+            (
+                part(calls, from_ns, start, to_ns),
+                part(pages, from_ns, start, to_ns),
+            )
+        } else {
+            (0, 0)
+        };
+        for number in first.max(self.front)..=last {
+            let end = origin
+                .saturating_add((number + 1).saturating_mul(BIN_NS))
+                .min(to_ns);
+            let until = (
+                part(calls, from_ns, end, to_ns),
+                part(pages, from_ns, end, to_ns),
+            );
+            self.add(number, direction, (until.0 - done.0, until.1 - done.1));
+            done = until;
+        }
+    }
+
+    fn add(&mut self, number: u64, direction: Direction, (calls, pages): (u64, u64)) {
         let Some(place) = number.checked_sub(self.front) else {
             return;
         };
         if let Some(bin) = self.bins.get_mut(place as usize) {
             let direction = super::index(direction);
-            bin.calls[direction] = bin.calls[direction].saturating_add(1);
+            bin.calls[direction] = bin.calls[direction].saturating_add(calls);
             bin.pages[direction] = bin.pages[direction].saturating_add(pages);
         }
+    }
+
+    /// The number of the bin with this time.
+    fn number(&self, time_ns: u64) -> u64 {
+        time_ns.saturating_sub(self.origin_ns.unwrap_or(time_ns)) / BIN_NS
     }
 
     /// The seconds that are over, oldest first: the one under way is left out, as it is not full yet.
@@ -121,6 +165,15 @@ impl Rates {
             pages: sum.pages / count as f64,
         })
     }
+}
+
+/// How much of `amount`, which came evenly between two times, had come at a time between them. All of it at the end.
+fn part(amount: u64, from_ns: u64, at_ns: u64, to_ns: u64) -> u64 {
+    let (all, until) = (to_ns.saturating_sub(from_ns), at_ns.saturating_sub(from_ns));
+    if until >= all {
+        return amount;
+    }
+    (u128::from(amount) * u128::from(until) / u128::from(all)) as u64
 }
 
 #[cfg(test)]
@@ -169,12 +222,40 @@ mod tests {
         assert_eq!(rates.history().next().map(|bin| bin.pages(None)), Some(7));
     }
 
+    /// Pages in each second that is over.
+    fn pages(rates: &Rates) -> Vec<u64> {
+        rates.history().map(|bin| bin.pages(None)).collect()
+    }
+
+    #[test]
+    fn what_ended_somewhere_between_two_times_is_spread_and_adds_up() {
+        let mut rates = Rates::starting_at(0);
+        rates.spread(S / 2, 3 * S, Direction::ToDevice, (1, 1000));
+        rates.spread(3 * S, 3 * S + 1, Direction::ToDevice, (1, 7));
+        rates.spread(5 * S, 5 * S, Direction::ToSystem, (1, 9));
+        rates.advance(6 * S);
+        assert_eq!(pages(&rates), [200, 400, 400, 7, 0, 9]);
+        let calls: u64 = rates.history().map(|bin| bin.calls(None)).sum();
+        assert_eq!(calls, 3);
+    }
+
+    #[test]
+    fn what_is_older_than_the_history_is_left_out_and_no_more() {
+        let mut rates = Rates::starting_at(0);
+        let seconds = 2 * BINS as u64;
+        rates.spread(0, seconds * S, Direction::ToDevice, (seconds, 3 * seconds));
+        assert!(pages(&rates).iter().all(|pages| *pages == 3));
+        assert_eq!(pages(&rates).len(), BINS - 1);
+    }
+
     #[test]
     fn memory_is_bounded_whatever_the_times() {
         let mut rates = Rates::starting_at(5);
         for time in [0, u64::MAX, 17 * S, u64::MAX / 2, 100_000 * S] {
             rates.count(time, Direction::ToDevice, u64::MAX);
             rates.count(time, Direction::ToDevice, u64::MAX);
+            rates.spread(0, time, Direction::ToDevice, (u64::MAX, 1));
+            rates.spread(time, 0, Direction::ToDevice, (u64::MAX, 1));
             assert!(rates.bins.len() <= BINS);
         }
         let mut rates = Rates::starting_at(0);

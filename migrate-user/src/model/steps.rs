@@ -1,142 +1,184 @@
-//! How long the five steps take: one histogram per step and direction.
+//! How long the five steps take, and what else there are histograms of.
 
 use hdrhistogram::Histogram;
-use migrate_ebpf::wire::Direction;
+use migrate_ebpf::wire::{self, Direction, Figure};
 
-use super::{Migration, Step};
+use super::{Exact, Step, Tally};
 
 /// Significant decimal digits of every histogram: a relative error of at most 1%, as in the kernel.
 pub const DIGITS: u8 = 2;
 
-/// Durations of one step, nanoseconds.
-#[derive(Clone, Debug)]
-pub struct Durations {
-    histogram: Histogram<u64>,
-    sum_ns: u64,
-    max_ns: u64,
-}
+/// The smallest value that histograms tell from 0.
+pub const LOWEST: u64 = 1;
 
-impl Default for Durations {
-    fn default() -> Self {
-        Self {
-            histogram: new_histogram(),
-            sum_ns: 0,
-            max_ns: 0,
-        }
-    }
-}
+/// What is larger than this is counted as this, as in the kernel: 18 minutes, in nanoseconds.
+pub const HIGHEST: u64 = wire::histogram::LIMIT - 1;
 
-/// An empty histogram of this program's resolution, for any 64-bit number: 60 KB.
+/// An empty histogram with the places of the kernel's: 35 KB.
 pub fn new_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, u64::MAX, DIGITS)
+    Histogram::new_with_bounds(LOWEST, HIGHEST, DIGITS)
         .expect("these bounds are within the crate's limits")
 }
 
-impl Durations {
-    /// Adds one duration.
-    pub fn record(&mut self, duration_ns: u64) {
-        self.histogram.saturating_record(duration_ns);
-        self.sum_ns = self.sum_ns.saturating_add(duration_ns);
-        self.max_ns = self.max_ns.max(duration_ns);
-    }
+/// The values of one figure, in its unit.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    histogram: Histogram<u64>,
+    sum: u64,
+    /// `None` where only the histogram tells.
+    largest: Option<u64>,
+}
 
-    /// How many there are.
+impl Distribution {
+    /// How many values there are.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// All together, nanoseconds. Exact.
-    pub fn sum_ns(&self) -> u64 {
-        self.sum_ns
+    /// All together. Exact.
+    pub fn sum(&self) -> u64 {
+        self.sum
     }
 
-    /// The longest, nanoseconds. Exact; `None` if there is none.
-    pub fn max_ns(&self) -> Option<u64> {
-        (self.count() > 0).then_some(self.max_ns)
+    /// The largest value; `None` if there is none. Exact where it comes from records; from the kernel's totals it is
+    /// within 1%, and not too low.
+    pub fn max(&self) -> Option<u64> {
+        let largest = || self.largest.unwrap_or_else(|| self.histogram.max());
+        (self.count() > 0).then(largest)
     }
 
-    /// The duration that the share `quantile` (0 to 1) of all does not exceed, nanoseconds, within 1%;
-    /// `None` if there is none.
-    pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
-        (self.count() > 0).then(|| self.histogram.value_at_quantile(quantile).min(self.max_ns))
+    /// The value that the share `quantile` (0 to 1) of all does not exceed, within 1%; `None` if there is none.
+    pub fn quantile(&self, quantile: f64) -> Option<u64> {
+        let max = self.max()?;
+        Some(self.histogram.value_at_quantile(quantile).min(max))
     }
 }
 
-/// All durations, by step and direction.
-#[derive(Clone, Debug, Default)]
-pub struct Steps {
-    /// Both directions together.
-    all: [Durations; Step::COUNT],
-    by_direction: [[Durations; Step::COUNT]; Direction::ALL.len()],
+/// Every figure, by direction.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps<'a> {
+    exact: &'a Exact,
+    /// The largest value of each of [`Exact::figures`]; `None` where only the histogram tells.
+    largest: Option<&'a [u64]>,
 }
 
-impl Steps {
-    /// Adds the steps of one migration that happened.
-    pub fn record(&mut self, migration: &Migration) {
-        let of_direction = &mut self.by_direction[super::index(migration.direction)];
-        for (step, duration) in Step::ALL.into_iter().zip(migration.steps) {
-            if let Some(duration) = duration {
-                self.all[step as usize].record(duration);
-                of_direction[step as usize].record(duration);
-            }
+impl<'a> Steps<'a> {
+    /// Of totals of which only the histograms are known.
+    pub fn of_totals(exact: &'a Exact) -> Self {
+        Self {
+            exact,
+            largest: None,
         }
     }
 
-    /// The durations of a step, in one direction or in all together.
-    pub fn of(&self, step: Step, direction: Option<Direction>) -> &Durations {
-        match direction {
-            Some(direction) => &self.by_direction[super::index(direction)][step as usize],
-            None => &self.all[step as usize],
+    /// Of records.
+    pub fn of_records(tally: &'a Tally) -> Self {
+        Self {
+            exact: tally.exact(),
+            largest: Some(tally.largest()),
         }
+    }
+
+    /// The values of a step or another figure, in one direction or in all together.
+    pub fn of(&self, figure: impl Into<Figure>, direction: Option<Direction>) -> Distribution {
+        let mut all = Distribution {
+            histogram: new_histogram(),
+            sum: 0,
+            largest: self.largest.map(|_| 0),
+        };
+        for (at, of) in self.matching(figure.into(), direction) {
+            // All have the same bounds, so this cannot fail.
+            let _ = all.histogram.add(&self.exact.figures[at].histogram);
+            all.sum = all.sum.saturating_add(of);
+            all.largest = all
+                .largest
+                .zip(self.largest)
+                .map(|(largest, of_figure)| largest.max(of_figure[at]));
+        }
+        all
+    }
+
+    /// The place and the sum of each class with this figure.
+    fn matching(
+        &self,
+        figure: Figure,
+        direction: Option<Direction>,
+    ) -> impl Iterator<Item = (usize, u64)> {
+        let figures = self.exact.figures.iter().enumerate();
+        figures
+            .filter(move |(_, of)| {
+                of.figure == figure && direction.is_none_or(|direction| direction == of.direction)
+            })
+            .map(|(at, of)| (at, of.sum))
+    }
+
+    /// All values of a step or another figure together.
+    pub fn sum(&self, figure: impl Into<Figure>, direction: Option<Direction>) -> u64 {
+        self.matching(figure.into(), direction)
+            .fold(0, |sum, (_, of)| sum.saturating_add(of))
     }
 
     /// The share of a step in the time of all five, 0 to 1; `None` if no time has been measured.
     pub fn share(&self, step: Step, direction: Option<Direction>) -> Option<f64> {
         let total = self.total_ns(direction);
-        (total > 0).then(|| self.of(step, direction).sum_ns as f64 / total as f64)
+        (total > 0).then(|| self.sum(step, direction) as f64 / total as f64)
     }
 
     /// All five steps of all migrations together, nanoseconds.
     pub fn total_ns(&self, direction: Option<Direction>) -> u64 {
-        Step::ALL.into_iter().fold(0, |sum, step| {
-            sum.saturating_add(self.of(step, direction).sum_ns)
-        })
+        self.sum(Figure::Total, direction)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::support::Synthetic;
+
+    /// A tally of migrations whose setup took so long.
+    fn tally(setup_ns: impl Iterator<Item = u64>) -> Tally {
+        let mut tally = Tally::default();
+        let mut migration = Synthetic::new(1).migration();
+        for ns in setup_ns {
+            migration.steps = [Some(ns), None, None, None, None];
+            tally.count(&migration);
+        }
+        tally
+    }
 
     #[test]
     fn quantiles_are_within_one_percent_and_never_above_the_maximum() {
-        let mut durations = Durations::default();
-        assert_eq!(
-            (durations.quantile_ns(0.5), durations.max_ns()),
-            (None, None)
-        );
-        for ns in 1..=100_000u64 {
-            durations.record(ns);
-        }
+        let tally = tally(1..=100_000);
+        let setup = Steps::of_records(&tally).of(Step::Setup, None);
+        let pages = Steps::of_records(&tally).of(Step::Pages, None);
+        assert_eq!((pages.quantile(0.5), pages.max()), (None, None));
         for (quantile, exact) in [(0.5, 50_000.0), (0.9, 90_000.0), (0.99, 99_000.0)] {
-            let got = durations.quantile_ns(quantile).unwrap() as f64;
+            let got = setup.quantile(quantile).unwrap() as f64;
             assert!(
                 (got / exact - 1.0).abs() < 0.01,
                 "{quantile}: {got} for {exact}"
             );
         }
-        assert_eq!(durations.quantile_ns(1.0), Some(100_000));
-        assert_eq!(durations.sum_ns(), 100_000 * 100_001 / 2);
+        assert_eq!(setup.quantile(1.0), Some(100_000));
+        assert_eq!(setup.sum(), 100_000 * 100_001 / 2);
+    }
+
+    #[test]
+    fn totals_alone_tell_the_maximum_within_one_percent() {
+        let tally = tally(1..=100_000);
+        let setup = Steps::of_totals(tally.exact()).of(Step::Setup, None);
+        let max = setup.max().unwrap();
+        assert!((100_000..=101_000).contains(&max), "{max}");
+        assert_eq!(setup.quantile(1.0), Some(max));
     }
 
     #[test]
     fn takes_any_number() {
-        let mut durations = Durations::default();
-        for ns in [0, 1, u64::MAX, u64::MAX - 1] {
-            durations.record(ns);
-        }
-        assert_eq!(durations.count(), 4);
-        assert_eq!(durations.max_ns(), Some(u64::MAX));
-        assert_eq!(durations.quantile_ns(0.0), Some(0));
+        let tally = tally([0, 1, u64::MAX, u64::MAX - 1].into_iter());
+        let setup = Steps::of_records(&tally).of(Step::Setup, None);
+        assert_eq!(setup.count(), 4);
+        assert_eq!(setup.max(), Some(u64::MAX));
+        assert_eq!(setup.quantile(0.0), Some(0));
+        assert_eq!(setup.quantile(1.0), Some(HIGHEST));
     }
 }

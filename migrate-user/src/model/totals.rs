@@ -1,22 +1,8 @@
-//! Exact counts of what the records say.
+//! Counts and ledgers of totals.
 
 use migrate_ebpf::wire::{Direction, Ledger, Outcome, Trigger};
 
-use super::{Migration, index, ledger};
-
-/// Migrations by direction, trigger and outcome.
-type Kinds = [[[u64; Outcome::ALL.len()]; Trigger::ALL.len()]; Direction::ALL.len()];
-
-/// Sums over all migrations received.
-#[derive(Clone, Debug, Default)]
-pub struct Totals {
-    migrations: u64,
-    unbalanced: u64,
-    probe_ns: u64,
-    kinds: Kinds,
-    reasons: Reasons,
-    ledgers: [Ledger; Direction::ALL.len()],
-}
+use super::{Exact, ExactCount, Migration, ledger};
 
 /// Why pages were skipped. Unit: base pages. Together they are the ledger's `skipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,15 +16,34 @@ pub struct Reasons {
 }
 
 impl Reasons {
-    fn count(&mut self, migration: &Migration) {
-        let (sum, more) = match migration.skips {
-            Some(skips) => {
-                self.not_collected = self.not_collected.saturating_add(skips.not_collected);
-                (&mut self.unmap_failed, skips.unmap_failed)
-            }
-            None => (&mut self.unknown, migration.ledger.skipped),
+    /// Adds one migration.
+    pub(super) fn count(&mut self, migration: &Migration) {
+        let more = match migration.skips {
+            Some(skips) => Self {
+                not_collected: skips.not_collected,
+                unmap_failed: skips.unmap_failed,
+                unknown: 0,
+            },
+            None => Self {
+                unknown: migration.ledger.skipped,
+                ..Self::default()
+            },
         };
-        *sum = sum.saturating_add(more);
+        self.add(more);
+    }
+
+    fn add(&mut self, more: Self) {
+        self.not_collected = self.not_collected.saturating_add(more.not_collected);
+        self.unmap_failed = self.unmap_failed.saturating_add(more.unmap_failed);
+        self.unknown = self.unknown.saturating_add(more.unknown);
+    }
+
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            not_collected: self.not_collected.saturating_sub(before.not_collected),
+            unmap_failed: self.unmap_failed.saturating_sub(before.unmap_failed),
+            unknown: self.unknown.saturating_sub(before.unknown),
+        }
     }
 
     /// Is the reason of some skipped pages known, or was none skipped?
@@ -60,79 +65,64 @@ pub struct Kind {
     pub migrations: u64,
 }
 
-impl Totals {
-    /// Counts one migration.
-    pub fn count(&mut self, migration: &Migration) {
-        self.migrations = self.migrations.saturating_add(1);
-        self.unbalanced = self
-            .unbalanced
-            .saturating_add(u64::from(!migration.is_balanced()));
-        self.probe_ns = self.probe_ns.saturating_add(migration.probe_ns());
-        let direction = index(migration.direction);
-        let kind = &mut self.kinds[direction][migration.trigger as usize - 1]
-            [migration.outcome as usize - 1];
-        *kind = kind.saturating_add(1);
-        self.reasons.count(migration);
-        ledger::add(&mut self.ledgers[direction], &migration.ledger);
+impl Exact {
+    fn sum(&self, of: impl Fn(&ExactCount) -> u64) -> u64 {
+        self.counts
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(of(count)))
     }
 
-    /// Migrations received.
+    /// Migrations.
     pub fn migrations(&self) -> u64 {
-        self.migrations
+        self.sum(|count| count.migrations)
     }
 
     /// Migrations whose ledger does not balance: each is a bug of the tracer.
     pub fn unbalanced(&self) -> u64 {
-        self.unbalanced
+        self.sum(|count| count.unbalanced)
     }
 
     /// The tracer's own time within all migrations, nanoseconds.
     pub fn probe_ns(&self) -> u64 {
-        self.probe_ns
-    }
-
-    /// The ledger of one direction, or of all together.
-    pub fn ledger(&self, direction: Option<Direction>) -> Ledger {
-        match direction {
-            Some(direction) => self.ledgers[index(direction)],
-            None => self
-                .ledgers
-                .iter()
-                .fold(Ledger::default(), |mut sum, more| {
-                    ledger::add(&mut sum, more);
-                    sum
-                }),
-        }
-    }
-
-    /// Why pages were skipped, in all directions together.
-    pub fn reasons(&self) -> Reasons {
-        self.reasons
+        self.sum(|count| count.probe_ns)
     }
 
     /// Migrations in one direction.
     pub fn in_direction(&self, direction: Direction) -> u64 {
-        self.kinds()
-            .filter(|kind| kind.direction == direction)
-            .map(|kind| kind.migrations)
-            .sum()
+        self.sum(|count| {
+            if count.direction == direction {
+                count.migrations
+            } else {
+                0
+            }
+        })
     }
 
-    /// Every combination that occurred, in the order of the enumerations.
+    /// The ledger of one direction, or of all together.
+    pub fn ledger(&self, direction: Option<Direction>) -> Ledger {
+        let mut sum = Ledger::default();
+        for count in &self.counts {
+            if direction.is_none_or(|direction| direction == count.direction) {
+                ledger::add(&mut sum, &count.ledger);
+            }
+        }
+        sum
+    }
+
+    /// Why pages were skipped, in all directions together.
+    pub fn reasons(&self) -> Reasons {
+        let mut sum = Reasons::default();
+        self.counts.iter().for_each(|count| sum.add(count.reasons));
+        sum
+    }
+
+    /// Every combination that occurred.
     pub fn kinds(&self) -> impl Iterator<Item = Kind> + '_ {
-        Direction::ALL.iter().flat_map(move |&direction| {
-            Trigger::ALL.iter().flat_map(move |&trigger| {
-                Outcome::ALL.iter().filter_map(move |&outcome| {
-                    let migrations =
-                        self.kinds[index(direction)][trigger as usize - 1][outcome as usize - 1];
-                    (migrations > 0).then_some(Kind {
-                        direction,
-                        trigger,
-                        outcome,
-                        migrations,
-                    })
-                })
-            })
+        self.counts.iter().map(|count| Kind {
+            direction: count.direction,
+            trigger: count.trigger,
+            outcome: count.outcome,
+            migrations: count.migrations,
         })
     }
 }

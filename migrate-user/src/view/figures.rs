@@ -85,10 +85,10 @@ pub(super) fn steps(model: &Model, direction: Option<Direction>) -> [StepFigure;
         StepFigure {
             step,
             count: durations.count(),
-            p50_ns: durations.quantile_ns(0.50),
-            p90_ns: durations.quantile_ns(0.90),
-            p99_ns: durations.quantile_ns(0.99),
-            max_ns: durations.max_ns(),
+            p50_ns: durations.quantile(0.50),
+            p90_ns: durations.quantile(0.90),
+            p99_ns: durations.quantile(0.99),
+            max_ns: durations.max(),
             share: model.steps().share(step, direction),
         }
     })

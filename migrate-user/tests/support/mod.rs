@@ -1,7 +1,9 @@
 //! Synthetic migrations: the same for the same seed. The only place that makes any.
 
+use std::sync::Arc;
+
 use migrate_ebpf::wire::LOSS_NAMES;
-use migscope::model::{Direction, Ledger, Migration, Outcome, Skips, Step, Trigger};
+use migscope::model::{Direction, Ledger, Migration, Outcome, Parts, Skips, Step, Tally, Trigger};
 use migscope::recording::{Facts, Writer};
 use migscope::source::{Batch, Status};
 
@@ -33,6 +35,10 @@ pub(crate) struct Synthetic {
     sequence: u64,
     time_ns: u64,
     lost: [u64; LOSS_NAMES.len()],
+    /// What the kernel counts by itself, if it does.
+    kernel: Option<Tally>,
+    /// Is everything measured that can be asked for?
+    detailed: bool,
 }
 
 impl Synthetic {
@@ -43,6 +49,24 @@ impl Synthetic {
             sequence: 0,
             time_ns: START_NS,
             lost: [0; LOSS_NAMES.len()],
+            kernel: None,
+            detailed: false,
+        }
+    }
+
+    /// The same migrations, counted by the kernel too.
+    pub(crate) fn with_totals(self) -> Self {
+        Self {
+            kernel: Some(Tally::default()),
+            ..self
+        }
+    }
+
+    /// The same migrations, with everything that can be asked for.
+    pub(crate) fn with_details(self) -> Self {
+        Self {
+            detailed: true,
+            ..self
         }
     }
 
@@ -74,11 +98,43 @@ impl Synthetic {
             time_ns: self.time_ns,
             ended: self.sequence,
             losses: self.lost,
-            exact: None,
+            exact: self
+                .kernel
+                .as_ref()
+                .map(|kernel| Arc::new(kernel.exact().clone())),
         }
     }
 
     pub(crate) fn migration(&mut self) -> Migration {
+        let mut migration = self.plain();
+        if self.detailed {
+            self.detail(&mut migration);
+        }
+        self.sequence += 1;
+        self.time_ns = migration.end_ns() + 100_000 + self.below(1_000_000);
+        if let Some(kernel) = &mut self.kernel {
+            kernel.count(&migration);
+        }
+        migration
+    }
+
+    fn detail(&mut self, migration: &mut Migration) {
+        let setup = migration.steps[0].unwrap_or(0);
+        let mut part = |of: u64| self.below(setup / of + 1);
+        migration.parts = Some(Parts {
+            lru_drain_ns: part(2),
+            invalidate_ns: part(8),
+            rmap_ns: part(4),
+            split_ns: part(16),
+        });
+        migration.off_cpu = Some(migration.steps.map(|step| step.unwrap_or(0) / 3));
+        migration.pgmap_owner = Some(0xffff_8881_0000_0000 + self.below(2) * 64);
+        let function = ["prefetch", "evict", "fault"][self.below(3) as usize];
+        migration.kernel_stack = Some(format!("do_syscall_64_[k];{function}_[k]").into());
+        migration.user_stack = (self.below(4) > 0).then(|| "main;train;step".into());
+    }
+
+    fn plain(&mut self) -> Migration {
         let outcome = match self.below(20) {
             0 => Outcome::Rejected,
             1 => Outcome::RolledBack,
@@ -98,7 +154,7 @@ impl Synthetic {
         let ledger = self.ledger(outcome);
         let steps = self.steps(outcome, ledger.requested);
         let who = self.below(3) as u32;
-        let migration = Migration {
+        Migration {
             sequence: self.sequence,
             time_ns: self.time_ns,
             pid: 1200 + who,
@@ -126,10 +182,7 @@ impl Synthetic {
             parts: None,
             off_cpu: None,
             anomalies: 0,
-        };
-        self.sequence += 1;
-        self.time_ns = migration.end_ns() + 100_000 + self.below(1_000_000);
-        migration
+        }
     }
 
     fn ledger(&mut self, outcome: Outcome) -> Ledger {
@@ -200,9 +253,14 @@ impl Synthetic {
 pub(crate) fn recording(seed: u64, batches: usize, size: usize) -> (Vec<u8>, Vec<Batch>) {
     let mut synthetic = Synthetic::new(seed);
     let batches: Vec<Batch> = (0..batches).map(|_| synthetic.batch(size)).collect();
+    (written(&batches), batches)
+}
+
+/// A whole recording of these batches.
+pub(crate) fn written(batches: &[Batch]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), &facts()).unwrap();
-    for batch in &batches {
+    for batch in batches {
         writer.write(batch).unwrap();
     }
-    (writer.finish().unwrap(), batches)
+    writer.finish().unwrap()
 }

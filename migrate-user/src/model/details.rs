@@ -1,0 +1,75 @@
+//! Sums of what is measured only where it is asked for, over the records that have it.
+
+use migrate_ebpf::wire::Parts;
+
+use super::{Migration, Step};
+
+/// Names of the parts, as in columns and JSON.
+pub const PARTS: [&str; 4] = ["lru_drain", "invalidate", "rmap", "split"];
+
+/// Where the kernel's time goes in a migration: parts of setup, and of the other steps as far as the kernel does the
+/// same there. They do not overlap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartSums {
+    /// Migrations that were measured so.
+    pub migrations: u64,
+    /// Their setup, nanoseconds.
+    pub setup_ns: u64,
+    /// All their steps, nanoseconds.
+    pub total_ns: u64,
+    /// By part, in the order of [`PARTS`], nanoseconds.
+    pub sums_ns: [u64; PARTS.len()],
+}
+
+impl PartSums {
+    /// Adds one migration, if it was measured so.
+    pub(super) fn count(&mut self, migration: &Migration) {
+        let Some(Parts {
+            lru_drain_ns,
+            invalidate_ns,
+            rmap_ns,
+            split_ns,
+        }) = migration.parts
+        else {
+            return;
+        };
+        let more = [lru_drain_ns, invalidate_ns, rmap_ns, split_ns];
+        self.migrations = self.migrations.saturating_add(1);
+        add(&mut self.setup_ns, migration.steps[0].unwrap_or(0));
+        add(&mut self.total_ns, migration.total_ns());
+        for (sum, more) in self.sums_ns.iter_mut().zip(more) {
+            add(sum, more);
+        }
+    }
+}
+
+/// How long threads did not run in the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OffCpuSums {
+    /// Migrations that were measured so.
+    pub migrations: u64,
+    /// By step, nanoseconds.
+    pub off_ns: [u64; Step::COUNT],
+    /// All the time of these migrations' steps, nanoseconds.
+    pub steps_ns: [u64; Step::COUNT],
+}
+
+impl OffCpuSums {
+    /// Adds one migration, if it was measured so.
+    pub(super) fn count(&mut self, migration: &Migration) {
+        let Some(off_cpu) = migration.off_cpu else {
+            return;
+        };
+        self.migrations = self.migrations.saturating_add(1);
+        for step in 0..Step::COUNT {
+            if let Some(ns) = migration.steps[step] {
+                add(&mut self.off_ns[step], off_cpu[step]);
+                add(&mut self.steps_ns[step], ns);
+            }
+        }
+    }
+}
+
+fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
+}
