@@ -1,32 +1,27 @@
-//! The columns of a recording: name, unit, and where each comes from, in one table, so that these cannot disagree.
+//! What a column of a recording holds, and how.
 
 use std::collections::HashMap;
 
-use arrow_schema::{DataType, Field, Schema};
-use migrate_ebpf::wire::{Direction, LOSS_NAMES, Outcome, Trigger};
+use arrow_schema::{DataType, Field};
 
-use super::Facts;
-use crate::model::ledger::Row;
-use crate::model::{Migration, Step};
+use super::row::Row;
+use crate::model::{ExactCount, Migration};
 use crate::source::Status;
 
-/// The values of column `event`: what a row is about.
-pub(super) const EVENTS: [&str; 2] = ["migration", "status"];
-
-/// Takes a value out of a row; `None` is written as null.
+/// Takes a value out of what a row is about; `None` is written as null.
 pub(super) type Get<R, T> = Box<dyn Fn(&R) -> Option<T> + Send>;
 
 /// Takes a text out of a migration.
 pub(super) type GetText = fn(&Migration) -> Option<&str>;
 
-/// Takes a name out of a migration.
-pub(super) type GetName = fn(&Migration) -> Option<&'static str>;
+/// Takes a name out of a row.
+pub(super) type GetName = fn(&Row<'_>) -> Option<&'static str>;
 
 /// What a column holds, and how to find it.
 pub(super) enum Values {
-    /// What the row is about, one of [`EVENTS`].
+    /// What the row is about, an [`Event`](super::row::Event).
     Event,
-    /// The only column that rows of both kinds have.
+    /// The only number that rows of all kinds have.
     Time,
     /// A number of a migration.
     U64(Get<Migration, u64>),
@@ -34,10 +29,18 @@ pub(super) enum Values {
     U32(Get<Migration, u32>),
     /// A text of a migration.
     Text(GetText),
-    /// One of a few names, of a migration.
+    /// A long text of a migration that many others have too: each batch holds it once.
+    Stack(GetText),
+    /// One of a few names, of rows of some kinds.
     Name(Vec<&'static str>, GetName),
     /// A number of a status.
     Status(Get<Status, u64>),
+    /// A number of the kernel's totals.
+    Total(Get<ExactCount, u64>),
+    /// The sum of a histogram's values.
+    Sum,
+    /// A histogram.
+    Histogram,
 }
 
 /// As [`Column::widths`], of texts: which are valid, where each begins, letters.
@@ -47,174 +50,54 @@ pub(super) const TEXT_WIDTHS: &[u64] = &[1, 4, 1];
 pub(super) struct Column {
     pub(super) name: String,
     unit: &'static str,
+    /// What the name does not tell; may be empty.
+    note: &'static str,
     pub(super) values: Values,
 }
 
 impl Column {
-    fn new(name: impl Into<String>, unit: &'static str, values: Values) -> Self {
+    pub(super) fn new(name: impl Into<String>, unit: &'static str, values: Values) -> Self {
         Self {
             name: name.into(),
             unit,
+            note: "",
             values,
         }
     }
 
+    pub(super) fn with_note(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
     /// The size of an element in each of the column's buffers, bytes; 1 for those that hold bits or letters.
-    fn widths(&self) -> &'static [u64] {
+    pub(super) fn widths(&self) -> &'static [u64] {
         match self.values {
             Values::Event | Values::Name(..) => &[1, 1],
-            Values::Time | Values::U64(_) | Values::Status(_) => &[1, 8],
-            Values::U32(_) => &[1, 4],
-            Values::Text(_) => TEXT_WIDTHS,
+            Values::Time | Values::U64(_) | Values::Status(_) | Values::Total(_) | Values::Sum => {
+                &[1, 8]
+            }
+            Values::U32(_) | Values::Stack(_) => &[1, 4],
+            Values::Text(_) | Values::Histogram => TEXT_WIDTHS,
         }
     }
 
-    fn field(&self) -> Field {
-        let dictionary =
-            || DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
-        let (data_type, nullable) = match self.values {
-            Values::Event => (dictionary(), false),
-            Values::Time => (DataType::UInt64, false),
-            Values::U64(_) | Values::Status(_) => (DataType::UInt64, true),
-            Values::U32(_) => (DataType::UInt32, true),
-            Values::Text(_) => (DataType::Utf8, true),
-            Values::Name(..) => (dictionary(), true),
+    pub(super) fn field(&self) -> Field {
+        let dictionary = |keys| DataType::Dictionary(Box::new(keys), Box::new(DataType::Utf8));
+        let data_type = match self.values {
+            Values::Event | Values::Name(..) => dictionary(DataType::Int8),
+            Values::Stack(_) => dictionary(DataType::Int32),
+            Values::Time | Values::U64(_) | Values::Status(_) | Values::Total(_) | Values::Sum => {
+                DataType::UInt64
+            }
+            Values::U32(_) => DataType::UInt32,
+            Values::Text(_) => DataType::Utf8,
+            Values::Histogram => DataType::Binary,
         };
-        let field = Field::new(&self.name, data_type, nullable);
-        if self.unit.is_empty() {
-            field
-        } else {
-            field.with_metadata([("unit".to_owned(), self.unit.to_owned())])
-        }
+        let nullable = !matches!(self.values, Values::Event | Values::Time);
+        let notes = [("unit", self.unit), ("note", self.note)]
+            .into_iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(key, text)| (key.to_owned(), text.to_owned()));
+        Field::new(&self.name, data_type, nullable).with_metadata(notes.collect::<HashMap<_, _>>())
     }
-}
-
-/// All columns, in order.
-pub(super) fn columns() -> Vec<Column> {
-    let mut columns = vec![Column::new("event", "", Values::Event)];
-    columns.extend(what());
-    columns.extend(pages());
-    columns.extend(times());
-    columns.push(number32("anomalies", "bits", |m| {
-        Some(u32::from(m.anomalies))
-    }));
-    columns.extend(status());
-    columns
-}
-
-/// As [`Column::widths`], of a whole row.
-pub(super) fn widths(columns: &[Column]) -> Vec<u64> {
-    columns
-        .iter()
-        .flat_map(|column| column.widths())
-        .copied()
-        .collect()
-}
-
-/// The schema, with the facts in its metadata.
-pub(super) fn schema(facts: &Facts) -> Schema {
-    let fields: Vec<Field> = columns().iter().map(Column::field).collect();
-    Schema::new_with_metadata(
-        fields,
-        facts.entries().into_iter().collect::<HashMap<_, _>>(),
-    )
-}
-
-fn number(name: &str, unit: &'static str, get: fn(&Migration) -> Option<u64>) -> Column {
-    Column::new(name, unit, Values::U64(Box::new(get)))
-}
-
-fn number32(name: &str, unit: &'static str, get: fn(&Migration) -> Option<u32>) -> Column {
-    Column::new(name, unit, Values::U32(Box::new(get)))
-}
-
-fn text(name: &str, get: GetText) -> Column {
-    Column::new(name, "", Values::Text(get))
-}
-
-fn name(name: &str, names: Vec<&'static str>, get: GetName) -> Column {
-    Column::new(name, "", Values::Name(names, get))
-}
-
-/// Which migration it was. A direction or trigger that this kernel could not tell is null.
-fn what() -> Vec<Column> {
-    let directions = Direction::ALL.iter().filter(|d| **d != Direction::Unknown);
-    let triggers = Trigger::ALL.iter().filter(|t| **t != Trigger::Unknown);
-    vec![
-        number("sequence", "", |m| Some(m.sequence)),
-        Column::new("time_ns", "ns", Values::Time),
-        number32("pid", "", |m| Some(m.pid)),
-        number32("tid", "", |m| Some(m.tid)),
-        text("comm", |m| Some(&m.comm)),
-        text("cgroup", |m| m.cgroup.as_deref()),
-        text("driver", |m| m.driver.as_deref()),
-        name("direction", directions.map(|d| d.name()).collect(), |m| {
-            m.known_direction()
-        }),
-        name("trigger", triggers.map(|t| t.name()).collect(), |m| {
-            m.known_trigger()
-        }),
-        name(
-            "outcome",
-            Outcome::ALL.iter().map(|o| o.name()).collect(),
-            |m| Some(m.outcome.name()),
-        ),
-        number32("errno", "", |m| m.errno),
-        number("address", "", |m| m.address),
-    ]
-}
-
-/// Where the pages went.
-fn pages() -> Vec<Column> {
-    let requested = number("requested", "pages", |m| Some(m.ledger.requested));
-    let skips = [
-        number("not_collected", "pages", |m| {
-            m.skips.map(|skips| skips.not_collected)
-        }),
-        number("unmap_failed", "pages", |m| {
-            m.skips.map(|skips| skips.unmap_failed)
-        }),
-    ];
-    let rows = Row::ALL.into_iter().map(|row| {
-        let get = move |m: &Migration| Some(row.of(&m.ledger));
-        Column::new(row.name(), "pages", Values::U64(Box::new(get)))
-    });
-    std::iter::once(requested)
-        .chain(rows)
-        .chain(skips)
-        .collect()
-}
-
-/// How long it took.
-fn times() -> Vec<Column> {
-    let steps = Step::ALL.into_iter().map(|step| {
-        let get = move |m: &Migration| m.steps[step as usize];
-        Column::new(
-            format!("{}_ns", step.name()),
-            "ns",
-            Values::U64(Box::new(get)),
-        )
-    });
-    let probe = ["setup", "pages", "finalize"]
-        .into_iter()
-        .enumerate()
-        .map(|(place, call)| {
-            let get = move |m: &Migration| Some(m.probe[place]);
-            Column::new(format!("probe_{call}_ns"), "ns", Values::U64(Box::new(get)))
-        });
-    steps.chain(probe).collect()
-}
-
-/// The tracer's account of itself: totals since it started.
-fn status() -> Vec<Column> {
-    let ended = Column::new(
-        "ended",
-        "migrations",
-        Values::Status(Box::new(|s| Some(s.ended))),
-    );
-    let losses = LOSS_NAMES.into_iter().enumerate().map(|(place, loss)| {
-        let get = move |s: &Status| Some(s.losses[place]);
-        Column::new(format!("lost_{loss}"), "", Values::Status(Box::new(get)))
-    });
-    std::iter::once(ended).chain(losses).collect()
 }

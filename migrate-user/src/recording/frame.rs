@@ -10,7 +10,8 @@ use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::{CompressionType, Message, MessageHeader, RecordBatch, root_as_message};
 use arrow_schema::Schema;
 
-use super::column::{TEXT_WIDTHS, columns, widths};
+use super::column::TEXT_WIDTHS;
+use super::columns::{columns, widths};
 
 /// What begins every message.
 const CONTINUATION: [u8; 4] = [0xff; 4];

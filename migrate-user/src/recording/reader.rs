@@ -8,7 +8,7 @@ use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_schema::Schema;
 
-use super::column::schema;
+use super::columns::schema;
 use super::decode::Rows;
 use super::facts::{FORMAT, Facts};
 use super::frame::{self, Frames, Stop};
