@@ -234,10 +234,13 @@ pub struct Report {
 Formats:
   json   one object per line and migration; unknown is null
   hlog   HdrHistogram interval log (V2): per second, one histogram of each step and direction, in nanoseconds
+  folded stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its
+         steps took, in nanoseconds
 
 Examples:
   migscope export run.arrow --format json | jq 'select(.wasted_copy > 0)'
-  migscope export run.arrow --format hlog -o run.hlog")]
+  migscope export run.arrow --format hlog -o run.hlog
+  migscope export run.arrow --format folded | flamegraph.pl --countname ns > migrations.svg")]
 pub struct Export {
     /// A recording, - for standard input, or unix:PATH for a socket
     #[arg(value_name = "FILE|-|unix:PATH")]
@@ -277,6 +280,8 @@ pub enum Format {
     Json,
     /// HdrHistogram interval log.
     Hlog,
+    /// Stacks for flame graphs.
+    Folded,
 }
 
 /// A number of seconds above 0.

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{stdout_failed, warn_about};
 use crate::Error;
 use crate::cli::{self, Format};
-use crate::export::{AtomicFile, Export, Hlog, Json};
+use crate::export::{AtomicFile, Export, Folded, Hlog, Json};
 use crate::model::Losses;
 use crate::source::Batch;
 use crate::tell_line;
@@ -17,6 +17,7 @@ pub(super) fn export(options: &cli::Export) -> Result<(), Error> {
     let format: &dyn Export = match options.format {
         Format::Json => &Json,
         Format::Hlog => &Hlog,
+        Format::Folded => &Folded,
     };
     let mut reader = options.input.open()?;
     let facts = reader.facts().clone();

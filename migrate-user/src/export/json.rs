@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Export;
-use crate::model::{Ledger, Migration, Skips};
+use crate::model::{Ledger, Migration, Skips, Step};
 use crate::recording::Facts;
 use crate::source::Batch;
 
@@ -54,6 +54,18 @@ struct Line<'a> {
     probe_pages_ns: u64,
     probe_finalize_ns: u64,
     anomalies: u8,
+    pgmap_owner: Option<u64>,
+    kernel_stack: Option<&'a str>,
+    user_stack: Option<&'a str>,
+    lru_drain_ns: Option<u64>,
+    invalidate_ns: Option<u64>,
+    rmap_ns: Option<u64>,
+    split_ns: Option<u64>,
+    off_cpu_setup_ns: Option<u64>,
+    off_cpu_alloc_and_copy_ns: Option<u64>,
+    off_cpu_pages_ns: Option<u64>,
+    off_cpu_finalize_and_map_ns: Option<u64>,
+    off_cpu_finalize_ns: Option<u64>,
 }
 
 /// The ledger. Unit: base pages.
@@ -82,6 +94,7 @@ impl<'a> Line<'a> {
             finalize_ns,
         ] = migration.steps;
         let [probe_setup_ns, probe_pages_ns, probe_finalize_ns] = migration.probe;
+        let off_cpu = |step: Step| migration.off_cpu.map(|ns| ns[step as usize]);
         Self {
             time_ns: migration.time_ns,
             pid: migration.pid,
@@ -106,6 +119,18 @@ impl<'a> Line<'a> {
             probe_pages_ns,
             probe_finalize_ns,
             anomalies: migration.anomalies,
+            pgmap_owner: migration.pgmap_owner,
+            kernel_stack: migration.kernel_stack.as_deref(),
+            user_stack: migration.user_stack.as_deref(),
+            lru_drain_ns: migration.parts.map(|parts| parts.lru_drain_ns),
+            invalidate_ns: migration.parts.map(|parts| parts.invalidate_ns),
+            rmap_ns: migration.parts.map(|parts| parts.rmap_ns),
+            split_ns: migration.parts.map(|parts| parts.split_ns),
+            off_cpu_setup_ns: off_cpu(Step::Setup),
+            off_cpu_alloc_and_copy_ns: off_cpu(Step::AllocAndCopy),
+            off_cpu_pages_ns: off_cpu(Step::Pages),
+            off_cpu_finalize_and_map_ns: off_cpu(Step::FinalizeAndMap),
+            off_cpu_finalize_ns: off_cpu(Step::Finalize),
         }
     }
 }
@@ -134,13 +159,14 @@ mod tests {
     use crate::support::{Synthetic, facts};
 
     #[test]
-    fn one_line_with_the_documented_names_in_their_order() {
+    fn lines_with_the_documented_names_in_their_order() {
         let mut migration = Synthetic::new(1).migration();
         migration.comm = "a \"b\"\n\x1b".into();
         migration.cgroup = None;
         migration.direction = crate::model::Direction::Unknown;
+        let detailed = Synthetic::new(1).with_details().migration();
         let batch = Batch {
-            migrations: vec![migration],
+            migrations: vec![migration, detailed],
             status: None,
         };
         let mut out = Vec::new();

@@ -1,11 +1,13 @@
 //! Recordings for other tools: one file per format. Memory does not grow with the input.
 
+mod folded;
 mod hlog;
 mod json;
 mod output;
 
 use std::io::{self, Write};
 
+pub use folded::Folded;
 pub use hlog::Hlog;
 pub use json::Json;
 pub use output::AtomicFile;

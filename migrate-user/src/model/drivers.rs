@@ -1,11 +1,17 @@
 //! Which driver migrates how much.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
+
+use migrate_ebpf::wire::Ledger;
 
 use super::{Migration, ledger};
 
 /// How many drivers are told apart. No machine has so many; a file may say anything.
 const KEPT: usize = 32;
+
+/// Stands for all that are too many.
+const OTHERS: &str = "others";
 
 /// Sums over the records of one driver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,10 +20,8 @@ pub struct Driver {
     pub name: Option<Arc<str>>,
     /// How many migrations.
     pub migrations: u64,
-    /// Pages that are where it wanted them: moved, or made there. Unit: base pages.
-    pub arrived: u64,
-    /// Pages that were copied or made in vain. Unit: base pages.
-    pub wasted: u64,
+    /// Where their pages went. Unit: base pages.
+    pub ledger: Ledger,
 }
 
 /// The drivers of all records, in the order in which they came.
@@ -27,25 +31,19 @@ pub struct Drivers(Vec<Driver>);
 impl Drivers {
     /// Adds one migration.
     pub(super) fn count(&mut self, migration: &Migration) {
-        let known = self
-            .0
-            .iter()
-            .position(|driver| driver.name == migration.driver);
-        let at = known.unwrap_or_else(|| self.add(migration));
+        let known = |driver: &Driver| driver.name == migration.driver;
+        let at = self.0.iter().position(known);
+        let at = at.unwrap_or_else(|| self.add(migration.driver.clone()));
         let driver = &mut self.0[at];
         driver.migrations = driver.migrations.saturating_add(1);
-        let arrived = ledger::arrived(&migration.ledger);
-        driver.arrived = driver.arrived.saturating_add(arrived);
-        driver.wasted = driver
-            .wasted
-            .saturating_add(ledger::wasted(&migration.ledger));
+        ledger::add(&mut driver.ledger, &migration.ledger);
     }
 
     /// A place for a driver that is new. Those that are too many share the last.
-    fn add(&mut self, migration: &Migration) -> usize {
+    fn add(&mut self, name: Option<Arc<str>>) -> usize {
         let name = match self.0.len() {
-            0..KEPT => migration.driver.clone(),
-            KEPT => Some("others".into()),
+            0..KEPT => name,
+            KEPT => Some(OTHERS.into()),
             _ => return KEPT,
         };
         self.0.push(Driver {
@@ -58,7 +56,7 @@ impl Drivers {
     /// Those with the most migrations first.
     pub fn sorted(&self) -> Vec<&Driver> {
         let mut drivers: Vec<_> = self.0.iter().collect();
-        drivers.sort_by_key(|driver| std::cmp::Reverse(driver.migrations));
+        drivers.sort_by_key(|driver| Reverse(driver.migrations));
         drivers
     }
 }
@@ -78,7 +76,9 @@ mod tests {
         }
         let sorted = drivers.sorted();
         assert_eq!(sorted.len(), KEPT + 1);
-        assert_eq!(sorted[0].name.as_deref(), Some("others"));
+        assert_eq!(sorted[0].name.as_deref(), Some(OTHERS));
         assert_eq!(sorted.iter().map(|d| d.migrations).sum::<u64>(), 1000);
+        let requested: u64 = sorted.iter().map(|d| d.ledger.requested).sum();
+        assert_eq!(requested, 1000 * migration.ledger.requested);
     }
 }

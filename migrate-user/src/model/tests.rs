@@ -2,7 +2,8 @@
 
 use migrate_ebpf::wire::{Loss, anomaly};
 
-use super::{Direction, Ledger, Model, Step, ledger};
+use super::{Direction, Exact, Ledger, Model, Origin, Step, Tally, ledger, rates};
+use crate::recording::Facts;
 use crate::source::{Batch, Status};
 use crate::support::{START_NS, Synthetic, facts};
 
@@ -149,4 +150,172 @@ fn memory_is_bounded() {
     assert_eq!(model.recent().len(), super::recent::KEPT);
     let newest = model.recent().iter().next().map(|m| m.sequence);
     assert_eq!(newest, Some(4999));
+}
+
+/// The kernel's totals of everything, and a model that gets every n-th record only, and of those not the first `lost`.
+fn incomplete(every: u32, lost: u64) -> (Model, Vec<Batch>) {
+    let mut synthetic = Synthetic::new(9).with_totals();
+    let batches: Vec<Batch> = (0..20).map(|_| synthetic.batch(101)).collect();
+    let mut model = Model::new(Facts {
+        record_every: every,
+        ..facts()
+    });
+    for batch in &batches {
+        let mut batch = batch.clone();
+        let chosen = |sequence: u64| every > 0 && sequence.is_multiple_of(every.into());
+        batch
+            .migrations
+            .retain(|m| chosen(m.sequence) && m.sequence / u64::from(every) >= lost);
+        let status = batch.status.as_mut().unwrap();
+        status.losses[Loss::RingFull as usize] = lost;
+        model.apply(batch);
+    }
+    (model, batches)
+}
+
+fn last_exact(batches: &[Batch]) -> &Exact {
+    let status = batches.last().and_then(|batch| batch.status.as_ref());
+    status.and_then(|status| status.exact.as_deref()).unwrap()
+}
+
+#[test]
+fn whole_records_are_what_the_kernel_counts() {
+    let (model, batches) = incomplete(1, 0);
+    assert_eq!(model.coverage().from, Origin::Records);
+    assert_eq!(model.records(), last_exact(&batches));
+    assert_eq!(model.exact(), Some(last_exact(&batches)));
+    for (record, total) in model
+        .records()
+        .figures
+        .iter()
+        .zip(&last_exact(&batches).figures)
+    {
+        for quantile in [0.0, 0.5, 0.9, 0.99, 0.999, 1.0] {
+            assert_eq!(
+                record.histogram.value_at_quantile(quantile),
+                total.histogram.value_at_quantile(quantile)
+            );
+        }
+    }
+}
+
+#[test]
+fn figures_are_the_kernels_when_records_do_not_tell_everything() {
+    for (every, lost) in [(1, 7), (10, 0), (10, 3), (0, 0)] {
+        let (model, batches) = incomplete(every, lost);
+        let exact = last_exact(&batches);
+        assert_eq!(model.coverage().from, Origin::Kernel, "{every} {lost}");
+        assert_eq!(model.totals(), exact);
+        assert!(model.records().migrations() < exact.migrations());
+        let setup = model.steps().of(Step::Setup, None);
+        assert_eq!(setup.count(), 20 * 101);
+        let calls = model.average(None).unwrap().calls * model.elapsed_ns() as f64 / 1e9;
+        assert!((calls - 2020.0).abs() < 0.1, "{calls}");
+        assert!(
+            model
+                .rates()
+                .over(5, None)
+                .is_some_and(|rate| rate.pages > 0.0)
+        );
+        assert_eq!(model.unaccounted(), Some(0));
+    }
+}
+
+#[test]
+fn received_and_lost_and_left_out_is_what_ended() {
+    for (every, lost) in [(1, 0), (1, 5), (3, 4), (7, 0), (2020, 0), (5000, 0)] {
+        let (model, _) = incomplete(every, lost);
+        let left_out = model.left_out().unwrap();
+        let received = model.records().migrations();
+        assert_eq!(received + lost + left_out, 2020, "{every}");
+    }
+    let (mut model, _) = incomplete(10, 0);
+    let status = Status {
+        ended: 2020 + 31,
+        ..Status::default()
+    };
+    model.apply(Batch {
+        status: Some(status),
+        ..Batch::default()
+    });
+    // 2020, 2030, 2040 and 2050 were to be recorded.
+    assert_eq!(model.unaccounted(), Some(4));
+    assert_eq!(incomplete(0, 0).0.left_out(), Some(2020));
+}
+
+#[test]
+fn rates_of_totals_add_up_to_the_totals() {
+    let mut synthetic = Synthetic::new(10).with_totals();
+    let mut model = Model::new(Facts {
+        record_every: 0,
+        ..facts()
+    });
+    let mut exact = None;
+    for _ in 0..10 {
+        let mut status = synthetic.batch(1000).status;
+        exact = status.as_ref().and_then(|status| status.exact.clone());
+        model.apply(Batch {
+            status: status.take(),
+            ..Batch::default()
+        });
+    }
+    // The second under way is not in the history: let it pass.
+    let mut status = synthetic.status();
+    status.time_ns += 2_000_000_000;
+    model.apply(Batch {
+        status: Some(status),
+        ..Batch::default()
+    });
+    let exact = exact.unwrap();
+    let sum = |of: &dyn Fn(&rates::Bin) -> u64| model.rates().history().map(of).sum::<u64>();
+    assert_eq!(sum(&|bin| bin.calls(None)), exact.migrations());
+    let arrived = ledger::arrived(&exact.ledger(Some(Direction::ToSystem)));
+    assert_eq!(sum(&|bin| bin.pages(Some(Direction::ToSystem))), arrived);
+}
+
+#[test]
+fn a_reset_leaves_what_was_before_out_of_the_kernels_totals_too() {
+    let mut synthetic = Synthetic::new(11).with_totals();
+    synthetic.lose(Loss::RingFull as usize, 3);
+    let mut model = model(&[synthetic.batch(500)]);
+    assert_eq!(model.coverage().from, Origin::Kernel);
+    model.reset();
+    assert_eq!(model.totals(), &Exact::default());
+    // Nothing was lost since: the records tell everything.
+    let mut later = Tally::default();
+    let batch = synthetic.batch(300);
+    batch.migrations.iter().for_each(|m| later.count(m));
+    model.apply(batch);
+    assert_eq!(model.coverage().from, Origin::Records);
+    assert_eq!(model.totals(), later.exact());
+    assert_eq!(model.exact(), Some(later.exact()));
+    synthetic.lose(Loss::RingFull as usize, 1);
+    model.apply(synthetic.batch(0));
+    assert_eq!(model.coverage().from, Origin::Kernel);
+    assert_eq!(model.totals(), later.exact());
+}
+
+#[test]
+fn what_was_asked_for_is_summed_up_over_the_records_that_have_it() {
+    let mut batch = Synthetic::new(12).with_details().batch(100);
+    for migration in &mut batch.migrations[..40] {
+        (migration.parts, migration.off_cpu) = (None, None);
+    }
+    let measured = &batch.migrations[40..];
+    let rmap: u64 = measured
+        .iter()
+        .filter_map(|m| m.parts)
+        .map(|p| p.rmap_ns)
+        .sum();
+    let setup: u64 = measured.iter().filter_map(|m| m.steps[0]).sum();
+    let model = model(&[batch.clone()]);
+    let (parts, off_cpu) = (model.parts(), model.off_cpu());
+    assert_eq!((parts.migrations, off_cpu.migrations), (60, 60));
+    assert_eq!((parts.sums_ns[2], parts.setup_ns), (rmap, setup));
+    assert_eq!(off_cpu.steps_ns[0], setup);
+    let drivers = model.drivers().sorted();
+    assert_eq!(
+        drivers.iter().map(|driver| driver.migrations).sum::<u64>(),
+        100
+    );
 }
