@@ -4,27 +4,56 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::measure::{SETTLE, machine, with_program};
 use super::tool::{end_and_report, recorder};
 use crate::lab::Lab;
 use crate::setup::programs::GuestPrograms;
-use crate::vm::builder::{Outcome, Task};
+use crate::vm::builder::Task;
 
 const BPFTOOL: &str = "usr/sbin/bpftool";
-/// What the recorder holds, a file descriptor a paragraph.
-const HELD: &str = "for held in /proc/$(pidof migscope)/fdinfo/*; do cat $held; echo; done";
-/// The time that the recorder has used. A second earlier it has taken what there is to take.
-const USED: &str = "sleep 1; cat /proc/$(pidof migscope)/stat";
-/// The kernel's unit of that time: USER_HZ, which no x86 kernel changes.
-const TICKS_PER_SECOND: f64 = 100.0;
-/// Migrations of a storm: many more than a ring has room for.
-const STORM: u64 = 100_000;
-/// Between two readings of the clock, in hundredths of a second.
-const STORM_SCRIPT: &str = "cut -d' ' -f1 /proc/uptime
-    workload run storm --threads 1 --calls 100000 || exit 1
-    cut -d' ' -f1 /proc/uptime";
+/// Migrations of a storm: more than the ring has room for.
+const STORM: u64 = 30_000;
+/// Separates what a script prints.
+const SECTION: &str = "== ";
+
+/// What the recorder holds, a paragraph for each file descriptor, and what it needs for a storm: the time that each of
+/// its threads has been on the processor before and a second after, and the clock right before and after.
+fn observe(recording: &str) -> String {
+    format!(
+        "recorder=/proc/$(pidof migscope)
+        used() {{ grep sum_exec_runtime $recorder/task/*/sched; }}
+        echo '== programs'; bpftool --json prog show || exit 1
+        echo '== maps'; bpftool --json map show || exit 1
+        echo '== held'; for held in $recorder/fdinfo/*; do cat $held; echo; done
+        echo '== before'; used
+        echo '== clock'; {}
+        sleep 1; echo '== after'; used
+        echo '== report'; {}",
+        storm_script(),
+        end_and_report(recording)
+    )
+}
+
+/// The same storm while the recorder is stopped, so that all that comes is what the ring has room for.
+fn overflow(recording: &str) -> String {
+    format!(
+        "kill -STOP $(pidof migscope)
+        echo '== clock'; {}
+        kill -CONT $(pidof migscope)
+        echo '== report'; {}",
+        storm_script(),
+        end_and_report(recording)
+    )
+}
+
+fn storm_script() -> String {
+    format!(
+        "cut -d' ' -f1 /proc/uptime
+        workload run storm --threads 1 --calls {STORM} || exit 1
+        cut -d' ' -f1 /proc/uptime"
+    )
+}
 
 /// The figures.
 #[derive(Debug, Serialize)]
@@ -69,53 +98,53 @@ pub(super) struct Storm {
 /// Measures them, all in one boot.
 pub(super) fn figures(lab: &Lab, programs: &GuestPrograms) -> Result<Figures> {
     let (first, second) = ("/tmp/storm.arrow", "/tmp/stopped.arrow");
-    let stopped =
-        format!("kill -STOP $(pidof migscope); {STORM_SCRIPT}; kill -CONT $(pidof migscope)");
     let outcome = with_program(machine(lab, "bench-figures"), programs, BPFTOOL)?
         .task(recorder("recorder", &[], first))
         .task(Task::shell("settle", SETTLE))
-        .task(Task::new("programs", ["bpftool", "--json", "prog", "show"]))
-        .task(Task::new("maps", ["bpftool", "--json", "map", "show"]))
-        .task(Task::shell("held", HELD))
-        .task(Task::shell("before", USED))
-        .task(Task::shell("storm", STORM_SCRIPT))
-        .task(Task::shell("after", USED))
-        .task(Task::shell("report", &end_and_report(first)))
-        .task(recorder("recorder to stop", &[], second))
-        .task(Task::shell("settle again", SETTLE))
-        .task(Task::shell("stopped", &stopped))
-        .task(Task::shell("second report", &end_and_report(second)))
+        .task(Task::shell("observe", &observe(first)))
+        .task(recorder("recorder-again", &[], second))
+        .task(Task::shell("settle-again", SETTLE))
+        .task(Task::shell("overflow", &overflow(second)))
         .run()?;
-    for task in [
-        "programs",
-        "maps",
-        "held",
-        "storm",
-        "report",
-        "stopped",
-        "second report",
-    ] {
-        outcome.expect_success(task)?;
-    }
-    let held = held(&text(&outcome, "held"));
-    let (programs, maps) = (
-        loaded_programs(&outcome, &held)?,
-        loaded_maps(&outcome, &held)?,
-    );
+    outcome.expect_success("observe")?;
+    outcome.expect_success("overflow")?;
+    let sections = sections(&outcome.stdout("observe"));
+    let held = held(section(&sections, "held")?);
+    let programs = loaded_programs(section(&sections, "programs")?, &held)?;
+    let maps = loaded_maps(section(&sections, "maps")?, &held)?;
     let memory = programs.iter().map(|program| program.memory_bytes);
     let memory_bytes = memory.chain(maps.iter().map(|map| map.memory_bytes)).sum();
-    let lost = report(&outcome, "second report")?.lost;
+    let lost = counts(&self::sections(&outcome.stdout("overflow")))?.lost;
     Ok(Figures {
         programs,
         maps,
         memory_bytes,
-        storm: storm(&outcome)?,
+        storm: storm(&sections)?,
         records_until_ring_full: (lost > 0).then_some(STORM - lost),
     })
 }
 
-fn text(outcome: &Outcome, task: &str) -> String {
-    String::from_utf8_lossy(&outcome.stdout(task)).into_owned()
+/// What a script printed, by the words after [`SECTION`].
+type Sections = BTreeMap<String, String>;
+
+fn sections(printed: &[u8]) -> Sections {
+    let mut sections = Sections::new();
+    let mut name = String::new();
+    for line in String::from_utf8_lossy(printed).lines() {
+        if let Some(next) = line.strip_prefix(SECTION) {
+            name = next.to_owned();
+        } else {
+            let section = sections.entry(name.clone()).or_default();
+            *section += line;
+            *section += "\n";
+        }
+    }
+    sections
+}
+
+fn section<'a>(sections: &'a Sections, name: &str) -> Result<&'a str> {
+    let section = sections.get(name).map(String::as_str);
+    section.with_context(|| format!("the guest said nothing of {name}"))
 }
 
 /// What a paragraph of file descriptors says: numbers by name.
@@ -147,13 +176,13 @@ struct Listed {
     bytes_jited: u64,
 }
 
-fn listed(outcome: &Outcome, task: &str) -> Result<Vec<Listed>> {
-    serde_json::from_slice(&outcome.stdout(task)).with_context(|| format!("bpftool's {task}"))
+fn read(listed: &str) -> Result<Vec<Listed>> {
+    serde_json::from_str(listed).context("what bpftool lists")
 }
 
-fn loaded_programs(outcome: &Outcome, held: &Held) -> Result<Vec<Program>> {
+fn loaded_programs(listed: &str, held: &Held) -> Result<Vec<Program>> {
     let mut programs = Vec::new();
-    for program in listed(outcome, "programs")? {
+    for program in read(listed)? {
         let Some(numbers) = of(held, "prog_id", program.id) else {
             continue;
         };
@@ -174,9 +203,9 @@ fn loaded_programs(outcome: &Outcome, held: &Held) -> Result<Vec<Program>> {
     Ok(programs)
 }
 
-fn loaded_maps(outcome: &Outcome, held: &Held) -> Result<Vec<Map>> {
+fn loaded_maps(listed: &str, held: &Held) -> Result<Vec<Map>> {
     let mut maps = Vec::new();
-    for map in listed(outcome, "maps")? {
+    for map in read(listed)? {
         if let Some(numbers) = of(held, "map_id", map.id) {
             maps.push(Map {
                 name: map.name,
@@ -195,10 +224,9 @@ struct Counts {
     lost: u64,
 }
 
-fn report(outcome: &Outcome, task: &str) -> Result<Counts> {
-    let report: Value =
-        serde_json::from_slice(&outcome.stdout(task)).context("the report is no JSON")?;
-    let counts: Counts = serde_json::from_value(report).context("what the report counts")?;
+fn counts(sections: &Sections) -> Result<Counts> {
+    let counts: Counts =
+        serde_json::from_str(section(sections, "report")?).context("what the report counts")?;
     ensure!(
         counts.migrations + counts.lost == STORM,
         "of {STORM} migrations there are {counts:?}"
@@ -206,10 +234,11 @@ fn report(outcome: &Outcome, task: &str) -> Result<Counts> {
     Ok(counts)
 }
 
-fn storm(outcome: &Outcome) -> Result<Storm> {
-    let counts = report(outcome, "report")?;
-    let used = used_ticks(&text(outcome, "after"))? - used_ticks(&text(outcome, "before"))?;
-    let clock = text(outcome, "storm");
+fn storm(sections: &Sections) -> Result<Storm> {
+    let counts = counts(sections)?;
+    let used = |when| used_ms(section(sections, when)?);
+    let used = used("after")? - used("before")?;
+    let clock = section(sections, "clock")?;
     let seconds: Vec<f64> = clock.lines().filter_map(|line| line.parse().ok()).collect();
     let [begun, ended] = seconds[..] else {
         anyhow::bail!("the clock says {clock}")
@@ -219,24 +248,36 @@ fn storm(outcome: &Outcome) -> Result<Storm> {
         migrations,
         lost: counts.lost,
         records_per_second: migrations as f64 / (ended - begun),
-        cpu_seconds_per_million_records: used / TICKS_PER_SECOND / (migrations as f64 / 1e6),
+        cpu_seconds_per_million_records: used / 1e3 / (migrations as f64 / 1e6),
     })
 }
 
-/// Ticks of user and system time, from `/proc/PID/stat`. The name before them may hold anything.
-fn used_ticks(stat: &str) -> Result<f64> {
-    let used = || -> Option<f64> {
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-        let (user, system): (f64, f64) =
-            (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        Some(user + system)
-    };
-    used().with_context(|| format!("the recorder's time in {stat:?}"))
+/// Milliseconds on the processor, of all threads.
+fn used_ms(threads: &str) -> Result<f64> {
+    let mut sum = 0.0;
+    for line in threads.lines() {
+        let value = line
+            .rsplit_once(':')
+            .map(|(_, value)| value.trim().parse::<f64>());
+        let Some(Ok(ms)) = value else {
+            anyhow::bail!("a thread's time is {line:?}")
+        };
+        sum += ms;
+    }
+    ensure!(sum > 0.0, "the recorder has used no time");
+    Ok(sum)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sections_are_told_apart() {
+        let sections = sections(b"== a\n1\n2\n== b\n");
+        assert_eq!(section(&sections, "a").unwrap(), "1\n2\n");
+        assert!(section(&sections, "b").is_err());
+    }
 
     #[test]
     fn what_is_held_is_read() {
@@ -248,9 +289,11 @@ mod tests {
     }
 
     #[test]
-    fn the_recorders_time_is_user_and_system() {
-        let stat = "71 (mig) scope) S 1 71 71 0 -1 4194560 900 0 0 0 31 12 0 0 20 0 3";
-        assert_eq!(used_ticks(stat).unwrap(), 43.0);
-        assert!(used_ticks("nonsense").is_err());
+    fn the_recorders_time_is_that_of_all_threads() {
+        let threads = "/proc/7/task/7/sched:se.sum_exec_runtime   :   12.500000\n\
+            /proc/7/task/9/sched:se.sum_exec_runtime   :   0.250000\n";
+        assert_eq!(used_ms(threads).unwrap(), 12.75);
+        assert!(used_ms("nonsense").is_err());
+        assert!(used_ms("").is_err());
     }
 }
