@@ -13,6 +13,7 @@ mod lab;
 mod process;
 mod progress;
 mod scratch;
+mod sections;
 mod setup;
 mod test;
 mod vm;

@@ -8,14 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::measure::{SETTLE, machine, with_program};
 use super::tool::{end_and_report, recorder};
 use crate::lab::Lab;
+use crate::sections::Sections;
 use crate::setup::programs::GuestPrograms;
 use crate::vm::builder::Task;
 
 const BPFTOOL: &str = "usr/sbin/bpftool";
 /// Migrations of a storm: more than the ring has room for.
 const STORM: u64 = 30_000;
-/// Separates what a script prints.
-const SECTION: &str = "== ";
 
 /// What the recorder holds, a paragraph for each file descriptor, and what it needs for a storm: the time that each of
 /// its threads has been on the processor before and a second after, and the clock right before and after.
@@ -108,13 +107,13 @@ pub(super) fn figures(lab: &Lab, programs: &GuestPrograms) -> Result<Figures> {
         .run()?;
     outcome.expect_success("observe")?;
     outcome.expect_success("overflow")?;
-    let sections = sections(&outcome.stdout("observe"));
-    let held = held(section(&sections, "held")?);
-    let programs = loaded_programs(section(&sections, "programs")?, &held)?;
-    let maps = loaded_maps(section(&sections, "maps")?, &held)?;
+    let sections = Sections::of(&outcome.stdout("observe"));
+    let held = held(sections.get("held")?);
+    let programs = loaded_programs(sections.get("programs")?, &held)?;
+    let maps = loaded_maps(sections.get("maps")?, &held)?;
     let memory = programs.iter().map(|program| program.memory_bytes);
     let memory_bytes = memory.chain(maps.iter().map(|map| map.memory_bytes)).sum();
-    let lost = counts(&self::sections(&outcome.stdout("overflow")))?.lost;
+    let lost = counts(&Sections::of(&outcome.stdout("overflow")))?.lost;
     Ok(Figures {
         programs,
         maps,
@@ -122,29 +121,6 @@ pub(super) fn figures(lab: &Lab, programs: &GuestPrograms) -> Result<Figures> {
         storm: storm(&sections)?,
         records_until_ring_full: (lost > 0).then_some(STORM - lost),
     })
-}
-
-/// What a script printed, by the words after [`SECTION`].
-type Sections = BTreeMap<String, String>;
-
-fn sections(printed: &[u8]) -> Sections {
-    let mut sections = Sections::new();
-    let mut name = String::new();
-    for line in String::from_utf8_lossy(printed).lines() {
-        if let Some(next) = line.strip_prefix(SECTION) {
-            name = next.to_owned();
-        } else {
-            let section = sections.entry(name.clone()).or_default();
-            *section += line;
-            *section += "\n";
-        }
-    }
-    sections
-}
-
-fn section<'a>(sections: &'a Sections, name: &str) -> Result<&'a str> {
-    let section = sections.get(name).map(String::as_str);
-    section.with_context(|| format!("the guest said nothing of {name}"))
 }
 
 /// What a paragraph of file descriptors says: numbers by name.
@@ -226,7 +202,7 @@ struct Counts {
 
 fn counts(sections: &Sections) -> Result<Counts> {
     let counts: Counts =
-        serde_json::from_str(section(sections, "report")?).context("what the report counts")?;
+        serde_json::from_str(sections.get("report")?).context("what the report counts")?;
     ensure!(
         counts.migrations + counts.lost == STORM,
         "of {STORM} migrations there are {counts:?}"
@@ -236,9 +212,9 @@ fn counts(sections: &Sections) -> Result<Counts> {
 
 fn storm(sections: &Sections) -> Result<Storm> {
     let counts = counts(sections)?;
-    let used = |when| used_ms(section(sections, when)?);
+    let used = |when| used_ms(sections.get(when)?);
     let used = used("after")? - used("before")?;
-    let clock = section(sections, "clock")?;
+    let clock = sections.get("clock")?;
     let seconds: Vec<f64> = clock.lines().filter_map(|line| line.parse().ok()).collect();
     let [begun, ended] = seconds[..] else {
         anyhow::bail!("the clock says {clock}")
@@ -271,13 +247,6 @@ fn used_ms(threads: &str) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sections_are_told_apart() {
-        let sections = sections(b"== a\n1\n2\n== b\n");
-        assert_eq!(section(&sections, "a").unwrap(), "1\n2\n");
-        assert!(section(&sections, "b").is_err());
-    }
 
     #[test]
     fn what_is_held_is_read() {

@@ -155,7 +155,7 @@ struct Bucket {
 /// The least count of the five histograms.
 fn counted(lines: &str) -> Result<u64> {
     let mut counts = Vec::new();
-    for line in lines.lines() {
+    for line in lines.lines().filter(|line| !line.is_empty()) {
         let printed: Printed =
             serde_json::from_str(line).with_context(|| format!("bpftrace says {line}"))?;
         if printed.kind == "hist" {
@@ -195,7 +195,8 @@ mod tests {
                 "{{\"type\":\"hist\",\"data\":{{\"@{name}\":[{{\"min\":1,\"max\":2,\"count\":{count}}},{{\"min\":3,\"max\":4,\"count\":1}}]}}}}\n"
             )
         };
-        let mut printed: String = ["a", "b", "c", "d"].map(|name| histogram(name, 7)).concat();
+        let mut printed = "\n".to_owned();
+        printed += &["a", "b", "c", "d"].map(|name| histogram(name, 7)).concat();
         assert!(counted(&printed).is_err(), "one is missing");
         printed += &histogram("e", 6);
         assert_eq!(counted(&printed).unwrap(), 7);

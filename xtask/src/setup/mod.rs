@@ -10,6 +10,7 @@ pub(crate) mod packages;
 pub(crate) mod probe;
 pub(crate) mod programs;
 pub(crate) mod rust_source;
+pub(crate) mod stock;
 pub(crate) mod tools;
 
 use std::path::PathBuf;

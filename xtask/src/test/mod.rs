@@ -13,6 +13,7 @@ mod output;
 mod refusals;
 mod scenarios;
 mod steps;
+mod stock;
 mod tally;
 mod trace;
 
@@ -92,6 +93,8 @@ const TESTS: &[Test] = tests![
     refusals::not_root,
     refusals::no_btf,
     refusals::no_functions,
+    stock::linux_6_1_is_traced,
+    stock::linux_7_3_is_traced,
     data::every_byte_survives_10000_round_trips,
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
@@ -103,6 +106,15 @@ const TESTS: &[Test] = tests![
     scenarios::all_in_turn_are_traced,
     debug::all_scenarios_leave_its_log_clean,
     debug::random_calls_leave_its_log_clean,
+];
+
+/// Debian's kernels, which `--kernels` asks for: downloads and boots that take too long for every day.
+const KERNELS: &[Test] = tests![
+    stock::linux_6_1_is_traced,
+    stock::linux_6_12_is_traced,
+    stock::linux_6_19_is_traced,
+    stock::linux_7_2_is_traced,
+    stock::linux_7_3_is_traced,
 ];
 
 /// How many tests ended how.
@@ -136,16 +148,20 @@ impl std::ops::AddAssign for Count {
 pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
     let setup = Setup::new(options.kernel_src, Flavour::Test)?;
     let mut count = Count::default();
-    if !arguments.vm {
+    if !arguments.vm && !arguments.kernels {
         count += host::run(&setup.workspace, arguments.filter.as_deref())?;
     }
+    // 7.3 is a name that users know.
+    let filter = arguments
+        .filter
+        .as_deref()
+        .map(|filter| filter.replace('.', "_"));
     let wanted = |test: &&Test| {
-        arguments
-            .filter
-            .as_deref()
-            .is_none_or(|filter| test.name.contains(filter))
+        let filter = filter.as_deref();
+        filter.is_none_or(|filter| test.name.contains(filter))
     };
-    let tests: Vec<_> = TESTS.iter().filter(wanted).collect();
+    let all = if arguments.kernels { KERNELS } else { TESTS };
+    let tests: Vec<_> = all.iter().filter(wanted).collect();
     if !arguments.host && !tests.is_empty() {
         count += match Lab::open(setup, options.accel, 0) {
             Ok((lab, _)) => {

@@ -284,6 +284,8 @@ pub(super) fn tell(context: &Context<'_>, name: &str, text: &str) -> Result<()> 
         .workspace
         .target("xtask/test")
         .join(format!("{name}.txt"));
+    let folder = path.parent().context("a file without a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let mut file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
     writeln!(file, "{text}").with_context(|| format!("write {}", path.display()))
 }

@@ -1,0 +1,264 @@
+//! On Debian's own kernels: every program loads, and every function that is there is hooked.
+//!
+//! What is there is what the kernel's list of symbols says, and what is hooked what its tracing says, not migscope.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use vm_init::verdict::End;
+
+use super::Context;
+use super::trace::tell;
+use crate::commands::run::ATTACHED_FUNCTIONS;
+use crate::process::output;
+use crate::progress::Step;
+use crate::sections::Sections;
+use crate::setup::stock::StockKernel;
+use crate::vm::builder::Task;
+use crate::vm::{Accelerator, Machine};
+
+/// The functions that can be hooked. A kernel has them all, or lacks some of the later ones.
+const FUNCTIONS: [&str; 8] = [
+    "migrate_vma_setup",
+    "migrate_vma_pages",
+    "migrate_vma_finalize",
+    "migrate_device_unmap",
+    "migrate_device_range",
+    "migrate_device_pages",
+    "migrate_device_finalize",
+    "migrate_device_pfns",
+];
+
+/// A way to trace, and its options.
+const WAYS: [(&str, &[&str]); 4] = [
+    ("plain", &[]),
+    ("totals-only", &["--totals-only"]),
+    ("kprobe", &["--attach", "kprobe"]),
+    (
+        "sub-steps",
+        &["--sub-steps", "--off-cpu", "--kernel-stacks"],
+    ),
+];
+
+/// A stock kernel needs 8 s to boot where nothing else runs, and its verifier is emulated, too.
+const LIMIT: Duration = Duration::from_secs(400);
+const TASK: &str = "stock";
+
+pub(super) fn linux_6_1_is_traced(context: &Context<'_>) -> Result<()> {
+    is_traced(context, "6.1")
+}
+
+pub(super) fn linux_6_12_is_traced(context: &Context<'_>) -> Result<()> {
+    is_traced(context, "6.12")
+}
+
+pub(super) fn linux_6_19_is_traced(context: &Context<'_>) -> Result<()> {
+    is_traced(context, "6.19")
+}
+
+pub(super) fn linux_7_2_is_traced(context: &Context<'_>) -> Result<()> {
+    is_traced(context, "7.2")
+}
+
+pub(super) fn linux_7_3_is_traced(context: &Context<'_>) -> Result<()> {
+    is_traced(context, "7.3")
+}
+
+fn is_traced(context: &Context<'_>, series: &str) -> Result<()> {
+    let step = Step::begin(format!("Debian's Linux {series}"));
+    let kernel = StockKernel::of(series, &context.lab.setup.cache, &step)?;
+    step.done();
+    let ways = ways(context)?;
+    let mut vm = context
+        .lab
+        .vm(&format!("stock-{series}"))
+        .foreign_kernel(kernel.image)
+        .limit(LIMIT)
+        .task(Task::shell(TASK, &script(&ways)));
+    if context.accel.is_none() {
+        // Whether KVM runs it has not been seen.
+        vm = vm.machine(|machine| Machine {
+            accelerator: Accelerator::Tcg,
+            ..machine
+        });
+    }
+    let outcome = vm.run()?;
+    let end = outcome.end(TASK)?;
+    let said = String::from_utf8_lossy(&outcome.stderr(TASK)).into_owned();
+    ensure!(end == End::Exited(0), "the script ended with {end}: {said}");
+    ensure!(
+        outcome.warnings.is_empty(),
+        "the kernel warns: {}",
+        outcome.warnings.join("\n")
+    );
+    let sections = Sections::of(&outcome.stdout(TASK));
+    let there = there(sections.get("symbols")?);
+    doctor_is_content(sections.get("doctor")?)?;
+    for (way, _) in &ways {
+        recorded(&sections, way, &there).with_context(|| format!("{way}: {said}"))?;
+    }
+    tell(
+        context,
+        &format!("stock-{series}"),
+        &line(&kernel.release, &there, &ways),
+    )
+}
+
+/// The ways that this build has.
+fn ways(context: &Context<'_>) -> Result<Vec<(&'static str, &'static [&'static str])>> {
+    let mut help = Command::new(&context.lab.programs.migscope);
+    let help = output(help.args(["record", "--help"]))?;
+    let known = |options: &[&str]| {
+        let mut options = options.iter().filter(|option| option.starts_with("--"));
+        options.all(|option| help.contains(option))
+    };
+    Ok(WAYS
+        .into_iter()
+        .filter(|(_, options)| known(options))
+        .collect())
+}
+
+/// Looks at the kernel, lets the doctor look at it, and records a second in each way.
+fn script(ways: &[(&str, &[&str])]) -> String {
+    let mut script = format!(
+        "echo '== symbols'; grep -E ' [tT] migrate_(vma|device)_[a-z]+$' /proc/kallsyms
+        echo '== doctor'; migscope doctor --json
+        record() {{
+            way=$1; shift
+            migscope record --duration 1 -o /tmp/$way.arrow \"$@\" >&2 &
+            recorder=$!
+            until test -s /tmp/$way.arrow || ! test -d /proc/$recorder; do sleep 0.1; done
+            echo \"== $way hooked\"; cat {ATTACHED_FUNCTIONS}
+            echo \"== $way status\"; wait $recorder; echo $?
+            echo \"== $way report\"; migscope report --json /tmp/$way.arrow
+        }}
+"
+    );
+    for (way, options) in ways {
+        script += &format!("record {way} {}\n", options.join(" "));
+    }
+    script
+}
+
+/// The functions that a list of symbols has.
+fn there(symbols: &str) -> BTreeSet<&'static str> {
+    let names: BTreeSet<_> = symbols
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    let known = FUNCTIONS.into_iter();
+    known.filter(|function| names.contains(function)).collect()
+}
+
+/// Nothing is missing, and the trial loaded and attached everything.
+fn doctor_is_content(json: &str) -> Result<()> {
+    let examination: Value = serde_json::from_str(json).context("the doctor's JSON")?;
+    let verdict = examination["verdict"].as_str().unwrap_or("no verdict");
+    let checks = examination["checks"].as_array().context("no checks")?;
+    let bad: Vec<_> = checks
+        .iter()
+        .filter(|check| check["state"] == "missing")
+        .map(|check| format!("{}: {}", check["name"], check["found"]))
+        .collect();
+    ensure!(
+        matches!(verdict, "good" | "limited"),
+        "the doctor says {verdict}: {}",
+        bad.join("; ")
+    );
+    let mut trials = checks.iter().filter(|check| check["group"] == "tracer");
+    ensure!(
+        trials.any(|check| check["state"] == "good"),
+        "the doctor did not try the tracer"
+    );
+    Ok(())
+}
+
+/// A recording that ended well, with a hook in every function that is there.
+fn recorded(sections: &Sections, way: &str, there: &BTreeSet<&str>) -> Result<()> {
+    let status = sections.get(&format!("{way} status"))?.trim_end();
+    ensure!(status == "0", "migscope record ended with status {status}");
+    let hooked = sections.get(&format!("{way} hooked"))?;
+    let hooked: BTreeSet<_> = hooked
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let missed: Vec<_> = there.difference(&hooked).collect();
+    ensure!(missed.is_empty(), "there, and not hooked: {missed:?}");
+    let report = sections.get(&format!("{way} report"))?;
+    let report: Value = serde_json::from_str(report).context("the report is no JSON")?;
+    let not_hooked = report["not_hooked"]
+        .as_array()
+        .context("the report does not tell what is not hooked")?;
+    let said: BTreeSet<_> = not_hooked.iter().filter_map(Value::as_str).collect();
+    let absent: BTreeSet<_> = FUNCTIONS
+        .into_iter()
+        .filter(|function| !there.contains(function))
+        .collect();
+    ensure!(
+        said == absent,
+        "migscope says that it did not hook {said:?}; the kernel lacks {absent:?}"
+    );
+    Ok(())
+}
+
+/// A line of the table of kernels.
+fn line(release: &str, there: &BTreeSet<&str>, ways: &[(&str, &[&str])]) -> String {
+    let absent: Vec<_> = FUNCTIONS
+        .into_iter()
+        .filter(|function| !there.contains(function))
+        .collect();
+    let absent = if absent.is_empty() {
+        String::new()
+    } else {
+        format!("; it has no {}", absent.join(", "))
+    };
+    let ways: Vec<_> = ways.iter().map(|(way, _)| *way).collect();
+    format!(
+        "  {release:<24}{} of {} functions, all hooked ({}){absent}",
+        there.len(),
+        FUNCTIONS.len(),
+        ways.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SYMBOLS: &str = "0 T migrate_vma_setup\n0 T migrate_vma_pages\n0 T migrate_vma_finalize\n\
+        0 t migrate_device_unmap\n0 T migrate_device_coherent_folio\n";
+
+    fn sections(status: &str, hooked: &str, not_hooked: &str) -> Sections {
+        let text = format!(
+            "== plain status\n{status}\n== plain hooked\n{hooked}\n== plain report\n{{\"not_hooked\":{not_hooked}}}\n"
+        );
+        Sections::of(text.as_bytes())
+    }
+
+    #[test]
+    fn what_is_there_must_be_hooked_and_only_that() {
+        let there = there(SYMBOLS);
+        assert_eq!(there.len(), 4);
+        let all = "migrate_vma_setup (1) R\nmigrate_vma_pages (1) R\nmigrate_vma_finalize (1)\nmigrate_device_unmap (1)";
+        let rest = r#"["migrate_device_range","migrate_device_pages","migrate_device_finalize","migrate_device_pfns"]"#;
+        let recorded = |sections| recorded(&sections, "plain", &there);
+        recorded(sections("0", all, rest)).unwrap();
+        assert!(recorded(sections("1", all, rest)).is_err());
+        assert!(recorded(sections("0", all, "[]")).is_err());
+        let fewer = all.replace("migrate_device_unmap (1)", "");
+        assert!(recorded(sections("0", &fewer, rest)).is_err());
+    }
+
+    #[test]
+    fn the_doctor_must_have_tried_it() {
+        let json = |verdict, group| {
+            format!(r#"{{"verdict":"{verdict}","checks":[{{"group":"{group}","state":"good"}}]}}"#)
+        };
+        doctor_is_content(&json("limited", "tracer")).unwrap();
+        assert!(doctor_is_content(&json("missing", "tracer")).is_err());
+        assert!(doctor_is_content(&json("good", "hooks")).is_err());
+    }
+}
