@@ -46,6 +46,25 @@ fn overflow(recording: &str) -> String {
     )
 }
 
+/// A ring so small that a rate is found at which it is full before the recorder comes by. Each rate lasts a second, and
+/// the next is a tenth higher.
+const SMALL_RING: &str = "64K";
+const SMALL_RING_BYTES: u64 = 64 << 10;
+
+fn grow(recording: &str) -> String {
+    format!(
+        "rate=2000; lost=0
+        while test $lost = 0 && test $rate -lt 50000; do
+            rate=$((rate * 11 / 10))
+            workload run storm --threads 1 --rate $rate --calls $rate || exit 1
+            sleep 1
+            lost=$(migscope report --json {recording} | sed -n 's/^  \"lost\": \\([0-9]*\\).*/\\1/p')
+        done
+        echo '== rate'; echo $rate
+        echo '== lost'; echo $lost"
+    )
+}
+
 fn storm_script() -> String {
     format!(
         "cut -d' ' -f1 /proc/uptime
@@ -64,6 +83,15 @@ pub(super) struct Figures {
     pub(super) storm: Storm,
     /// Records that the ring took while the recorder was stopped; `null`: it was never full.
     pub(super) records_until_ring_full: Option<u64>,
+    /// With a small ring, the rate at which the first record was lost; `null`: none was.
+    pub(super) first_loss: Option<FirstLoss>,
+}
+
+/// A storm that grows until the ring is full before the recorder comes by.
+#[derive(Debug, Serialize)]
+pub(super) struct FirstLoss {
+    pub(super) ring_bytes: u64,
+    pub(super) records_per_second: u64,
 }
 
 /// An eBPF program.
@@ -96,7 +124,7 @@ pub(super) struct Storm {
 
 /// Measures them, all in one boot.
 pub(super) fn figures(lab: &Lab, programs: &GuestPrograms) -> Result<Figures> {
-    let (first, second) = ("/tmp/storm.arrow", "/tmp/stopped.arrow");
+    let (first, second, third) = ("/tmp/storm.arrow", "/tmp/stopped.arrow", "/tmp/small.arrow");
     let outcome = with_program(machine(lab, "bench-figures"), programs, BPFTOOL)?
         .task(recorder("recorder", &[], first))
         .task(Task::shell("settle", SETTLE))
@@ -104,9 +132,16 @@ pub(super) fn figures(lab: &Lab, programs: &GuestPrograms) -> Result<Figures> {
         .task(recorder("recorder-again", &[], second))
         .task(Task::shell("settle-again", SETTLE))
         .task(Task::shell("overflow", &overflow(second)))
+        .task(recorder(
+            "recorder-small",
+            &["--ring-size", SMALL_RING],
+            third,
+        ))
+        .task(Task::shell("grow", &grow(third)))
         .run()?;
-    outcome.expect_success("observe")?;
-    outcome.expect_success("overflow")?;
+    for task in ["observe", "overflow", "grow"] {
+        outcome.expect_success(task)?;
+    }
     let sections = Sections::of(&outcome.stdout("observe"));
     let held = held(sections.get("held")?);
     let programs = loaded_programs(sections.get("programs")?, &held)?;
@@ -120,6 +155,7 @@ pub(super) fn figures(lab: &Lab, programs: &GuestPrograms) -> Result<Figures> {
         memory_bytes,
         storm: storm(&sections)?,
         records_until_ring_full: (lost > 0).then_some(STORM - lost),
+        first_loss: first_loss(&Sections::of(&outcome.stdout("grow")))?,
     })
 }
 
@@ -226,6 +262,18 @@ fn storm(sections: &Sections) -> Result<Storm> {
         records_per_second: migrations as f64 / (ended - begun),
         cpu_seconds_per_million_records: used / 1e3 / (migrations as f64 / 1e6),
     })
+}
+
+fn first_loss(sections: &Sections) -> Result<Option<FirstLoss>> {
+    let number = |name| -> Result<u64> {
+        let said = sections.get(name)?.trim();
+        said.parse().with_context(|| format!("{name} is {said:?}"))
+    };
+    let (lost, records_per_second) = (number("lost")?, number("rate")?);
+    Ok((lost > 0).then_some(FirstLoss {
+        ring_bytes: SMALL_RING_BYTES,
+        records_per_second,
+    }))
 }
 
 /// Milliseconds on the processor, of all threads.

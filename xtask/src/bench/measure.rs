@@ -38,13 +38,13 @@ pub(super) fn machine(lab: &Lab, name: &str) -> Builder {
         .limit(LIMIT)
 }
 
-/// What migrations cost under a tool, or under none.
+/// What migrations cost under a tool, or under none, and how many of them the tool lost.
 pub(super) fn costs(
     lab: &Lab,
     programs: &GuestPrograms,
     tool: Option<Tool>,
     pages: &[u32],
-) -> Result<Vec<Cost>> {
+) -> Result<(Vec<Cost>, u64)> {
     let name = tool.map_or("bench-untraced".to_owned(), |tool| {
         format!("bench-{}", tool.name())
     });
@@ -71,17 +71,25 @@ pub(super) fn costs(
         outcome.warnings.join("\n")
     );
     let costs = parse(&String::from_utf8_lossy(&outcome.stdout(BENCH)))?;
-    if let Some(tool) = tool {
-        let (seen, made) = (
-            tool.seen(&outcome)?,
-            costs.iter().map(|cost| cost.calls).sum(),
-        );
-        ensure!(
-            seen >= made,
-            "it saw {seen} of {made} migrations: what it costs to see them is not known"
-        );
-    }
-    Ok(costs)
+    let Some(tool) = tool else {
+        return Ok((costs, 0));
+    };
+    let (seen, made) = (
+        tool.seen(&outcome)?,
+        costs.iter().map(|cost| cost.calls).sum(),
+    );
+    ensure!(
+        seen.migrations >= made,
+        "it saw {} of {made} migrations: what it costs to see them is not known",
+        seen.migrations
+    );
+    // A few do not move the median.
+    ensure!(
+        seen.lost * 100 <= made,
+        "it lost {} of {made} migrations, which costs something else than to see them",
+        seen.lost
+    );
+    Ok((costs, seen.lost))
 }
 
 /// Adds a program of Debian's with its libraries.

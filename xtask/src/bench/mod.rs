@@ -10,7 +10,6 @@ mod table;
 mod tool;
 
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum as _;
@@ -19,7 +18,6 @@ use crate::cache::write_whole;
 use crate::cli::{Bench, Options};
 use crate::errors::Status;
 use crate::lab::Lab;
-use crate::process::output;
 use crate::progress::Progress;
 use crate::setup::kernel::Flavour;
 use crate::setup::programs::GuestPrograms;
@@ -64,22 +62,15 @@ fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) ->
         programs.make(&step)?;
     }
     step.done();
-    let help = output(Command::new(&lab.programs.migscope).args(["record", "--help"]))?;
     let step = progress.step("calls that nobody watches");
-    let untraced = absolute(&measure::costs(lab, &programs, None, pages)?);
+    let untraced = absolute(&measure::costs(lab, &programs, None, pages)?.0);
     step.done();
     let mut measured = Vec::new();
     for tool in tools.iter().copied() {
         let step = progress.step(&format!("calls under {}", tool.name()));
-        let options = tool.options().unwrap_or_default();
-        let mut options = options.iter().filter(|option| option.starts_with("--"));
-        measured.push(if options.all(|option| help.contains(option)) {
-            let costs = measure::costs(lab, &programs, Some(tool), pages)
-                .with_context(|| format!("calls under {}", tool.name()))?;
-            Measured::new(tool, &untraced, &costs)?
-        } else {
-            Measured::unavailable(tool)
-        });
+        let (costs, lost) = measure::costs(lab, &programs, Some(tool), pages)
+            .with_context(|| format!("calls under {}", tool.name()))?;
+        measured.push(Measured::new(tool, &untraced, &costs, lost)?);
         step.done();
     }
     let figures = if tools.contains(&Tool::Migscope) {

@@ -36,9 +36,9 @@ pub(super) struct Instructions {
 pub(super) struct Measured {
     pub(super) tool: Tool,
     pub(super) about: String,
-    /// Whether this build has it.
-    pub(super) available: bool,
     pub(super) extra: Vec<Instructions>,
+    /// Migrations that it says it lost, of those that were timed and those before.
+    pub(super) lost: u64,
     pub(super) fits: Vec<DirectedFit>,
     pub(super) bounds: Vec<Bound>,
     /// What it costs with another driver.
@@ -89,21 +89,13 @@ impl Results {
 }
 
 impl Measured {
-    /// A tool that this build does not have.
-    pub(super) fn unavailable(tool: Tool) -> Self {
-        Measured {
-            tool,
-            about: tool.about(),
-            available: false,
-            extra: vec![],
-            fits: vec![],
-            bounds: vec![],
-            known_fixed: known_fixed(tool),
-        }
-    }
-
     /// What a tool adds to calls that nobody watches.
-    pub(super) fn new(tool: Tool, untraced: &[Instructions], costs: &[Cost]) -> Result<Self> {
+    pub(super) fn new(
+        tool: Tool,
+        untraced: &[Instructions],
+        costs: &[Cost],
+        lost: u64,
+    ) -> Result<Self> {
         let mut extra = absolute(costs);
         let mut lines = Vec::new();
         for cost in &mut extra {
@@ -118,11 +110,13 @@ impl Measured {
             }
         }
         Ok(Measured {
-            available: true,
+            tool,
+            about: tool.about(),
             extra,
+            lost,
             bounds: bounds(tool, &lines),
             fits: lines,
-            ..Self::unavailable(tool)
+            known_fixed: known_fixed(tool),
         })
     }
 }
@@ -196,7 +190,7 @@ mod tests {
     }
 
     fn measured(tool: Tool, fixed: u64, per_page: u64) -> Measured {
-        Measured::new(tool, &absolute(&costs(0, 0)), &costs(fixed, per_page)).unwrap()
+        Measured::new(tool, &absolute(&costs(0, 0)), &costs(fixed, per_page), 0).unwrap()
     }
 
     #[test]
@@ -224,7 +218,7 @@ mod tests {
     #[test]
     fn one_size_has_no_bounds() {
         let costs = &costs(10, 10)[..2];
-        let measured = Measured::new(Tool::Migscope, &absolute(costs), costs).unwrap();
+        let measured = Measured::new(Tool::Migscope, &absolute(costs), costs, 0).unwrap();
         assert!(measured.fits.is_empty() && measured.bounds.is_empty());
     }
 }

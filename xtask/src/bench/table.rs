@@ -25,7 +25,11 @@ impl Results {
         }
         page += "\n";
         for tool in &self.tools {
-            writeln!(page, "{:NAME$}{}", tool.tool.name(), tool.about).expect(INFALLIBLE);
+            let lost = match tool.lost {
+                0 => String::new(),
+                lost => format!(" ({} migrations lost)", count(lost as i64)),
+            };
+            writeln!(page, "{:NAME$}{}{lost}", tool.tool.name(), tool.about).expect(INFALLIBLE);
         }
         page += &self.verdicts();
         if let Some(figures) = &self.figures {
@@ -95,9 +99,6 @@ impl Results {
 impl Measured {
     fn row(&self, direction: &str, sizes: &[u32]) -> String {
         let name = self.tool.name();
-        if !self.available {
-            return format!("{name:NAME$}{:>COLUMN$}", "not available");
-        }
         let mut line = row(&name, &self.extra, direction, sizes);
         if let Some(line_of) = self.fits.iter().find(|fit| fit.direction == direction) {
             let fixed = count(line_of.fit.fixed.round() as i64);
@@ -129,11 +130,22 @@ impl Figures {
             || "was not full after the whole storm".to_owned(),
             |records| format!("is full after {} records", count(records as i64)),
         );
+        let small = self.first_loss.as_ref().map_or_else(
+            || "A small ring lost nothing at any rate".to_owned(),
+            |first| {
+                format!(
+                    "A ring of {} bytes loses the first record at {} per second; a larger one takes as many more as it is larger",
+                    count(first.ring_bytes as i64),
+                    count(first.records_per_second as i64)
+                )
+            },
+        );
         writeln!(
             page,
             "\nKernel memory of programs and maps: {} bytes.\n\
              A storm on the only processor, which the recorder needs too: {} records per second, {} of {} lost.\n\
              The ring, with its recorder stopped: {ring}.\n\
+             {small}.\n\
              The recorder's processor time, user and system, for a million records: {:.1} s.",
             count(self.memory_bytes as i64),
             count(storm.records_per_second as i64),
@@ -155,9 +167,12 @@ fn row(name: &str, costs: &[Instructions], direction: &str, sizes: &[u32]) -> St
     line
 }
 
-/// With one decimal.
+/// With one decimal; what is left of nothing after rounding has no sign.
 fn decimal(number: f64) -> String {
-    format!("{number:.1}")
+    let tenths = (number * 10.0).round() as i64;
+    let sign = if tenths < 0 { "-" } else { "" };
+    let tenths = tenths.abs();
+    format!("{sign}{}.{}", count(tenths / 10), tenths % 10)
 }
 
 /// `1,234,567`.
@@ -182,6 +197,10 @@ mod tests {
         assert_eq!(
             [7, 1_234, -1_234_567].map(count),
             ["7", "1,234", "-1,234,567"]
+        );
+        assert_eq!(
+            [2_970.96, -0.04, -3.55].map(decimal),
+            ["2,971.0", "0.0", "-3.6"]
         );
     }
 }

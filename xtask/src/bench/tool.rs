@@ -75,15 +75,14 @@ impl Tool {
             .unwrap_or_default()
     }
 
-    /// The options of `migscope record`; `None` for another program.
-    pub(super) fn options(self) -> Option<&'static [&'static str]> {
+    /// The options of `migscope record`.
+    fn options(self) -> &'static [&'static str] {
         match self {
-            Tool::Migscope => Some(&[]),
-            Tool::TotalsOnly => Some(&["--totals-only"]),
-            Tool::KernelStacks => Some(&["--kernel-stacks"]),
-            Tool::Stacks => Some(&["--kernel-stacks", "--user-stacks"]),
-            Tool::Kprobe => Some(&["--attach", "kprobe"]),
-            Tool::FunctionGraph | Tool::Bpftrace => None,
+            Tool::TotalsOnly => &["--totals-only"],
+            Tool::KernelStacks => &["--kernel-stacks"],
+            Tool::Stacks => &["--kernel-stacks", "--user-stacks"],
+            Tool::Kprobe => &["--attach", "kprobe"],
+            Tool::Migscope | Tool::FunctionGraph | Tool::Bpftrace => &[],
         }
     }
 
@@ -94,7 +93,7 @@ impl Tool {
             Tool::Bpftrace => Task::new(TRACER, ["bpftrace", "-q", "-f", "json", SCRIPT])
                 .background()
                 .ready_when(ATTACHED_FUNCTIONS, FUNCTIONS),
-            _ => recorder(TRACER, self.options().unwrap_or_default(), RECORDING),
+            _ => recorder(TRACER, self.options(), RECORDING),
         }
     }
 
@@ -107,16 +106,39 @@ impl Tool {
         }
     }
 
-    /// How many migrations it saw: one that saw nothing costs nothing.
-    pub(super) fn seen(self, outcome: &Outcome) -> Result<u64> {
+    /// What it saw: a tool that sees nothing costs nothing.
+    pub(super) fn seen(self, outcome: &Outcome) -> Result<Seen> {
         outcome.expect_success(END)?;
         outcome.expect_success(TRACER)?;
         match self {
-            Tool::FunctionGraph => graphed(&String::from_utf8_lossy(&outcome.stdout(END))),
-            Tool::Bpftrace => counted(&String::from_utf8_lossy(&outcome.stdout(TRACER))),
+            Tool::FunctionGraph => graphed(&text(outcome, END)).map(Seen::all),
+            Tool::Bpftrace => counted(&text(outcome, TRACER)).map(Seen::all),
             _ => recorded(&outcome.stdout(END)),
         }
     }
+}
+
+/// Migrations that a tool saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// All of them.
+    pub(super) migrations: u64,
+    /// Those of which it says that something of them was lost.
+    pub(super) lost: u64,
+}
+
+impl Seen {
+    /// The tool does not tell what it loses.
+    fn all(migrations: u64) -> Self {
+        Seen {
+            migrations,
+            lost: 0,
+        }
+    }
+}
+
+fn text(outcome: &Outcome, task: &str) -> String {
+    String::from_utf8_lossy(&outcome.stdout(task)).into_owned()
 }
 
 /// Graphs the three functions, without what they call.
@@ -173,13 +195,17 @@ fn counted(lines: &str) -> Result<u64> {
     Ok(counts.into_iter().min().unwrap_or(0))
 }
 
-/// What migscope counted, of which nothing may be lost.
-fn recorded(report: &[u8]) -> Result<u64> {
+/// What migscope counted.
+fn recorded(report: &[u8]) -> Result<Seen> {
     let report: Value = serde_json::from_slice(report).context("the report is no JSON")?;
-    ensure!(report["lost"] == 0, "migscope lost {}", report["lost"]);
-    report["ended"]
-        .as_u64()
-        .context("the report does not tell how many migrations ended")
+    let number = |name: &str| {
+        let number = report[name].as_u64();
+        number.with_context(|| format!("the report says {name}: {}", report[name]))
+    };
+    Ok(Seen {
+        migrations: number("ended")?,
+        lost: number("lost")?,
+    })
 }
 
 #[cfg(test)]
@@ -200,8 +226,8 @@ mod tests {
         assert!(counted(&printed).is_err(), "one is missing");
         printed += &histogram("e", 6);
         assert_eq!(counted(&printed).unwrap(), 7);
-        assert_eq!(recorded(br#"{"ended":5,"lost":0}"#).unwrap(), 5);
-        assert!(recorded(br#"{"ended":5,"lost":1}"#).is_err());
+        let seen = recorded(br#"{"ended":5,"lost":1}"#).unwrap();
+        assert_eq!((seen.migrations, seen.lost), (5, 1));
         assert!(recorded(br#"{"ended":5,"lost":null}"#).is_err());
     }
 

@@ -3,7 +3,6 @@
 //! What is there is what the kernel's list of symbols says, and what is hooked what its tracing says, not migscope.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,7 +12,6 @@ use vm_init::verdict::End;
 use super::Context;
 use super::trace::tell;
 use crate::commands::run::ATTACHED_FUNCTIONS;
-use crate::process::output;
 use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::stock::StockKernel;
@@ -71,13 +69,12 @@ fn is_traced(context: &Context<'_>, series: &str) -> Result<()> {
     let step = Step::begin(format!("Debian's Linux {series}"));
     let kernel = StockKernel::of(series, &context.lab.setup.cache, &step)?;
     step.done();
-    let ways = ways(context)?;
     let mut vm = context
         .lab
         .vm(&format!("stock-{series}"))
         .foreign_kernel(kernel.image)
         .limit(LIMIT)
-        .task(Task::shell(TASK, &script(&ways)));
+        .task(Task::shell(TASK, &script()));
     if context.accel.is_none() {
         // Whether KVM runs it has not been seen.
         vm = vm.machine(|machine| Machine {
@@ -97,32 +94,18 @@ fn is_traced(context: &Context<'_>, series: &str) -> Result<()> {
     let sections = Sections::of(&outcome.stdout(TASK));
     let there = there(sections.get("symbols")?);
     doctor_is_content(sections.get("doctor")?)?;
-    for (way, _) in &ways {
+    for (way, _) in WAYS {
         recorded(&sections, way, &there).with_context(|| format!("{way}: {said}"))?;
     }
     tell(
         context,
         &format!("stock-{series}"),
-        &line(&kernel.release, &there, &ways),
+        &line(&kernel.release, &there),
     )
 }
 
-/// The ways that this build has.
-fn ways(context: &Context<'_>) -> Result<Vec<(&'static str, &'static [&'static str])>> {
-    let mut help = Command::new(&context.lab.programs.migscope);
-    let help = output(help.args(["record", "--help"]))?;
-    let known = |options: &[&str]| {
-        let mut options = options.iter().filter(|option| option.starts_with("--"));
-        options.all(|option| help.contains(option))
-    };
-    Ok(WAYS
-        .into_iter()
-        .filter(|(_, options)| known(options))
-        .collect())
-}
-
 /// Looks at the kernel, lets the doctor look at it, and records a second in each way.
-fn script(ways: &[(&str, &[&str])]) -> String {
+fn script() -> String {
     let mut script = format!(
         "echo '== symbols'; grep -E ' [tT] migrate_(vma|device)_[a-z]+$' /proc/kallsyms
         echo '== doctor'; migscope doctor --json
@@ -137,7 +120,7 @@ fn script(ways: &[(&str, &[&str])]) -> String {
         }}
 "
     );
-    for (way, options) in ways {
+    for (way, options) in WAYS {
         script += &format!("record {way} {}\n", options.join(" "));
     }
     script
@@ -205,7 +188,7 @@ fn recorded(sections: &Sections, way: &str, there: &BTreeSet<&str>) -> Result<()
 }
 
 /// A line of the table of kernels.
-fn line(release: &str, there: &BTreeSet<&str>, ways: &[(&str, &[&str])]) -> String {
+fn line(release: &str, there: &BTreeSet<&str>) -> String {
     let absent: Vec<_> = FUNCTIONS
         .into_iter()
         .filter(|function| !there.contains(function))
@@ -215,7 +198,7 @@ fn line(release: &str, there: &BTreeSet<&str>, ways: &[(&str, &[&str])]) -> Stri
     } else {
         format!("; it has no {}", absent.join(", "))
     };
-    let ways: Vec<_> = ways.iter().map(|(way, _)| *way).collect();
+    let ways = WAYS.map(|(way, _)| way);
     format!(
         "  {release:<24}{} of {} functions, all hooked ({}){absent}",
         there.len(),
