@@ -1,5 +1,6 @@
 //! The state of the dashboard.
 
+use super::figures;
 use super::keys::Action;
 use crate::Error;
 use crate::model::Model;
@@ -123,6 +124,10 @@ impl App {
         }
         if self.is_paused() {
             notices.push("paused: p goes on".to_owned());
+        }
+        let coverage = figures::coverage(self.shown());
+        if !coverage.is_empty() {
+            notices.push(coverage.join(", "));
         }
         let facts = self.model.facts();
         if let (true, Some(clock)) = (facts.coarse_clock(), &facts.clocksource) {

@@ -1,14 +1,64 @@
 //! The figures of every view, taken from the model in one place, so that dashboard and report agree.
 
 use crate::model::ledger::Row;
-use crate::model::{Direction, Model, Rate, Step};
-use crate::text::{bytes, count, duration, percent, quantity};
+use crate::model::{Direction, Model, Origin, PARTS, Rate, Step};
+use crate::text::{bytes, count, duration, percent, printable, quantity};
 
 /// What stands where there is no number.
 pub(super) const NONE: &str = "–";
 
 /// The seconds over which a rate is averaged on screen.
 pub(super) const RATE_SECONDS: usize = 5;
+
+/// What the figures cover, where that is not simply every migration that was recorded.
+pub(super) fn coverage(model: &Model) -> Vec<String> {
+    let coverage = model.coverage();
+    let filter = coverage
+        .filter
+        .map(|filter| format!("only {}", printable(filter)));
+    let sampled = match coverage.record_every {
+        0 => Some("records off".to_owned()),
+        1 => None,
+        every => Some(format!("1 of {} recorded", count(every.into()))),
+    };
+    let totals = (coverage.from == Origin::Kernel).then(|| "kernel totals".to_owned());
+    [filter, sampled, totals].into_iter().flatten().collect()
+}
+
+/// One part of the kernel's work, where that was asked for.
+pub(super) struct PartFigure {
+    pub(super) name: &'static str,
+    pub(super) sum_ns: u64,
+    /// Of all steps of the migrations that were measured so, 0 to 1.
+    pub(super) share: f64,
+}
+
+/// The parts; none where they were not asked for.
+pub(super) fn parts(model: &Model) -> Vec<PartFigure> {
+    let parts = model.parts();
+    if parts.migrations == 0 {
+        return Vec::new();
+    }
+    let figure = |(name, sum_ns): (&'static str, u64)| PartFigure {
+        name,
+        sum_ns,
+        share: sum_ns as f64 / parts.total_ns.max(1) as f64,
+    };
+    PARTS.into_iter().zip(parts.sums_ns).map(figure).collect()
+}
+
+/// The share of each step in which the thread did not run, 0 to 1; `None` where that was not asked for, or the step never
+/// happened.
+pub(super) fn off_cpu(model: &Model) -> [Option<f64>; Step::COUNT] {
+    let off_cpu = model.off_cpu();
+    Step::ALL.map(|step| {
+        let (off, all) = (
+            off_cpu.off_ns[step as usize],
+            off_cpu.steps_ns[step as usize],
+        );
+        (all > 0).then(|| off as f64 / all as f64)
+    })
+}
 
 /// The directions that are listed: both, and `unknown` only where it occurs.
 pub(super) fn directions(model: &Model) -> Vec<Direction> {
@@ -76,10 +126,13 @@ pub(super) struct StepFigure {
     pub(super) max_ns: Option<u64>,
     /// Of the time of all five, 0 to 1.
     pub(super) share: Option<f64>,
+    /// The part of it in which the thread did not run, 0 to 1, in all directions together.
+    pub(super) off_cpu: Option<f64>,
 }
 
 /// The times of the five steps.
 pub(super) fn steps(model: &Model, direction: Option<Direction>) -> [StepFigure; Step::COUNT] {
+    let off_cpu = off_cpu(model);
     Step::ALL.map(|step| {
         let durations = model.steps().of(step, direction);
         StepFigure {
@@ -90,21 +143,24 @@ pub(super) fn steps(model: &Model, direction: Option<Direction>) -> [StepFigure;
             p99_ns: durations.quantile(0.99),
             max_ns: durations.max(),
             share: model.steps().share(step, direction),
+            off_cpu: off_cpu[step as usize],
         }
     })
 }
 
 impl StepFigure {
-    /// As text: count, p50, p90, p99, max, share.
-    pub(super) fn cells(&self) -> [String; 6] {
+    /// As text: count, p50, p90, p99, max, share, off-CPU.
+    pub(super) fn cells(&self) -> [String; 7] {
         let time = |ns: Option<u64>| ns.map_or_else(|| NONE.to_owned(), duration);
+        let share = |share: Option<f64>| share.map_or_else(|| NONE.to_owned(), percent);
         [
             count(self.count),
             time(self.p50_ns),
             time(self.p90_ns),
             time(self.p99_ns),
             time(self.max_ns),
-            self.share.map_or_else(|| NONE.to_owned(), percent),
+            share(self.share),
+            share(self.off_cpu),
         ]
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Wanted {
     pub(super) directions: u16,
     /// Lines of the ledger's legend at this width.
     pub(super) legend: u16,
+    /// Lines below the five steps.
+    pub(super) below_steps: u16,
 }
 
 /// Where each part stands. A part without room has no lines.
@@ -75,7 +77,7 @@ impl Lines {
             bar: take(1),
             ..Self::default()
         };
-        lines.steps = take(STEPS);
+        lines.steps = take(STEPS + wanted.below_steps);
         lines.legend = take(wanted.legend);
         lines.ledger_head = take(1);
         lines.recent = take(RECENT);
@@ -159,6 +161,7 @@ mod tests {
                         notice,
                         directions,
                         legend,
+                        below_steps: 1,
                     },
                 );
                 let parts = [
@@ -189,6 +192,7 @@ mod tests {
             notice: false,
             directions: 2,
             legend: 3,
+            below_steps: 0,
         };
         let p = places(Rect::new(0, 0, 20, 5), wanted);
         assert_eq!(

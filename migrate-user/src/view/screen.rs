@@ -30,6 +30,7 @@ pub fn draw(app: &App, theme: Theme, frame: &mut Frame<'_>) {
         notice: !notices.is_empty(),
         directions: directions.len() as u16,
         legend: ledger::legend_lines(model, area.width),
+        below_steps: steps::extra_lines(model),
     };
     let place = places(area, wanted);
     header::draw(app, theme, place.header, buffer);

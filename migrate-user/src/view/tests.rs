@@ -51,6 +51,35 @@ fn lossy() -> App {
     app
 }
 
+/// With everything that can be asked for, one of ten recorded, and figures from the kernel.
+fn sampled() -> App {
+    let mut synthetic = Synthetic::new(3).with_totals().with_details();
+    let mut facts = facts();
+    facts.filter = Some("--pid 1200".to_owned());
+    facts.record_every = 10;
+    let mut app = App::new("live", Model::new(facts));
+    for _ in 0..20 {
+        let mut batch = synthetic.batch(200);
+        batch.migrations.retain(|m| m.sequence.is_multiple_of(10));
+        app.batch(batch);
+    }
+    app
+}
+
+/// Only the kernel's totals.
+fn totals_only() -> App {
+    let mut synthetic = Synthetic::new(4).with_totals();
+    let mut facts = facts();
+    facts.record_every = 0;
+    let mut app = App::new("live", Model::new(facts));
+    for _ in 0..20 {
+        let mut batch = synthetic.batch(200);
+        batch.migrations.clear();
+        app.batch(batch);
+    }
+    app
+}
+
 fn picture(app: &App, theme: Theme, (width, height): (u16, u16)) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| draw(app, theme, frame)).unwrap();
@@ -92,6 +121,12 @@ fn losses_and_trouble() {
 }
 
 #[test]
+fn a_sample_with_everything_and_totals_only() {
+    snapshots("sampled", &sampled());
+    snapshots("totals_only", &totals_only());
+}
+
+#[test]
 fn the_help() {
     let mut app = ordinary();
     app.act(Action::Help);
@@ -103,7 +138,7 @@ fn the_help() {
 fn draws_at_any_size() {
     let mut help = ordinary();
     help.act(Action::Help);
-    let apps = [empty(), ordinary(), lossy(), help];
+    let apps = [empty(), ordinary(), lossy(), help, sampled(), totals_only()];
     let small = (0..24).flat_map(|height| (0..30).map(move |width| (width, height)));
     let large = (5..=100)
         .step_by(9)
@@ -147,7 +182,7 @@ fn absurd_numbers_are_drawn_too() {
 
 #[test]
 fn without_colour_it_says_the_same() {
-    for app in [empty(), ordinary(), lossy()] {
+    for app in [empty(), ordinary(), lossy(), sampled(), totals_only()] {
         for size in SIZES {
             let plain = picture(&app, Theme::new(false), size);
             assert_eq!(text(&plain), text(&picture(&app, Theme::new(true), size)));
@@ -194,7 +229,9 @@ fn dashboard_and_report_show_the_same_numbers() {
     let page_lines: Vec<String> = page.lines().map(words).collect();
     let screen = words(&screen);
     for figure in figures::steps(app.shown(), None) {
-        let line = format!("{} {}", figure.step.name(), figure.cells().join(" "));
+        // The last was not asked for.
+        let cells = &figure.cells()[..6];
+        let line = format!("{} {}", figure.step.name(), cells.join(" "));
         assert!(page_lines.contains(&line), "{line} in\n{page}");
         assert!(screen.contains(&line), "{line} on screen");
     }
@@ -225,6 +262,8 @@ fn the_report_as_text() {
         "report_text_lossy",
         report::text(lossy().shown(), "run.arrow")
     );
+    let sampled = sampled();
+    insta::assert_snapshot!("report_text_sampled", report::text(sampled.shown(), "x"));
     insta::assert_snapshot!(
         "report_text_empty",
         report::text(empty().shown(), "run.arrow")
@@ -249,4 +288,44 @@ fn the_report_as_json_has_the_models_numbers() {
     assert_eq!(json["lost"], 0);
     let empty: serde_json::Value = serde_json::from_str(&report::json(empty().shown())).unwrap();
     assert!(empty["steps"]["both"]["setup"]["p50_ns"].is_null());
+}
+
+#[test]
+fn the_report_as_json_tells_totals_and_records_apart() {
+    let app = sampled();
+    let model = app.shown();
+    let json: serde_json::Value = serde_json::from_str(&report::json(model)).unwrap();
+    let coverage = &json["coverage"];
+    assert_eq!(coverage["filter"], "--pid 1200");
+    assert_eq!(
+        (&coverage["record_every"], &coverage["from"]),
+        (&10.into(), &"kernel".into())
+    );
+    assert_eq!(coverage["left_out"], 3600);
+    let sum = |of: &str| {
+        let counts = json[of]["counts"].as_array().unwrap();
+        counts
+            .iter()
+            .filter_map(|c| c["migrations"].as_u64())
+            .sum::<u64>()
+    };
+    assert_eq!((sum("exact"), sum("records")), (4000, 400));
+    assert_eq!(json["migrations"], 4000);
+    let setup = |of: &str| {
+        let figures = json[of]["figures"].as_array().unwrap();
+        let setup = figures.iter().filter(|f| f["figure"] == "setup_ns");
+        setup.filter_map(|f| f["count"].as_u64()).sum::<u64>()
+    };
+    assert_eq!((setup("exact"), setup("records")), (4000, 400));
+    assert_eq!(json["parts"]["migrations"], 400);
+    assert_eq!(json["parts"]["rmap_ns"], model.parts().sums_ns[2]);
+    assert_eq!(
+        json["off_cpu"]["setup"]["step_ns"],
+        json["parts"]["setup_ns"]
+    );
+    assert_eq!(json["drivers"][0]["driver"], "migrate_test");
+    let plain: serde_json::Value = serde_json::from_str(&report::json(ordinary().shown())).unwrap();
+    for unknown in ["exact", "parts", "off_cpu"] {
+        assert!(plain[unknown].is_null(), "{unknown}");
+    }
 }

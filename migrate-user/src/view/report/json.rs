@@ -1,9 +1,26 @@
-//! The same figures as one JSON object, unrounded. Durations in nanoseconds, shares from 0 to 1, unknown is `null`.
+//! The same figures as one JSON object, unrounded. Durations in nanoseconds, pages are base pages, shares from 0 to 1,
+//! unknown is `null`.
+//!
+//! `migrations`, `unbalanced`, `probe_ns`, `kinds`, `rates`, `ledger` and `steps` are from where `coverage.from` says: from
+//! the records that came, or from the kernel's own totals.
+//!
+//! - `coverage`: `filter` (in the words of the command line; `null`: every migration), `record_every` (every n-th is recorded;
+//!   0: none), `from` (`records` or `kernel`), `totals_ns` (when the kernel's totals were last read, by `clock`), `left_out`
+//!   (migrations that were not to be recorded)
+//! - `exact`: the kernel's own totals, `null` if it told none; `records`: the same of the records alone. Both have `counts`
+//!   and `figures`, as in [`exact`](super::exact)
+//! - `parts`: of the records in which they were measured, `null` if in none: how many (`migrations`), their `setup_ns`, their
+//!   `total_ns` (all steps), and the sum of each part; a part has what the kernel did in setup, and where it does the same
+//!   in other steps
+//! - `off_cpu`: of the records in which it was measured, `null` if in none: how many (`migrations`), and by step `off_cpu_ns`
+//!   (how long threads did not run in it), `step_ns` (all of it) and `share`
+//! - `drivers`: of the records that came, each `driver` (`null`: not known) with its `migrations` and its `ledger`
 
 use serde_json::{Map, Value, json};
 
 use super::super::figures;
-use crate::model::{Direction, Model, Rate};
+use super::exact::{exact, rows};
+use crate::model::{Direction, Model, PARTS, Rate, Step};
 
 /// The object, on lines of its own.
 pub fn json(model: &Model) -> String {
@@ -16,6 +33,7 @@ pub fn json(model: &Model) -> String {
         "clocksource": facts.clocksource,
         "page_size_bytes": facts.page_size,
         "not_hooked": facts.not_hooked,
+        "attached": facts.attached,
         "tracer": facts.tracer,
         "started_ns": facts.started_ns,
         "started_unix_ns": facts.started_unix_ns,
@@ -33,6 +51,12 @@ pub fn json(model: &Model) -> String {
         "rates": rates(model),
         "ledger": ledger(model),
         "steps": steps(model),
+        "coverage": coverage(model),
+        "exact": model.exact().map(exact),
+        "records": exact(model.records()),
+        "parts": parts(model),
+        "off_cpu": off_cpu(model),
+        "drivers": drivers(model),
     });
     format!("{object:#}\n")
 }
@@ -73,28 +97,21 @@ fn rates(model: &Model) -> Map<String, Value> {
 }
 
 fn ledger(model: &Model) -> Map<String, Value> {
-    let requested = (
-        "requested".to_owned(),
-        json!(model.totals().ledger(None).requested),
-    );
-    let rows = figures::ledger(model);
-    let rows = rows
-        .into_iter()
-        .map(|figure| (figure.row.name().to_owned(), json!(figure.pages)));
     let reasons = model.totals().reasons();
     let known = |pages| reasons.known().then_some(pages);
-    let reasons = [
-        ("not_collected", json!(known(reasons.not_collected))),
-        ("unmap_failed", json!(known(reasons.unmap_failed))),
-        ("skipped_unknown", json!(reasons.unknown)),
-    ];
-    let reasons = reasons
-        .into_iter()
-        .map(|(name, pages)| (name.to_owned(), pages));
-    std::iter::once(requested)
-        .chain(rows)
-        .chain(reasons)
-        .collect()
+    let mut ledger = rows(&model.totals().ledger(None));
+    ledger.extend([
+        (
+            "not_collected".to_owned(),
+            json!(known(reasons.not_collected)),
+        ),
+        (
+            "unmap_failed".to_owned(),
+            json!(known(reasons.unmap_failed)),
+        ),
+        ("skipped_unknown".to_owned(), json!(reasons.unknown)),
+    ]);
+    ledger
 }
 
 fn steps(model: &Model) -> Map<String, Value> {
@@ -121,4 +138,56 @@ fn steps(model: &Model) -> Map<String, Value> {
     directions
         .map(|direction| (name(direction).to_owned(), Value::Object(of(direction))))
         .collect()
+}
+
+fn coverage(model: &Model) -> Value {
+    let coverage = model.coverage();
+    json!({
+        "filter": coverage.filter,
+        "record_every": coverage.record_every,
+        "from": coverage.from.name(),
+        "totals_ns": coverage.totals_ns,
+        "left_out": model.left_out(),
+    })
+}
+
+fn parts(model: &Model) -> Option<Map<String, Value>> {
+    let parts = model.parts();
+    let sums = PARTS.into_iter().zip(parts.sums_ns);
+    let sums = sums.map(|(name, ns)| (format!("{name}_ns"), json!(ns)));
+    let whole = [
+        ("migrations", parts.migrations),
+        ("setup_ns", parts.setup_ns),
+        ("total_ns", parts.total_ns),
+    ];
+    let whole = whole.map(|(name, number)| (name.to_owned(), json!(number)));
+    (parts.migrations > 0).then(|| whole.into_iter().chain(sums).collect())
+}
+
+fn off_cpu(model: &Model) -> Option<Map<String, Value>> {
+    let sums = model.off_cpu();
+    let shares = figures::off_cpu(model);
+    let step = |step: Step| {
+        let at = step as usize;
+        let object = json!({
+            "off_cpu_ns": sums.off_ns[at],
+            "step_ns": sums.steps_ns[at],
+            "share": shares[at],
+        });
+        (step.name().to_owned(), object)
+    };
+    let migrations = ("migrations".to_owned(), json!(sums.migrations));
+    let all = std::iter::once(migrations).chain(Step::ALL.map(step));
+    (sums.migrations > 0).then(|| all.collect())
+}
+
+fn drivers(model: &Model) -> Vec<Value> {
+    let driver = |driver: &crate::model::Driver| {
+        json!({
+            "driver": driver.name.as_deref(),
+            "migrations": driver.migrations,
+            "ledger": rows(&driver.ledger),
+        })
+    };
+    model.drivers().sorted().into_iter().map(driver).collect()
 }

@@ -1,5 +1,6 @@
 //! The figures of the dashboard as a page of text or as JSON.
 
+mod exact;
 mod json;
 mod text;
 

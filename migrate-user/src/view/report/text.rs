@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::super::figures::{self, NONE};
-use crate::model::Model;
-use crate::model::ledger::Row;
-use crate::text::{clock, count, counted, percent, printable, utc};
+use crate::model::ledger::{Row, wasted};
+use crate::model::{Model, Origin};
+use crate::text::{clock, count, counted, duration, percent, printable, utc};
 
 /// The page. `name` is what the recording is called.
 pub fn text(model: &Model, name: &str) -> String {
@@ -15,6 +15,8 @@ pub fn text(model: &Model, name: &str) -> String {
         rates(model),
         ledger(model),
         steps(model),
+        parts(model),
+        drivers(model),
         remarks(model),
     ];
     let parts = parts.into_iter().filter(|part| !part.is_empty());
@@ -56,6 +58,7 @@ fn heading(model: &Model, name: &str) -> String {
         printable(source)
     );
     line!(page, "Page size   {} bytes", count(facts.page_size));
+    line!(page, "Covers      {}", covers(model));
     line!(page, "Lost        {}", losses(model));
     line!(
         page,
@@ -63,6 +66,27 @@ fn heading(model: &Model, name: &str) -> String {
         counted(model.totals().unbalanced(), "ledger", "ledgers")
     );
     page
+}
+
+/// Which migrations the figures are about, and where those come from.
+fn covers(model: &Model) -> String {
+    let coverage = model.coverage();
+    let which = coverage.filter.map_or_else(
+        || "every migration".to_owned(),
+        |filter| format!("only {}", printable(filter)),
+    );
+    let recorded = match coverage.record_every {
+        0 => ", records off".to_owned(),
+        1 => String::new(),
+        every => format!(", 1 of {} recorded", count(every.into())),
+    };
+    let lost = model.losses().is_some_and(|losses| losses.lost() > 0);
+    let from = match coverage.from {
+        Origin::Records if lost => "from the records, without those that were lost",
+        Origin::Records => "from the records",
+        Origin::Kernel => "from the kernel's totals",
+    };
+    format!("{which}{recorded}; figures {from}")
 }
 
 /// What was lost, and what else went wrong.
@@ -81,6 +105,9 @@ fn losses(model: &Model) -> String {
         .collect();
     if !named.is_empty() {
         text += &format!(" ({})", named.join(", "));
+    }
+    if let Some(left_out) = model.left_out().filter(|number| *number > 0) {
+        text += &format!("; {} not to be recorded", count(left_out));
     }
     text
 }
@@ -163,22 +190,25 @@ fn reasons(model: &Model, requested: u64) -> String {
 
 fn steps(model: &Model) -> String {
     let mut page = String::new();
-    let heads = ["count", "p50", "p90", "p99", "max", "share"];
-    let row = |name: &str, cells: [&str; 6]| {
-        let [count, p50, p90, p99, max, share] = cells;
-        format!("{name:<18}{count:>13}{p50:>10}{p90:>10}{p99:>10}{max:>10}{share:>8}")
+    let asked = model.off_cpu().migrations > 0;
+    let row = |name: &str, cells: [&str; 7]| {
+        let [count, p50, p90, p99, max, share, off_cpu] = cells;
+        let off_cpu = if asked { off_cpu } else { "" };
+        let row = format!(
+            "{name:<18}{count:>13}{p50:>10}{p90:>10}{p99:>10}{max:>10}{share:>8}{off_cpu:>9}"
+        );
+        row.trim_end().to_owned()
     };
+    let heads = ["count", "p50", "p90", "p99", "max", "share", "off CPU"];
     line!(page, "{}", row("Steps", heads));
     for figure in figures::steps(model, None) {
-        let cells = figure.cells();
-        line!(
-            page,
-            "{}",
-            row(
-                &format!("  {}", figure.step.name()),
-                cells.each_ref().map(|c| &**c)
-            )
-        );
+        let (name, cells) = (figure.step.name(), figure.cells());
+        let cells = cells.each_ref().map(|cell| &**cell);
+        line!(page, "{}", row(&format!("  {name}"), cells));
+    }
+    if asked {
+        let measured = counted(model.off_cpu().migrations, "migration", "migrations");
+        line!(page, "  Off CPU is of {measured} in which it was measured.");
     }
     if let Some(share) = model.probe_share() {
         line!(
@@ -186,6 +216,47 @@ fn steps(model: &Model) -> String {
             "  The tracer's own time, {} of all, is in none of these.",
             percent(share)
         );
+    }
+    page
+}
+
+/// What the kernel did in the steps, where that was asked for.
+fn parts(model: &Model) -> String {
+    let mut page = String::new();
+    let parts = figures::parts(model);
+    if parts.is_empty() {
+        return page;
+    }
+    line!(page, "{:<18}{:>13}{:>18}", "Parts", "time", "of all steps");
+    for part in parts {
+        let (time, share) = (duration(part.sum_ns), percent(part.share));
+        line!(page, "  {:<16}{time:>13}{share:>18}", part.name);
+    }
+    let measured = counted(model.parts().migrations, "migration", "migrations");
+    line!(page, "  Measured in {measured}.");
+    page
+}
+
+/// The drivers of the records that came; nothing where none is known.
+fn drivers(model: &Model) -> String {
+    let mut page = String::new();
+    let drivers = model.drivers().sorted();
+    if drivers.iter().all(|driver| driver.name.is_none()) {
+        return page;
+    }
+    line!(
+        page,
+        "{:<18}{:>13}{:>18}{:>18}",
+        "Recorded drivers",
+        "migrations",
+        "moved",
+        "wasted"
+    );
+    for driver in drivers {
+        let name = printable(driver.name.as_deref().unwrap_or("unknown"));
+        let migrations = count(driver.migrations);
+        let (moved, wasted) = (count(driver.ledger.moved), count(wasted(&driver.ledger)));
+        line!(page, "  {name:<16}{migrations:>13}{moved:>18}{wasted:>18}");
     }
     page
 }

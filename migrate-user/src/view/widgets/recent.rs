@@ -137,4 +137,9 @@ pub(in crate::view) fn draw(
         format!("Recent −{}", count(scroll as u64))
     };
     buffer.set_stringn(area.x, area.y, format!("{title:<12}"), 12, theme.title());
+    if model.facts().record_every == 0 && area.height > 1 {
+        let text = "Records are off: only the sums above are known.";
+        let room = usize::from(area.width);
+        buffer.set_stringn(area.x, area.y + 1, text, room, theme.quiet());
+    }
 }
