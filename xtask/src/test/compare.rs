@@ -6,17 +6,29 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Context;
-use super::trace::{Line, ROWS, Run, Trace, trace};
+use super::totals;
+use super::trace::{Line, ROWS, Recorder, Run, Trace, trace_by};
 
 /// Runs the workload with each of these arguments in one boot, and compares every call and all sums.
 pub(super) fn compare(context: &Context<'_>, name: &str, runs: &[&[&str]]) -> Result<Trace> {
-    let trace = trace(context, name, runs, |vm| vm)?;
+    compare_by(context, name, Recorder::default(), runs)
+}
+
+/// The same with a tracer that runs in another way, and still records everything.
+pub(super) fn compare_by(
+    context: &Context<'_>,
+    name: &str,
+    by: Recorder<'_>,
+    runs: &[&[&str]],
+) -> Result<Trace> {
+    let trace = trace_by(context, name, by, runs, |vm| vm)?;
     for run in &trace.runs {
         calls_are_equal(run)
             .and_then(|()| the_truth_is_whole(run))
             .with_context(|| format!("workload run {}", run.name))?;
     }
     the_report_agrees(&trace)?;
+    totals::equal_the_drivers(&trace)?;
     Ok(trace)
 }
 

@@ -12,7 +12,7 @@ use crate::vm::builder::Task;
 pub(super) fn every_byte_survives_10000_round_trips(context: &Context<'_>) -> Result<()> {
     let outcome = driver::load(context.lab.vm("data"))
         .limit(Duration::from_secs(600))
-        .task(recorder(Box::new(std::io::sink())))
+        .task(recorder(&[], Box::new(std::io::sink())))
         .task(Task::new(
             "round-trips",
             ["workload", "round-trips", "10000"],

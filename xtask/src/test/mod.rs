@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test, on the host and in the VM.
 
+mod asked;
 mod boot;
 mod compare;
 mod data;
@@ -15,6 +16,7 @@ mod scenarios;
 mod steps;
 mod stock;
 mod tally;
+mod totals;
 mod trace;
 
 use std::cell::OnceCell;
@@ -99,6 +101,15 @@ const TESTS: &[Test] = tests![
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
     steps::tracer_agrees_with_the_drivers_clock,
+    totals::stay_exact_when_records_are_lost,
+    totals::are_all_there_is_when_asked_for,
+    totals::count_what_is_not_sampled,
+    totals::have_the_quantiles_of_the_records,
+    asked::kprobes_see_the_same,
+    asked::stacks_name_the_driver_and_the_program,
+    asked::the_driver_is_known_anyway,
+    asked::parts_and_sleep_are_within_the_steps,
+    asked::filters_let_through_what_is_asked_for,
     scenarios::every_way_is_traced,
     scenarios::what_fails_is_traced,
     scenarios::load_is_traced,

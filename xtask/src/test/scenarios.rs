@@ -112,7 +112,12 @@ const LOAD: &[Case] = &[
     case(
         "batching",
         "256",
-        &[("batch 1", 1), ("batch 512", 1), ("batch 65536", 1)],
+        &[
+            ("batch 1", 1),
+            ("batch 512", 1),
+            ("batch 65536", 1),
+            ("batch 262144", 1),
+        ],
     ),
     case("thrash", "20", &[("trigger fault", 100), ("devices", 2)]),
     case(

@@ -47,15 +47,23 @@ pub(super) struct Line {
     pub(super) outcome: String,
     pub(super) errno: Option<u32>,
     pub(super) address: Option<u64>,
-    /// Ledger, times and whatever else is a number.
+    /// Ledger, times and whatever else there is.
     #[serde(flatten)]
-    numbers: BTreeMap<String, Value>,
+    rest: BTreeMap<String, Value>,
 }
 
 impl Line {
     /// A count of pages, or of something else that is always known.
     pub(super) fn pages(&self, row: &str) -> Result<u64> {
         self.number(row)?.with_context(|| format!("{row} is null"))
+    }
+
+    /// A text that must be known.
+    pub(super) fn text(&self, name: &str) -> Result<&str> {
+        let value = self.rest.get(name);
+        value
+            .and_then(Value::as_str)
+            .with_context(|| format!("{name} is {value:?}"))
     }
 
     /// How long a step took, if it happened.
@@ -66,7 +74,7 @@ impl Line {
     /// A number; `None` for null.
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>> {
         let value = self
-            .numbers
+            .rest
             .get(name)
             .with_context(|| format!("there is no {name}"))?;
         ensure!(value.is_null() || value.is_u64(), "{name} is {value}");
@@ -94,10 +102,30 @@ pub(super) struct Run {
     pub(super) totals: Value,
 }
 
+/// How the tracer runs.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Recorder<'a> {
+    /// Options of `migscope record`.
+    pub(super) options: &'a [&'a str],
+    /// It is stopped while the workload runs.
+    pub(super) asleep: bool,
+}
+
 /// Runs `workload run ARGUMENTS` for each of these under one tracer, in a machine that `prepare` may change.
 pub(super) fn trace(
     context: &Context<'_>,
     name: &str,
+    runs: &[&[&str]],
+    prepare: impl FnOnce(Builder) -> Builder,
+) -> Result<Trace> {
+    trace_by(context, name, Recorder::default(), runs, prepare)
+}
+
+/// The same with a tracer that runs in another way.
+pub(super) fn trace_by(
+    context: &Context<'_>,
+    name: &str,
+    by: Recorder<'_>,
     runs: &[&[&str]],
     prepare: impl FnOnce(Builder) -> Builder,
 ) -> Result<Trace> {
@@ -108,7 +136,16 @@ pub(super) fn trace(
         File::create(&recording).with_context(|| format!("create {}", recording.display()))?;
     let mut vm = driver::load(prepare(context.lab.vm(name)))
         .limit(Duration::from_secs(600))
-        .task(recorder(Box::new(file)));
+        .task(recorder(by.options, Box::new(file)));
+    let signal = |vm: Builder, name: &str| {
+        let script = format!("kill -{name} $(pidof migscope)");
+        if by.asleep {
+            vm.task(Task::shell(name, &script))
+        } else {
+            vm
+        }
+    };
+    vm = signal(vm, "STOP");
     let mut truths = Vec::new();
     for (index, arguments) in runs.iter().enumerate() {
         let (task, truth) = (workload(index), Captured::default());
@@ -121,7 +158,7 @@ pub(super) fn trace(
             .task(Task::new(&task, argv));
         truths.push(truth);
     }
-    let outcome = vm.run()?;
+    let outcome = signal(vm, "CONT").run()?;
     for (index, arguments) in runs.iter().enumerate() {
         outcome
             .expect_success(&workload(index))
@@ -148,8 +185,9 @@ fn workload(index: usize) -> String {
 }
 
 /// The tracer in the background, until every other task has ended.
-pub(super) fn recorder(sink: Sink) -> Task {
-    Task::new("recorder", ["migscope", "record", "-o", "-"])
+pub(super) fn recorder(options: &[&str], sink: Sink) -> Task {
+    let argv = ["migscope", "record", "-o", "-"].iter().chain(options);
+    Task::new("recorder", argv.copied())
         .background()
         .ready_when(
             crate::commands::run::ATTACHED_FUNCTIONS,

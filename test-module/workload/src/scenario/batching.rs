@@ -15,7 +15,7 @@ use crate::{
 /// Sizes of calls whose cost is compared.
 const SMALL: [usize; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// And those of long ranges.
-const LONG: [usize; 2] = [4096, 65_536];
+const LONG: [usize; 3] = [4096, 65_536, 262_144];
 /// Round trips of each size in a sweep, at most: more for small ones.
 const MOST_CALLS: usize = 16;
 /// Pages that a size moves in a sweep, about.
@@ -32,11 +32,10 @@ impl Scenario for Batching {
     }
 
     fn about(&self) -> &'static str {
-        "Calls of 1, 2, 4 ... 512 pages, then of 4,096 and 65,536, in both directions, over and over. The copy \
+        "Calls of 1, 2, 4 ... 512 pages, then of 4,096, 65,536 and 262,144 (a gigabyte), in both directions, over and over. The copy \
          engine takes a millisecond for each call, and then 2,000 MB/s, so that a page costs the less the more \
          come along. Expect cost per page to fall from over a millisecond to a small part of it, and a finding that \
-         small calls waste time. Most pages of the largest range are made on the device; where memory is short, some \
-         of them are declined."
+         small calls waste time. Most pages of the largest ranges are made on the device, as far as it has memory; the others are declined."
     }
 
     fn configuration(&self, _device: usize) -> Configuration {

@@ -1,0 +1,228 @@
+//! What can be asked of the tracer: other hooks, stacks, parts of setup, time asleep, filters.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::Context;
+use super::compare::{compare_by, sum};
+use super::tally::Tally;
+use super::trace::{Line, ROWS, Recorder, STEPS, Trace, tell, trace_by};
+
+const DRIVER: &str = "migrate_test";
+
+/// Kprobes see what trampolines see: each as much as the driver, and both the same of the same sequence.
+pub(super) fn kprobes_see_the_same(context: &Context<'_>) -> Result<()> {
+    let runs: [&[&str]; 3] = [
+        &[
+            "sequences",
+            "--calls",
+            "150",
+            "--seed",
+            "9",
+            "--threads",
+            "1",
+        ],
+        &["mixed", "--calls", "600", "--seed", "9", "--threads", "1"],
+        &["huge", "--calls", "60", "--seed", "9"],
+    ];
+    let mut ledgers = Vec::new();
+    for how in ["fentry", "kprobe"] {
+        let by = Recorder {
+            options: &["--attach", how],
+            asleep: false,
+        };
+        let trace = compare_by(context, &format!("by-{how}"), by, &runs)?;
+        ensure!(trace.report["attached"] == how, "it is not by {how}");
+        // What the kernel has at hand differs from boot to boot; what one thread asks for does not.
+        ledgers.push(ledger(&trace.runs[0].traced)?);
+    }
+    ensure!(
+        ledgers[0] == ledgers[1],
+        "by fentry {:?}, by kprobe {:?}",
+        ledgers[0],
+        ledgers[1]
+    );
+    Ok(())
+}
+
+fn ledger(lines: &[Line]) -> Result<Vec<u64>> {
+    let rows = ["requested"].iter().chain(&ROWS);
+    rows.map(|row| sum(lines, row)).collect()
+}
+
+/// Every migration has its driver, the path through it, and the program that led there.
+pub(super) fn stacks_name_the_driver_and_the_program(context: &Context<'_>) -> Result<()> {
+    let by = Recorder {
+        options: &["--kernel-stacks", "--user-stacks"],
+        asleep: false,
+    };
+    let runs: [&[&str]; 2] = [
+        &["mixed", "--calls", "400", "--seed", "10"],
+        &["oversubscribe", "--calls", "60", "--seed", "10"],
+    ];
+    let trace = compare_by(context, "stacks", by, &runs)?;
+    Tally::of(&trace.runs[1])?.expect(&[("trigger eviction", 1)])?;
+    for line in trace.runs.iter().flat_map(|run| &run.traced) {
+        let kernel = line.text("kernel_stack")?;
+        ensure!(line.text("driver")? == DRIVER, "the driver of {line:?}");
+        let setup = if line.trigger.as_deref() == Some("eviction") {
+            "migrate_device_"
+        } else {
+            "migrate_vma_setup_[k]"
+        };
+        let innermost = kernel.rsplit(';').next().unwrap_or_default();
+        ensure!(
+            innermost.starts_with(setup),
+            "the stack ends with {innermost}"
+        );
+        ensure!(kernel.contains(DRIVER), "no {DRIVER} in {kernel}");
+        ensure!(
+            line.text("user_stack")?.contains("workload"),
+            "no workload in {line:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Without being asked for stacks, the driver is known all the same.
+pub(super) fn the_driver_is_known_anyway(context: &Context<'_>) -> Result<()> {
+    let arguments = ["sequences", "--calls", "100", "--seed", "11"];
+    let trace = compare_by(context, "driver", Recorder::default(), &[&arguments])?;
+    for line in &trace.only()?.traced {
+        ensure!(line.text("driver")? == DRIVER, "the driver of {line:?}");
+        ensure!(
+            line.text("kernel_stack").is_err(),
+            "a stack nobody asked for"
+        );
+    }
+    Ok(())
+}
+
+/// Parts of setup occur, and are not longer than the migration; who sleeps is off the CPU as long as that.
+pub(super) fn parts_and_sleep_are_within_the_steps(context: &Context<'_>) -> Result<()> {
+    let by = Recorder {
+        options: &["--sub-steps", "--off-cpu"],
+        asleep: false,
+    };
+    let runs: [&[&str]; 3] = [
+        &["mixed", "--calls", "600", "--seed", "12"],
+        &["huge", "--calls", "60", "--seed", "12"],
+        &["batching", "--calls", "60", "--seed", "12"],
+    ];
+    let trace = compare_by(context, "parts", by, &runs)?;
+    let mut occurred = [0u64; PARTS.len()];
+    for line in trace.runs.iter().flat_map(|run| &run.traced) {
+        let total = steps_ns(line)?;
+        let mut sum = 0;
+        for (part, occurred) in PARTS.iter().zip(&mut occurred) {
+            let ns = line.number(part)?.with_context(|| format!("no {part}"))?;
+            sum += ns;
+            *occurred += ns;
+        }
+        ensure!(
+            sum <= total,
+            "the parts are longer than the steps: {line:?}"
+        );
+        for step in STEPS {
+            let (off, whole) = (
+                line.number(&format!("off_cpu_{step}_ns"))?
+                    .context("no off-CPU time")?,
+                line.step_ns(step)?.unwrap_or(0),
+            );
+            ensure!(off <= whole, "off the CPU for longer than {step}: {line:?}");
+        }
+    }
+    // Nobody mirrors these address spaces, so that nothing is to be invalidated.
+    for (part, ns) in PARTS.iter().zip(occurred) {
+        ensure!(ns > 0 || *part == "invalidate_ns", "{part} never occurred");
+    }
+    who_waits_for_the_engine_sleeps(&trace)?;
+    tell(context, "parts", &format!("  {PARTS:?}: {occurred:?} ns"))
+}
+
+const PARTS: [&str; 4] = ["lru_drain_ns", "invalidate_ns", "rmap_ns", "split_ns"];
+
+fn steps_ns(line: &Line) -> Result<u64> {
+    let mut total = 0;
+    for step in STEPS {
+        total += line.step_ns(step)?.unwrap_or(0);
+    }
+    Ok(total)
+}
+
+/// `batching` has a copy engine that takes a millisecond for each call, for which the driver sleeps.
+fn who_waits_for_the_engine_sleeps(trace: &Trace) -> Result<()> {
+    const ENGINE_NS: u64 = 1_000_000;
+    let batching = trace.runs.last().context("nothing ran")?;
+    let moved = batching.traced.iter().filter(|line| {
+        line.trigger.as_deref() == Some("driver")
+            && line.pages("moved").is_ok_and(|moved| moved > 0)
+    });
+    let mut calls = 0;
+    for line in moved {
+        let mut off = 0;
+        for step in ["alloc_and_copy", "finalize_and_map"] {
+            off += line.number(&format!("off_cpu_{step}_ns"))?.unwrap_or(0);
+        }
+        // It is asleep for a little less than the engine is busy: it has been at work for some of that.
+        ensure!(off > ENGINE_NS / 2, "off the CPU for {off} ns: {line:?}");
+        calls += 1;
+    }
+    ensure!(calls > 10, "only {calls} calls moved anything");
+    Ok(())
+}
+
+/// What a filter does not let through leaves no trace; the rest is as exact as ever.
+pub(super) fn filters_let_through_what_is_asked_for(context: &Context<'_>) -> Result<()> {
+    type Wanted = fn(&Line) -> bool;
+    let cases: [(&[&str], Wanted); 6] = [
+        (&["--direction", "to_system"], |line| {
+            line.direction.as_deref() == Some("to_system")
+        }),
+        (&["--outcome", "rolled_back"], |line| {
+            line.outcome == "rolled_back"
+        }),
+        (&["--min-pages", "64"], |line| {
+            line.pages("requested").is_ok_and(|pages| pages >= 64)
+        }),
+        (&["--comm", "workload", "--driver", DRIVER], |_| true),
+        (&["--pid", "1"], |_| false),
+        (&["--comm", "nobody"], |_| false),
+    ];
+    for (index, (options, wanted)) in cases.into_iter().enumerate() {
+        let by = Recorder {
+            options,
+            asleep: false,
+        };
+        let arguments = ["mixed", "--calls", "300", "--seed", "13"];
+        let trace = trace_by(
+            context,
+            &format!("filter-{index}"),
+            by,
+            &[&arguments],
+            |vm| vm,
+        )?;
+        let run = trace.only()?;
+        let expected = run.truth.iter().filter(|line| wanted(line)).count();
+        ensure!(
+            run.traced.len() == expected && run.traced.iter().all(wanted),
+            "{options:?}: {} records, {expected} expected",
+            run.traced.len()
+        );
+        let counts = trace.report["exact"]["counts"].as_array();
+        let counted: u64 = counts
+            .into_iter()
+            .flatten()
+            .filter_map(|count| count["migrations"].as_u64())
+            .sum();
+        ensure!(
+            counted == expected as u64,
+            "{options:?}: the kernel counts {counted}, {expected} expected"
+        );
+        ensure!(
+            trace.report["coverage"]["filter"] != Value::Null,
+            "the report does not tell of the filter"
+        );
+    }
+    Ok(())
+}
