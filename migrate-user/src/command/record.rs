@@ -15,9 +15,19 @@ use crate::{tell, tell_line};
 
 /// Records until somebody asks for the end.
 pub(super) async fn record(options: cli::Record) -> Result<(), Error> {
+    // From the first hook on, Ctrl-C ends the recording and not the program.
+    let mut stop = Stop::new()?;
     let source = KernelSource::open(&options.tracing.into())?;
+    if !source.names_functions() {
+        tell_line!(
+            "migscope: drivers and the kernel's stacks stay unnamed: this user is shown no addresses of the kernel \
+             (`migscope doctor` says why)."
+        );
+    }
+    if let Some(duration) = options.duration {
+        stop.after(duration.0);
+    }
     let output = options.output.unwrap_or_else(default_output);
-    let stop = Stop::new(options.duration.map(|seconds| seconds.0))?;
     let recording = Recording::create(output.clone(), source.facts())?;
     let mut recorder = Recorder::new(source, stop, &output);
     let ended = recorder.run(recording).await;
@@ -227,7 +237,8 @@ mod tests {
             sent: Vec::new(),
             left: None,
         };
-        let stop = Stop::new(Some(Duration::from_millis(60))).unwrap();
+        let mut stop = Stop::new().unwrap();
+        stop.after(Duration::from_millis(60));
         let recording = Recording::create(output.clone(), &facts()).unwrap();
         let mut recorder = Recorder::new(source, stop, &output);
         let recorded = recorder.run(recording).await.unwrap();

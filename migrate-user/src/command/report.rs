@@ -14,7 +14,7 @@ use crate::view::report;
 /// Reads to the end, or until somebody asks for one, and prints.
 pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
     let mut source = StreamSource::open(options.input.clone()).await?;
-    let mut stop = Stop::new(None)?;
+    let mut stop = Stop::new()?;
     let mut model = Model::new(source.facts().clone());
     let interrupted = read(&mut source, &mut stop, &mut model).await?;
     let page = if options.json {

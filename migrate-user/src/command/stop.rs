@@ -19,7 +19,7 @@ pub(super) struct Stop {
 
 impl Stop {
     /// From here on, the signals are wishes and no longer end the program at once.
-    pub(super) fn new(after: Option<Duration>) -> Result<Self, Error> {
+    pub(super) fn new() -> Result<Self, Error> {
         let listen = |kind| {
             signal(kind).map_err(|cause| Error::Io {
                 action: "listen",
@@ -33,13 +33,17 @@ impl Stop {
             listen(SignalKind::terminate())?,
             listen(SignalKind::hangup())?,
         ];
-        // A time too far away to be expressed never comes.
-        let at = after.and_then(|after| Instant::now().checked_add(after));
         Ok(Self {
             signals,
-            at,
+            at: None,
             asked: false,
         })
+    }
+
+    /// Ends by itself this time from now.
+    pub(super) fn after(&mut self, time: Duration) {
+        // A time too far away to be expressed never comes.
+        self.at = Instant::now().checked_add(time);
     }
 
     /// Has anybody asked for the end?

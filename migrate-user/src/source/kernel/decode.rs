@@ -62,13 +62,17 @@ impl Stacks {
 
 impl Decoder {
     /// Of the records of this tracer.
-    pub(super) fn open(tracer: &mut Ebpf, asked: &Options) -> Result<Self, TracerError> {
+    pub(super) fn open(
+        tracer: &mut Ebpf,
+        symbols: Symbols,
+        asked: &Options,
+    ) -> Result<Self, TracerError> {
         let stacks = tracer
             .take_map("STACKS")
             .ok_or(TracerError::Object("STACKS"))?;
         let stacks = Stacks {
             map: StackTraceMap::try_from(stacks).map_err(TracerError::Map)?,
-            symbols: Symbols::new(),
+            symbols,
             kernel: HashMap::new(),
         };
         Ok(Self::new(Some(stacks), asked.clone()))

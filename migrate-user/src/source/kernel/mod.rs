@@ -31,6 +31,7 @@ use crate::recording::Facts;
 use attach::Attached;
 use decode::Decoder;
 use losses::Losses;
+use symbols::Symbols;
 use totals::Totals;
 
 /// How often the ring is drained. The probes wake nobody, which is cheaper for the traced thread than a wake-up
@@ -88,6 +89,8 @@ impl KernelSource {
         requirements::check()?;
         let mut config = btf::config()?;
         options.tell(&mut config);
+        // All that takes long comes before the first hook.
+        let symbols = Symbols::new();
         let mut attached = attach::attach(&config, options)?;
         let tracer = &mut attached.tracer;
         let ring = tracer
@@ -96,7 +99,7 @@ impl KernelSource {
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
         let losses = Losses::open(tracer)?;
         let totals = Totals::open(tracer)?;
-        let decoder = Decoder::open(tracer, options)?;
+        let decoder = Decoder::open(tracer, symbols, options)?;
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
@@ -113,6 +116,11 @@ impl KernelSource {
             state: State::Tracing,
             tracer: attached.tracer,
         })
+    }
+
+    /// Whether the kernel's functions have names, and so drivers.
+    pub fn names_functions(&self) -> bool {
+        self.decoder.names_functions()
     }
 
     /// Ends calls of which nothing more comes; how many are left under way.
