@@ -61,7 +61,7 @@ impl OffCpuSums {
             return;
         };
         self.migrations = self.migrations.saturating_add(1);
-        for step in 0..Step::COUNT {
+        for step in Step::ALL.map(|step| step as usize) {
             if let Some(ns) = migration.steps[step] {
                 add(&mut self.off_ns[step], off_cpu[step]);
                 add(&mut self.steps_ns[step], ns);
