@@ -144,13 +144,16 @@ fn cut_anywhere_gives_every_whole_batch() {
     // Reading takes longer, and what it is made of is the same: an odd number meets every kind of place.
     let mut batches = detailed(2, 2, 1);
     batches[1].status.as_mut().unwrap().exact = None;
-    cut_anywhere(&batches, 29);
+    cut_anywhere(&batches, 101);
 }
 
+/// Cuts behind the schema at every n-th place.
 fn cut_anywhere(batches: &[Batch], every: usize) {
     let bytes = written(batches);
+    let schema = written(&[]).len() - END_MARK.len();
+    let lengths = (schema..bytes.len()).rev().step_by(every);
     let mut seen = vec![false; batches.len() + 1];
-    for length in (0..bytes.len()).rev().step_by(every) {
+    for length in (0..schema).step_by(8).chain(lengths) {
         let mut reader = match Reader::new("test", &bytes[..length]) {
             Ok(reader) => reader,
             Err(Error::NotARecording { .. }) => continue,
@@ -174,13 +177,19 @@ fn cut_anywhere(batches: &[Batch], every: usize) {
 /// Any byte may be wrong: that is an error or another number, and never a panic or a huge allocation.
 #[test]
 fn survives_damage_anywhere() {
-    let schema = recording(5, 0, 0).0.len() - END_MARK.len();
-    let bytes = written(&detailed(5, 1, 1));
+    damage_anywhere(&recording(5, 1, 3).1, 1);
+    damage_anywhere(&detailed(5, 1, 1), 31);
+}
+
+/// Damages behind the schema every n-th byte.
+fn damage_anywhere(batches: &[Batch], every: usize) {
+    let schema = written(&[]).len() - END_MARK.len();
+    let bytes = written(batches);
+    let places = (0..schema)
+        .step_by(16)
+        .chain((schema..bytes.len()).step_by(every));
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
-    for at in (0..schema)
-        .step_by(8)
-        .chain((schema..bytes.len()).step_by(3))
-    {
+    for at in places {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
