@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use migrate_ebpf::wire::{Direction, Loss};
+use migrate_ebpf::wire::Direction;
 
 use super::{Exact, Rates, ledger};
 use crate::source::Status;
@@ -24,8 +24,6 @@ pub(super) struct Kernel {
 #[derive(Clone, Debug)]
 struct Reading {
     time_ns: u64,
-    /// Migrations that ended, and of which totals should tell.
-    ended: u64,
     exact: Arc<Exact>,
 }
 
@@ -45,10 +43,8 @@ impl Kernel {
         let Some(exact) = &status.exact else {
             return;
         };
-        let incomplete = status.losses[Loss::Incomplete as usize];
         let now = Reading {
             time_ns: status.time_ns,
-            ended: status.ended.saturating_sub(incomplete),
             exact: Arc::clone(exact),
         };
         self.rate(&now);
@@ -118,9 +114,9 @@ impl Kernel {
         Some(self.time_ns()?.saturating_sub(self.started_ns?))
     }
 
-    /// Migrations that ended until the last reading, and are not in it.
-    pub(super) fn unaccounted(&self) -> Option<u64> {
-        let last = self.last.as_ref()?;
-        Some(last.ended.saturating_sub(last.exact.migrations()))
+    /// Migrations that the kernel had counted when the totals were last read, since the tracer started.
+    pub(super) fn counted(&self) -> Option<u64> {
+        let last = self.last.as_ref().or(self.before.as_ref())?;
+        Some(last.exact.migrations())
     }
 }

@@ -257,14 +257,21 @@ impl Model {
     /// chosen is not known. Where none is recorded, it is what the kernel's totals lack. `None` before the tracer has
     /// told. Means nothing after a [`reset`](Self::reset).
     pub fn unaccounted(&self) -> Option<u64> {
-        let known = self
-            .losses()?
-            .lost()
-            .saturating_add(self.records.exact().migrations());
-        match self.facts.record_every {
-            0 => self.kernel.unaccounted(),
-            _ => self.chosen().map(|chosen| chosen.saturating_sub(known)),
-        }
+        let losses = self.losses()?;
+        let (expected, known) = match self.facts.record_every {
+            0 => {
+                let incomplete = losses.of(Loss::Incomplete);
+                (
+                    self.ended()?,
+                    incomplete.saturating_add(self.kernel.counted()?),
+                )
+            }
+            _ => {
+                let received = self.records.exact().migrations();
+                (self.chosen()?, losses.lost().saturating_add(received))
+            }
+        };
+        Some(expected.saturating_sub(known))
     }
 
     /// Records that did not fit into the ring since the tracer started.

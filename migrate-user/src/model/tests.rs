@@ -240,7 +240,21 @@ fn received_and_lost_and_left_out_is_what_ended() {
     });
     // 2020, 2030, 2040 and 2050 were to be recorded.
     assert_eq!(model.unaccounted(), Some(4));
-    assert_eq!(incomplete(0, 0).0.left_out(), Some(2020));
+    let (mut totals_only, _) = incomplete(0, 0);
+    assert_eq!(totals_only.left_out(), Some(2020));
+    let status = Status {
+        ended: 2020 + 5,
+        ..Status::default()
+    };
+    totals_only.apply(Batch {
+        status: Some(status),
+        ..Batch::default()
+    });
+    assert_eq!(
+        totals_only.unaccounted(),
+        Some(5),
+        "since the totals were read"
+    );
 }
 
 #[test]
