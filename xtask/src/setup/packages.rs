@@ -21,8 +21,8 @@ pub(crate) enum Need {
     Kernel,
     /// Building a module against a kernel that is there.
     Modules,
-    /// Building it, or a module, for the debug kernel.
-    Clang,
+    /// Building the debug kernel, or a module for it.
+    Debug,
     /// Running the VM.
     Vm,
 }
@@ -79,9 +79,15 @@ const PACKAGES: &[Package] = &[
     ),
     package(
         "clang-19",
-        Need::Clang,
+        Need::Debug,
         "compiles the debug kernel and its modules",
         Probe::Clang,
+    ),
+    package(
+        "patch",
+        Need::Debug,
+        "mends the debug kernel's source",
+        Probe::Program("patch"),
     ),
     package(
         "libelf-dev",

@@ -34,6 +34,15 @@ impl Flavour {
         }
     }
 
+    /// Patches of the checkout that its source gets, in this order: bugs of Linux that would end the hunt for others.
+    /// What is measured runs on the source as it is.
+    pub(super) fn patches(self) -> &'static [&'static str] {
+        match self {
+            Flavour::Test => &[],
+            Flavour::Debug => &["xtask/kernel/patches/0001-zap-asks-the-entry.patch"],
+        }
+    }
+
     /// Options without which it is not what it says.
     pub(super) fn essential(self) -> impl Iterator<Item = &'static str> {
         const ALWAYS: &[&str] = &[
@@ -62,7 +71,7 @@ impl Flavour {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Flavour::Test => &[Need::Modules],
-            Flavour::Debug => &[Need::Modules, Need::Clang],
+            Flavour::Debug => &[Need::Modules, Need::Debug],
         }
     }
 

@@ -3,6 +3,7 @@
 mod config;
 mod flavour;
 mod make;
+mod patch;
 mod source;
 
 use std::fs;
@@ -20,6 +21,7 @@ use crate::progress::Step;
 use crate::workspace::{Rustc, Workspace};
 
 pub(crate) use flavour::Flavour;
+use patch::Patch;
 
 const KIND: &str = "kernel-";
 const UNPACKED: &str = "unpacked";
@@ -34,6 +36,7 @@ pub(crate) struct Kernel {
     bindgen: Tool,
     /// The options that are asked for.
     options: String,
+    patches: Vec<Patch>,
     key: Key,
     own: Option<PathBuf>,
 }
@@ -49,7 +52,9 @@ impl Kernel {
         flavour: Flavour,
     ) -> Result<Self> {
         let options = options(workspace, flavour)?;
+        let patches = patch::read(workspace, flavour.patches())?;
         let key = Key::new().with(&options).with(&workspace.rustc().all);
+        let key = patches.iter().fold(key, |key, patch| key.with(&patch.text));
         let own = own.map(|folder| user_tree(&folder)).transpose()?;
         let (cache, rust_source, bindgen) = (cache.clone(), rust_source.clone(), bindgen.clone());
         Ok(Kernel {
@@ -59,6 +64,7 @@ impl Kernel {
             rust_source,
             bindgen,
             options,
+            patches,
             key,
             own,
         })

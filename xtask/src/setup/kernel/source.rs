@@ -38,6 +38,9 @@ impl Kernel {
             limit: None,
         }
         .run(&mut tar, |_| {})?;
+        for patch in &self.patches {
+            patch.apply(&tree, &version, &self.log("patch"), step)?;
+        }
         entry.mark(UNPACKED)
     }
 
