@@ -1,10 +1,13 @@
 //! Random calls of the driver.
 
 use std::{
+    ffi::{CStr, CString},
     io,
-    os::fd::RawFd,
+    os::{fd::RawFd, unix::ffi::OsStringExt as _},
     sync::atomic::{AtomicI32, Ordering},
 };
+
+use anyhow::{Context as _, Result};
 
 use super::{
     arena::Arena,
@@ -24,24 +27,28 @@ const FILES: usize = 6;
 #[derive(Debug)]
 pub(super) struct Files {
     descriptors: [AtomicI32; FILES],
-    devices: u32,
+    paths: Vec<CString>,
 }
 
 impl Files {
-    pub(super) fn new(devices: u32) -> Self {
+    pub(super) fn new(devices: u32) -> Result<Self> {
+        let path = |number| CString::new(device::path(number).into_os_string().into_vec());
         let files = Self {
             descriptors: std::array::from_fn(|_| AtomicI32::new(-1)),
-            devices,
+            paths: (0..devices)
+                .map(path)
+                .collect::<Result<_, _>>()
+                .context("a device's path")?,
         };
         for slot in 0..FILES {
             files.reopen(slot);
         }
-        files
+        Ok(files)
     }
 
     /// Opens a device and closes the one that was in its place, whoever is using it.
     pub(super) fn reopen(&self, slot: usize) {
-        let new = open(slot as u32 % self.devices);
+        let new = open(&self.paths[slot % self.paths.len()]);
         let old = self.descriptors[slot % FILES].swap(new, Ordering::AcqRel);
         close(old);
     }
@@ -56,14 +63,10 @@ impl Files {
     }
 }
 
-/// Opens a device, or gives -1.
-pub(super) fn open(number: u32) -> RawFd {
-    use std::os::fd::IntoRawFd as _;
-    let file = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open(device::path(number));
-    file.map_or(-1, |file| file.into_raw_fd())
+/// Opens a device, or gives -1. Of a caller who may allocate nothing.
+pub(super) fn open(path: &CStr) -> RawFd {
+    // SAFETY: The path ends with a zero.
+    unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) }
 }
 
 fn close(descriptor: RawFd) {

@@ -9,6 +9,7 @@ mod chaos;
 mod garden;
 mod orphan;
 mod player;
+mod shortage;
 mod tally;
 
 use std::{
@@ -47,9 +48,13 @@ pub fn run(options: &FuzzOptions) -> Result<()> {
     // Pages in swap space are part of the game where there can be any.
     let _swap = Swap::find_or_make()
         .inspect_err(|error| eprintln!("workload: fuzz: without swap space: {error:#}"));
+    let starves = shortage::allow()
+        .inspect_err(|error| eprintln!("workload: fuzz: no allocation fails on demand: {error:#}"))
+        .is_ok();
     adopt_orphans();
     let mut game = Game {
         options,
+        starves,
         tally: Shared::new(Tally::default())?,
         rng: Rng::new(options.seed, 0),
         players: Vec::new(),
@@ -66,6 +71,8 @@ pub fn run(options: &FuzzOptions) -> Result<()> {
 
 struct Game<'a> {
     options: &'a FuzzOptions,
+    /// Whether allocations fail on demand.
+    starves: bool,
     tally: Shared<Tally>,
     rng: Rng,
     players: Vec<Child>,
@@ -113,7 +120,7 @@ impl Game<'_> {
 
     fn player(&mut self) -> Result<Child> {
         let rng = self.rng.split();
-        process::fork(|| player::play(&self.tally, rng))
+        process::fork(|| player::play(&self.tally, self.starves, rng))
     }
 
     /// Kills one now and then, and replaces those that are gone.

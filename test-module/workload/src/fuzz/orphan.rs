@@ -65,8 +65,7 @@ fn live(tally: &Tally, arena: &Arena, plan: &Plan) {
         say(b"workload: fuzz: a file that was passed on migrated memory of another process\n");
         tally.count_wrong();
     }
-    // SAFETY: The path ends with a zero.
-    let own = unsafe { libc::open(plan.path.as_ptr(), libc::O_RDWR) };
+    let own = calls::open(plan.path);
     for part in plan.parts {
         let mut request = calls::plain(part.address, part.pages);
         tally.count_call(migrate(own, uapi::TO_DEVICE, &mut request));

@@ -16,6 +16,7 @@ use super::{
     chaos,
     garden::Garden,
     orphan,
+    shortage::Shortage,
     tally::Tally,
 };
 use crate::{area::memory_file, device::Device, rng::Rng};
@@ -27,7 +28,7 @@ const FILE_BYTES: usize = 16 << 20;
 const SEASON: usize = 256;
 
 /// Plays until killed, or until something is wrong.
-pub(super) fn play(tally: &Tally, mut rng: Rng) -> Result<()> {
+pub(super) fn play(tally: &Tally, starves: bool, mut rng: Rng) -> Result<()> {
     // Where memory ends, this is what should go; that it cannot be said does not matter.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     let devices = Device::open_all()?;
@@ -39,8 +40,9 @@ pub(super) fn play(tally: &Tally, mut rng: Rng) -> Result<()> {
     };
     let process = Common {
         tally,
+        starves,
         arena: Arena::new(facts.page_bytes)?,
-        files: Files::new(devices.len() as u32),
+        files: Files::new(devices.len() as u32)?,
         file: memory_file(FILE_BYTES)?.into(),
         facts,
         wrong: AtomicU32::new(0),
@@ -59,6 +61,7 @@ pub(super) fn play(tally: &Tally, mut rng: Rng) -> Result<()> {
 /// What the threads of a process share.
 struct Common<'a> {
     tally: &'a Tally,
+    starves: bool,
     arena: Arena,
     files: Files,
     file: OwnedFd,
@@ -78,16 +81,17 @@ impl Common<'_> {
 
     fn seasons(&self, device: u32, rng: &mut Rng) -> Result<()> {
         let mut garden = Garden::new(device, &self.facts)?;
+        let shortage = Shortage::new(self.starves)?;
         while self.wrong.load(Ordering::Relaxed) == 0 {
             for _ in 0..SEASON {
-                self.act(&mut garden, rng)?;
+                self.act(&mut garden, &shortage, rng)?;
             }
             garden.check()?;
         }
         Ok(())
     }
 
-    fn act(&self, garden: &mut Garden, rng: &mut Rng) -> Result<()> {
+    fn act(&self, garden: &mut Garden, shortage: &Shortage, rng: &mut Rng) -> Result<()> {
         match rng.below(256) {
             0..=159 => {
                 let caller = Caller {
@@ -95,13 +99,17 @@ impl Common<'_> {
                     arena: &self.arena,
                     facts: self.facts,
                 };
-                caller.call(self.files.any(rng), rng);
+                shortage.strike(self.tally, rng, |rng| {
+                    caller.call(self.files.any(rng), rng);
+                });
             }
             160..=191 => chaos::strike(&self.arena, &self.file, rng, self.facts.compound_pages),
-            192..=223 => self.touch(rng),
+            192..=223 => shortage.strike(self.tally, rng, |rng| self.touch(rng)),
             224..=251 => garden.tend(rng)?,
-            252..=254 => self.files.reopen_any(rng),
-            _ => orphan::fork(self.tally, &self.arena, self.files.any(rng), rng),
+            252..=254 => shortage.strike(self.tally, rng, |rng| self.files.reopen_any(rng)),
+            _ => shortage.strike(self.tally, rng, |rng| {
+                orphan::fork(self.tally, &self.arena, self.files.any(rng), rng);
+            }),
         }
         Ok(())
     }

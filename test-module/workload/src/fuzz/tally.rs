@@ -10,6 +10,7 @@ pub(super) struct Tally {
     moved: AtomicU64,
     killed: AtomicU64,
     forked: AtomicU64,
+    starved: AtomicU64,
     wrong: AtomicU64,
 }
 
@@ -37,6 +38,11 @@ impl Tally {
         self.forked.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// An allocation of the kernel's that failed on demand.
+    pub(super) fn count_starved(&self) {
+        self.starved.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Something is wrong. The caller says what.
     pub(super) fn count_wrong(&self) {
         self.wrong.fetch_add(1, Ordering::Relaxed);
@@ -56,12 +62,13 @@ impl Tally {
     pub(super) fn summary(&self) -> String {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(
-            "workload: fuzz: {} calls, {} killed, {} refused, {} pages moved, {} forked, {} wrong",
+            "workload: fuzz: {} calls, {} killed, {} refused, {} pages moved, {} forked, {} allocations failed, {} wrong",
             self.calls(),
             value(&self.killed),
             value(&self.refused),
             value(&self.moved),
             value(&self.forked),
+            value(&self.starved),
             self.wrong()
         )
     }
@@ -78,9 +85,10 @@ mod tests {
         tally.count_call(false);
         tally.count_killed();
         tally.count_moved(70);
+        tally.count_starved();
         assert_eq!(
             tally.summary(),
-            "workload: fuzz: 2 calls, 1 killed, 1 refused, 70 pages moved, 0 forked, 0 wrong"
+            "workload: fuzz: 2 calls, 1 killed, 1 refused, 70 pages moved, 0 forked, 1 allocations failed, 0 wrong"
         );
     }
 }
