@@ -7,7 +7,6 @@ use crate::{
     area::{Area, Backing},
     device::Direction::{self, ToDevice, ToSystem},
     request::{every, whole},
-    uapi::Migrate,
     worker::{Process, Worker},
 };
 
@@ -40,39 +39,48 @@ fn hold(worker: &mut Worker<'_>) -> Result<()> {
         let one_in = 2 + worker.rng.below(ONE_IN) as u32;
         let mut area = Area::new(pages, worker.device().page_bytes(), Backing::BasePages)?;
         area.write(0, pages);
-        for direction in [ToDevice, ToSystem] {
-            by_pin(worker, &area, direction, one_in)?;
-        }
-        for direction in [ToDevice, ToSystem] {
-            by_lock(worker, &area, direction, one_in)?;
+        for by in [Hold::Pin, Hold::Lock] {
+            for direction in [ToDevice, ToSystem] {
+                held(worker, &area, direction, by, one_in)?;
+            }
         }
         area.check_all()?;
     }
     Ok(())
 }
 
-fn by_pin(worker: &mut Worker<'_>, area: &Area, direction: Direction, one_in: u32) -> Result<()> {
-    let request = Migrate {
-        pin: every(one_in),
-        ..whole(area, 0)
-    };
-    let held = area.pages() as u64 / u64::from(one_in);
-    worker.expect(direction, &request, "pinned pages are skipped", |truth| {
-        truth.pinned == held
-            && truth.ledger.skipped == held
-            && truth.ledger.moved == request.pages - held
-    })?;
-    the_rest(worker, area, direction, held)
+#[derive(Clone, Copy)]
+enum Hold {
+    Pin,
+    Lock,
 }
 
-fn by_lock(worker: &mut Worker<'_>, area: &Area, direction: Direction, one_in: u32) -> Result<()> {
-    let request = Migrate {
-        lock: every(one_in),
-        ..whole(area, 0)
+/// What is held stays, until it is no longer.
+fn held(
+    worker: &mut Worker<'_>,
+    area: &Area,
+    direction: Direction,
+    by: Hold,
+    one_in: u32,
+) -> Result<()> {
+    let mut request = whole(area, 0);
+    let what = match by {
+        Hold::Pin => {
+            request.pin = every(one_in);
+            "pinned pages are skipped"
+        }
+        Hold::Lock => {
+            request.lock = every(one_in);
+            "locked pages are skipped"
+        }
     };
     let held = area.pages() as u64 / u64::from(one_in);
-    worker.expect(direction, &request, "locked pages are skipped", |truth| {
-        truth.locked == held
+    worker.expect(direction, &request, what, |truth| {
+        let counted = match by {
+            Hold::Pin => (truth.pinned, truth.locked),
+            Hold::Lock => (truth.locked, truth.pinned),
+        };
+        counted == (held, 0)
             && truth.ledger.skipped == held
             && truth.ledger.moved == request.pages - held
     })?;
