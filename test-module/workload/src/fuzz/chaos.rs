@@ -48,9 +48,15 @@ pub(super) fn strike(arena: &Arena, file: &OwnedFd, rng: &mut Rng, compound: usi
         6 => protect(part, libc::PROT_READ | libc::PROT_WRITE),
         7 => lock(part),
         8 => unlock(part),
+        9 if rng.one_in(2) => {
+            let part = arena.large_part(rng, compound);
+            let to = arena.large_part(rng, compound);
+            move_to(part.address, part.bytes, to.address);
+        }
         9 => {
+            const MOST: usize = 64 << 10;
             let to = arena.part(rng);
-            move_to(part, to.address);
+            move_to(part.address, part.bytes.min(MOST), to.address);
         }
         10 => provide(part, rng),
         _ => advise(part, rng.pick(ADVICE)),
@@ -90,18 +96,16 @@ fn advise(part: Part, advice: libc::c_int) {
     unsafe { libc::madvise(part.address as *mut _, part.bytes, advice) };
 }
 
-fn move_to(part: Part, address: usize) {
+fn move_to(address: usize, bytes: usize, to: usize) {
     const FLAGS: libc::c_int = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-    const MOST: usize = 64 << 10;
-    let bytes = part.bytes.min(MOST);
     // SAFETY: As said above. What is moved past the arena's end lies where nothing else is.
     unsafe {
         libc::mremap(
-            part.address as *mut _,
+            address as *mut _,
             bytes,
             bytes,
             FLAGS,
-            address as *mut libc::c_void,
+            to as *mut libc::c_void,
         )
     };
 }

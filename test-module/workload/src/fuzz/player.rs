@@ -24,6 +24,8 @@ use crate::{area::memory_file, device::Device, rng::Rng};
 const THREADS: u16 = 3;
 /// Bytes of the file that is mapped now and then.
 const FILE_BYTES: usize = 16 << 20;
+/// What the driver tells of every open file.
+const SUMMARY: &str = "/sys/kernel/debug/migrate_test/totals";
 /// Things that a thread does before it looks at all of its garden.
 const SEASON: usize = 256;
 
@@ -106,7 +108,9 @@ impl Common<'_> {
             160..=191 => chaos::strike(&self.arena, &self.file, rng, self.facts.compound_pages),
             192..=223 => shortage.strike(self.tally, rng, |rng| self.touch(rng)),
             224..=251 => garden.tend(rng)?,
-            252..=254 => shortage.strike(self.tally, rng, |rng| self.files.reopen_any(rng)),
+            // Whatever it says, it comes back.
+            252 => drop(fs::read(SUMMARY)),
+            253..=254 => shortage.strike(self.tally, rng, |rng| self.files.reopen_any(rng)),
             _ => shortage.strike(self.tally, rng, |rng| {
                 orphan::fork(self.tally, &self.arena, self.files.any(rng), rng);
             }),
