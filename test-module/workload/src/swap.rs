@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::memory::page_size;
+
 const IN_USE: &str = "/proc/swaps";
 const RAM_DISK: &str = "/dev/ram0";
 const SIGNATURE: &[u8] = b"SWAPSPACE2";
@@ -93,11 +95,6 @@ fn header(page_bytes: usize, disk_bytes: u64) -> Result<Vec<u8>> {
     header[FIELDS + 4..FIELDS + 8].copy_from_slice(&(pages - 1).to_ne_bytes());
     header[page_bytes - SIGNATURE.len()..].copy_from_slice(SIGNATURE);
     Ok(header)
-}
-
-fn page_size() -> Result<usize> {
-    // SAFETY: Asks for a number.
-    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).context("no page size")
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(20);
 pub(super) struct Before {
     devices: Vec<Device>,
     unbalanced: Vec<u64>,
-    available_bytes: u64,
+    memory: Memory,
 }
 
 impl Before {
@@ -37,7 +37,7 @@ impl Before {
         Ok(Self {
             devices,
             unbalanced,
-            available_bytes: available_bytes()?,
+            memory: Memory::look()?,
         })
     }
 
@@ -55,11 +55,14 @@ impl Before {
                 device.number()
             );
         }
-        let (before, after) = (self.available_bytes, available_bytes()?);
+        let (before, after) = (&self.memory, Memory::look()?);
         eprintln!(
-            "workload: fuzz: all devices are empty; memory available: {} KiB before, {} KiB after",
-            before / 1024,
-            after / 1024
+            "workload: fuzz: all devices are empty; memory available: {} KiB before, {} KiB after; in no list: {} KiB \
+             before, {} KiB after",
+            before.available_bytes / 1024,
+            after.available_bytes / 1024,
+            before.unlisted_bytes / 1024,
+            after.unlisted_bytes / 1024
         );
         Ok(())
     }
@@ -89,11 +92,22 @@ fn empty(device: &Device) -> Result<()> {
     }
 }
 
-/// Memory that the kernel could give now, without its caches of files.
-fn available_bytes() -> Result<u64> {
-    // For a number that can be compared; without root it is less exact.
-    let _ = fs::write("/proc/sys/vm/drop_caches", "3");
-    memory::available_bytes()
+/// The system's memory.
+struct Memory {
+    available_bytes: u64,
+    unlisted_bytes: u64,
+}
+
+impl Memory {
+    fn look() -> Result<Self> {
+        // For numbers that can be compared; without root they are less exact.
+        let _ = fs::write("/proc/sys/vm/drop_caches", "3");
+        let _ = fs::read("/proc/sys/vm/stat_refresh");
+        Ok(Self {
+            available_bytes: memory::available_bytes()?,
+            unlisted_bytes: memory::unlisted_bytes()?,
+        })
+    }
 }
 
 /// Takes note of the end of processes that were forked by those that are gone.
