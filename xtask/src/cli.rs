@@ -43,6 +43,10 @@ pub(crate) enum Action {
     /// Measure what tracing costs, in guest instructions per migration, against what people trace with today
     Bench(Bench),
     /// Call the test driver at random on a kernel that looks for bugs, and see that nothing breaks or leaks
+    ///
+    /// Processes migrate their memory with sensible and hostile arguments while they unmap, protect, move, swap out
+    /// and fork it and are killed; some of the kernel's allocations fail. It fails if the kernel's log has anything to
+    /// complain about, a page is lost, a byte is wrong or a count does not add up. The kernel's log is kept then.
     FuzzModule(FuzzModule),
     /// Run one command in the VM and pass on its output and exit status
     Vm(Vm),
@@ -147,7 +151,8 @@ pub(crate) struct FuzzModule {
 /// Which kernel.
 #[derive(Debug, Args)]
 pub(crate) struct Kernel {
-    /// The one that looks for bugs, with KASAN, lockdep and their kin; its first build takes longer
+    /// The one that looks for bugs, with KASAN, lockdep and their kin, and without bugs of Linux that would end the
+    /// search (xtask/kernel/patches; a tree of your own stays as it is); its first build takes longer
     #[arg(long)]
     pub(crate) debug: bool,
 }

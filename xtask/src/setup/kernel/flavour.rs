@@ -39,7 +39,10 @@ impl Flavour {
     pub(super) fn patches(self) -> &'static [&'static str] {
         match self {
             Flavour::Test => &[],
-            Flavour::Debug => &["xtask/kernel/patches/0001-zap-asks-the-entry.patch"],
+            Flavour::Debug => &[
+                "xtask/kernel/patches/0001-zap-asks-the-entry.patch",
+                "xtask/kernel/patches/0002-collect-goes-on-where-it-was.patch",
+            ],
         }
     }
 
