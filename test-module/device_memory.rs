@@ -321,6 +321,23 @@ impl DeviceMemory {
         self.slots.lock().arrive(pfn - self.first(), arrival);
     }
 
+    /// Notes that what was on some pages has gone, if they are ours.
+    pub(crate) fn depart(&self, pfn: Pfn, pages: usize) {
+        let Some(index) = pfn.checked_sub(self.first()) else {
+            return;
+        };
+        let mut slots = self.slots.lock();
+        for index in index..index + pages {
+            slots.depart(index);
+        }
+    }
+
+    /// Whether a page is ours, and what arrived there has not gone.
+    pub(crate) fn is_occupied(&self, pfn: Pfn) -> bool {
+        let index = pfn.checked_sub(self.first());
+        index.is_some_and(|index| self.slots.lock().is_occupied(index))
+    }
+
     /// The file that brought a page here.
     pub(crate) fn file_of(&self, pfn: Pfn) -> Option<FileId> {
         self.slots.lock().file(pfn.checked_sub(self.first())?)

@@ -333,6 +333,8 @@ pub(crate) enum Arrival {
 pub(crate) struct Arrived {
     pub(crate) index: usize,
     pub(crate) arrival: Arrival,
+    /// Where it came from, unless it was a hole.
+    pub(crate) from: Option<Pfn>,
     pub(crate) pfn: Pfn,
     pub(crate) pages: usize,
 }
@@ -360,6 +362,7 @@ impl Migrated<'_> {
                 return Some(Arrived {
                     index: at,
                     arrival,
+                    from: src.is_valid().then(|| src.pfn()),
                     pfn: dst.pfn(),
                     pages: dst.positions(),
                 });

@@ -161,6 +161,19 @@ impl Slots {
         self.slots[index].arrival = Some(arrival);
     }
 
+    /// What was on a page has gone.
+    pub(crate) fn depart(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.arrival = None;
+        }
+    }
+
+    /// Whether there is such a page and something has arrived there that has not gone.
+    pub(crate) fn is_occupied(&self, index: usize) -> bool {
+        let slot = self.slots.get(index);
+        slot.is_some_and(|slot| slot.arrival.is_some())
+    }
+
     /// The file that brought a page here.
     pub(crate) fn file(&self, index: usize) -> Option<FileId> {
         Some(self.slots.get(index)?.arrival?.file)

@@ -15,7 +15,7 @@ use crate::{
     migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Select, Setup, Source},
     quietly,
     truth::{Count, Given, Kind},
-    uapi::Truth,
+    uapi::{Truth, trigger},
 };
 
 /// What to do with large folios.
@@ -126,10 +126,15 @@ impl<'a> Plan<'a> {
         collected: Collected<'_>,
         count: &mut Count,
         job: &Job,
-        map: impl FnMut(&Arrived),
+        mut map: impl FnMut(&Arrived),
     ) -> Truth {
         let migrated = collected.pages();
-        count_arrived(&migrated, count, map);
+        count_arrived(&migrated, count, |arrived| {
+            if let Some(from) = arrived.from {
+                self.memory.depart(from, arrived.pages);
+            }
+            map(arrived);
+        });
         count.engine += job.wait();
         self.delays.spend(self.delays.finalize_and_map);
         self.kind.completed(count, &migrated.finalize())
@@ -147,7 +152,7 @@ impl<'a> Plan<'a> {
                 count.skipped += pages as u64;
                 continue;
             }
-            let given = if self.wants(&entry) {
+            let given = if self.wants(&entry) && !self.is_empty_page(collected, &entry) {
                 self.fill_entry(collected, &mut destinations, &entry)
             } else {
                 Given::default()
@@ -168,6 +173,15 @@ impl<'a> Plan<'a> {
 
     fn wants(&self, entry: &Entry) -> bool {
         !self.inject.decline.hits_entry(entry) && (entry.found == Found::Page || self.populate)
+    }
+
+    /// Whether an eviction has found a page with nothing on it. What has moved away, and a destination that was not used,
+    /// is unlocked before its last reference is given up; setup takes it in between. Moved once more, it would be a page
+    /// that belongs to no memory cgroup, and `folio_lruvec_lock` would never come back from it.
+    fn is_empty_page(&self, collected: &Collected<'_>, entry: &Entry) -> bool {
+        let pfn = collected.source(entry).and_then(|source| source.pfn(0));
+        self.kind.trigger == trigger::EVICTION
+            && pfn.is_some_and(|pfn| !self.memory.is_occupied(pfn))
     }
 
     fn fill_entry(
