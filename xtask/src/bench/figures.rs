@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::measure::{SETTLE, machine, with_program};
-use super::tool::{end_and_report, recorder};
+use super::tool::{RECORDING, end_and_report, recorded, recorder};
 use crate::lab::Lab;
+use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::programs::GuestPrograms;
-use crate::vm::builder::Task;
+use crate::vm::builder::{Builder, Task};
 
 const BPFTOOL: &str = "usr/sbin/bpftool";
 /// Migrations of a storm: more than the ring has room for.
@@ -18,7 +19,7 @@ const STORM: u64 = 30_000;
 
 /// What the recorder holds, a paragraph for each file descriptor, and what it needs for a storm: the time that each of
 /// its threads has been on the processor before and a second after, and the clock right before and after.
-fn observe(recording: &str) -> String {
+fn observe() -> String {
     format!(
         "recorder=/proc/$(pidof migscope)
         used() {{ grep sum_exec_runtime $recorder/task/*/sched; }}
@@ -30,19 +31,19 @@ fn observe(recording: &str) -> String {
         sleep 1; echo '== after'; used
         echo '== report'; {}",
         storm_script(),
-        end_and_report(recording)
+        end_and_report(RECORDING)
     )
 }
 
 /// The same storm while the recorder is stopped, so that all that comes is what the ring has room for.
-fn overflow(recording: &str) -> String {
+fn overflow() -> String {
     format!(
         "kill -STOP $(pidof migscope)
         echo '== clock'; {}
         kill -CONT $(pidof migscope)
         echo '== report'; {}",
         storm_script(),
-        end_and_report(recording)
+        end_and_report(RECORDING)
     )
 }
 
@@ -51,14 +52,14 @@ fn overflow(recording: &str) -> String {
 const SMALL_RING: &str = "64K";
 const SMALL_RING_BYTES: u64 = 64 << 10;
 
-fn grow(recording: &str) -> String {
+fn grow() -> String {
     format!(
         "rate=2000; lost=0
         while test $lost = 0 && test $rate -lt 50000; do
             rate=$((rate * 11 / 10))
             workload run storm --threads 1 --rate $rate --calls $rate || exit 1
             sleep 1
-            lost=$(migscope report --json {recording} | sed -n 's/^  \"lost\": \\([0-9]*\\).*/\\1/p')
+            lost=$(migscope report --json {RECORDING} | sed -n 's/^  \"lost\": \\([0-9]*\\).*/\\1/p')
         done
         echo '== rate'; echo $rate
         echo '== lost'; echo $lost"
@@ -122,41 +123,41 @@ pub(super) struct Storm {
     pub(super) cpu_seconds_per_million_records: f64,
 }
 
-/// Measures them, all in one boot.
-pub(super) fn figures(lab: &Lab, programs: &GuestPrograms) -> Result<Figures> {
-    let (first, second, third) = ("/tmp/storm.arrow", "/tmp/stopped.arrow", "/tmp/small.arrow");
-    let outcome = with_program(machine(lab, "bench-figures"), programs, BPFTOOL)?
-        .task(recorder("recorder", &[], first))
-        .task(Task::shell("settle", SETTLE))
-        .task(Task::shell("observe", &observe(first)))
-        .task(recorder("recorder-again", &[], second))
-        .task(Task::shell("settle-again", SETTLE))
-        .task(Task::shell("overflow", &overflow(second)))
-        .task(recorder(
-            "recorder-small",
-            &["--ring-size", SMALL_RING],
-            third,
-        ))
-        .task(Task::shell("grow", &grow(third)))
-        .run()?;
-    for task in ["observe", "overflow", "grow"] {
-        outcome.expect_success(task)?;
-    }
-    let sections = Sections::of(&outcome.stdout("observe"));
+/// Measures them, each in a boot of its own.
+pub(super) fn figures(lab: &Lab, programs: &GuestPrograms, step: &Step) -> Result<Figures> {
+    step.detail("a storm");
+    let vm = with_program(machine(lab, "bench-storm"), programs, BPFTOOL)?;
+    let sections = watched(vm, &[], &observe())?;
     let held = held(sections.get("held")?);
     let programs = loaded_programs(sections.get("programs")?, &held)?;
     let maps = loaded_maps(sections.get("maps")?, &held)?;
     let memory = programs.iter().map(|program| program.memory_bytes);
     let memory_bytes = memory.chain(maps.iter().map(|map| map.memory_bytes)).sum();
-    let lost = counts(&Sections::of(&outcome.stdout("overflow")))?.lost;
+    step.detail("a storm that overflows the ring");
+    let overflow = watched(machine(lab, "bench-overflow"), &[], &overflow())?;
+    let lost = lost(&overflow)?;
+    step.detail("a storm that grows");
+    let small = ["--ring-size", SMALL_RING];
+    let grown = watched(machine(lab, "bench-growth"), &small, &grow())?;
     Ok(Figures {
         programs,
         maps,
         memory_bytes,
         storm: storm(&sections)?,
         records_until_ring_full: (lost > 0).then_some(STORM - lost),
-        first_loss: first_loss(&Sections::of(&outcome.stdout("grow")))?,
+        first_loss: first_loss(&grown)?,
     })
+}
+
+/// What a script says of a recorder that it has beside it.
+fn watched(vm: Builder, options: &[&str], script: &str) -> Result<Sections> {
+    let outcome = vm
+        .task(recorder("recorder", options, RECORDING))
+        .task(Task::shell("settle", SETTLE))
+        .task(Task::shell("script", script))
+        .run()?;
+    outcome.expect_success("script")?;
+    Ok(Sections::of(&outcome.stdout("script")))
 }
 
 /// What a paragraph of file descriptors says: numbers by name.
@@ -229,25 +230,19 @@ fn loaded_maps(listed: &str, held: &Held) -> Result<Vec<Map>> {
     Ok(maps)
 }
 
-/// What a report counts.
-#[derive(Debug, Deserialize)]
-struct Counts {
-    migrations: u64,
-    lost: u64,
-}
-
-fn counts(sections: &Sections) -> Result<Counts> {
-    let counts: Counts =
-        serde_json::from_str(sections.get("report")?).context("what the report counts")?;
+/// How many records of a storm were lost.
+fn lost(sections: &Sections) -> Result<u64> {
+    let seen = recorded(sections.get("report")?.as_bytes())?;
     ensure!(
-        counts.migrations + counts.lost == STORM,
-        "of {STORM} migrations there are {counts:?}"
+        seen.migrations == STORM,
+        "the tracer saw {} migrations instead of {STORM}",
+        seen.migrations
     );
-    Ok(counts)
+    Ok(seen.lost)
 }
 
 fn storm(sections: &Sections) -> Result<Storm> {
-    let counts = counts(sections)?;
+    let lost = lost(sections)?;
     let used = |when| used_ms(sections.get(when)?);
     let used = used("after")? - used("before")?;
     let clock = sections.get("clock")?;
@@ -255,12 +250,12 @@ fn storm(sections: &Sections) -> Result<Storm> {
     let [begun, ended] = seconds[..] else {
         anyhow::bail!("the clock says {clock}")
     };
-    let migrations = counts.migrations;
+    let records = (STORM - lost) as f64;
     Ok(Storm {
-        migrations,
-        lost: counts.lost,
-        records_per_second: migrations as f64 / (ended - begun),
-        cpu_seconds_per_million_records: used / 1e3 / (migrations as f64 / 1e6),
+        migrations: STORM,
+        lost,
+        records_per_second: records / (ended - begun),
+        cpu_seconds_per_million_records: used / 1e3 / (records / 1e6),
     })
 }
 

@@ -75,7 +75,7 @@ fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) ->
     }
     let figures = if tools.contains(&Tool::Migscope) {
         let step = progress.step("programs, memory, ring and recorder");
-        let figures = figures::figures(lab, &programs)?;
+        let figures = figures::figures(lab, &programs, &step)?;
         step.done();
         Some(figures)
     } else {

@@ -74,7 +74,7 @@ impl Results {
                     lines,
                     "{style}{word}{style:#}  {name}: {what} {} of at most {}",
                     decimal(bound.measured),
-                    bound.at_most
+                    count(bound.at_most as i64)
                 )
                 .expect(INFALLIBLE);
             }
@@ -150,7 +150,7 @@ impl Figures {
             count(self.memory_bytes as i64),
             count(storm.records_per_second as i64),
             count(storm.lost as i64),
-            count((storm.migrations + storm.lost) as i64),
+            count(storm.migrations as i64),
             storm.cpu_seconds_per_million_records,
         )
         .expect(INFALLIBLE);

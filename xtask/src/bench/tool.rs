@@ -34,7 +34,7 @@ pub(crate) enum Tool {
 const TRACER: &str = "tracer";
 const END: &str = "end";
 /// Where the guest keeps the recording.
-const RECORDING: &str = "/tmp/run.arrow";
+pub(super) const RECORDING: &str = "/tmp/run.arrow";
 /// The three functions of a migration.
 const FUNCTIONS: [&str; 3] = [TRACED[0], TRACED[1], TRACED[2]];
 const SCRIPT: &str = "migrations.bt";
@@ -196,7 +196,7 @@ fn counted(lines: &str) -> Result<u64> {
 }
 
 /// What migscope counted.
-fn recorded(report: &[u8]) -> Result<Seen> {
+pub(super) fn recorded(report: &[u8]) -> Result<Seen> {
     let report: Value = serde_json::from_slice(report).context("the report is no JSON")?;
     let number = |name: &str| {
         let number = report[name].as_u64();
