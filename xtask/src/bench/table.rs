@@ -134,7 +134,8 @@ impl Figures {
             || "A small ring lost nothing at any rate".to_owned(),
             |first| {
                 format!(
-                    "A ring of {} bytes loses the first record at {} per second; a larger one takes as many more as it is larger",
+                    "A ring of {} bytes loses its first record at {} per second (found in steps of a tenth); one N times as large \
+                     takes N times as many",
                     count(first.ring_bytes as i64),
                     count(first.records_per_second as i64)
                 )
@@ -180,7 +181,7 @@ fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
