@@ -94,9 +94,23 @@ fn is_traced(context: &Context<'_>, series: &str) -> Result<()> {
     let sections = Sections::of(&outcome.stdout(TASK));
     let there = there(sections.get("symbols")?);
     doctor_is_content(sections.get("doctor")?)?;
-    for (way, _) in WAYS {
-        recorded(&sections, way, &there).with_context(|| format!("{way}: {said}"))?;
-    }
+    let failures: Vec<_> = WAYS
+        .into_iter()
+        .filter_map(|(way, _)| {
+            Some(format!(
+                "{way}: {:#}",
+                recorded(&sections, way, &there).err()?
+            ))
+        })
+        .collect();
+    ensure!(
+        failures.is_empty(),
+        "{} of {} ways to record failed on {}:\n{}",
+        failures.len(),
+        WAYS.len(),
+        kernel.release,
+        failures.join("\n")
+    );
     tell(
         context,
         &format!("stock-{series}"),
@@ -111,12 +125,13 @@ fn script() -> String {
         echo '== doctor'; migscope doctor --json
         record() {{
             way=$1; shift
-            migscope record --duration 1 -o /tmp/$way.arrow \"$@\" >&2 &
+            migscope record --duration 1 -o /tmp/$way.arrow \"$@\" 2> /tmp/said &
             recorder=$!
             until test -s /tmp/$way.arrow || ! test -d /proc/$recorder; do sleep 0.1; done
             echo \"== $way hooked\"; cat {ATTACHED_FUNCTIONS}
             echo \"== $way status\"; wait $recorder; echo $?
-            echo \"== $way report\"; migscope report --json /tmp/$way.arrow
+            echo \"== $way said\"; cat /tmp/said
+            echo \"== $way report\"; migscope report --json /tmp/$way.arrow || true
         }}
 "
     );
@@ -162,7 +177,11 @@ fn doctor_is_content(json: &str) -> Result<()> {
 /// A recording that ended well, with a hook in every function that is there.
 fn recorded(sections: &Sections, way: &str, there: &BTreeSet<&str>) -> Result<()> {
     let status = sections.get(&format!("{way} status"))?.trim_end();
-    ensure!(status == "0", "migscope record ended with status {status}");
+    ensure!(
+        status == "0",
+        "migscope record ended with status {status}: {}",
+        sections.get(&format!("{way} said"))?
+    );
     let hooked = sections.get(&format!("{way} hooked"))?;
     let hooked: BTreeSet<_> = hooked
         .lines()
@@ -216,7 +235,7 @@ mod tests {
 
     fn sections(status: &str, hooked: &str, not_hooked: &str) -> Sections {
         let text = format!(
-            "== plain status\n{status}\n== plain hooked\n{hooked}\n== plain report\n{{\"not_hooked\":{not_hooked}}}\n"
+            "== plain status\n{status}\n== plain said\n== plain hooked\n{hooked}\n== plain report\n{{\"not_hooked\":{not_hooked}}}\n"
         );
         Sections::of(text.as_bytes())
     }
