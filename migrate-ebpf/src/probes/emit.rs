@@ -48,7 +48,7 @@ fn report(call: &mut Call, outcome: Outcome, total_ns: u64, since: Option<u64>) 
     let probe = &record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;
     let every = u64::from(config!(record_every));
-    let spent = if every == 0 || (every > 1 && record.sequence % every != 0) {
+    let spent = if every == 0 || (every > 1 && !record.sequence.is_multiple_of(every)) {
         spent(since)
     } else if details::asked() {
         // SAFETY: `Detailed` is how the two lie in a call.

@@ -121,8 +121,8 @@ fn measure(histograms: *mut Histograms, record: &Record, total_ns: u64) {
     put(histograms, Figure::Total, total_ns);
     put(histograms, Figure::Batch, record.ledger.requested);
     let arrived = record.ledger.moved + record.ledger.populated;
-    if arrived != 0 {
-        put(histograms, Figure::PerPage, total_ns / arrived);
+    if let Some(per_page) = total_ns.checked_div(arrived) {
+        put(histograms, Figure::PerPage, per_page);
     }
 }
 

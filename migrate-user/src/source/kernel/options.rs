@@ -137,7 +137,7 @@ impl Only {
         Ok(Filter {
             pid: self.pid.unwrap_or(0).into(),
             comm: self.comm.as_deref().map_or([0; 2], comm),
-            cgroup: self.cgroup.as_ref().map_or(Ok(0), cgroup_id)?,
+            cgroup: self.cgroup.as_deref().map_or(Ok(0), cgroup_id)?,
             direction: self.direction.map_or(0, |direction| direction as u64),
             outcome: self.outcome.map_or(0, |outcome| outcome as u64),
             min_pages: self.min_pages.unwrap_or(0),
@@ -159,7 +159,7 @@ fn comm(name: &str) -> [u64; 2] {
     bytes.map(u64::from_ne_bytes)
 }
 
-fn cgroup_id(path: &PathBuf) -> Result<u64, TracerError> {
+fn cgroup_id(path: &Path) -> Result<u64, TracerError> {
     let refused = |why: String| TracerError::Filter(format!("--cgroup {}: {why}", path.display()));
     let root = MemoryCgroups::of(Path::new("/"))
         .and_then(|cgroups| cgroups.folder)
