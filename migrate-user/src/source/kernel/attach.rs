@@ -91,18 +91,19 @@ fn attach_by(
     let functions = Functions::of(method);
     let parts: &[Hook] = if options.sub_steps { &PARTS } else { &[] };
     let mut loaded = Vec::new();
-    for hook in HOOKS.iter().chain(parts) {
+    // What every migration is seen by comes last: whoever waits for those hooks takes them for the beginning.
+    for hook in parts.iter().chain(&HOOKS) {
         match attached.load(hook, &btf, &functions)? {
             Some(function) => loaded.push((hook, function)),
             None => attached.not_hooked.push(hook.functions[0].to_owned()),
         }
     }
     attached.load_tracepoints(options, &btf)?;
+    attached.attach_tracepoints(options)?;
     for (hook, function) in loaded {
         attached.hook(hook, function)?;
     }
-    attached.attach_tracepoints(options)?;
-    // As soon as can be: whoever waits for the hooks to appear takes them for the beginning.
+    // As soon as can be.
     attached.started_ns = machine::boot_time_ns();
     attached.started_unix_ns = machine::unix_time_ns();
     sweep(&mut attached.tracer, 0, true)?;

@@ -21,11 +21,21 @@ const HELPERS: [&str; 5] = [
 ];
 
 /// How many of the innermost frames are the tracer's own, and the kernel's on the way to it: all that were called by
-/// the function with which the migration begins.
+/// the function with which the migration begins. Where the kernel jumps into the tracer's trampoline (Linux 7), that function is not
+/// on the stack yet: then all that is not named.
 pub(super) fn inside(frames: &[Place]) -> usize {
-    let begins =
-        |frame: &Place| matches!(frame, Place::Kernel(name) if BEGINNINGS.contains(&&**name));
-    frames.iter().position(begins).unwrap_or(0)
+    let is_module = |frame: &Place| matches!(frame, Place::Module(..));
+    let before_modules = frames.iter().take_while(|frame| !is_module(frame));
+    let begins = before_modules.clone().position(is_beginning);
+    begins.unwrap_or_else(|| before_modules.take_while(|frame| is_tracer(frame)).count())
+}
+
+fn is_beginning(frame: &Place) -> bool {
+    matches!(frame, Place::Kernel(name) if BEGINNINGS.contains(&&**name))
+}
+
+fn is_tracer(frame: &Place) -> bool {
+    matches!(frame, Place::Unknown | Place::Generated(_))
 }
 
 /// The module that called the function with which the migration begins. `frames` begin inside of it, innermost first.
@@ -41,13 +51,13 @@ pub(super) fn driver(
     frames: &[Place],
     only_user: impl Fn(&str) -> Option<Arc<str>>,
 ) -> Option<Arc<str>> {
-    let outward = frames.get(inside(frames)..)?;
-    let [Place::Kernel(first), outward @ ..] = outward else {
-        return None;
+    let inside = inside(frames);
+    let outward = match frames.get(inside..)? {
+        [first, outward @ ..] if is_beginning(first) => outward,
+        // Nothing of the tracer is on it.
+        _ if inside == 0 => return None,
+        outward => outward,
     };
-    if !BEGINNINGS.contains(&&**first) {
-        return None;
-    }
     // Others may trace the driver; their trampolines stand between its frames.
     let mut modules = outward
         .iter()
