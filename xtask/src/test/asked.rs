@@ -101,9 +101,11 @@ pub(super) fn parts_and_sleep_are_within_the_steps(context: &Context<'_>) -> Res
             ensure!(off <= whole, "off the CPU for longer than {step}: {line:?}");
         }
     }
-    // Nobody mirrors these address spaces, so that nothing is to be invalidated.
+    // Nobody mirrors these address spaces, so that nothing is to be invalidated; and pages wait in no CPU's cache, which is when
+    // the kernel drains them all.
     for (part, ns) in PARTS.iter().zip(occurred) {
-        ensure!(ns > 0 || *part == "invalidate_ns", "{part} never occurred");
+        let may_be_absent = matches!(*part, "invalidate_ns" | "lru_drain_ns");
+        ensure!(ns > 0 || may_be_absent, "{part} never occurred");
     }
     who_waits_for_the_engine_sleeps(&trace)?;
     tell(context, "parts", &format!("  {PARTS:?}: {occurred:?} ns"))
