@@ -25,9 +25,16 @@ const HELPERS: [&str; 5] = [
 /// on the stack yet: then all that is not named.
 pub(super) fn inside(frames: &[Place]) -> usize {
     let is_module = |frame: &Place| matches!(frame, Place::Module(..));
-    let before_modules = frames.iter().take_while(|frame| !is_module(frame));
-    let begins = before_modules.clone().position(is_beginning);
-    begins.unwrap_or_else(|| before_modules.take_while(|frame| is_tracer(frame)).count())
+    let mut before_modules = frames.iter().take_while(|frame| !is_module(frame));
+    let begins = before_modules.position(is_beginning);
+    // Where nothing has a name, nothing is known to be the tracer's.
+    let own = || {
+        frames
+            .iter()
+            .position(|frame| !is_tracer(frame))
+            .unwrap_or(0)
+    };
+    begins.unwrap_or_else(own)
 }
 
 fn is_beginning(frame: &Place) -> bool {
