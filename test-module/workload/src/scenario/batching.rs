@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_sweep_in_which_batching_does_not_pay_is_an_error() {
-        batching_pays(&[1000, 600, 400]).unwrap();
-        assert!(batching_pays(&[1000, 900, 800]).is_err());
+        batching_pays(&[1000, 600, 450, 400]).unwrap();
+        assert!(batching_pays(&[1000, 900, 850, 800]).is_err());
     }
 }
