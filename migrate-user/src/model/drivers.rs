@@ -3,9 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use migrate_ebpf::wire::Ledger;
-
-use super::{Migration, ledger};
+use super::{Migration, Sparkline, Sums, ledger};
 
 /// How many drivers are told apart. No machine has so many; a file may say anything.
 const KEPT: usize = 32;
@@ -18,10 +16,10 @@ const OTHERS: &str = "others";
 pub struct Driver {
     /// The module's name; `None` where it is not known.
     pub name: Option<Arc<str>>,
-    /// How many migrations.
-    pub migrations: u64,
-    /// Where their pages went. Unit: base pages.
-    pub ledger: Ledger,
+    /// What its migrations did.
+    pub sums: Sums,
+    /// Pages that arrived, per second.
+    pub recent: Sparkline,
 }
 
 /// The drivers of all records, in the order in which they came.
@@ -31,12 +29,13 @@ pub struct Drivers(Vec<Driver>);
 impl Drivers {
     /// Adds one migration.
     pub(super) fn count(&mut self, migration: &Migration) {
-        let known = |driver: &Driver| driver.name == migration.driver;
+        let known = |driver: &Driver| same(driver.name.as_ref(), migration.driver.as_ref());
         let at = self.0.iter().position(known);
         let at = at.unwrap_or_else(|| self.add(migration.driver.clone()));
         let driver = &mut self.0[at];
-        driver.migrations = driver.migrations.saturating_add(1);
-        ledger::add(&mut driver.ledger, &migration.ledger);
+        driver.sums.count(migration);
+        let arrived = ledger::arrived(&migration.ledger);
+        driver.recent.count(migration.end_ns(), arrived);
     }
 
     /// A place for a driver that is new. Those that are too many share the last.
@@ -53,11 +52,19 @@ impl Drivers {
         self.0.len() - 1
     }
 
-    /// Those with the most migrations first.
+    /// Those whose migrations took most time first.
     pub fn sorted(&self) -> Vec<&Driver> {
         let mut drivers: Vec<_> = self.0.iter().collect();
-        drivers.sort_by_key(|driver| Reverse(driver.migrations));
+        drivers.sort_by_key(|driver| Reverse(driver.sums.time_ns));
         drivers
+    }
+}
+
+/// The same name? Most are one and the same string, which is seen at once.
+fn same(a: Option<&Arc<str>>, b: Option<&Arc<str>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+        (a, b) => a.is_none() && b.is_none(),
     }
 }
 
@@ -77,8 +84,8 @@ mod tests {
         let sorted = drivers.sorted();
         assert_eq!(sorted.len(), KEPT + 1);
         assert_eq!(sorted[0].name.as_deref(), Some(OTHERS));
-        assert_eq!(sorted.iter().map(|d| d.migrations).sum::<u64>(), 1000);
-        let requested: u64 = sorted.iter().map(|d| d.ledger.requested).sum();
+        assert_eq!(sorted.iter().map(|d| d.sums.migrations).sum::<u64>(), 1000);
+        let requested: u64 = sorted.iter().map(|d| d.sums.ledger.requested).sum();
         assert_eq!(requested, 1000 * migration.ledger.requested);
     }
 }

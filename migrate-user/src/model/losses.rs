@@ -2,6 +2,8 @@
 
 use migrate_ebpf::wire::{LOSS_NAMES, Loss};
 
+use super::Model;
+
 /// Counts since the tracer started, by [`Loss`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses([u64; LOSS_NAMES.len()]);
@@ -42,5 +44,63 @@ impl Losses {
             .enumerate()
             .filter(move |(at, (_, count))| *count > 0 && !counted.contains(at))
             .map(|(_, named)| named)
+    }
+}
+
+impl Model {
+    /// What the tracer lost since it started; `None` before it has told.
+    pub fn losses(&self) -> Option<Losses> {
+        self.status
+            .as_ref()
+            .map(|status| Losses::new(status.losses))
+    }
+
+    /// Migrations that ended in the kernel since the tracer started, reported or lost; `None` before it has told.
+    pub fn ended(&self) -> Option<u64> {
+        self.status.as_ref().map(|status| status.ended)
+    }
+
+    /// Migrations that ended and were not chosen to be recorded; `None` before the tracer has told.
+    pub fn left_out(&self) -> Option<u64> {
+        Some(self.ended()? - self.chosen()?)
+    }
+
+    /// Migrations that ended and were to be recorded: those whose sequence number `record_every` divides.
+    fn chosen(&self) -> Option<u64> {
+        let every = u64::from(self.facts.record_every);
+        self.ended()
+            .map(|ended| if every == 0 { 0 } else { ended.div_ceil(every) })
+    }
+
+    /// Migrations that the tracer says have ended, and that neither came, nor are among the lost, nor were left out: 0
+    /// in a whole recording. With sampling it can be more, but not less, than this: which of the incomplete ones were
+    /// chosen is not known. Where none is recorded, it is what the kernel's totals lack. `None` before the tracer has
+    /// told. Means nothing after a [`reset`](Self::reset).
+    pub fn unaccounted(&self) -> Option<u64> {
+        let losses = self.losses()?;
+        let (expected, known) = match self.facts.record_every {
+            0 => {
+                let incomplete = losses.of(Loss::Incomplete);
+                (
+                    self.ended()?,
+                    incomplete.saturating_add(self.kernel.counted()?),
+                )
+            }
+            _ => {
+                let received = self.records.exact().migrations();
+                (self.chosen()?, losses.lost().saturating_add(received))
+            }
+        };
+        Some(expected.saturating_sub(known))
+    }
+
+    /// Records that did not fit into the ring since the tracer started.
+    pub(super) fn records_lost(&self) -> u64 {
+        self.losses().map_or(0, |losses| losses.of(Loss::RingFull))
+    }
+
+    /// Of the migrations that were chosen to be recorded, those that the kernel has counted and of which no record came.
+    pub(super) fn unrecorded(&self) -> u64 {
+        self.records_lost().saturating_sub(self.lost_before)
     }
 }

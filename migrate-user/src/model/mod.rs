@@ -1,34 +1,50 @@
 //! Records in, state out. No input or output, no clock, no terminal: every number that is shown or exported comes
 //! from here, so that every view agrees with every other. Memory is bounded however long it runs.
 
+mod batching;
 mod coverage;
 mod details;
 mod drivers;
 mod exact;
+mod fit;
 mod kernel;
 pub mod ledger;
 mod losses;
 mod migration;
+pub mod ping_pong;
+pub mod processes;
 pub mod rates;
 pub mod recent;
+pub mod retries;
+mod sets;
+pub mod slowest;
+pub mod sparkline;
 pub mod steps;
+mod sums;
 mod tally;
 mod totals;
 
+pub use batching::{Batching, Size};
 pub use coverage::{Coverage, Origin};
 pub use details::{OffCpuSums, PARTS, PartSums};
 pub use drivers::{Driver, Drivers};
 pub use exact::{Exact, ExactCount, ExactFigure};
+pub use fit::Fit;
 pub use losses::Losses;
 pub use migration::{Direction, Ledger, Migration, Outcome, Parts, Skips, Step, Trigger};
+pub use ping_pong::{Bounce, PingPong};
+pub use processes::{Process, Processes};
 pub use rates::{Rate, Rates};
 pub use recent::Recent;
+pub use retries::{Retries, Retry};
+pub use slowest::Slowest;
+pub use sparkline::Sparkline;
 pub use steps::{Distribution, Steps};
+pub use sums::Sums;
 pub use tally::Tally;
 pub use totals::{Kind, Reasons};
 
 use kernel::Kernel;
-use migrate_ebpf::wire::Loss;
 
 use crate::recording::Facts;
 use crate::source::{Batch, Status};
@@ -46,7 +62,12 @@ pub struct Model {
     /// Of the records.
     rates: Rates,
     recent: Recent,
+    slowest: Slowest,
     drivers: Drivers,
+    processes: Processes,
+    batching: Batching,
+    ping_pong: PingPong,
+    retries: Retries,
     parts: PartSums,
     off_cpu: OffCpuSums,
     kernel: Kernel,
@@ -66,7 +87,12 @@ impl Model {
             records: Tally::default(),
             rates: began_ns.map(Rates::starting_at).unwrap_or_default(),
             recent: Recent::default(),
+            slowest: Slowest::default(),
             drivers: Drivers::default(),
+            processes: Processes::default(),
+            batching: Batching::default(),
+            ping_pong: PingPong::default(),
+            retries: Retries::default(),
             parts: PartSums::default(),
             off_cpu: OffCpuSums::default(),
             kernel: Kernel::new(began_ns),
@@ -99,6 +125,11 @@ impl Model {
             ledger::arrived(&migration.ledger),
         );
         self.drivers.count(&migration);
+        self.processes.count(&migration);
+        self.batching.count(&migration);
+        self.ping_pong.count(&migration, self.facts.page_size);
+        self.retries.count(&migration);
+        self.slowest.count(&migration);
         self.parts.count(&migration);
         self.off_cpu.count(&migration);
         self.recent.push(migration);
@@ -173,6 +204,26 @@ impl Model {
         &self.drivers
     }
 
+    /// The processes, of the records that came.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// How time grows with the pages that are asked for, of the records that came.
+    pub fn batching(&self) -> &Batching {
+        &self.batching
+    }
+
+    /// Pages that soon came back, of the records that came.
+    pub fn ping_pong(&self) -> &PingPong {
+        &self.ping_pong
+    }
+
+    /// Calls without progress, of the records that came.
+    pub fn retries(&self) -> &Retries {
+        &self.retries
+    }
+
     /// Where the kernel's time went, of the records that tell.
     pub fn parts(&self) -> &PartSums {
         &self.parts
@@ -188,16 +239,9 @@ impl Model {
         &self.recent
     }
 
-    /// What the tracer lost since it started; `None` before it has told.
-    pub fn losses(&self) -> Option<Losses> {
-        self.status
-            .as_ref()
-            .map(|status| Losses::new(status.losses))
-    }
-
-    /// Migrations that ended in the kernel since the tracer started, reported or lost; `None` before it has told.
-    pub fn ended(&self) -> Option<u64> {
-        self.status.as_ref().map(|status| status.ended)
+    /// The slowest migrations, of the records that came.
+    pub fn slowest(&self) -> &Slowest {
+        &self.slowest
     }
 
     /// How long it has been counted, nanoseconds of the recording's clock.
@@ -212,6 +256,11 @@ impl Model {
     /// recording does not say.
     pub fn began_ns(&self) -> Option<u64> {
         self.began_ns
+    }
+
+    /// The time that has been reached, nanoseconds of the recording's clock; `None` if nothing has come yet.
+    pub fn now_ns(&self) -> Option<u64> {
+        self.now_ns
     }
 
     /// The average over all the time that [`Model::totals`] are about; `None` if no time has passed.
@@ -238,50 +287,6 @@ impl Model {
         let probe = self.totals().probe_ns() as f64;
         let all = probe + self.steps().total_ns(None) as f64;
         (all > 0.0).then(|| probe / all)
-    }
-
-    /// Migrations that ended and were not chosen to be recorded; `None` before the tracer has told.
-    pub fn left_out(&self) -> Option<u64> {
-        Some(self.ended()? - self.chosen()?)
-    }
-
-    /// Migrations that ended and were to be recorded: those whose sequence number `record_every` divides.
-    fn chosen(&self) -> Option<u64> {
-        let every = u64::from(self.facts.record_every);
-        self.ended()
-            .map(|ended| if every == 0 { 0 } else { ended.div_ceil(every) })
-    }
-
-    /// Migrations that the tracer says have ended, and that neither came, nor are among the lost, nor were left out: 0
-    /// in a whole recording. With sampling it can be more, but not less, than this: which of the incomplete ones were
-    /// chosen is not known. Where none is recorded, it is what the kernel's totals lack. `None` before the tracer has
-    /// told. Means nothing after a [`reset`](Self::reset).
-    pub fn unaccounted(&self) -> Option<u64> {
-        let losses = self.losses()?;
-        let (expected, known) = match self.facts.record_every {
-            0 => {
-                let incomplete = losses.of(Loss::Incomplete);
-                (
-                    self.ended()?,
-                    incomplete.saturating_add(self.kernel.counted()?),
-                )
-            }
-            _ => {
-                let received = self.records.exact().migrations();
-                (self.chosen()?, losses.lost().saturating_add(received))
-            }
-        };
-        Some(expected.saturating_sub(known))
-    }
-
-    /// Records that did not fit into the ring since the tracer started.
-    fn records_lost(&self) -> u64 {
-        self.losses().map_or(0, |losses| losses.of(Loss::RingFull))
-    }
-
-    /// Of the migrations that were chosen to be recorded, those that the kernel has counted and of which no record came.
-    fn unrecorded(&self) -> u64 {
-        self.records_lost().saturating_sub(self.lost_before)
     }
 }
 

@@ -152,6 +152,35 @@ fn memory_is_bounded() {
     assert_eq!(newest, Some(4999));
 }
 
+/// Of every process, range and driver that there can be, without end: what is kept does not grow, and what is summed up is whole.
+#[test]
+fn an_endless_run_does_not_grow() {
+    const RECORDS: u64 = 200_000;
+    let mut some = Synthetic::new(13).batch(1000).migrations;
+    let mut model = Model::new(facts());
+    for number in 0..RECORDS {
+        let migration = &mut some[(number % 1000) as usize];
+        migration.sequence = number;
+        migration.time_ns = START_NS + number * 50_000;
+        migration.pid = (number / 10 % 5000) as u32;
+        migration.address = Some(number.wrapping_mul(0x9e37_79b9) << 12);
+        model.migration(migration.clone());
+    }
+    let (recent, slowest) = (model.recent().len(), model.slowest().len());
+    assert_eq!(
+        (recent, slowest),
+        (super::recent::KEPT, super::slowest::KEPT)
+    );
+    assert_eq!(model.processes().len(), super::processes::KEPT);
+    let kept: u64 = model.processes().iter().map(|p| p.sums.migrations).sum();
+    let others = model.processes().others().unwrap().sums.migrations;
+    assert_eq!(kept + others, RECORDS);
+    assert!(model.retries().sorted().len() <= super::sets::KEPT);
+    assert!(model.ping_pong().sorted().len() <= super::sets::KEPT);
+    assert!(model.ping_pong().evicted() > 0);
+    assert_eq!(model.drivers().sorted().len(), 2);
+}
+
 /// The kernel's totals of everything, and a model that gets every n-th record only, and of those not the first `lost`.
 fn incomplete(every: u32, lost: u64) -> (Model, Vec<Batch>) {
     let mut synthetic = Synthetic::new(9).with_totals();
@@ -329,7 +358,10 @@ fn what_was_asked_for_is_summed_up_over_the_records_that_have_it() {
     assert_eq!(off_cpu.steps_ns[0], setup);
     let drivers = model.drivers().sorted();
     assert_eq!(
-        drivers.iter().map(|driver| driver.migrations).sum::<u64>(),
+        drivers
+            .iter()
+            .map(|driver| driver.sums.migrations)
+            .sum::<u64>(),
         100
     );
 }

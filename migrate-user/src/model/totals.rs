@@ -32,7 +32,7 @@ impl Reasons {
         self.add(more);
     }
 
-    fn add(&mut self, more: Self) {
+    pub(super) fn add(&mut self, more: Self) {
         self.not_collected = self.not_collected.saturating_add(more.not_collected);
         self.unmap_failed = self.unmap_failed.saturating_add(more.unmap_failed);
         self.unknown = self.unknown.saturating_add(more.unknown);

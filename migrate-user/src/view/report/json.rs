@@ -185,8 +185,8 @@ fn drivers(model: &Model) -> Vec<Value> {
     let driver = |driver: &crate::model::Driver| {
         json!({
             "driver": driver.name.as_deref(),
-            "migrations": driver.migrations,
-            "ledger": rows(&driver.ledger),
+            "migrations": driver.sums.migrations,
+            "ledger": rows(&driver.sums.ledger),
         })
     };
     model.drivers().sorted().into_iter().map(driver).collect()

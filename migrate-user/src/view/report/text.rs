@@ -254,8 +254,11 @@ fn drivers(model: &Model) -> String {
     );
     for driver in drivers {
         let name = printable(driver.name.as_deref().unwrap_or("unknown"));
-        let migrations = count(driver.migrations);
-        let (moved, wasted) = (count(driver.ledger.moved), count(wasted(&driver.ledger)));
+        let migrations = count(driver.sums.migrations);
+        let (moved, wasted) = (
+            count(driver.sums.ledger.moved),
+            count(wasted(&driver.sums.ledger)),
+        );
         line!(page, "  {name:<16}{migrations:>13}{moved:>18}{wasted:>18}");
     }
     page

@@ -37,13 +37,13 @@ const COLUMNS: [Column<Driver>; 4] = [
         },
     },
     number("count", 0, |driver, _| {
-        (count(driver.migrations), Style::new())
+        (count(driver.sums.migrations), Style::new())
     }),
     number("moved", 1, |driver, _| {
-        (count(driver.ledger.moved), Style::new())
+        (count(driver.sums.ledger.moved), Style::new())
     }),
     number("wasted", 2, |driver, _| {
-        (count(ledger::wasted(&driver.ledger)), Style::new())
+        (count(ledger::wasted(&driver.sums.ledger)), Style::new())
     }),
 ];
 

@@ -1,0 +1,177 @@
+//! Which process migrates how much.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Migration, Sparkline, Sums, ledger};
+
+/// How many processes are told apart.
+pub const KEPT: usize = 1000;
+
+/// Sums over the records of one process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Its number. One that is used again is taken for the same process.
+    pub pid: u32,
+    /// The command name of the thread that migrated last.
+    pub comm: Arc<str>,
+    /// The memory cgroup that pays for its memory; `None` where it is not known.
+    pub cgroup: Option<Arc<str>>,
+    /// What its migrations did.
+    pub sums: Sums,
+    /// Pages that arrived, per second.
+    pub recent: Sparkline,
+}
+
+/// The processes of all records.
+#[derive(Clone, Debug, Default)]
+pub struct Processes {
+    all: Vec<Process>,
+    /// The place of each in `all`.
+    places: HashMap<u32, usize>,
+    /// Where the last record was counted: the next is often of the same process.
+    last: usize,
+    others: Others,
+}
+
+/// Processes that gave way to those that migrate more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// How often one gave way. It may come back, and be counted again.
+    pub processes: u64,
+    /// What their migrations did.
+    pub sums: Sums,
+}
+
+impl Processes {
+    /// Adds one migration.
+    pub(super) fn count(&mut self, migration: &Migration) {
+        let place = self.place(migration.pid);
+        self.last = place;
+        let process = &mut self.all[place];
+        if !Arc::ptr_eq(&process.comm, &migration.comm) {
+            process.comm = Arc::clone(&migration.comm);
+        }
+        // An eviction does not tell.
+        if let Some(cgroup) = &migration.cgroup
+            && !process
+                .cgroup
+                .as_ref()
+                .is_some_and(|known| Arc::ptr_eq(known, cgroup))
+        {
+            process.cgroup = Some(Arc::clone(cgroup));
+        }
+        process.sums.count(migration);
+        let arrived = ledger::arrived(&migration.ledger);
+        process.recent.count(migration.end_ns(), arrived);
+    }
+
+    fn place(&mut self, pid: u32) -> usize {
+        let is_last = self.all.get(self.last).is_some_and(|last| last.pid == pid);
+        if is_last {
+            return self.last;
+        }
+        match self.places.get(&pid) {
+            Some(place) => *place,
+            None => self.add(pid),
+        }
+    }
+
+    /// A place for a process that is new: the one that migrated least gives way.
+    fn add(&mut self, pid: u32) -> usize {
+        let new = Process {
+            pid,
+            ..Process::default()
+        };
+        let place = if self.all.len() < KEPT {
+            self.all.push(new);
+            self.all.len() - 1
+        } else {
+            let least = |place: &usize| self.all[*place].sums.time_ns;
+            let place = (0..KEPT).min_by_key(least).unwrap_or(0);
+            let old = std::mem::replace(&mut self.all[place], new);
+            self.places.remove(&old.pid);
+            self.others.processes = self.others.processes.saturating_add(1);
+            self.others.sums.add(&old.sums);
+            place
+        };
+        self.places.insert(pid, place);
+        place
+    }
+
+    /// Those whose migrations took most time first.
+    pub fn sorted(&self) -> Vec<&Process> {
+        let mut all: Vec<_> = self.all.iter().collect();
+        all.sort_by_key(|process| (Reverse(process.sums.time_ns), process.pid));
+        all
+    }
+
+    /// Every process, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Process> {
+        self.all.iter()
+    }
+
+    /// How many there are, at most [`KEPT`].
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Those that gave way; `None` if none did.
+    pub fn others(&self) -> Option<&Others> {
+        (self.others.processes > 0).then_some(&self.others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::Synthetic;
+
+    #[test]
+    fn each_has_its_own_sums() {
+        let all = Synthetic::new(3).batch(600).migrations;
+        let mut processes = Processes::default();
+        all.iter().for_each(|migration| processes.count(migration));
+        assert_eq!(processes.len(), 3);
+        for process in processes.iter() {
+            let own = || all.iter().filter(|m| m.pid == process.pid);
+            assert_eq!(process.sums.migrations, own().count() as u64);
+            assert_eq!(
+                process.sums.time_ns,
+                own().map(Migration::total_ns).sum::<u64>()
+            );
+            let comm = own().next_back().map(|m| Arc::clone(&m.comm));
+            assert_eq!(Some(&process.comm), comm.as_ref());
+        }
+        let times: Vec<_> = processes.sorted().iter().map(|p| p.sums.time_ns).collect();
+        assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
+        assert_eq!(processes.others(), None);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_nothing_is_lost() {
+        let mut migration = Synthetic::new(1).migration();
+        let mut processes = Processes::default();
+        migration.pid = 7;
+        for _ in 0..5 {
+            processes.count(&migration);
+        }
+        for pid in 1000..1000 + 3 * KEPT as u32 {
+            migration.pid = pid;
+            processes.count(&migration);
+        }
+        assert_eq!((processes.len(), processes.places.len()), (KEPT, KEPT));
+        let first = processes.sorted()[0];
+        assert_eq!((first.pid, first.sums.migrations), (7, 5));
+        let others = processes.others().unwrap();
+        assert_eq!(others.processes, 2 * KEPT as u64 + 1);
+        let kept: u64 = processes.iter().map(|p| p.sums.migrations).sum();
+        assert_eq!(kept + others.sums.migrations, 5 + 3 * KEPT as u64);
+    }
+}
