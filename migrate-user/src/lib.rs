@@ -6,6 +6,7 @@
 //! - [`recording`] turns batches into an Arrow IPC stream and back.
 //! - [`source`] yields batches, from the kernel or from a recording.
 //! - [`model`] turns batches into state. It is pure: no input or output, no clock, no terminal.
+//! - [`insight`] says what the model's figures mean.
 //! - [`view`] and [`export`] read the model or the batches and never change them.
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
 //! - [`cli`] is the command line, and [`command`] puts the others together for each command.
@@ -16,6 +17,7 @@ pub mod command;
 pub mod doctor;
 mod error;
 pub mod export;
+pub mod insight;
 pub mod model;
 pub mod recording;
 pub mod source;

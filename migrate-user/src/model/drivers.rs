@@ -52,6 +52,13 @@ impl Drivers {
         self.0.len() - 1
     }
 
+    /// What the migrations of all of them did.
+    pub fn sum(&self) -> Sums {
+        let mut sum = Sums::default();
+        self.0.iter().for_each(|driver| sum.add(&driver.sums));
+        sum
+    }
+
     /// Those whose migrations took most time first.
     pub fn sorted(&self) -> Vec<&Driver> {
         let mut drivers: Vec<_> = self.0.iter().collect();

@@ -44,6 +44,8 @@ pub use sums::Sums;
 pub use tally::Tally;
 pub use totals::{Kind, Reasons};
 
+pub use migrate_ebpf::wire::Figure;
+
 use kernel::Kernel;
 
 use crate::recording::Facts;

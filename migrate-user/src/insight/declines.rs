@@ -1,0 +1,41 @@
+//! The driver does not want many of the pages that were collected for it.
+
+use super::scene::{Scene, share};
+use super::{Finding, Kind};
+use crate::model::ledger::{arrived, wasted};
+use crate::text::percent;
+
+pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
+    let ledger = &scene.ledger;
+    let declined = ledger.declined;
+    let collected = declined
+        .saturating_add(arrived(ledger))
+        .saturating_add(wasted(ledger));
+    let part = share(declined, collected);
+    if !scene.has_enough() || declined == 0 || part < scene.at.declined_share {
+        return None;
+    }
+    let mut evidence = vec![format!(
+        "declined: {} of {} that the kernel had collected",
+        scene.pages(declined),
+        scene.pages(collected)
+    )];
+    evidence.extend(scene.by_whom("pages", |sums| sums.ledger.declined));
+    Some(Finding {
+        kind: Kind::Declines,
+        severity: scene.severity(part),
+        what: format!(
+            "Drivers gave no destination to {} of the pages that the kernel had collected, locked and unmapped for them.",
+            percent(part)
+        ),
+        evidence,
+        cost: format!("{} unmapped and mapped again for nothing", scene.pages(declined)),
+        try_this: vec![
+            "See whether device memory is full, or too fragmented for what the driver allocates.".to_owned(),
+            "Holes (memory never written to) are declined by drivers that do not fill them: write to it first, or leave it out."
+                .to_owned(),
+            "In a driver: a failed copy counts as declined where it clears the destination, as xe does; see its log.".to_owned(),
+        ],
+        cost_ns: None,
+    })
+}

@@ -1,0 +1,85 @@
+//! One step takes nearly all the time.
+
+use super::scene::Scene;
+use super::{Finding, Kind, Severity};
+use crate::model::Step;
+use crate::text::{duration, percent};
+
+pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
+    let steps = scene.model.steps();
+    let largest = Step::ALL
+        .into_iter()
+        .max_by_key(|step| steps.sum(*step, None))?;
+    let part = steps.share(largest, None)?;
+    if !scene.has_enough() || part < scene.at.step_share {
+        return None;
+    }
+    let times = steps.of(largest, None);
+    let time = |quantile| {
+        times
+            .quantile(quantile)
+            .map_or_else(|| "unknown".to_owned(), duration)
+    };
+    let evidence = vec![format!(
+        "{}: median {}, p99 {}, {} together",
+        largest.name(),
+        time(0.5),
+        time(0.99),
+        duration(times.sum())
+    )];
+    Some(Finding {
+        kind: Kind::DominantStep,
+        // It need not be wrong: something has to take the time.
+        severity: Severity::Minor,
+        what: format!(
+            "{} of the time of migrations goes into {}, which is {}.",
+            percent(part),
+            largest.name(),
+            whose(largest)
+        ),
+        evidence,
+        cost: format!(
+            "{}, {} of {}",
+            duration(times.sum()),
+            percent(part),
+            duration(scene.total_ns)
+        ),
+        try_this: advice(largest).into_iter().map(str::to_owned).collect(),
+        cost_ns: Some(times.sum()),
+    })
+}
+
+fn whose(step: Step) -> &'static str {
+    match step {
+        Step::Setup => "the kernel's: it collects, locks and unmaps the pages",
+        Step::AllocAndCopy => "the driver's: it allocates the destination and copies",
+        Step::Pages => "the kernel's: it moves what it knows about each page",
+        Step::FinalizeAndMap => "the driver's: it maps on the device, and may wait for the copy",
+        Step::Finalize => "the kernel's: it restores the CPU's page tables",
+    }
+}
+
+fn advice(step: Step) -> [&'static str; 2] {
+    match step {
+        Step::Setup => [
+            "Record with --sub-steps, which tells draining, invalidation, reverse mappings and splits apart.",
+            "Fewer and larger calls drain the LRU caches and invalidate less often.",
+        ],
+        Step::AllocAndCopy => [
+            "Record with --off-cpu: asleep, the driver waits for its copy engine or for memory; else it copies with the CPU.",
+            "See whether evictions are nested in it (trigger eviction), and whether calls are large enough for the copy engine.",
+        ],
+        Step::Pages => [
+            "Large folios that are split here cost most: record with --sub-steps.",
+            "File-backed pages take longer than anonymous ones: keep them out of the ranges.",
+        ],
+        Step::FinalizeAndMap => [
+            "Some drivers (amdgpu, nouveau) wait for the copy here: see what their copy engine does meanwhile.",
+            "Record with --off-cpu: if the thread does not sleep, updating the device's page tables takes the time.",
+        ],
+        Step::Finalize => [
+            "Memory that many processes share has many mappings to restore: migrate it before it is shared.",
+            "Record with --off-cpu: waiting for locks of the page tables shows there.",
+        ],
+    }
+}

@@ -1,0 +1,55 @@
+//! The CPU and a device want the same pages.
+
+use super::scene::{Scene, process, share};
+use super::{Finding, Kind};
+use crate::model::Bounce;
+use crate::text::{count, counted, duration, percent};
+
+/// Ranges that are named.
+const NAMED: usize = 3;
+
+pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
+    let bounced = scene.model.ping_pong();
+    let (pages, trips) = (bounced.total_pages(), bounced.total_trips());
+    let part = share(pages, scene.records.arrived(None));
+    if part < scene.at.bounced_share || trips < scene.at.bounced_trips {
+        return None;
+    }
+    let mut evidence = vec![format!(
+        "{} came back within a second, in {}",
+        counted(pages, "page", "pages"),
+        counted(trips, "trip", "trips")
+    )];
+    let ranges = bounced.sorted();
+    evidence.extend(ranges.iter().take(NAMED).map(|range| named(scene, range)));
+    let cost_ns = bounced.total_ns();
+    Some(Finding {
+        kind: Kind::PingPong,
+        severity: scene.severity(scene.share_of_records(cost_ns)),
+        what: format!(
+            "{} of the pages that arrived had gone the other way less than a second before.",
+            percent(part.min(1.0))
+        ),
+        evidence,
+        cost: format!("{} for the way back", scene.time(cost_ns)),
+        try_this: vec![
+            "Do not let both sides work on the same memory in turn: copy small results to a buffer of their own.".to_owned(),
+            "Look for two things in one page: what the CPU polls (flags, counters) next to what the device computes.".to_owned(),
+            "Advise where the range belongs (a preferred location), or let the device read it where it is.".to_owned(),
+        ],
+        cost_ns: Some(cost_ns),
+    })
+}
+
+fn named(scene: &Scene<'_>, range: &Bounce) -> String {
+    format!(
+        "{}, {:#x} to {:#x}: {} pages in {}; they stayed {} on average, {} at least",
+        process(scene.model, range.pid),
+        range.start,
+        range.end,
+        count(range.pages),
+        counted(range.trips, "trip", "trips"),
+        duration(range.mean_ns()),
+        duration(range.soonest_ns)
+    )
+}

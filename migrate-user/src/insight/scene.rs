@@ -1,0 +1,112 @@
+//! What most checks look at, and how they put it into words.
+
+use super::{Severity, Thresholds};
+use crate::model::{Driver, Ledger, Model, Process, Sums};
+use crate::text::{bytes, count, counted, duration, percent, printable};
+
+/// A run, and from where on something in it is a finding.
+pub(super) struct Scene<'a> {
+    pub(super) model: &'a Model,
+    pub(super) at: &'a Thresholds,
+    /// Of all migrations that the figures cover. Unit: base pages.
+    pub(super) ledger: Ledger,
+    /// How many these are.
+    pub(super) migrations: u64,
+    /// The time of all their steps, nanoseconds.
+    pub(super) total_ns: u64,
+    /// Of the records that came.
+    pub(super) records: Sums,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(model: &'a Model, at: &'a Thresholds) -> Self {
+        let totals = model.totals();
+        Self {
+            model,
+            at,
+            ledger: totals.ledger(None),
+            migrations: totals.migrations(),
+            total_ns: model.steps().total_ns(None),
+            records: model.drivers().sum(),
+        }
+    }
+
+    /// Are there enough migrations for averages to mean something?
+    pub(super) fn has_enough(&self) -> bool {
+        self.migrations >= self.at.migrations
+    }
+
+    /// How bad it is to lose this share of the time.
+    pub(super) fn severity(&self, share: f64) -> Severity {
+        if share >= self.at.serious_share {
+            Severity::Serious
+        } else if share >= self.at.notable_share {
+            Severity::Notable
+        } else {
+            Severity::Minor
+        }
+    }
+
+    /// A time of the records as a share of theirs, 0 to 1.
+    pub(super) fn share_of_records(&self, ns: u64) -> f64 {
+        share(ns, self.records.time_ns)
+    }
+
+    /// A time of the records: `1.2 s, 12.3% of the time of all migrations`.
+    pub(super) fn time(&self, ns: u64) -> String {
+        let share = percent(self.share_of_records(ns));
+        format!("{}, {share} of the time of all migrations", duration(ns))
+    }
+
+    /// `12 pages (48.0 KiB)`.
+    pub(super) fn pages(&self, pages: u64) -> String {
+        let size = bytes(pages as f64 * self.model.facts().page_size as f64);
+        format!("{} ({size})", counted(pages, "page", "pages"))
+    }
+
+    /// The process with most of something, and the driver, if there is more than one that could have it: a line for each.
+    pub(super) fn by_whom(&self, what: &str, of: impl Fn(&Sums) -> u64) -> Vec<String> {
+        let all = of(&self.records);
+        let line = |name: String, number: u64| {
+            let (number, share) = (count(number), percent(share(number, all)));
+            format!("most by {name}: {number} {what}, {share} of them")
+        };
+        let processes = self.model.processes();
+        let process = processes.iter().max_by_key(|process| of(&process.sums));
+        let drivers = self.model.drivers().sorted();
+        let driver = drivers.into_iter().max_by_key(|driver| of(&driver.sums));
+        let process = process.map(|process| (named(process), of(&process.sums)));
+        let driver = driver.and_then(|driver| Some((driver_named(driver)?, of(&driver.sums))));
+        [process, driver]
+            .into_iter()
+            .flatten()
+            .filter(|(_, number)| *number > 0)
+            .map(|(name, number)| line(name, number))
+            .collect()
+    }
+}
+
+/// A part of a whole, 0 to 1; 0 if there is no whole.
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// `process trainer (1200)`.
+fn named(process: &Process) -> String {
+    format!("process {} ({})", printable(&process.comm), process.pid)
+}
+
+fn driver_named(driver: &Driver) -> Option<String> {
+    let name = driver.name.as_deref()?;
+    Some(format!("driver {}", printable(name)))
+}
+
+/// The same for a process by its number.
+pub(super) fn process(model: &Model, pid: u32) -> String {
+    let known = model.processes().iter().find(|process| process.pid == pid);
+    known.map_or_else(|| format!("process {pid}"), named)
+}

@@ -1,0 +1,73 @@
+//! From where on something is a finding.
+
+use serde::{Deserialize, Serialize};
+
+/// The thresholds. Shares are 0 to 1. In the configuration file they stand under `[findings]`, with `-` in the place of `_`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Thresholds {
+    /// With fewer migrations than this, nothing is said that rests on averages.
+    pub migrations: u64,
+    /// A finding that costs at least this share of the time is serious.
+    pub serious_share: f64,
+    /// A finding that costs at least this share of the time is notable.
+    pub notable_share: f64,
+    /// `wasted_copies`: pages copied or made in vain, of all that were.
+    pub wasted_share: f64,
+    /// `small_batches`: the fixed cost of all calls, of their time.
+    pub fixed_share: f64,
+    /// `small_batches`: where the fixed cost does not show, because calls are all of one size: pages that they ask for, at most.
+    pub small_pages: u64,
+    /// `pinned_skips`: pages skipped, of all requested.
+    pub skipped_share: f64,
+    /// `declines`: pages declined, of all that the kernel had collected.
+    pub declined_share: f64,
+    /// `dominant_step`: the time of one step, of all five.
+    pub step_share: f64,
+    /// `setup_drain`, `setup_invalidation`: the time of that part, of setup.
+    pub setup_part_share: f64,
+    /// `ping_pong`: pages that came back within a second, of all that arrived.
+    pub bounced_share: f64,
+    /// `ping_pong`: how often they turned back, at least.
+    pub bounced_trips: u64,
+    /// `oversubscribed`: pages evicted, of those that arrived on the device.
+    pub evicted_share: f64,
+    /// `livelock`: calls in a row for the same range, of which nothing arrived.
+    pub retries: u64,
+    /// `split`: the time of splitting large folios, of all steps.
+    pub split_share: f64,
+    /// `tail`: a migration is slow that takes so many times as long as those of its size do on average.
+    pub tail_factor: f64,
+    /// `tail`: the time that slow ones took beyond the average, of all time.
+    pub tail_share: f64,
+    /// `records_lost`: migrations without a record, of all that ended. With 0, one is enough.
+    pub lost_share: f64,
+    /// `tracer_cost`: the tracer's own time, of the migrations' and its own.
+    pub tracer_share: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            migrations: 20,
+            serious_share: 0.25,
+            notable_share: 0.05,
+            wasted_share: 0.01,
+            fixed_share: 0.5,
+            small_pages: 4,
+            skipped_share: 0.05,
+            declined_share: 0.05,
+            step_share: 0.8,
+            setup_part_share: 0.5,
+            bounced_share: 0.3,
+            bounced_trips: 10,
+            evicted_share: 0.1,
+            retries: 10,
+            split_share: 0.1,
+            tail_factor: 10.0,
+            tail_share: 0.02,
+            lost_share: 0.0,
+            tracer_share: 0.05,
+        }
+    }
+}
