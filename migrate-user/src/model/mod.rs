@@ -22,6 +22,7 @@ pub mod sparkline;
 pub mod steps;
 mod sums;
 mod tally;
+pub mod timeline;
 mod totals;
 
 pub use batching::{Batching, Size};
@@ -42,6 +43,7 @@ pub use sparkline::Sparkline;
 pub use steps::{Distribution, Steps};
 pub use sums::Sums;
 pub use tally::Tally;
+pub use timeline::Timeline;
 pub use totals::{Kind, Reasons};
 
 pub use migrate_ebpf::wire::Figure;
@@ -63,6 +65,7 @@ pub struct Model {
     records: Tally,
     /// Of the records.
     rates: Rates,
+    timeline: Timeline,
     recent: Recent,
     slowest: Slowest,
     drivers: Drivers,
@@ -88,6 +91,7 @@ impl Model {
             facts,
             records: Tally::default(),
             rates: began_ns.map(Rates::starting_at).unwrap_or_default(),
+            timeline: began_ns.map(Timeline::starting_at).unwrap_or_default(),
             recent: Recent::default(),
             slowest: Slowest::default(),
             drivers: Drivers::default(),
@@ -126,6 +130,7 @@ impl Model {
             migration.direction,
             ledger::arrived(&migration.ledger),
         );
+        self.timeline.count(&migration);
         self.drivers.count(&migration);
         self.processes.count(&migration);
         self.batching.count(&migration);
@@ -189,6 +194,11 @@ impl Model {
             Origin::Records => &self.rates,
             Origin::Kernel => self.kernel.rates(),
         }
+    }
+
+    /// How long the records that came took, over the whole run.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
     /// The totals of the records that came.

@@ -1,7 +1,7 @@
 //! How long the five steps take, and what else there are histograms of.
 
 use hdrhistogram::Histogram;
-use migrate_ebpf::wire::{self, Direction, Figure};
+use migrate_ebpf::wire::{self, Direction, Figure, Trigger};
 
 use super::{Exact, Step, Tally};
 
@@ -47,6 +47,12 @@ impl Distribution {
         (self.count() > 0).then(largest)
     }
 
+    /// Each value that occurred, to within 1%, and how many times, smallest first.
+    pub fn values(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let recorded = self.histogram.iter_recorded();
+        recorded.map(|value| (value.value_iterated_to(), value.count_at_value()))
+    }
+
     /// The value that the share `quantile` (0 to 1) of all does not exceed, within 1%; `None` if there is none.
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let max = self.max()?;
@@ -81,12 +87,27 @@ impl<'a> Steps<'a> {
 
     /// The values of a step or another figure, in one direction or in all together.
     pub fn of(&self, figure: impl Into<Figure>, direction: Option<Direction>) -> Distribution {
+        self.together(self.matching(figure.into(), direction))
+    }
+
+    /// The values of a step or another figure, in one direction and for one reason.
+    pub fn of_kind(
+        &self,
+        figure: impl Into<Figure>,
+        direction: Direction,
+        trigger: Trigger,
+    ) -> Distribution {
+        let classes = self.matching(figure.into(), Some(direction));
+        self.together(classes.filter(|(at, _)| self.exact.figures[*at].trigger == trigger))
+    }
+
+    fn together(&self, classes: impl Iterator<Item = (usize, u64)>) -> Distribution {
         let mut all = Distribution {
             histogram: new_histogram(),
             sum: 0,
             largest: self.largest.map(|_| 0),
         };
-        for (at, of) in self.matching(figure.into(), direction) {
+        for (at, of) in classes {
             // All have the same bounds, so this cannot fail.
             let _ = all.histogram.add(&self.exact.figures[at].histogram);
             all.sum = all.sum.saturating_add(of);
