@@ -3,6 +3,7 @@
 mod folded;
 mod hlog;
 mod json;
+pub mod metrics;
 mod output;
 
 use std::io::{self, Write};

@@ -1,0 +1,232 @@
+//! From the model to families.
+
+use std::borrow::Cow;
+
+use migrate_ebpf::wire::{Figure, LOSS_NAMES, Loss};
+
+use super::definition::{self as define, Definition};
+use super::{Family, Histogram, Label, Series, Value};
+use crate::model::ledger::{self, Row};
+use crate::model::{Driver, Exact, ExactCount, ExactFigure, Losses, Model, Step};
+
+/// What metrics are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Metrics<'a> {
+    /// The figures.
+    pub model: &'a Model,
+    /// Does the source go on?
+    pub running: bool,
+}
+
+impl<'a> Metrics<'a> {
+    /// Every family of which there is something to say.
+    pub fn families(&self) -> Vec<Family<'a>> {
+        let mut families = self.about_the_source();
+        families.extend(self.totals());
+        families.extend(self.losses());
+        families.extend(self.drivers());
+        families.retain(|family| !family.series.is_empty());
+        families
+    }
+
+    /// When counting began, nanoseconds since 1970; `None` if the recording does not say.
+    pub fn started_unix_ns(&self) -> Option<u64> {
+        self.model.facts().started_unix_ns
+    }
+
+    /// The kernel's totals where it tells them: only those never decrease when records are lost.
+    fn exact(&self) -> &'a Exact {
+        self.model.exact().unwrap_or(self.model.records())
+    }
+
+    fn about_the_source(&self) -> Vec<Family<'a>> {
+        let facts = self.model.facts();
+        let source = vec![
+            ("host", Cow::from(&facts.host)),
+            ("kernel", Cow::from(&facts.kernel)),
+            ("tracer", Cow::from(&facts.tracer)),
+            (
+                "attached",
+                facts.attached.as_deref().unwrap_or_default().into(),
+            ),
+            ("filter", facts.filter.as_deref().unwrap_or_default().into()),
+        ];
+        let version = vec![("version", env!("CARGO_PKG_VERSION").into())];
+        let started = self.started_unix_ns();
+        let totals = self
+            .model
+            .coverage()
+            .totals_ns
+            .and_then(|at_ns| self.unix_ns(at_ns));
+        vec![
+            family(define::BUILD_INFO, [number(version, 1.0)]),
+            family(define::SOURCE_INFO, [number(source, 1.0)]),
+            family(
+                define::SOURCE_UP,
+                [number(vec![], u64::from(self.running) as f64)],
+            ),
+            family(
+                define::START_TIME,
+                started.map(|ns| number(vec![], seconds(ns))),
+            ),
+            family(
+                define::TOTALS_TIME,
+                totals.map(|ns| number(vec![], seconds(ns))),
+            ),
+        ]
+    }
+
+    /// A time of the recording's clock since 1970. Suspended time counts in both.
+    fn unix_ns(&self, time_ns: u64) -> Option<u64> {
+        let facts = self.model.facts();
+        Some(time_ns.saturating_sub(facts.started_ns?) + facts.started_unix_ns?)
+    }
+
+    fn totals(&self) -> Vec<Family<'a>> {
+        let exact = self.exact();
+        let page_size = self.model.facts().page_size;
+        let bytes = |pages: u64| (pages.saturating_mul(page_size)) as f64;
+        let by_kind = |definition, of: &dyn Fn(&ExactCount) -> f64| {
+            let series = exact.counts.iter();
+            family(
+                definition,
+                series.map(|count| number(kind(count), of(count))),
+            )
+        };
+        let figures = |definition, wanted: &[Figure]| {
+            let figures = exact.figures.iter();
+            let wanted = figures.filter(|figure| wanted.contains(&figure.figure));
+            family(definition, wanted.map(distribution))
+        };
+        let steps = Step::ALL.map(Figure::from);
+        vec![
+            by_kind(define::MIGRATIONS, &|count| count.migrations as f64),
+            family(define::PAGES, exact.counts.iter().flat_map(pages)),
+            family(define::SKIPPED_PAGES, exact.counts.iter().flat_map(reasons)),
+            by_kind(define::MIGRATED_BYTES, &|count| {
+                bytes(ledger::arrived(&count.ledger))
+            }),
+            by_kind(define::WASTED_COPY_BYTES, &|count| {
+                bytes(count.ledger.wasted_copy)
+            }),
+            figures(define::STEP_DURATION, &steps),
+            figures(define::MIGRATION_DURATION, &[Figure::Total]),
+            figures(define::MIGRATION_PAGES, &[Figure::Batch]),
+            figures(define::PAGE_DURATION, &[Figure::PerPage]),
+            by_kind(define::PROBE_SECONDS, &|count| seconds(count.probe_ns)),
+            by_kind(define::UNBALANCED, &|count| count.unbalanced as f64),
+        ]
+    }
+
+    fn losses(&self) -> Vec<Family<'a>> {
+        let losses = self.model.losses();
+        let named = |lost, label| {
+            let numbers = losses
+                .into_iter()
+                .flat_map(move |losses| by_name(losses, lost));
+            numbers.map(move |(name, count)| number(vec![(label, name.into())], count as f64))
+        };
+        let ended = self.model.ended().map(|ended| number(vec![], ended as f64));
+        vec![
+            family(define::ENDED, ended),
+            family(define::RECORDS_LOST, named(true, "reason")),
+            family(define::ANOMALIES, named(false, "kind")),
+        ]
+    }
+
+    fn drivers(&self) -> Vec<Family<'a>> {
+        let drivers = self.model.drivers().sorted();
+        let migrations = drivers
+            .iter()
+            .map(|driver| number(vec![named(driver)], driver.migrations as f64));
+        let pages = drivers.iter().flat_map(|driver| {
+            Row::ALL.map(|row| {
+                let labels = vec![named(driver), ("ledger", row.name().into())];
+                number(labels, row.of(&driver.ledger) as f64)
+            })
+        });
+        vec![
+            family(define::DRIVER_MIGRATIONS, migrations),
+            family(define::DRIVER_PAGES, pages),
+        ]
+    }
+}
+
+fn family<'a>(definition: Definition, series: impl IntoIterator<Item = Series<'a>>) -> Family<'a> {
+    Family {
+        definition,
+        series: series.into_iter().collect(),
+    }
+}
+
+fn number(labels: Vec<Label<'_>>, number: f64) -> Series<'_> {
+    Series {
+        labels,
+        value: Value::Number(number),
+    }
+}
+
+fn kind(count: &ExactCount) -> Vec<Label<'static>> {
+    vec![
+        ("direction", count.direction.name().into()),
+        ("trigger", count.trigger.name().into()),
+        ("outcome", count.outcome.name().into()),
+    ]
+}
+
+fn pages(count: &ExactCount) -> [Series<'static>; Row::ALL.len()] {
+    Row::ALL.map(|row| {
+        let mut labels = kind(count);
+        labels.push(("ledger", row.name().into()));
+        number(labels, row.of(&count.ledger) as f64)
+    })
+}
+
+fn reasons(count: &ExactCount) -> [Series<'static>; 3] {
+    let reasons = [
+        ("not_collected", count.reasons.not_collected),
+        ("unmap_failed", count.reasons.unmap_failed),
+        ("unknown", count.reasons.unknown),
+    ];
+    reasons.map(|(reason, pages)| {
+        let mut labels = kind(count);
+        labels.push(("reason", reason.into()));
+        number(labels, pages as f64)
+    })
+}
+
+fn distribution(figure: &ExactFigure) -> Series<'_> {
+    let mut labels: Vec<Label<'_>> = vec![
+        ("direction", figure.direction.name().into()),
+        ("trigger", figure.trigger.name().into()),
+    ];
+    let step = Step::ALL
+        .into_iter()
+        .find(|step| Figure::from(*step) == figure.figure);
+    labels.extend(step.map(|step| ("step", step.name().into())));
+    let histogram = match figure.figure {
+        Figure::Batch => Histogram::of_numbers(&figure.histogram, figure.sum),
+        _ => Histogram::of_ns(&figure.histogram, figure.sum),
+    };
+    Series {
+        labels,
+        value: Value::Histogram(histogram),
+    }
+}
+
+/// The counters of lost migrations, or those of everything else.
+fn by_name(losses: Losses, lost: bool) -> impl Iterator<Item = (&'static str, u64)> {
+    let migrations = [Loss::RingFull, Loss::Incomplete].map(|loss| LOSS_NAMES[loss as usize]);
+    let named: Vec<_> = losses.named().collect();
+    named
+        .into_iter()
+        .filter(move |(name, _)| migrations.contains(name) == lost)
+}
+
+fn named(driver: &Driver) -> Label<'_> {
+    ("driver", driver.name.as_deref().unwrap_or("unknown").into())
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

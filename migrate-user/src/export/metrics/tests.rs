@@ -1,0 +1,296 @@
+//! What the encoders write, read back by somebody else's rules.
+
+use std::collections::BTreeMap;
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, Metric, metric, number_data_point,
+};
+use prost::Message as _;
+
+use super::text::Dialect;
+use super::{ALL, Kind, Metrics, PerOctave, Value, otlp, text};
+use crate::model::ledger::{self, Row};
+use crate::model::{Exact, Model};
+use crate::support::{Synthetic, facts};
+
+/// A run with records and totals, of which something was lost.
+fn model() -> Model {
+    let mut synthetic = Synthetic::new(3).with_totals();
+    let mut model = Model::new(facts());
+    model.apply(synthetic.batch(2000));
+    synthetic.lose(0, 7);
+    model.apply(synthetic.batch(2000));
+    model
+}
+
+fn metrics(model: &Model) -> Metrics<'_> {
+    Metrics {
+        model,
+        running: true,
+    }
+}
+
+fn exact(model: &Model) -> &Exact {
+    model.exact().unwrap()
+}
+
+/// Samples by name and labels.
+fn samples(text: &str) -> BTreeMap<&str, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            (series, value.parse().unwrap())
+        })
+        .collect()
+}
+
+fn sum_of(samples: &BTreeMap<&str, f64>, name: &str, label: &str) -> f64 {
+    let matching = samples
+        .iter()
+        .filter(|(series, _)| series.split('{').next() == Some(name) && series.contains(label));
+    matching.map(|(_, value)| value).sum()
+}
+
+fn prometheus(model: &Model) -> String {
+    text::encode(
+        &metrics(model).families(),
+        Dialect::Prometheus,
+        PerOctave::default(),
+    )
+}
+
+#[test]
+fn counters_are_the_models_totals() {
+    let model = model();
+    let text = prometheus(&model);
+    let samples = samples(&text);
+    let ledger = exact(&model).ledger(None);
+    assert_eq!(
+        sum_of(&samples, "migscope_migrations_total", ""),
+        exact(&model).migrations() as f64
+    );
+    assert_eq!(
+        sum_of(&samples, "migscope_pages_total", ""),
+        ledger.requested as f64
+    );
+    for row in Row::ALL {
+        let label = format!("ledger=\"{}\"", row.name());
+        let pages = row.of(&ledger) as f64;
+        assert_eq!(
+            sum_of(&samples, "migscope_pages_total", &label),
+            pages,
+            "{label}"
+        );
+    }
+    let page = model.facts().page_size;
+    for (name, pages) in [
+        ("migscope_migrated_bytes_total", ledger::arrived(&ledger)),
+        ("migscope_wasted_copy_bytes_total", ledger.wasted_copy),
+    ] {
+        assert_eq!(sum_of(&samples, name, ""), (pages * page) as f64, "{name}");
+    }
+    assert_eq!(
+        sum_of(&samples, "migscope_skipped_pages_total", ""),
+        ledger.skipped as f64
+    );
+    assert_eq!(
+        samples["migscope_records_lost_total{reason=\"ring_full\"}"],
+        7.0
+    );
+    assert_eq!(samples["migscope_migrations_ended_total"], 4007.0);
+    assert_eq!(samples["migscope_source_up"], 1.0);
+}
+
+#[test]
+fn classic_buckets_count_exactly_what_is_not_above_their_bound() {
+    let model = model();
+    for per_octave in ["1", "2", "64"] {
+        let per_octave = per_octave.parse().unwrap();
+        for family in metrics(&model).families() {
+            let Kind::Histogram(octaves) = family.definition.kind else {
+                continue;
+            };
+            for series in &family.series {
+                let Value::Histogram(histogram) = &series.value else {
+                    panic!("{} is no histogram", family.definition.name)
+                };
+                let buckets = histogram.classic(octaves, per_octave);
+                assert!(buckets.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
+                assert!(buckets.last().unwrap().1 <= histogram.count());
+            }
+        }
+    }
+}
+
+#[test]
+fn bounds_are_the_last_values_of_the_kernels_places() {
+    let mut values = crate::model::steps::new_histogram();
+    for value in [
+        0,
+        1,
+        255,
+        256,
+        257,
+        258,
+        1023,
+        1024,
+        1031,
+        1032,
+        u64::MAX >> 1,
+    ] {
+        values.saturating_record(value);
+    }
+    let histogram = super::Histogram::of_numbers(&values, 0);
+    let Kind::Histogram(octaves) = super::definition::MIGRATION_PAGES.kind else {
+        panic!("it is a histogram")
+    };
+    let buckets = histogram.classic(octaves, "1".parse().unwrap());
+    let at = |bound: f64| buckets.iter().find(|bucket| bucket.0 == bound).unwrap().1;
+    assert_eq!(at(1.0), 2);
+    assert_eq!(at(257.0), 5, "256 and 257 share a place");
+    assert_eq!(at(1031.0), 9);
+    assert_eq!(
+        buckets.last().unwrap(),
+        &(528_383.0, 10),
+        "the rest is above every bound"
+    );
+    assert_eq!(histogram.count(), 11);
+}
+
+#[test]
+fn native_buckets_hold_everything_close_to_where_it_is() {
+    let mut values = crate::model::steps::new_histogram();
+    let numbers = (0..30).flat_map(|shift| [1_u64 << shift, (1 << shift) + (1 << shift) / 3]);
+    for number in numbers.clone() {
+        values.saturating_record(number);
+    }
+    let native = super::Histogram::of_numbers(&values, 0).native();
+    let counted: u64 = native.buckets.iter().map(|(_, count)| count).sum();
+    assert_eq!(counted + native.zero, numbers.clone().count() as u64);
+    for number in numbers {
+        let near = native.buckets.iter().any(|(index, _)| {
+            let upper = 2_f64.powf(f64::from(*index) / 64.0);
+            let (low, high) = (upper / 1.0109 / 1.008, upper * 1.008);
+            (low..=high).contains(&(number as f64))
+        });
+        assert!(near, "{number}");
+    }
+    assert!(native.buckets.is_sorted_by(|a, b| a.0 < b.0));
+}
+
+#[test]
+fn both_dialects_say_the_same() {
+    let model = model();
+    let families = metrics(&model).families();
+    let open = text::encode(&families, Dialect::OpenMetrics, PerOctave::default());
+    assert!(open.ends_with("\n# EOF\n"));
+    assert!(
+        open.contains("# TYPE migscope_pages counter\n"),
+        "without the suffix"
+    );
+    assert!(open.contains("# UNIT migscope_step_duration_seconds seconds\n"));
+    let text = prometheus(&model);
+    assert!(text.contains("# TYPE migscope_pages_total counter\n"));
+    let (open, text) = (samples(&open), samples(&text));
+    assert_eq!(open.len(), text.len());
+    for name in ["migscope_pages_total", "migscope_migration_pages_bucket"] {
+        assert_eq!(sum_of(&open, name, ""), sum_of(&text, name, ""), "{name}");
+    }
+}
+
+#[test]
+fn labels_are_escaped() {
+    let mut facts = facts();
+    facts.host = "a\"b\\c\nd".to_owned();
+    let text = prometheus(&Model::new(facts));
+    assert!(text.contains(r#"host="a\"b\\c\nd","#), "{text}");
+}
+
+#[test]
+fn names_follow_the_rules_and_nothing_is_exported_that_is_not_defined() {
+    for definition in ALL {
+        assert!(
+            definition.name.starts_with("migscope_"),
+            "{}",
+            definition.name
+        );
+        assert!(definition.help.ends_with('.'), "{}", definition.name);
+        if let Some(unit) = definition.unit {
+            assert!(definition.name.ends_with(unit), "{}", definition.name);
+        }
+    }
+    let model = model();
+    let families = metrics(&model).families();
+    let names: Vec<_> = families
+        .iter()
+        .map(|family| family.definition.name)
+        .collect();
+    let all: Vec<_> = ALL.iter().map(|definition| definition.name).collect();
+    assert_eq!(names, all, "all of them occur here");
+}
+
+#[test]
+fn opentelemetry_reads_the_same_numbers() {
+    let model = model();
+    let request = otlp::encode(&metrics(&model), 77);
+    let request = ExportMetricsServiceRequest::decode(&*request).unwrap();
+    let [resource] = &request.resource_metrics[..] else {
+        panic!("there is one resource")
+    };
+    let sent = &resource.scope_metrics[0].metrics;
+    let find = |name: &str| -> &Metric { sent.iter().find(|metric| metric.name == name).unwrap() };
+
+    let Some(metric::Data::Sum(pages)) = &find("migscope_pages").data else {
+        panic!("pages are a sum")
+    };
+    assert!(pages.is_monotonic);
+    assert_eq!(
+        pages.aggregation_temporality(),
+        AggregationTemporality::Cumulative
+    );
+    let values = pages.data_points.iter().map(|point| match point.value {
+        Some(number_data_point::Value::AsDouble(value)) => value,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        values.sum::<f64>(),
+        exact(&model).ledger(None).requested as f64
+    );
+    assert_eq!(
+        pages.data_points[0].start_time_unix_nano,
+        facts().started_unix_ns.unwrap()
+    );
+    assert_eq!(pages.data_points[0].time_unix_nano, 77);
+
+    let duration = find("migscope_migration_duration_seconds");
+    assert_eq!(duration.unit, "s");
+    let Some(metric::Data::ExponentialHistogram(duration)) = &duration.data else {
+        panic!("durations are a histogram")
+    };
+    let figures = exact(&model).figures.iter();
+    let figures = figures.filter(|figure| figure.figure == migrate_ebpf::wire::Figure::Total);
+    for (point, figure) in duration.data_points.iter().zip(figures) {
+        let buckets = point.positive.as_ref().unwrap();
+        assert_eq!(point.count, figure.histogram.len());
+        assert_eq!(
+            buckets.bucket_counts.iter().sum::<u64>() + point.zero_count,
+            point.count
+        );
+        let middle = figure.histogram.value_at_quantile(0.5) as f64 / 1e9;
+        let mut left = point.count.div_ceil(2);
+        let bucket = buckets.bucket_counts.iter().position(|count| {
+            let found = left <= *count;
+            left = left.saturating_sub(*count);
+            found
+        });
+        let lower = f64::from(buckets.offset) + bucket.unwrap() as f64;
+        let lower = 2_f64.powf(lower / 64.0);
+        assert!(
+            (lower / 1.01..lower * 1.02).contains(&middle),
+            "{middle} above {lower}"
+        );
+    }
+    assert_eq!(resource.resource.as_ref().unwrap().attributes.len(), 2);
+}
