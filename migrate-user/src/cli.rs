@@ -1,5 +1,6 @@
 //! The command line: types and their help, nothing else.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::export::metrics::PerOctave;
 use crate::model::{Direction, Outcome};
 use crate::recording::Output;
+use crate::serve::Endpoint;
 use crate::source::Input;
 
 const EXAMPLES: &str = "\
@@ -45,6 +48,8 @@ pub enum Command {
     Report(Report),
     /// Convert a recording for other tools.
     Export(Export),
+    /// Serve this machine's figures, or a recording's, to Prometheus and OpenTelemetry. Needs root without a recording.
+    Serve(Serve),
     /// Say what this kernel and this user allow, what is missing, and what to do about it.
     Doctor(Doctor),
 }
@@ -96,7 +101,7 @@ pub struct Tracing {
 }
 
 /// Which migrations to count at all. Totals and records are of those that meet every condition.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Only migrations")]
 pub struct Only {
     /// ... of this process
@@ -251,6 +256,52 @@ pub struct Export {
     /// The file to write, which appears when it is whole [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Options of `serve`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Paths:
+  /metrics     as text, OpenMetrics, or protocol buffers with native histograms, whichever is asked for
+  /-/healthy   200 as long as it runs
+  /-/ready     200 when there are figures, 503 before
+
+Figures are the kernel's own totals: exact, whatever becomes of the records, and added up at a constant cost in memory. Counters \
+and histograms begin at 0 when this starts. Every metric, an alert for each trouble and a dashboard: docs/metrics.md.
+
+Examples:
+  sudo migscope serve                            watch this machine from a Prometheus on it
+  sudo migscope serve --listen 0.0.0.0:10469     ... from others: there is no password
+  sudo migscope serve --otlp http://localhost:4318
+                                                 push to an OpenTelemetry collector, too
+  ssh gpu1 sudo migscope record -o - | migscope serve -
+                                                 another machine's figures")]
+pub struct Serve {
+    /// A recording, - for standard input, or unix:PATH for a socket, to be served instead of this kernel
+    #[arg(value_name = "FILE|-|unix:PATH", conflicts_with_all = ["records", "attach", "Only"])]
+    pub input: Option<Input>,
+    /// The address and port to listen on; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:10469")]
+    pub listen: SocketAddr,
+    /// Push to this OpenTelemetry collector (OTLP over HTTP), too
+    #[arg(long, value_name = "URL")]
+    pub otlp: Option<Endpoint>,
+    /// Push this often, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "15", requires = "otlp")]
+    pub otlp_interval: Seconds,
+    /// Buckets of classic histograms in each power of two: 1, 2, 4 ... 64. Each is a series of its own for each step, direction and
+    /// trigger; native histograms are as exact as 64 of them at less cost
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub buckets: PerOctave,
+    /// Have the kernel write records as well, which tell drivers apart
+    #[arg(long)]
+    pub records: bool,
+    /// How to hook the kernel's functions
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub attach: Attach,
+    /// Which migrations to count.
+    #[command(flatten)]
+    pub only: Only,
 }
 
 /// Options of `doctor`.

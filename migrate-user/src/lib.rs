@@ -8,6 +8,7 @@
 //! - [`model`] turns batches into state. It is pure: no input or output, no clock, no terminal.
 //! - [`insight`] says what the model's figures mean.
 //! - [`view`] and [`export`] read the model or the batches and never change them.
+//! - [`serve`] answers monitoring systems with what [`export`] writes, over HTTP.
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
 //! - [`cli`] is the command line, and [`command`] puts the others together for each command.
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod export;
 pub mod insight;
 pub mod model;
 pub mod recording;
+pub mod serve;
 pub mod source;
 mod tell;
 pub mod text;

@@ -6,6 +6,7 @@ mod gather;
 mod live;
 mod record;
 mod report;
+mod serve;
 mod stop;
 mod tracing;
 
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Record(options) => record::record(options).await,
             Command::Report(options) => report::report(options).await,
             Command::Export(options) => export::export(&options),
+            Command::Serve(options) => serve::serve(options).await,
             Command::Doctor(options) => return doctor::doctor(&options),
         }?;
         Ok(ExitCode::SUCCESS)

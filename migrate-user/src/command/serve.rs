@@ -1,0 +1,102 @@
+//! `serve`: figures over HTTP, from this kernel or from a recording.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use tokio::net::TcpListener;
+use tokio::task::LocalSet;
+
+use super::stop::Stop;
+use super::warn_about;
+use crate::Error;
+use crate::cli;
+use crate::model::Model;
+use crate::serve::{Pusher, Shared, State, listen, start};
+use crate::source::kernel::{KernelSource, Options};
+use crate::source::{Source, StreamSource};
+use crate::tell_line;
+
+/// Serves until somebody asks for the end.
+pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
+    // An address that is taken is told before anything is traced.
+    let listening = listen(options.listen).await?;
+    let Some(input) = &options.input else {
+        let mut source = KernelSource::open(&tracing(&options))?;
+        return serve_from(&mut source, listening, &options).await.map(drop);
+    };
+    let mut source = StreamSource::open(input.clone()).await?;
+    match serve_from(&mut source, listening, &options).await? {
+        Over::Yes => input.check(&source.ending()),
+        Over::No => Ok(()),
+    }
+}
+
+/// Did the source end by itself?
+enum Over {
+    Yes,
+    No,
+}
+
+/// Without records, unless they are asked for: totals cost least, and nobody has to keep up with them.
+fn tracing(options: &cli::Serve) -> Options {
+    Options {
+        attach: options.attach.into(),
+        record_every: u32::from(options.records),
+        only: options.only.clone().into(),
+        ..Options::default()
+    }
+}
+
+async fn serve_from(
+    source: &mut impl Source,
+    (listener, address): (TcpListener, SocketAddr),
+    options: &cli::Serve,
+) -> Result<Over, Error> {
+    let mut stop = Stop::new()?;
+    let state = Rc::new(RefCell::new(State {
+        model: Model::new(source.facts().clone()),
+        running: true,
+        per_octave: options.buckets,
+    }));
+    let serving = async {
+        start(listener, Rc::clone(&state));
+        tell_line!("migscope: serving http://{address}/metrics. Ctrl-C ends it.");
+        if !address.ip().is_loopback() {
+            tell_line!("migscope: everybody who reaches that address can read it.");
+        }
+        if let Some(endpoint) = &options.otlp {
+            Pusher::start(endpoint.clone(), options.otlp_interval.0, &state);
+        }
+        let over = follow(source, &mut stop, &state).await?;
+        if let Some(endpoint) = &options.otlp {
+            Pusher::last(endpoint.clone(), &state).await;
+        }
+        Ok(over)
+    };
+    LocalSet::new().run_until(serving).await
+}
+
+/// Takes in what the source says until somebody asks for the end. Where the source ends by itself, what it said stays.
+async fn follow(source: &mut impl Source, stop: &mut Stop, state: &Shared) -> Result<Over, Error> {
+    loop {
+        let asked = stop.asked();
+        let running = state.borrow().running;
+        tokio::select! {
+            batch = source.next(), if running => match batch? {
+                Some(batch) => state.borrow_mut().model.apply(batch),
+                None if asked => return Ok(Over::Yes),
+                None => {
+                    state.borrow_mut().running = false;
+                    warn_about(&source.ending());
+                    tell_line!("migscope: the recording has ended. Its figures are served until Ctrl-C.");
+                }
+            },
+            () = stop.wait() => match (running, asked) {
+                (false, _) => return Ok(Over::Yes),
+                (true, true) => return Ok(Over::No),
+                (true, false) => source.stop(),
+            },
+        }
+    }
+}
