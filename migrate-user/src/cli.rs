@@ -296,6 +296,9 @@ pub struct Serve {
     /// Have the kernel write records as well, which tell drivers apart
     #[arg(long)]
     pub records: bool,
+    /// Have series of the K processes, at most 100, whose migrations take most time; they come from records
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
+    pub processes: u8,
     /// How to hook the kernel's functions
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub attach: Attach,

@@ -42,7 +42,7 @@ enum Over {
 fn tracing(options: &cli::Serve) -> Options {
     Options {
         attach: options.attach.into(),
-        record_every: u32::from(options.records),
+        record_every: u32::from(options.records || options.processes > 0),
         only: options.only.clone().into(),
         ..Options::default()
     }
@@ -58,6 +58,7 @@ async fn serve_from(
         model: Model::new(source.facts().clone()),
         running: true,
         per_octave: options.buckets,
+        processes: options.processes.into(),
     }));
     let serving = async {
         start(listener, Rc::clone(&state));

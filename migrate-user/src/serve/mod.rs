@@ -25,6 +25,8 @@ pub struct State {
     pub running: bool,
     /// How finely classic histograms are cut.
     pub per_octave: PerOctave,
+    /// Of how many processes there are series.
+    pub processes: usize,
 }
 
 /// The state, as the source and every connection share it. All of them are on one thread.
@@ -36,6 +38,7 @@ impl State {
         Metrics {
             model: &self.model,
             running: self.running,
+            processes: self.processes,
         }
     }
 

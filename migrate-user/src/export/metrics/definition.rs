@@ -120,6 +120,14 @@ definitions! {
     DRIVER_MIGRATIONS = counter("migscope_driver_migrations", None, "Migrations by driver, of the records that came.");
     DRIVER_PAGES = counter("migscope_driver_pages", None,
         "Base pages by driver and where they ended up, of the records that came.");
+    DRIVER_SECONDS = counter("migscope_driver_seconds", SECONDS,
+        "Time of all steps together by driver, of the records that came.");
+    PROCESS_MIGRATIONS = counter("migscope_process_migrations", None,
+        "Migrations by process, of the records that came; only of the processes whose migrations took most time.");
+    PROCESS_PAGES = counter("migscope_process_pages", None,
+        "Base pages by process and where they ended up, of the same processes.");
+    PROCESS_SECONDS = counter("migscope_process_seconds", SECONDS,
+        "Time of all steps together by process, of the same processes.");
 }
 
 impl Definition {

@@ -7,7 +7,7 @@ use migrate_ebpf::wire::{Figure, LOSS_NAMES, Loss};
 use super::definition::{self as define, Definition};
 use super::{Family, Histogram, Label, Series, Value};
 use crate::model::ledger::{self, Row};
-use crate::model::{Driver, Exact, ExactCount, ExactFigure, Losses, Model, Step};
+use crate::model::{Driver, Exact, ExactCount, ExactFigure, Losses, Model, Process, Step, Sums};
 
 /// What metrics are made of.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub struct Metrics<'a> {
     pub model: &'a Model,
     /// Does the source go on?
     pub running: bool,
+    /// Of how many processes there are series: those whose migrations took most time.
+    pub processes: usize,
 }
 
 impl<'a> Metrics<'a> {
@@ -25,6 +27,7 @@ impl<'a> Metrics<'a> {
         families.extend(self.totals());
         families.extend(self.losses());
         families.extend(self.drivers());
+        families.extend(self.processes());
         families.retain(|family| !family.series.is_empty());
         families
     }
@@ -134,22 +137,71 @@ impl<'a> Metrics<'a> {
         ]
     }
 
-    fn drivers(&self) -> Vec<Family<'a>> {
-        let drivers = self.model.drivers().sorted();
-        let migrations = drivers
-            .iter()
-            .map(|driver| number(vec![named(driver)], driver.migrations as f64));
-        let pages = drivers.iter().flat_map(|driver| {
-            Row::ALL.map(|row| {
-                let labels = vec![named(driver), ("ledger", row.name().into())];
-                number(labels, row.of(&driver.ledger) as f64)
-            })
-        });
-        vec![
-            family(define::DRIVER_MIGRATIONS, migrations),
-            family(define::DRIVER_PAGES, pages),
-        ]
+    fn drivers(&self) -> [Family<'a>; 3] {
+        let row = |driver: &'a Driver| {
+            let name = driver.name.as_deref().unwrap_or("unknown");
+            (vec![("driver", name.into())], driver.sums)
+        };
+        let rows: Vec<_> = self.model.drivers().sorted().into_iter().map(row).collect();
+        of_rows(
+            &rows,
+            [
+                define::DRIVER_MIGRATIONS,
+                define::DRIVER_PAGES,
+                define::DRIVER_SECONDS,
+            ],
+        )
     }
+
+    fn processes(&self) -> [Family<'a>; 3] {
+        let row = |process: &'a Process| {
+            let labels = vec![
+                ("pid", process.pid.to_string().into()),
+                ("comm", process.comm.as_ref().into()),
+            ];
+            (labels, process.sums)
+        };
+        let processes = self.model.processes().sorted();
+        let rows: Vec<_> = processes
+            .into_iter()
+            .take(self.processes)
+            .map(row)
+            .collect();
+        of_rows(
+            &rows,
+            [
+                define::PROCESS_MIGRATIONS,
+                define::PROCESS_PAGES,
+                define::PROCESS_SECONDS,
+            ],
+        )
+    }
+}
+
+/// The rows of a table: migrations, pages and seconds of each.
+fn of_rows<'a>(
+    rows: &[(Vec<Label<'a>>, Sums)],
+    [migrations, pages, time]: [Definition; 3],
+) -> [Family<'a>; 3] {
+    let each = |definition, of: &dyn Fn(&Sums) -> f64| {
+        let series = rows.iter();
+        family(
+            definition,
+            series.map(|(labels, sums)| number(labels.clone(), of(sums))),
+        )
+    };
+    let by_ledger = rows.iter().flat_map(|(labels, sums)| {
+        Row::ALL.map(|row| {
+            let mut labels = labels.clone();
+            labels.push(("ledger", row.name().into()));
+            number(labels, row.of(&sums.ledger) as f64)
+        })
+    });
+    [
+        each(migrations, &|sums| sums.migrations as f64),
+        family(pages, by_ledger),
+        each(time, &|sums| seconds(sums.time_ns)),
+    ]
 }
 
 fn family<'a>(definition: Definition, series: impl IntoIterator<Item = Series<'a>>) -> Family<'a> {
@@ -221,10 +273,6 @@ fn by_name(losses: Losses, lost: bool) -> impl Iterator<Item = (&'static str, u6
     named
         .into_iter()
         .filter(move |(name, _)| migrations.contains(name) == lost)
-}
-
-fn named(driver: &Driver) -> Label<'_> {
-    ("driver", driver.name.as_deref().unwrap_or("unknown").into())
 }
 
 fn seconds(ns: u64) -> f64 {

@@ -28,6 +28,7 @@ fn metrics(model: &Model) -> Metrics<'_> {
     Metrics {
         model,
         running: true,
+        processes: 2,
     }
 }
 
@@ -101,6 +102,24 @@ fn counters_are_the_models_totals() {
     );
     assert_eq!(samples["migscope_migrations_ended_total"], 4007.0);
     assert_eq!(samples["migscope_source_up"], 1.0);
+    for name in [
+        "migscope_driver_migrations_total",
+        "migscope_driver_seconds_total",
+    ] {
+        let of_drivers = sum_of(&samples, name, "");
+        let drivers = model.drivers().sorted().into_iter();
+        let expected: f64 = drivers
+            .map(|driver| match name.contains("seconds") {
+                true => driver.sums.time_ns as f64 / 1e9,
+                false => driver.sums.migrations as f64,
+            })
+            .sum();
+        assert!((of_drivers - expected).abs() < 1e-6, "{name}: {of_drivers}");
+    }
+    let processes = samples
+        .keys()
+        .filter(|name| name.starts_with("migscope_process_migrations"));
+    assert_eq!(processes.count(), 2, "those that were asked for, of three");
 }
 
 #[test]
