@@ -52,6 +52,10 @@ pub enum Command {
     Serve(Serve),
     /// Say what this kernel and this user allow, what is missing, and what to do about it.
     Doctor(Doctor),
+    /// Print a manual page, or write all of them to a folder.
+    Man(Man),
+    /// Print a script by which a shell completes commands and options.
+    Completions(Completions),
 }
 
 /// Options of `live`.
@@ -325,6 +329,34 @@ pub struct Doctor {
     /// good, limited, missing and unknown
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `man`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  migscope man record | man -l -
+  sudo migscope man -o /usr/local/share/man/man1")]
+pub struct Man {
+    /// The command whose page is printed [default: the page of all]
+    #[arg(conflicts_with = "output")]
+    pub command: Option<String>,
+    /// Write every page to this folder
+    #[arg(short, long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `completions`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  source <(migscope completions bash)
+  migscope completions zsh > ~/.zfunc/_migscope
+  migscope completions fish > ~/.config/fish/completions/migscope.fish")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 /// What `export` can write.

@@ -90,6 +90,14 @@ pub enum Error {
          (`migscope record -o - | ...`), or name a file."
     )]
     NoInput,
+    /// A manual page of a command that there is not.
+    #[error("there is no command {name}; there are: {names}.")]
+    NoCommand {
+        /// What was asked for.
+        name: String,
+        /// The commands.
+        names: String,
+    },
     /// Whoever read standard output has closed it. Not a failure: there is nobody to tell.
     #[error("the reader of standard output has gone")]
     ReaderGone,

@@ -119,7 +119,10 @@ fn help_teaches_with_examples() {
         &["replay", "--help"],
         &["report", "--help"],
         &["export", "--help"],
+        &["serve", "--help"],
         &["doctor", "--help"],
+        &["man", "--help"],
+        &["completions", "--help"],
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(0));
@@ -127,6 +130,35 @@ fn help_teaches_with_examples() {
     }
     let mut page = run(&["--help"]);
     insta::assert_snapshot!(String::from_utf8(std::mem::take(&mut page.stdout)).unwrap());
+}
+
+/// Every shell's script is taken by the shell, where there is one.
+#[test]
+fn completions_are_scripts() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&["completions", shell]);
+        assert_eq!(script.status.code(), Some(0));
+        for word in ["record", "--totals-only", "serve"] {
+            assert!(
+                stdout(&script).contains(word.trim_start_matches('-')),
+                "{shell}: {word}"
+            );
+        }
+        let (_folder, path) = file(&script.stdout);
+        if let Ok(checked) = Command::new(shell).arg("-n").arg(path).output() {
+            assert!(checked.status.success(), "{shell}: {}", stderr(&checked));
+        }
+    }
+}
+
+#[test]
+fn pages_of_commands_are_printed_one_by_one() {
+    assert!(stdout(&run(&["man"])).contains("migscope\\-record(1)"));
+    assert!(stdout(&run(&["man", "record"])).contains("\\-\\-duration"));
+    assert_refused(
+        &run(&["man", "play"]),
+        &["no command play", "record, replay"],
+    );
 }
 
 #[test]

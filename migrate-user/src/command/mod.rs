@@ -4,6 +4,7 @@ mod doctor;
 mod export;
 mod gather;
 mod live;
+mod man;
 mod record;
 mod report;
 mod serve;
@@ -41,6 +42,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Report(options) => report::report(options).await,
             Command::Export(options) => export::export(&options),
             Command::Serve(options) => serve::serve(options).await,
+            Command::Man(options) => man::man(&options),
+            Command::Completions(options) => man::completions(&options),
             Command::Doctor(options) => return doctor::doctor(&options),
         }?;
         Ok(ExitCode::SUCCESS)
