@@ -1,15 +1,16 @@
 //! `report`: a recording's figures as text or JSON.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use super::stop::Stop;
 use super::{stdout_failed, warn_about};
 use crate::Error;
 use crate::cli;
+use crate::insight::Thresholds;
 use crate::model::Model;
 use crate::source::{Source, StreamSource};
 use crate::tell_line;
-use crate::view::report;
+use crate::view::report::Report;
 
 /// Reads to the end, or until somebody asks for one, and prints.
 pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
@@ -17,10 +18,12 @@ pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
     let mut stop = Stop::new()?;
     let mut model = Model::new(source.facts().clone());
     let interrupted = read(&mut source, &mut stop, &mut model).await?;
+    let name = options.input.to_string();
+    let report = Report::new(&model, &name, &Thresholds::default());
     let page = if options.json {
-        report::json(&model)
+        report.json()
     } else {
-        report::text(&model, &options.input.to_string())
+        report.text(io::stdout().is_terminal())
     };
     print(&page)?;
     if interrupted {

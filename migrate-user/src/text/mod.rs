@@ -4,7 +4,7 @@ mod number;
 mod time;
 
 pub use number::{bytes, count, percent, quantity};
-pub use time::{clock, duration, file_stamp, utc};
+pub use time::{clock, duration, file_stamp, signed_duration, utc};
 
 /// Text from outside (a process may name itself anything), made harmless for a terminal.
 pub fn printable(text: &str) -> String {

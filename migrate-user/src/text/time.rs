@@ -9,6 +9,15 @@ pub fn duration(ns: u64) -> String {
     scaled(ns as f64, 1000.0, &["ns", "µs", "ms", "s"])
 }
 
+/// A duration that was calculated, and may be below 0 or a fraction: `-1.23 µs`.
+pub fn signed_duration(ns: f64) -> String {
+    let sign = if ns < 0.0 { "-" } else { "" };
+    format!(
+        "{sign}{}",
+        scaled(ns.abs(), 1000.0, &["ns", "µs", "ms", "s"])
+    )
+}
+
 /// A span as a clock shows it: `0:01:23`.
 pub fn clock(ns: u64) -> String {
     let seconds = ns / SECOND_NS;
@@ -76,6 +85,13 @@ mod tests {
         for (ns, text) in cases {
             assert_eq!(duration(ns), text);
         }
+    }
+
+    #[test]
+    fn calculated_durations() {
+        assert_eq!(signed_duration(-1234.0), "-1.23 µs");
+        assert_eq!(signed_duration(0.254), "0.25 ns");
+        assert_eq!(signed_duration(0.0), "0 ns");
     }
 
     #[test]

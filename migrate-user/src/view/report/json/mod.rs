@@ -4,6 +4,8 @@
 //! `migrations`, `unbalanced`, `probe_ns`, `kinds`, `rates`, `ledger` and `steps` are from where `coverage.from` says: from
 //! the records that came, or from the kernel's own totals.
 //!
+//! - `steps`: by direction and for `both`, each step with `count`, `sum_ns`, `p50_ns`, `p90_ns`, `p99_ns`, `p999_ns`, `max_ns`, and `share` of the time
+//!   of all five; `total`: the same of all five together
 //! - `coverage`: `filter` (in the words of the command line; `null`: every migration), `record_every` (every n-th is recorded;
 //!   0: none), `from` (`records` or `kernel`), `totals_ns` (when the kernel's totals were last read, by `clock`), `left_out`
 //!   (migrations that were not to be recorded)
@@ -14,16 +16,25 @@
 //!   in other steps
 //! - `off_cpu`: of the records in which it was measured, `null` if in none: how many (`migrations`), and by step `off_cpu_ns`
 //!   (how long threads did not run in it), `step_ns` (all of it) and `share`
-//! - `drivers`: of the records that came, each `driver` (`null`: not known) with its `migrations` and its `ledger`
+//! - `findings`: what it means, the worst first: `kind`, `severity` (`serious`, `notable`, `minor`), `what`, `evidence`, `cost`, `cost_ns`
+//!   (`null` where it is not known, or not what it costs), `try`
+//! - everything else is of the records that came, as in [`records`]
+
+mod exact;
+mod records;
 
 use serde_json::{Map, Value, json};
 
-use super::super::figures;
-use super::exact::{exact, rows};
-use crate::model::{Direction, Model, PARTS, Rate, Step};
+use super::Report;
+use crate::insight::Finding;
+use crate::model::{Direction, Distribution, Figure, Model, PARTS, Rate, Step};
+use crate::view::figures;
+use exact::{exact, rows};
+use records::by_direction;
 
 /// The object, on lines of its own.
-pub fn json(model: &Model) -> String {
+pub(super) fn json(report: &Report<'_>) -> String {
+    let model = report.model;
     let facts = model.facts();
     let object = json!({
         "host": facts.host,
@@ -50,13 +61,21 @@ pub fn json(model: &Model) -> String {
         "kinds": kinds(model),
         "rates": rates(model),
         "ledger": ledger(model),
-        "steps": steps(model),
+        "steps": by_direction(model, |direction| steps(model, direction)),
+        "total": by_direction(model, |direction| times(&model.steps().of(Figure::Total, direction))),
         "coverage": coverage(model),
         "exact": model.exact().map(exact),
         "records": exact(model.records()),
         "parts": parts(model),
         "off_cpu": off_cpu(model),
-        "drivers": drivers(model),
+        "drivers": records::drivers(model),
+        "processes": records::processes(model),
+        "other_processes": records::other_processes(model),
+        "batching": records::batching(model),
+        "ping_pong": records::ping_pong(model),
+        "retries": records::retries(model),
+        "slowest": records::slowest(model),
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     format!("{object:#}\n")
 }
@@ -83,17 +102,7 @@ fn rates(model: &Model) -> Map<String, Value> {
             "calls_per_second": rate.map(|rate| rate.calls),
         })
     };
-    let by = |direction: Direction| {
-        (
-            direction.name().to_owned(),
-            object(model.average(Some(direction))),
-        )
-    };
-    figures::directions(model)
-        .into_iter()
-        .map(by)
-        .chain([("both".to_owned(), object(model.average(None)))])
-        .collect()
+    by_direction(model, |direction| object(model.average(direction)))
 }
 
 fn ledger(model: &Model) -> Map<String, Value> {
@@ -114,30 +123,25 @@ fn ledger(model: &Model) -> Map<String, Value> {
     ledger
 }
 
-fn steps(model: &Model) -> Map<String, Value> {
-    let directions = figures::directions(model)
-        .into_iter()
-        .map(Some)
-        .chain([None]);
-    let name =
-        |direction: Option<Direction>| direction.map_or("both", |direction| direction.name());
-    let of = |direction| {
-        let steps = figures::steps(model, direction).into_iter().map(|figure| {
-            let object = json!({
-                "count": figure.count,
-                "p50_ns": figure.p50_ns,
-                "p90_ns": figure.p90_ns,
-                "p99_ns": figure.p99_ns,
-                "max_ns": figure.max_ns,
-                "share": figure.share,
-            });
-            (figure.step.name().to_owned(), object)
-        });
-        steps.collect::<Map<_, _>>()
+fn steps(model: &Model, direction: Option<Direction>) -> Value {
+    let of = |step: Step| {
+        let mut object = times(&model.steps().of(step, direction));
+        object["share"] = json!(model.steps().share(step, direction));
+        (step.name().to_owned(), object)
     };
-    directions
-        .map(|direction| (name(direction).to_owned(), Value::Object(of(direction))))
-        .collect()
+    Value::Object(Step::ALL.into_iter().map(of).collect())
+}
+
+fn times(times: &Distribution) -> Value {
+    json!({
+        "count": times.count(),
+        "sum_ns": times.sum(),
+        "p50_ns": times.quantile(0.5),
+        "p90_ns": times.quantile(0.9),
+        "p99_ns": times.quantile(0.99),
+        "p999_ns": times.quantile(0.999),
+        "max_ns": times.max(),
+    })
 }
 
 fn coverage(model: &Model) -> Value {
@@ -181,13 +185,14 @@ fn off_cpu(model: &Model) -> Option<Map<String, Value>> {
     (sums.migrations > 0).then(|| all.collect())
 }
 
-fn drivers(model: &Model) -> Vec<Value> {
-    let driver = |driver: &crate::model::Driver| {
-        json!({
-            "driver": driver.name.as_deref(),
-            "migrations": driver.sums.migrations,
-            "ledger": rows(&driver.sums.ledger),
-        })
-    };
-    model.drivers().sorted().into_iter().map(driver).collect()
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "kind": finding.kind.name(),
+        "severity": finding.severity.name(),
+        "what": finding.what,
+        "evidence": finding.evidence,
+        "cost": finding.cost,
+        "cost_ns": finding.cost_ns,
+        "try": finding.try_this,
+    })
 }

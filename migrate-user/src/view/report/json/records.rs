@@ -1,0 +1,199 @@
+//! What only records tell, as JSON. All of it is bounded; lists begin with what matters most.
+//!
+//! What is summed up has the same names everywhere: `migrations`, `ledger`, `not_collected`, `unmap_failed`, `skipped_unknown`, `time_ns` (all
+//! steps), `wasted_ns` (the part of pages in vain), `arrived` (pages, by direction), `ns_per_page`
+//!
+//! - `drivers`: each `driver` (`null`: not known) with its sums
+//! - `processes`: each `pid`, `comm`, `cgroup` with its sums; `other_processes`: `null`, or the sums of those that gave way to them, with
+//!   how often that was (`processes`)
+//! - `batching`: by direction and for `both`: `sizes`, by the pages that completed calls asked for (`pages_min`, `pages_max`): `calls`,
+//!   `requested`, `arrived`, `time_ns`, `ns_per_page`, `steps_ns`; `costs`, by step and for `total`: `fixed_ns`, `fixed_error_ns`, `per_page_ns`,
+//!   `per_page_error_ns` (standard errors), `calls`, `break_even_pages`; `null` where no line can be drawn
+//! - `ping_pong`: `pages`, `trips` and `time_ns` of what came back within a second, `evicted` (blocks that gave way to others), and its
+//!   `ranges`: `pid`, `start`, `end`, `pages`, `trips`, `soonest_ns`, `mean_ns`
+//! - `retries`: `calls` and `time_ns` of what was tried again in vain, `evicted`, and the longest series in `ranges`: `pid`, `address`,
+//!   `direction`, `calls`, `pages`, `outcome`, `time_ns`
+//! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `trigger`, `outcome`, `requested`, `total_ns`, `steps_ns`
+
+use serde_json::{Map, Value, json};
+
+use super::exact::rows;
+use crate::model::{
+    Bounce, Direction, Driver, Fit, Migration, Model, Process, Retry, Size, Step, Sums,
+};
+use crate::view::figures;
+
+/// Rows of a list, at most.
+const ROWS: usize = 100;
+
+pub(super) fn drivers(model: &Model) -> Vec<Value> {
+    let driver = |driver: &Driver| with(json!({ "driver": driver.name.as_deref() }), &driver.sums);
+    model.drivers().sorted().into_iter().map(driver).collect()
+}
+
+pub(super) fn processes(model: &Model) -> Vec<Value> {
+    let process = |process: &Process| {
+        let who = json!({
+            "pid": process.pid,
+            "comm": &*process.comm,
+            "cgroup": process.cgroup.as_deref(),
+        });
+        with(who, &process.sums)
+    };
+    model
+        .processes()
+        .sorted()
+        .into_iter()
+        .map(process)
+        .collect()
+}
+
+pub(super) fn other_processes(model: &Model) -> Option<Value> {
+    let others = model.processes().others()?;
+    Some(with(json!({ "processes": others.processes }), &others.sums))
+}
+
+/// An object with sums added.
+fn with(mut object: Value, sums: &Sums) -> Value {
+    let arrived = Direction::ALL.iter().map(|direction| {
+        let pages = sums.arrived(Some(*direction));
+        (direction.name().to_owned(), json!(pages))
+    });
+    let more = json!({
+        "migrations": sums.migrations,
+        "ledger": rows(&sums.ledger),
+        "not_collected": sums.reasons.not_collected,
+        "unmap_failed": sums.reasons.unmap_failed,
+        "skipped_unknown": sums.reasons.unknown,
+        "time_ns": sums.time_ns,
+        "wasted_ns": sums.wasted_ns,
+        "arrived": arrived.collect::<Map<_, _>>(),
+        "ns_per_page": sums.ns_per_page(),
+    });
+    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+        object.extend(more);
+    }
+    object
+}
+
+pub(super) fn batching(model: &Model) -> Map<String, Value> {
+    let batching = model.batching();
+    let of = |direction: Option<Direction>| {
+        let steps = Step::ALL.into_iter().map(Some).chain([None]);
+        let costs = steps.map(|step| {
+            let name = step.map_or("total", Step::name).to_owned();
+            (name, json!(batching.fit(step, direction).as_ref().map(fit)))
+        });
+        json!({
+            "sizes": batching.sizes(direction).map(|of| size(&of)).collect::<Vec<_>>(),
+            "costs": costs.collect::<Map<_, _>>(),
+        })
+    };
+    by_direction(model, of)
+}
+
+fn size(size: &Size) -> Value {
+    json!({
+        "pages_min": size.pages.start(),
+        "pages_max": size.pages.end(),
+        "calls": size.calls,
+        "requested": size.requested,
+        "arrived": size.arrived,
+        "time_ns": size.time_ns,
+        "ns_per_page": size.ns_per_page(),
+        "steps_ns": by_step(|step| json!(size.steps_ns[step as usize])),
+    })
+}
+
+fn fit(fit: &Fit) -> Value {
+    json!({
+        "fixed_ns": fit.fixed_ns,
+        "fixed_error_ns": fit.fixed_error_ns,
+        "per_page_ns": fit.per_page_ns,
+        "per_page_error_ns": fit.per_page_error_ns,
+        "calls": fit.calls,
+        "break_even_pages": fit.break_even_pages(),
+    })
+}
+
+pub(super) fn ping_pong(model: &Model) -> Value {
+    let ping_pong = model.ping_pong();
+    let range = |bounce: &&Bounce| {
+        json!({
+            "pid": bounce.pid,
+            "start": bounce.start,
+            "end": bounce.end,
+            "pages": bounce.pages,
+            "trips": bounce.trips,
+            "soonest_ns": bounce.soonest_ns,
+            "mean_ns": bounce.mean_ns(),
+        })
+    };
+    json!({
+        "pages": ping_pong.total_pages(),
+        "trips": ping_pong.total_trips(),
+        "time_ns": ping_pong.total_ns(),
+        "evicted": ping_pong.evicted(),
+        "ranges": ping_pong.sorted().iter().take(ROWS).map(range).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn retries(model: &Model) -> Value {
+    let retries = model.retries();
+    let range = |retry: &&Retry| {
+        json!({
+            "pid": retry.pid,
+            "address": retry.address,
+            "direction": retry.direction.name(),
+            "calls": retry.calls,
+            "pages": retry.pages,
+            "outcome": retry.outcome.name(),
+            "time_ns": retry.time_ns,
+        })
+    };
+    json!({
+        "calls": retries.total_calls(),
+        "time_ns": retries.total_ns(),
+        "evicted": retries.evicted(),
+        "ranges": retries.sorted().iter().take(ROWS).map(range).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn slowest(model: &Model) -> Vec<Value> {
+    let one = |migration: &Migration| {
+        json!({
+            "sequence": migration.sequence,
+            "time_ns": migration.time_ns,
+            "pid": migration.pid,
+            "comm": &*migration.comm,
+            "direction": migration.known_direction(),
+            "trigger": migration.known_trigger(),
+            "outcome": migration.outcome.name(),
+            "requested": migration.ledger.requested,
+            "total_ns": migration.total_ns(),
+            "steps_ns": by_step(|step| json!(migration.steps[step as usize])),
+        })
+    };
+    let slowest = model.slowest().sorted().into_iter();
+    slowest.take(ROWS).map(one).collect()
+}
+
+fn by_step(of: impl Fn(Step) -> Value) -> Map<String, Value> {
+    let all = Step::ALL.into_iter();
+    all.map(|step| (step.name().to_owned(), of(step))).collect()
+}
+
+/// The same for each direction that is listed, and for `both`.
+pub(super) fn by_direction(
+    model: &Model,
+    of: impl Fn(Option<Direction>) -> Value,
+) -> Map<String, Value> {
+    let directions = figures::directions(model).into_iter().map(Some);
+    directions
+        .chain([None])
+        .map(|direction| {
+            let name = direction.map_or("both", |direction| direction.name());
+            (name.to_owned(), of(direction))
+        })
+        .collect()
+}

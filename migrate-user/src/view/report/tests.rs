@@ -1,0 +1,106 @@
+//! The report has what the model has, in every form.
+
+use serde_json::Value;
+
+use super::Report;
+use crate::insight::{Thresholds, findings};
+use crate::model::Model;
+use crate::support::{Synthetic, facts};
+
+fn model() -> Model {
+    let mut synthetic = Synthetic::new(21).with_details();
+    let mut model = Model::new(facts());
+    (0..5).for_each(|_| model.apply(synthetic.batch(400)));
+    model
+}
+
+fn report(model: &Model) -> Report<'_> {
+    Report::new(model, "run.arrow", &Thresholds::default())
+}
+
+fn json(model: &Model) -> Value {
+    serde_json::from_str(&report(model).json()).unwrap()
+}
+
+/// The sum of a number in each object of a list.
+fn sum(list: &Value, pointer: &str) -> u64 {
+    let objects = list.as_array().unwrap().iter();
+    objects
+        .map(|object| object.pointer(pointer).and_then(Value::as_u64).unwrap())
+        .sum()
+}
+
+#[test]
+fn tables_add_up_to_the_totals() {
+    let json = json(&model());
+    for table in ["drivers", "processes"] {
+        assert_eq!(sum(&json[table], "/migrations"), 2000, "{table}");
+        assert_eq!(sum(&json[table], "/ledger/moved"), json["ledger"]["moved"]);
+        assert_eq!(
+            sum(&json[table], "/not_collected"),
+            json["ledger"]["not_collected"]
+        );
+        assert_eq!(
+            sum(&json[table], "/time_ns"),
+            json["total"]["both"]["sum_ns"]
+        );
+    }
+    let completed = |direction: &str| {
+        let kinds = json["kinds"].as_array().unwrap().iter();
+        let chosen = kinds.filter(|kind| {
+            kind["outcome"] == "completed"
+                && (direction == "both" || kind["direction"] == direction)
+        });
+        chosen
+            .map(|kind| kind["migrations"].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    for direction in ["to_device", "to_system", "both"] {
+        let batching = &json["batching"][direction];
+        let calls = completed(direction);
+        assert_eq!(sum(&batching["sizes"], "/calls"), calls);
+        assert_eq!(batching["costs"]["total"]["calls"], calls);
+    }
+    assert!(json["other_processes"].is_null());
+    assert_eq!(json["slowest"].as_array().unwrap().len(), 100);
+    let longest = json["total"]["both"]["max_ns"].as_u64();
+    assert_eq!(json["slowest"][0]["total_ns"].as_u64(), longest);
+}
+
+#[test]
+fn findings_are_the_same_in_every_form() {
+    let model = model();
+    let (text, json) = (report(&model).text(false), json(&model));
+    let expected = findings(&model, &Thresholds::default());
+    assert!(!expected.is_empty());
+    assert_eq!(json["findings"].as_array().unwrap().len(), expected.len());
+    for (at, finding) in expected.iter().enumerate() {
+        let of = &json["findings"][at];
+        assert_eq!(of["kind"], finding.kind.name());
+        assert_eq!(of["cost_ns"].as_u64(), finding.cost_ns);
+        let head = format!("  {}: {}\n", finding.severity.name(), finding.kind.name());
+        assert!(text.contains(&head), "{head}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_null() {
+    let json = json(&Model::new(facts()));
+    assert!(json["batching"]["both"]["costs"]["total"].is_null());
+    assert!(json["total"]["both"]["p999_ns"].is_null());
+    for empty in ["drivers", "processes", "slowest", "findings"] {
+        assert_eq!(json[empty].as_array().unwrap().len(), 0, "{empty}");
+    }
+}
+
+#[test]
+fn a_terminal_gets_the_same_lines_with_colours_and_bars() {
+    let model = model();
+    let (plain, rich) = (report(&model).text(false), report(&model).text(true));
+    assert!(rich.contains("\x1b[") && rich.contains('█'));
+    let stripped = anstream::adapter::strip_str(&rich).to_string();
+    let bars = |c: char| " █▉▊▋▌▍▎▏".contains(c);
+    for (plain, rich) in plain.lines().zip(stripped.lines()) {
+        assert_eq!(rich.trim_end_matches(bars), plain);
+    }
+}

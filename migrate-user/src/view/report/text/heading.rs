@@ -1,0 +1,106 @@
+//! Where the figures come from, and how many migrations of which kind there were.
+
+use super::Report;
+use super::page::Page;
+use crate::model::{Model, Origin};
+use crate::text::{clock, count, counted, printable, utc};
+use crate::view::figures;
+
+pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
+    let model = report.model;
+    let facts = model.facts();
+    let began = facts
+        .started_unix_ns
+        .map_or_else(|| "unknown".to_owned(), utc);
+    let source = facts.clocksource.as_deref().unwrap_or("unknown");
+    page.head(format!("migscope report of {}", printable(report.name)));
+    page.line("");
+    let (host, kernel) = (printable(&facts.host), printable(&facts.kernel));
+    page.line(format!("Machine     {host}, Linux {kernel}"));
+    page.line(format!(
+        "Recorded    {began}, for {}, by migscope {}",
+        clock(model.elapsed_ns()),
+        printable(&facts.tracer)
+    ));
+    page.line(format!(
+        "Clock       {}, driven by {}",
+        printable(&facts.clock),
+        printable(source)
+    ));
+    page.line(format!("Page size   {} bytes", count(facts.page_size)));
+    page.line(format!("Covers      {}", covers(model)));
+    page.line(format!("Lost        {}", losses(model)));
+    let unbalanced = counted(model.totals().unbalanced(), "ledger", "ledgers");
+    page.line(format!("Unbalanced  {unbalanced}"));
+}
+
+/// Which migrations the figures are about, and where those come from.
+fn covers(model: &Model) -> String {
+    let coverage = model.coverage();
+    let which = coverage.filter.map_or_else(
+        || "every migration".to_owned(),
+        |filter| format!("only {}", printable(filter)),
+    );
+    let recorded = match coverage.record_every {
+        0 => ", records off".to_owned(),
+        1 => String::new(),
+        every => format!(", 1 of {} recorded", count(every.into())),
+    };
+    let lost = model.losses().is_some_and(|losses| losses.lost() > 0);
+    let from = match coverage.from {
+        Origin::Records if lost => "from the records, without those that were lost",
+        Origin::Records => "from the records",
+        Origin::Kernel => "from the kernel's totals",
+    };
+    format!("{which}{recorded}; figures {from}")
+}
+
+/// What was lost, and what else went wrong.
+fn losses(model: &Model) -> String {
+    let (Some(losses), Some(ended)) = (model.losses(), model.ended()) else {
+        return "unknown: the recording has no word of the tracer".to_owned();
+    };
+    let mut text = format!(
+        "{} of {}",
+        count(losses.lost()),
+        counted(ended, "migration", "migrations")
+    );
+    let named: Vec<String> = losses
+        .nonzero()
+        .map(|(name, number)| format!("{name} {}", count(number)))
+        .collect();
+    if !named.is_empty() {
+        text += &format!(" ({})", named.join(", "));
+    }
+    if let Some(left_out) = model.left_out().filter(|number| *number > 0) {
+        text += &format!("; {} not to be recorded", count(left_out));
+    }
+    text
+}
+
+pub(super) fn kinds(report: &Report<'_>, page: &mut Page) {
+    let totals = report.model.totals();
+    let all = totals.migrations();
+    page.head(format!("{:<43}{:>13}", "Migrations", count(all)));
+    for kind in totals.kinds() {
+        let (direction, trigger) = (kind.direction.name(), kind.trigger.name());
+        let (outcome, number) = (kind.outcome.name(), count(kind.migrations));
+        let line = format!("  {direction:<16}{trigger:<10}{outcome:<15}{number:>13}");
+        page.bar(&line, kind.migrations as f64 / all.max(1) as f64);
+    }
+}
+
+pub(super) fn rates(report: &Report<'_>, page: &mut Page) {
+    let model = report.model;
+    let [pages, bytes, calls] = ["pages/s", "bytes/s", "calls/s"];
+    page.head(format!(
+        "{:<18}{pages:>10}{bytes:>14}{calls:>14}",
+        "Average rates"
+    ));
+    let directions = figures::directions(model).into_iter().map(Some);
+    for direction in directions.chain([None]) {
+        let name = direction.map_or("both", |direction| direction.name());
+        let [pages, bytes, calls] = figures::rate(model, model.average(direction));
+        page.line(format!("  {name:<16}{pages:>10}{bytes:>14}{calls:>14}"));
+    }
+}

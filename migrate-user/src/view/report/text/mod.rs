@@ -1,0 +1,41 @@
+//! A page of text.
+
+mod batching;
+mod findings;
+mod heading;
+mod ledger;
+mod page;
+mod steps;
+mod tables;
+
+use super::Report;
+use page::Page;
+
+/// The parts, in the order in which they are printed.
+const PARTS: [fn(&Report<'_>, &mut Page); 13] = [
+    heading::heading,
+    heading::kinds,
+    heading::rates,
+    ledger::ledger,
+    steps::steps,
+    steps::parts,
+    batching::sizes,
+    batching::fits,
+    tables::drivers,
+    tables::processes,
+    tables::ping_pong,
+    findings::findings,
+    findings::remarks,
+];
+
+/// The page.
+pub(super) fn text(report: &Report<'_>, for_terminal: bool) -> String {
+    let part = |write: fn(&Report<'_>, &mut Page)| {
+        let mut page = Page::new(for_terminal);
+        write(report, &mut page);
+        page.into_text()
+    };
+    let parts = PARTS.into_iter().map(part);
+    let parts = parts.filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("\n")
+}
