@@ -1,39 +1,33 @@
 //! Batches to rows of a recording.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
-use arrow_array::builder::StringDictionaryBuilder;
-use arrow_array::types::{Int8Type, Int32Type};
-use arrow_array::{
-    ArrayRef, BinaryArray, DictionaryArray, Int8Array, RecordBatch, StringArray, UInt32Array,
-    UInt64Array,
-};
-use arrow_ipc::CompressionType;
-use arrow_ipc::MetadataVersion;
+use arrow_array::RecordBatch;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow_ipc::{CompressionType, MetadataVersion};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::column::{Column, Values};
+use super::column::{Column, Rows, Told};
 use super::columns::{columns, schema};
-use super::row::{Event, Row};
-use super::{Facts, histogram};
+use super::{Facts, status};
 use crate::model::Migration;
 use crate::source::{Batch, Status};
 
 /// How often the kernel's totals are written, nanoseconds of the recording's time: they take some kilobytes.
 const TOTALS_EVERY_NS: u64 = 10_000_000_000;
 
-/// The longest stack that is written whole, bytes.
-pub(super) const MAX_STACK: usize = 1 << 16;
+/// The level of Zstandard that takes the least time. Higher ones take more and save nothing: times are noise to them.
+const LEVEL: i32 = 1;
 
-/// Stands for the outermost frames of a stack that is longer.
-const CUT: &str = "[cut]";
+/// The most migrations in one message.
+pub(super) const MAX_ROWS: usize = 8192;
 
-/// Turns batches into the bytes of an Arrow IPC stream, one whole message at a time.
+/// The same with stacks, which may be long: a reader must be able to hold a message.
+const MAX_ROWS_WITH_STACKS: usize = 1024;
+
+/// Turns batches into the bytes of an Arrow IPC stream, whole messages at a time.
 pub(super) struct Encoder {
     schema: SchemaRef,
     columns: Vec<Column>,
+    max_rows: usize,
     stream: StreamWriter<Vec<u8>>,
     /// When the kernel's totals were last written.
     totals_ns: Option<u64>,
@@ -47,11 +41,18 @@ impl Encoder {
         let schema = SchemaRef::new(schema(facts));
         // Eight bytes is what the format asks for. The usual 64 would pad every small column of a small batch.
         let options = IpcWriteOptions::try_new(8, false, MetadataVersion::V5)?
-            .try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+            .try_with_compression(Some(CompressionType::ZSTD))?
+            .try_with_compression_level(Some(LEVEL))?;
         let stream = StreamWriter::try_new_with_options(Vec::new(), &schema, options)?;
+        let stacks = facts.details.kernel_stacks || facts.details.user_stacks;
         Ok(Self {
             schema,
-            columns: columns(),
+            columns: columns(facts.details),
+            max_rows: if stacks {
+                MAX_ROWS_WITH_STACKS
+            } else {
+                MAX_ROWS
+            },
             stream,
             totals_ns: None,
             unwritten: None,
@@ -61,9 +62,6 @@ impl Encoder {
     /// Encodes one batch; nothing if it has neither migrations nor a status. The kernel's totals in it are written when
     /// their time has come.
     pub(super) fn batch(&mut self, batch: &Batch) -> Result<(), ArrowError> {
-        if batch.migrations.is_empty() && batch.status.is_none() {
-            return Ok(());
-        }
         let status = batch.status.as_ref().map(|status| self.sparse(status));
         self.write(&batch.migrations, status.as_ref())
     }
@@ -88,12 +86,26 @@ impl Encoder {
 
     fn write(
         &mut self,
-        migrations: &[Migration],
+        mut migrations: &[Migration],
         status: Option<&Status>,
     ) -> Result<(), ArrowError> {
-        let rows = Row::all(migrations, status);
-        let arrays = self.columns.iter().map(|column| array(column, &rows));
-        let batch = RecordBatch::try_new(self.schema.clone(), arrays.collect::<Result<_, _>>()?)?;
+        while let Some((first, rest)) = migrations.split_at_checked(self.max_rows) {
+            self.message(Rows::new(first, None))?;
+            migrations = rest;
+        }
+        let told: Option<Told> = status
+            .map(status::encode)
+            .transpose()
+            .map_err(ArrowError::ComputeError)?;
+        self.message(Rows::new(migrations, told))
+    }
+
+    fn message(&mut self, rows: Rows<'_>) -> Result<(), ArrowError> {
+        if rows.len() == 0 {
+            return Ok(());
+        }
+        let arrays = self.columns.iter_mut().map(|column| (column.encode)(&rows));
+        let batch = RecordBatch::try_new(self.schema.clone(), arrays.collect())?;
         self.stream.write(&batch)
     }
 
@@ -109,78 +121,4 @@ impl Encoder {
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(self.stream.get_mut())
     }
-}
-
-/// One column of a batch.
-fn array(column: &Column, rows: &[Row<'_>]) -> Result<ArrayRef, ArrowError> {
-    let migrations = || rows.iter().map(Row::migration);
-    let numbers = |get: &dyn Fn(&Row<'_>) -> Option<u64>| -> ArrayRef {
-        Arc::new(rows.iter().map(get).collect::<UInt64Array>())
-    };
-    Ok(match &column.values {
-        Values::Event => {
-            let keys = rows.iter().map(|row| Some(row.event() as i8)).collect();
-            names(&Event::ALL.map(Event::name), keys)
-        }
-        Values::Time => Arc::new(rows.iter().map(Row::time_ns).collect::<UInt64Array>()),
-        Values::U64(get) => numbers(&|row| row.migration().and_then(get)),
-        Values::Status(get) => numbers(&|row| row.status().and_then(get)),
-        Values::Total(get) => numbers(&|row| row.total().and_then(get)),
-        Values::Sum => numbers(&|row| row.histogram().map(|figure| figure.sum)),
-        Values::U32(get) => {
-            let values = migrations().map(|m| m.and_then(get));
-            Arc::new(values.collect::<UInt32Array>())
-        }
-        Values::Text(get) => {
-            let values = migrations().map(|m| m.and_then(get));
-            Arc::new(values.collect::<StringArray>())
-        }
-        Values::Stack(get) => stacks(migrations().map(|m| m.and_then(get))),
-        Values::Name(known, get) => {
-            let key = |name: &str| known.iter().position(|k| *k == name).map(|at| at as i8);
-            let keys = rows.iter().map(|row| get(row).and_then(key));
-            names(known, keys.collect())
-        }
-        Values::Histogram => {
-            let encode = |row: &Row<'_>| {
-                let figure = row.histogram();
-                figure
-                    .map(|figure| histogram::encode(&figure.histogram))
-                    .transpose()
-            };
-            let values: Vec<Option<Vec<u8>>> = rows
-                .iter()
-                .map(encode)
-                .collect::<Result<_, _>>()
-                .map_err(ArrowError::ComputeError)?;
-            Arc::new(values.iter().map(Option::as_deref).collect::<BinaryArray>())
-        }
-    })
-}
-
-fn names(names: &[&str], keys: Int8Array) -> ArrayRef {
-    let names = Arc::new(StringArray::from_iter_values(names));
-    Arc::new(DictionaryArray::<Int8Type>::new(keys, names))
-}
-
-/// Each stack once. The first place is empty, because a dictionary of nothing has no body, which readers take for damage.
-fn stacks<'a>(stacks: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    let mut dictionary = StringDictionaryBuilder::<Int32Type>::new();
-    dictionary.append_value("");
-    for stack in stacks {
-        dictionary.append_option(stack.map(shorten));
-    }
-    let with_empty = dictionary.finish();
-    Arc::new(with_empty.slice(1, with_empty.len() - 1))
-}
-
-/// A stack of bounded length: of one that is longer, the innermost frames.
-fn shorten(stack: &str) -> Cow<'_, str> {
-    if stack.len() <= MAX_STACK {
-        return stack.into();
-    }
-    let from = stack.ceil_char_boundary(stack.len() - MAX_STACK + CUT.len());
-    let frames = &stack[from..];
-    let kept = frames.find(';').map_or("", |at| &frames[at..]);
-    format!("{CUT}{kept}").into()
 }

@@ -1,7 +1,7 @@
 //! What is known before the first migration: the machine, the kernel and the clock.
 
 /// The version of the recording format. It changes whenever the meaning of a column does.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// Where and how a recording was made. Unknown is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,12 +26,65 @@ pub struct Facts {
     pub filter: Option<String>,
     /// Every n-th of those is recorded; 0: none is, only the kernel's totals tell of them.
     pub record_every: u32,
+    /// What is measured of each migration because it was asked for.
+    pub details: Details,
     /// The version of the program that recorded.
     pub tracer: String,
     /// When tracing began, nanoseconds of [`Facts::clock`].
     pub started_ns: Option<u64>,
     /// The same moment, nanoseconds since 1970 (UTC).
     pub started_unix_ns: Option<u64>,
+}
+
+/// What is measured only where it is asked for. A recording has columns for these alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The kernel's stack.
+    pub kernel_stacks: bool,
+    /// The user's stack.
+    pub user_stacks: bool,
+    /// Parts of setup.
+    pub sub_steps: bool,
+    /// How long the thread did not run.
+    pub off_cpu: bool,
+}
+
+impl Details {
+    /// All of them.
+    pub const ALL: Self = Self {
+        kernel_stacks: true,
+        user_stacks: true,
+        sub_steps: true,
+        off_cpu: true,
+    };
+
+    /// Name and value of each, with the names of the command line.
+    fn each(&mut self) -> [(&'static str, &mut bool); 4] {
+        [
+            ("kernel_stacks", &mut self.kernel_stacks),
+            ("user_stacks", &mut self.user_stacks),
+            ("sub_steps", &mut self.sub_steps),
+            ("off_cpu", &mut self.off_cpu),
+        ]
+    }
+
+    /// The names of those that were asked for; `None` if none was.
+    fn words(mut self) -> Option<String> {
+        let asked = self.each().into_iter().filter(|(_, asked)| **asked);
+        let words: Vec<_> = asked.map(|(name, _)| name).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    /// Reads [`Details::words`] back.
+    fn parse(words: &str) -> Result<Self, String> {
+        let mut details = Self::default();
+        for word in words.split_whitespace() {
+            let known = details.each().into_iter().find(|(name, _)| *name == word);
+            let (_, asked) = known.ok_or_else(|| format!("migscope.details names {word:?}"))?;
+            *asked = true;
+        }
+        Ok(details)
+    }
 }
 
 impl Facts {
@@ -60,6 +113,7 @@ impl Facts {
             ("attached", self.attached.clone()),
             ("filter", self.filter.clone()),
             ("record_every", Some(self.record_every.to_string())),
+            ("details", self.details.words()),
             ("tracer", Some(self.tracer.clone())),
             ("started_ns", number(self.started_ns)),
             ("started_unix_ns", number(self.started_unix_ns)),
@@ -103,6 +157,7 @@ impl Facts {
             record_every: number("record_every")?
                 .map_or(Ok(1), u32::try_from)
                 .map_err(|_| "migscope.record_every is too large")?,
+            details: Details::parse(&text("details").unwrap_or_default())?,
             tracer: needed("tracer")?,
             started_ns: number("started_ns")?,
             started_unix_ns: number("started_unix_ns")?,

@@ -11,7 +11,6 @@ use arrow_ipc::{CompressionType, Message, MessageHeader, RecordBatch, root_as_me
 use arrow_schema::Schema;
 
 use super::column::TEXT_WIDTHS;
-use super::columns::{columns, widths};
 
 /// What begins every message.
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -49,7 +48,7 @@ pub(super) struct Frames<R> {
     input: R,
     /// Bytes of all whole messages so far.
     whole: u64,
-    /// The size of an element in each buffer of a batch, bytes.
+    /// The size of an element in each buffer of a batch, bytes; empty while that is not known.
     widths: Vec<u64>,
 }
 
@@ -58,8 +57,13 @@ impl<R: Read> Frames<R> {
         Self {
             input,
             whole: 0,
-            widths: widths(&columns()),
+            widths: Vec::new(),
         }
+    }
+
+    /// From here on, batches must have buffers with elements of these sizes, bytes.
+    pub(super) fn expect(&mut self, widths: Vec<u64>) {
+        self.widths = widths;
     }
 
     /// Where the next message begins, bytes from the start of the stream.
@@ -152,8 +156,10 @@ fn body_length(metadata: &[u8]) -> Result<u64, String> {
 fn check_batch(batch: &RecordBatch<'_>, body: &[u8], widths: &[u64]) -> Result<(), String> {
     let compressed = match batch.compression() {
         None => false,
-        Some(compression) if compression.codec() == CompressionType::LZ4_FRAME => true,
-        Some(_) => return Err("a batch that is compressed in another way than LZ4".to_owned()),
+        Some(compression) if compression.codec() == CompressionType::ZSTD => true,
+        Some(_) => {
+            return Err("a batch that is compressed in another way than Zstandard".to_owned());
+        }
     };
     let buffers = batch.buffers().unwrap_or_default();
     if buffers.len() != widths.len() {

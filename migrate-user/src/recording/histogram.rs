@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
@@ -20,8 +21,20 @@ const MAX_BYTES: usize = HEADER_BYTES + BUCKETS * COUNT_BYTES;
 /// More values than this are damage: a thousand years of a migration every 100 ns. Sums of a few stay far from overflow.
 const MAX_VALUES: u64 = 1 << 58;
 
-/// V2 encoding, compressed. Fails for counts that no machine reaches.
-pub(super) fn encode(histogram: &Histogram<u64>) -> Result<Vec<u8>, String> {
+/// V2 encoding, compressed, in base64. Fails for counts that no machine reaches.
+pub(super) fn encode(histogram: &Histogram<u64>) -> Result<String, String> {
+    bytes(histogram).map(|bytes| BASE64_STANDARD.encode(bytes))
+}
+
+/// The histogram that this text is, if it is one of ours.
+pub(super) fn decode(text: &str) -> Result<Histogram<u64>, String> {
+    let bytes = BASE64_STANDARD
+        .decode(text)
+        .map_err(|error| format!("a histogram that is no base64 ({error})"))?;
+    from_bytes(&bytes)
+}
+
+fn bytes(histogram: &Histogram<u64>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new()
         .serialize(histogram, &mut bytes)
@@ -29,9 +42,8 @@ pub(super) fn encode(histogram: &Histogram<u64>) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The histogram that these bytes are, if it is one of ours. What they say is believed only where it is checked: the
-/// library would reserve whatever a header asks for.
-pub(super) fn decode(bytes: &[u8]) -> Result<Histogram<u64>, String> {
+/// What the bytes say is believed only where it is checked: the library would reserve whatever a header asks for.
+fn from_bytes(bytes: &[u8]) -> Result<Histogram<u64>, String> {
     let plain = unpack(bytes)?;
     check(&plain)?;
     let histogram: Histogram<u64> = Deserializer::new()
@@ -110,8 +122,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_by_us_and_by_the_library() {
         for histogram in [some(), new_histogram()] {
-            let bytes = encode(&histogram).unwrap();
-            assert_eq!(decode(&bytes), Ok(histogram.clone()));
+            let text = encode(&histogram).unwrap();
+            assert_eq!(decode(&text), Ok(histogram.clone()));
+            let bytes = bytes(&histogram).unwrap();
             let other: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
             assert_eq!(other, histogram);
         }
@@ -119,21 +132,21 @@ mod tests {
 
     #[test]
     fn damage_is_an_error_and_reserves_nothing() {
-        let bytes = encode(&some()).unwrap();
+        let bytes = bytes(&some()).unwrap();
         for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length]).is_err(), "cut at {length}");
+            assert!(from_bytes(&bytes[..length]).is_err(), "cut at {length}");
         }
         let plain = unpack(&bytes).unwrap();
         for (at, value) in [(4, 0xff), (15, 5), (24, 0x7f), (31, 0)] {
             let mut wrong = plain.clone();
             wrong[at] = value;
             assert!(
-                decode(&pack(&wrong)).unwrap_err().contains("bounds"),
+                from_bytes(&pack(&wrong)).unwrap_err().contains("bounds"),
                 "{at}"
             );
         }
         assert!(
-            decode(&pack(&vec![0; 1 << 24]))
+            from_bytes(&pack(&vec![0; 1 << 24]))
                 .unwrap_err()
                 .contains("too large")
         );
@@ -142,18 +155,18 @@ mod tests {
     /// Any byte of the unpacked form may be wrong.
     #[test]
     fn survives_any_counts() {
-        let plain = unpack(&encode(&some()).unwrap()).unwrap();
+        let plain = unpack(&bytes(&some()).unwrap()).unwrap();
         for at in HEADER_BYTES..plain.len() {
             for value in [0, 1, 0x7f, 0x80, 0xff] {
                 let mut wrong = plain.clone();
                 wrong[at] = value;
-                let _ = decode(&pack(&wrong));
+                let _ = from_bytes(&pack(&wrong));
                 // As large and as negative as a count can be.
                 wrong.truncate(at);
                 wrong.extend([0xff; COUNT_BYTES]);
                 let counts = (wrong.len() - HEADER_BYTES) as u32;
                 wrong[4..8].copy_from_slice(&counts.to_be_bytes());
-                assert!(decode(&pack(&wrong)).is_err());
+                assert!(from_bytes(&pack(&wrong)).is_err());
             }
         }
     }

@@ -1,26 +1,27 @@
 //! Recordings: a standard Arrow IPC stream, so that other tools open it with no code of ours.
 //!
-//! One row per migration (`event` = `migration`), and after them in each batch the tracer's account of itself
-//! (`event` = `status`). With the first status, with one of every ten seconds, and with the last, come the kernel's
-//! own totals, which are exact whatever becomes of the records: sums (`event` = `total`) and histograms (`event` =
-//! `histogram`), all since the tracer started.
+//! One row per migration (`event` = `migration`), and behind those of a batch one for the tracer's account of itself
+//! (`event` = `status`): a JSON object in column `status`. With the first status, with one of every ten seconds, and with
+//! the last, come the kernel's own totals, which are exact whatever becomes of the records.
 //!
-//! Rows of other events have nulls in the numbers of a migration, except `time_ns`: sums over a column are the same
-//! with and without them. Facts stand in the schema's metadata, units and notes in that of each column.
+//! A status has nulls in the numbers of a migration, except `time_ns`: sums over a column are the same with and without
+//! it. Facts stand in the schema's metadata, units and notes in that of each column. What is measured only where it is
+//! asked for has columns only in those recordings.
 
 mod column;
 mod columns;
 mod decode;
+mod dictionary;
 mod encode;
 mod facts;
 mod file;
 mod frame;
 mod histogram;
 mod reader;
-mod row;
+mod status;
 mod writer;
 
-pub use facts::{FORMAT, Facts};
+pub use facts::{Details, FORMAT, Facts};
 pub use file::{Output, Recording};
 pub use reader::Reader;
 pub use writer::Writer;

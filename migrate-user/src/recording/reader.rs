@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
-use arrow_schema::Schema;
+use arrow_schema::{FieldRef, Schema};
 
-use super::columns::schema;
+use super::columns::{columns, schema, widths};
 use super::decode::Rows;
 use super::facts::{FORMAT, Facts};
 use super::frame::{self, Frames, Stop};
@@ -23,6 +23,8 @@ pub struct Reader<R> {
     decoder: StreamDecoder,
     rows: Rows,
     facts: Facts,
+    /// Where the last message began.
+    at: u64,
     ending: Option<Ending>,
 }
 
@@ -34,11 +36,13 @@ impl<R: Read> Reader<R> {
         let schema = first_message(&mut frames, &mut decoder)
             .map_err(|stop| not_a_recording(input, stop))?;
         let facts = facts(input, &schema)?;
+        frames.expect(widths(&columns(facts.details)));
         Ok(Self {
             frames,
             decoder,
-            rows: Rows::default(),
+            rows: Rows::new(&schema, facts.details),
             facts,
+            at: 0,
             ending: None,
         })
     }
@@ -55,11 +59,14 @@ impl<R: Read> Reader<R> {
 
     fn batch(&mut self) -> Result<Batch, Ending> {
         loop {
-            let at = self.frames.position();
-            let damaged = |found: String| Ending::Damaged { at, found };
-            let message = self.frames.next().map_err(|stop| ending(stop, at))?;
-            if let Some(rows) = decode(&mut self.decoder, message).map_err(damaged)? {
-                return self.rows.batch(&rows).map_err(damaged);
+            let damaged = |at| move |found: String| Ending::Damaged { at, found };
+            if let Some(batch) = self.rows.next().map_err(damaged(self.at))? {
+                return Ok(batch);
+            }
+            self.at = self.frames.position();
+            let message = self.frames.next().map_err(|stop| ending(stop, self.at))?;
+            if let Some(rows) = decode(&mut self.decoder, message).map_err(damaged(self.at))? {
+                self.rows.add(rows);
             }
         }
     }
@@ -151,16 +158,21 @@ fn facts(input: &str, found: &Schema) -> Result<Facts, Error> {
             expected: FORMAT,
         });
     }
-    for field in schema(&Facts::default()).fields() {
-        let same = found
-            .field_with_name(field.name())
-            .is_ok_and(|f| f.data_type() == field.data_type());
-        if !same {
-            let name = field.name();
-            return Err(not_a_recording(format!(
-                "column {name} is missing or of another type"
-            )));
-        }
+    let facts = Facts::parse(|key| found.metadata().get(key)).map_err(not_a_recording)?;
+    let expected = schema(&facts);
+    let has = |(place, field): (usize, &FieldRef)| {
+        let found = found.fields().get(place);
+        found.is_some_and(|f| f.name() == field.name() && f.data_type() == field.data_type())
+    };
+    let mut fields = expected.fields().iter().enumerate();
+    if let Some((_, field)) = fields.find(|field| !has(*field)) {
+        let name = field.name();
+        return Err(not_a_recording(format!(
+            "column {name} is missing, or of another type, or in another place"
+        )));
     }
-    Facts::parse(|key| found.metadata().get(key)).map_err(not_a_recording)
+    if found.fields().len() > expected.fields().len() {
+        return Err(not_a_recording("too many columns".to_owned()));
+    }
+    Ok(facts)
 }

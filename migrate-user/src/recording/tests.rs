@@ -5,7 +5,9 @@ use std::io::Read;
 use arrow_array::{Array, UInt64Array};
 use arrow_ipc::reader::StreamReader;
 
-use super::encode::MAX_STACK;
+use super::decode::MOST;
+use super::dictionary::MAX_STACK;
+use super::encode::MAX_ROWS;
 use super::{END_MARK, FORMAT, Reader, Writer};
 use crate::Error;
 use crate::model::{Direction, Trigger};
@@ -96,11 +98,26 @@ fn stacks_are_shared_and_of_bounded_length() {
     assert!(std::sync::Arc::ptr_eq(&stack(1), &stack(2)));
 }
 
-/// Recordings are small: what comes only now and then must not be paid for by every migration.
+/// Recordings are small. The times of these migrations are noise, of which nothing can be saved.
 #[test]
 fn a_migration_takes_few_bytes() {
     let plain = written(&[Synthetic::new(14).batch(4000)]).len();
-    assert!(plain / 4000 < 140, "{plain}");
+    assert!(plain / 4000 < 45, "{plain}");
+    let mut idle = Synthetic::new(14);
+    let [one, two] = [1, 2].map(|seconds| vec![idle.batch(0); seconds]);
+    let idle = written(&two).len() - written(&one).len();
+    assert!(idle < 3200, "{idle}");
+}
+
+#[test]
+fn a_large_batch_comes_in_parts_that_are_not() {
+    let batch = Synthetic::new(15).batch(2 * MAX_ROWS + 1);
+    let (read, ending) = read(&written(std::slice::from_ref(&batch)));
+    assert_eq!(ending, Ending::Complete);
+    assert!(read.iter().all(|part| part.migrations.len() <= MOST));
+    let mut all = Batch::default();
+    read.into_iter().for_each(|part| all.append(part));
+    assert_eq!(all, batch);
 }
 
 #[test]
@@ -231,12 +248,12 @@ fn says_that_the_format_is_another() {
         .position(|w| w == [1, 0, 0, 0, format, 0])
         .unwrap()
         + 4;
-    for other in [b'2', b'9'] {
+    for other in [b'3', b'9'] {
         let mut recording = bytes.clone();
         recording[at] = other;
         let error = Reader::new("x", &recording[..]).err().unwrap().to_string();
         let words = format!(
-            "recording format {}, and this migscope reads format 3",
+            "recording format {}, and this migscope reads format 4",
             other as char
         );
         assert!(error.contains(&words), "{error}");

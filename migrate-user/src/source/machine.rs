@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::recording::Facts;
+use crate::recording::{Details, Facts};
 
 /// The facts of a recording that begins now, on this machine, by CLOCK_BOOTTIME.
 pub fn facts() -> Facts {
@@ -21,6 +21,7 @@ pub fn facts() -> Facts {
         attached: None,
         filter: None,
         record_every: 1,
+        details: Details::default(),
         tracer: env!("CARGO_PKG_VERSION").to_owned(),
         started_ns: Some(boot_time_ns()),
         started_unix_ns: unix_time_ns(),

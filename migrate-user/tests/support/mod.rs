@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use migrate_ebpf::wire::LOSS_NAMES;
 use migscope::model::{Direction, Ledger, Migration, Outcome, Parts, Skips, Step, Tally, Trigger};
-use migscope::recording::{Facts, Writer};
+use migscope::recording::{Details, Facts, Writer};
 use migscope::source::{Batch, Status};
 
 /// When every synthetic run begins.
@@ -23,6 +23,7 @@ pub(crate) fn facts() -> Facts {
         attached: Some("fentry".to_owned()),
         filter: None,
         record_every: 1,
+        details: Details::default(),
         tracer: "0.1.0".to_owned(),
         started_ns: Some(START_NS),
         started_unix_ns: Some(1_795_374_966_000_000_000),
@@ -258,7 +259,15 @@ pub(crate) fn recording(seed: u64, batches: usize, size: usize) -> (Vec<u8>, Vec
 
 /// A whole recording of these batches.
 pub(crate) fn written(batches: &[Batch]) -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new(), &facts()).unwrap();
+    let mut facts = facts();
+    if batches
+        .iter()
+        .flat_map(|batch| &batch.migrations)
+        .any(|m| m.parts.is_some())
+    {
+        facts.details = Details::ALL;
+    }
+    let mut writer = Writer::new(Vec::new(), &facts).unwrap();
     for batch in batches {
         writer.write(batch).unwrap();
     }

@@ -1,53 +1,65 @@
 //! The columns of a batch, by name and type.
 
+use std::collections::HashMap;
+
 use arrow_array::types::{ArrowDictionaryKeyType, Int8Type, Int32Type};
-use arrow_array::{
-    Array, BinaryArray, DictionaryArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
-};
+use arrow_array::{Array, ArrowPrimitiveType, DictionaryArray, PrimitiveArray, RecordBatch};
+use arrow_array::{StringArray, types::UInt32Type, types::UInt64Type};
+use arrow_buffer::NullBuffer;
 
 use super::Wrong;
 
 /// Finds columns by name.
 pub(super) struct Columns<'a> {
     pub(super) rows: &'a RecordBatch,
+    pub(super) places: &'a HashMap<String, usize>,
 }
 
 impl<'a> Columns<'a> {
     fn typed<A: 'static>(&self, name: &str) -> Result<&'a A, Wrong> {
-        self.rows
-            .column_by_name(name)
+        self.places
+            .get(name)
+            .and_then(|place| self.rows.columns().get(*place))
             .and_then(|column| column.as_any().downcast_ref())
             .ok_or_else(|| format!("column {name} is missing or of another type"))
     }
 
+    fn primitive<T: ArrowPrimitiveType>(
+        &self,
+        name: &str,
+    ) -> Result<Numbers<'a, T::Native>, Wrong> {
+        let array: &PrimitiveArray<T> = self.typed(name)?;
+        Ok(Numbers {
+            values: array.values(),
+            nulls: nulls(array),
+        })
+    }
+
     /// A column of numbers.
-    pub(super) fn u64(&self, name: impl Into<String>) -> Result<Numbers<'a>, Wrong> {
-        let name = name.into();
-        let array = self.typed(&name)?;
-        Ok(Numbers { name, array })
+    pub(super) fn numbers(&self, name: &str) -> Result<Numbers<'a, u64>, Wrong> {
+        self.primitive::<UInt64Type>(name)
+    }
+
+    /// A column of numbers without nulls.
+    pub(super) fn needed(&self, name: &str) -> Result<&'a [u64], Wrong> {
+        self.numbers(name)?.needed(name)
     }
 
     /// A column of small numbers.
-    pub(super) fn u32(&self, name: &'static str) -> Result<SmallNumbers<'a>, Wrong> {
-        let array = self.typed(name)?;
-        Ok(SmallNumbers { name, array })
+    pub(super) fn small(&self, name: &str) -> Result<Numbers<'a, u32>, Wrong> {
+        self.primitive::<UInt32Type>(name)
     }
 
-    /// A column of texts.
-    pub(super) fn texts(&self, name: &str) -> Result<Texts<'a>, Wrong> {
-        Ok(Texts(self.typed(name)?))
+    /// A text in a column in which each row has its own.
+    pub(super) fn text(&self, name: &str, row: usize) -> Result<&'a str, Wrong> {
+        let array: &StringArray = self.typed(name)?;
+        let text = array.is_valid(row).then(|| array.value(row));
+        text.ok_or_else(|| format!("a row without {name}"))
     }
 
     /// A column of texts of which each batch holds every one once.
-    pub(super) fn shared(&self, name: &str) -> Result<Shared<'a>, Wrong> {
-        let array: &DictionaryArray<Int32Type> = self.typed(name)?;
-        let values = values_of(name, array)?;
-        Ok(Shared { array, values })
-    }
-
-    /// A column of bytes.
-    pub(super) fn bytes(&self, name: &str) -> Result<Bytes<'a>, Wrong> {
-        Ok(Bytes(self.typed(name)?))
+    pub(super) fn texts(&self, name: &str) -> Result<(Keys<'a, i32>, &'a StringArray), Wrong> {
+        keys::<Int32Type>(self.typed(name)?, name)
     }
 
     /// A column of names out of a few; `value` gives the meaning of a name.
@@ -56,111 +68,94 @@ impl<'a> Columns<'a> {
         name: &'static str,
         value: impl Fn(&str) -> Option<T>,
     ) -> Result<Names<'a, T>, Wrong> {
-        let array: &DictionaryArray<Int8Type> = self.typed(name)?;
-        let values = values_of(name, array)?;
+        let (keys, values) = keys::<Int8Type>(self.typed(name)?, name)?;
         let meaning = |at| {
             let text = values.value(at);
             value(text).ok_or_else(|| format!("unknown {name} {text:?}"))
         };
         let values = (0..values.len()).map(meaning).collect::<Result<_, _>>()?;
-        Ok(Names {
-            name,
-            array,
-            values,
-        })
+        Ok(Names { name, keys, values })
     }
 }
 
-fn values_of<'a, K: ArrowDictionaryKeyType>(
-    name: &str,
-    array: &'a DictionaryArray<K>,
-) -> Result<&'a StringArray, Wrong> {
-    let values = array.values().as_any().downcast_ref();
-    values.ok_or_else(|| format!("column {name} holds no texts"))
+fn nulls(array: &dyn Array) -> Option<&NullBuffer> {
+    array.nulls().filter(|nulls| nulls.null_count() > 0)
 }
 
-fn needed<T>(value: Option<T>, name: &str) -> Result<T, Wrong> {
-    value.ok_or_else(|| format!("a row without {name}"))
+/// The keys and values of a dictionary. The library has checked that every key has a value.
+fn keys<'a, K: ArrowDictionaryKeyType>(
+    array: &'a DictionaryArray<K>,
+    name: &str,
+) -> Result<(Keys<'a, K::Native>, &'a StringArray), Wrong> {
+    let values = array.values().as_any().downcast_ref();
+    let values = values.ok_or_else(|| format!("column {name} holds no texts"))?;
+    let keys = Numbers {
+        values: array.keys().values(),
+        nulls: nulls(array.keys()),
+    };
+    Ok((keys, values))
 }
 
 /// A column of numbers.
-pub(super) struct Numbers<'a> {
-    name: String,
-    array: &'a UInt64Array,
+pub(super) struct Numbers<'a, T> {
+    values: &'a [T],
+    nulls: Option<&'a NullBuffer>,
 }
 
-impl Numbers<'_> {
-    pub(super) fn get(&self, row: usize) -> Option<u64> {
-        self.array.is_valid(row).then(|| self.array.value(row))
+/// The places of a dictionary's texts.
+pub(super) type Keys<'a, T> = Numbers<'a, T>;
+
+impl<'a, T: Copy> Numbers<'a, T> {
+    pub(super) fn get(&self, row: usize) -> Option<T> {
+        let is_valid = self.nulls.is_none_or(|nulls| nulls.is_valid(row));
+        is_valid.then(|| self.values[row])
     }
 
-    pub(super) fn needed(&self, row: usize) -> Result<u64, Wrong> {
-        needed(self.get(row), &self.name)
-    }
-}
-
-/// A column of small numbers.
-pub(super) struct SmallNumbers<'a> {
-    name: &'static str,
-    array: &'a UInt32Array,
-}
-
-impl SmallNumbers<'_> {
-    pub(super) fn get(&self, row: usize) -> Option<u32> {
-        self.array.is_valid(row).then(|| self.array.value(row))
-    }
-
-    pub(super) fn needed(&self, row: usize) -> Result<u32, Wrong> {
-        needed(self.get(row), self.name)
-    }
-}
-
-/// A column of texts.
-pub(super) struct Texts<'a>(&'a StringArray);
-
-impl<'a> Texts<'a> {
-    pub(super) fn get(&self, row: usize) -> Option<&'a str> {
-        self.0.is_valid(row).then(|| self.0.value(row))
-    }
-}
-
-/// A column of texts of which each batch holds every one once.
-pub(super) struct Shared<'a> {
-    array: &'a DictionaryArray<Int32Type>,
-    values: &'a StringArray,
-}
-
-impl<'a> Shared<'a> {
-    pub(super) fn get(&self, row: usize) -> Option<&'a str> {
-        let key = self.array.key(row)?;
-        (key < self.values.len()).then(|| self.values.value(key))
-    }
-}
-
-/// A column of bytes.
-pub(super) struct Bytes<'a>(&'a BinaryArray);
-
-impl<'a> Bytes<'a> {
-    pub(super) fn get(&self, row: usize) -> Option<&'a [u8]> {
-        self.0.is_valid(row).then(|| self.0.value(row))
+    /// The numbers, if none is missing.
+    pub(super) fn needed(&self, name: &str) -> Result<&'a [T], Wrong> {
+        match self.nulls {
+            None => Ok(self.values),
+            Some(_) => Err(format!("a row without {name}")),
+        }
     }
 }
 
 /// A column of names out of a few.
 pub(super) struct Names<'a, T> {
     name: &'static str,
-    array: &'a DictionaryArray<Int8Type>,
+    keys: Keys<'a, i8>,
     values: Vec<T>,
 }
 
-impl<T: Copy> Names<'_, T> {
+impl<'a, T: Copy> Names<'a, T> {
     pub(super) fn get(&self, row: usize) -> Option<T> {
-        self.array
-            .key(row)
-            .and_then(|key| self.values.get(key).copied())
+        self.keys
+            .get(row)
+            .and_then(|key| self.values.get(key as usize).copied())
     }
 
-    pub(super) fn needed(&self, row: usize) -> Result<T, Wrong> {
-        needed(self.get(row), self.name)
+    /// The names, if none is missing.
+    pub(super) fn needed(self) -> Result<NeededNames<'a, T>, Wrong> {
+        let keys = self.keys.needed(self.name)?;
+        let known = |key: &i8| usize::try_from(*key).is_ok_and(|key| key < self.values.len());
+        if !keys.iter().all(known) {
+            return Err(format!("a row with a {} that has no name", self.name));
+        }
+        Ok(NeededNames {
+            keys,
+            values: self.values,
+        })
+    }
+}
+
+/// A column of names out of a few, without nulls.
+pub(super) struct NeededNames<'a, T> {
+    keys: &'a [i8],
+    values: Vec<T>,
+}
+
+impl<T: Copy> NeededNames<'_, T> {
+    pub(super) fn get(&self, row: usize) -> T {
+        self.values[self.keys[row] as usize]
     }
 }

@@ -1,9 +1,12 @@
 //! Texts that many rows share.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use arrow_array::{Array, StringArray};
+
 use super::Wrong;
+use super::columns::{Columns, Keys};
 
 /// How many bytes are remembered before starting afresh.
 const MAX_BYTES: usize = 8 << 20;
@@ -11,16 +14,83 @@ const MAX_BYTES: usize = 8 << 20;
 /// What remembering a text takes beside its bytes.
 const OVERHEAD: usize = 32;
 
+/// The texts of each column's last dictionary, and those of earlier ones.
+#[derive(Default)]
+pub(super) struct Texts {
+    interned: Interned,
+    by_column: HashMap<&'static str, Dictionary>,
+}
+
+/// A dictionary, and what stands in it.
+struct Dictionary {
+    values: StringArray,
+    texts: Arc<[Arc<str>]>,
+}
+
+/// A column of texts.
+pub(super) struct TextColumn<'a> {
+    keys: Keys<'a, i32>,
+    texts: Arc<[Arc<str>]>,
+}
+
+impl TextColumn<'_> {
+    pub(super) fn get(&self, row: usize) -> Option<Arc<str>> {
+        let key = self.keys.get(row)?;
+        self.texts.get(key as usize).cloned()
+    }
+}
+
+impl Texts {
+    /// The column of this name. A text that is longer than `most` bytes is damage.
+    pub(super) fn column<'a>(
+        &mut self,
+        columns: &Columns<'a>,
+        name: &'static str,
+        most: usize,
+    ) -> Result<TextColumn<'a>, Wrong> {
+        let (keys, values) = columns.texts(name)?;
+        let known = self.by_column.get(name);
+        let texts = match known.filter(|known| is_same(&known.values, values)) {
+            Some(known) => known.texts.clone(),
+            None => self.learn(name, values, most)?,
+        };
+        Ok(TextColumn { keys, texts })
+    }
+
+    fn learn(
+        &mut self,
+        name: &'static str,
+        values: &StringArray,
+        most: usize,
+    ) -> Result<Arc<[Arc<str>]>, Wrong> {
+        let texts = (0..values.len()).map(|at| self.interned.get(values.value(at), most));
+        let texts: Arc<[Arc<str>]> = texts.collect::<Result<_, _>>()?;
+        let dictionary = Dictionary {
+            values: values.clone(),
+            texts: texts.clone(),
+        };
+        self.by_column.insert(name, dictionary);
+        Ok(texts)
+    }
+}
+
+/// Is it the same dictionary, in the same place?
+fn is_same(a: &StringArray, b: &StringArray) -> bool {
+    a.len() == b.len()
+        && a.value_data().as_ptr() == b.value_data().as_ptr()
+        && a.value_offsets().as_ptr() == b.value_offsets().as_ptr()
+}
+
 /// Gives equal texts the same memory.
 #[derive(Default)]
-pub(super) struct Interned {
+struct Interned {
     texts: HashSet<Arc<str>>,
     bytes: usize,
 }
 
 impl Interned {
-    /// The shared form of a text. One that is longer than `most` bytes is damage.
-    pub(super) fn get(&mut self, text: &str, most: usize) -> Result<Arc<str>, Wrong> {
+    /// The shared form of a text.
+    fn get(&mut self, text: &str, most: usize) -> Result<Arc<str>, Wrong> {
         if text.len() > most {
             return Err(format!("a text of {} bytes", text.len()));
         }

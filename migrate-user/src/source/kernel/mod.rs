@@ -27,7 +27,7 @@ pub use options::{Attach, Only, Options, RING_BYTES};
 
 use super::{Batch, Source, Status, machine};
 use crate::model::Exact;
-use crate::recording::Facts;
+use crate::recording::{Details, Facts};
 use attach::Attached;
 use decode::Decoder;
 use losses::Losses;
@@ -186,6 +186,12 @@ fn facts(options: &Options, attached: &Attached) -> Facts {
         attached: Some(attached.method.name().to_owned()),
         filter: options.only.words(),
         record_every: options.record_every,
+        details: Details {
+            kernel_stacks: options.kernel_stacks,
+            user_stacks: options.user_stacks,
+            sub_steps: options.sub_steps,
+            off_cpu: options.off_cpu,
+        },
         not_hooked: attached.not_hooked.clone(),
         started_ns: Some(attached.started_ns),
         started_unix_ns: attached.started_unix_ns,

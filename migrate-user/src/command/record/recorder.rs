@@ -1,0 +1,269 @@
+//! Moves batches from a source to a recording.
+
+use super::gather::Gather;
+use super::progress::Progress;
+use super::rotation::Rotation;
+use super::workload::Workload;
+use crate::Error;
+use crate::command::stop::Stop;
+use crate::model::Losses;
+use crate::recording::{Output, Recording};
+use crate::source::{Batch, Source, Status};
+use crate::tell_line;
+use crate::text::{clock, count, counted};
+
+/// What is recorded, and how far it has come.
+pub(super) struct Recorder<S> {
+    source: S,
+    pub(super) stop: Stop,
+    gather: Gather,
+    rotation: Rotation,
+    status: Option<Status>,
+    /// Migrations in files that are finished.
+    before: u64,
+    progress: Progress,
+}
+
+impl<S: Source> Recorder<S> {
+    pub(super) fn new(source: S, stop: Stop, gather: Gather, rotation: Rotation) -> Self {
+        Self {
+            source,
+            stop,
+            gather,
+            rotation,
+            status: None,
+            before: 0,
+            progress: Progress::new(),
+        }
+    }
+
+    /// Records to the end: the source's, the workload's, or when somebody asks. How many migrations were recorded.
+    pub(super) async fn run(
+        &mut self,
+        recording: Recording,
+        workload: &mut Workload,
+    ) -> Result<u64, Error> {
+        if workload.is_there() {
+            self.progress.give_way();
+        }
+        let ended = self.record(recording, workload).await;
+        self.progress.clear();
+        ended
+    }
+
+    async fn record(
+        &mut self,
+        mut recording: Recording,
+        workload: &mut Workload,
+    ) -> Result<u64, Error> {
+        // When the source fails, what came before is kept.
+        let failed = loop {
+            match self.next(workload).await {
+                Ok(Some(batch)) => recording = self.take_in(recording, batch).await?,
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        recording = self.write_rest(recording).await?;
+        let migrations = self.before + recording.migrations();
+        recording.finish()?;
+        failed.map_or(Ok(migrations), Err)
+    }
+
+    /// The next batch; `None` at the end, for which the source is asked when somebody asks for it.
+    async fn next(&mut self, workload: &mut Workload) -> Result<Option<Batch>, Error> {
+        loop {
+            let asked = self.stop.asked();
+            tokio::select! {
+                batch = self.source.next() => return batch,
+                () = workload.ended() => self.source.stop(),
+                () = self.stop.wait() => if asked { return Ok(None) } else { self.source.stop() },
+            }
+        }
+    }
+
+    async fn take_in(
+        &mut self,
+        mut recording: Recording,
+        batch: Batch,
+    ) -> Result<Recording, Error> {
+        let now = batch.status.clone();
+        if let Some(due) = self.gather.add(batch) {
+            recording = self.write(recording, due).await?;
+            self.progress
+                .show(&self.line(self.before + recording.migrations()));
+        }
+        if let Some(now) = now {
+            let facts = self.source.facts();
+            let is_due = self.rotation.is_due(recording.bytes(), &now, facts);
+            self.status = Some(now.clone());
+            if is_due {
+                recording = self.rotate(recording, now).await?;
+            }
+        }
+        Ok(recording)
+    }
+
+    /// Goes on in another file.
+    async fn rotate(&mut self, recording: Recording, now: Status) -> Result<Recording, Error> {
+        let recording = self.write_rest(recording).await?;
+        self.before += recording.migrations();
+        recording.finish()?;
+        let (output, facts) = self.rotation.next(now, self.source.facts());
+        let next = Recording::create(output, &facts)?;
+        self.rotation.tidy();
+        Ok(next)
+    }
+
+    async fn write_rest(&mut self, recording: Recording) -> Result<Recording, Error> {
+        let rest = self.gather.take();
+        self.write(recording, rest).await
+    }
+
+    /// Writes on another thread, because a pipe that nobody reads blocks for ever.
+    async fn write(
+        &mut self,
+        mut recording: Recording,
+        mut batch: Batch,
+    ) -> Result<Recording, Error> {
+        batch.status = batch.status.map(|status| self.rotation.tell(status));
+        let path = recording.output().to_string();
+        let mut writing = tokio::task::spawn_blocking(move || match recording.write(&batch) {
+            Ok(()) => Ok(recording),
+            Err(cause) => Err(recording.abandon(cause)),
+        });
+        loop {
+            let asked = self.stop.asked();
+            tokio::select! {
+                written = &mut writing => return written.expect("writing does not panic"),
+                () = self.stop.wait() => if asked {
+                    return Err(Error::OutputStuck { path });
+                } else {
+                    self.source.stop();
+                },
+            }
+        }
+    }
+
+    fn losses(&self) -> Losses {
+        self.status
+            .as_ref()
+            .map(|status| Losses::new(status.losses))
+            .unwrap_or_default()
+    }
+
+    fn elapsed_ns(&self) -> u64 {
+        let now = self.status.as_ref().map_or(0, |status| status.time_ns);
+        now.saturating_sub(self.source.facts().started_ns.unwrap_or(now))
+    }
+
+    fn line(&self, migrations: u64) -> String {
+        format!(
+            "recording: {}, {}, {} lost. Ctrl-C ends it.",
+            clock(self.elapsed_ns()),
+            counted(migrations, "migration", "migrations"),
+            count(self.losses().lost()),
+        )
+    }
+
+    /// Says what was recorded, what was lost and what to do next.
+    pub(super) fn summary(&self, migrations: u64, output: &Output) {
+        let what = counted(migrations, "migration", "migrations");
+        let lost = count(self.losses().lost());
+        let (files, kept) = self.rotation.files();
+        let to = match files {
+            1 => output.to_string(),
+            _ => format!(
+                "{} from {output} on, of which {} kept",
+                counted(files, "file", "files"),
+                counted(kept.len() as u64, "is", "are"),
+            ),
+        };
+        tell_line!(
+            "Recorded {what} in {} to {to}; {lost} lost.",
+            clock(self.elapsed_ns())
+        );
+        for (name, number) in self.losses().nonzero() {
+            tell_line!("  {name}: {}", count(number));
+        }
+        if migrations == 0 {
+            tell_line!(
+                "No memory was migrated in that time. Is a driver loaded that uses device memory, and a program \
+                 running that uses the device?"
+            );
+        } else if let (Output::File(_), Some(last)) = (output, kept.back()) {
+            let last = last.display();
+            tell_line!("Next: `migscope report {last}` or `migscope replay {last}`.");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::recording::{Facts, Reader};
+    use crate::source::Ending;
+    use crate::support::{Synthetic, facts};
+
+    /// A tracer that goes on until it is asked to stop, and then has one more batch.
+    struct Endless {
+        facts: Facts,
+        synthetic: Synthetic,
+        sent: Vec<Batch>,
+        left: Option<usize>,
+    }
+
+    impl Source for Endless {
+        fn facts(&self) -> &Facts {
+            &self.facts
+        }
+
+        async fn next(&mut self) -> Result<Option<Batch>, Error> {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if self.left == Some(0) {
+                return Ok(None);
+            }
+            self.left = self.left.map(|left| left - 1);
+            self.sent.push(self.synthetic.batch(20));
+            Ok(self.sent.last().cloned())
+        }
+
+        fn stop(&mut self) {
+            self.left.get_or_insert(1);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_comes_when_asked_for_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.arrow");
+        let output = Output::File(path.clone());
+        let synthetic = Synthetic::new(1);
+        let source = Endless {
+            facts: facts(),
+            synthetic,
+            sent: Vec::new(),
+            left: None,
+        };
+        let mut stop = Stop::new().unwrap();
+        stop.after(Duration::from_millis(60));
+        let recording = Recording::create(output.clone(), &facts()).unwrap();
+        let mut recorder = Recorder::new(source, stop, &output);
+        let recorded = recorder.run(recording).await.unwrap();
+
+        let sent = &recorder.source.sent;
+        assert_eq!(recorder.source.left, Some(0));
+        assert_eq!(recorded, sent.len() as u64 * 20);
+        let mut reader = Reader::new("test", File::open(path).unwrap()).unwrap();
+        let read: Vec<_> = reader.by_ref().flat_map(|batch| batch.migrations).collect();
+        let sent: Vec<_> = sent
+            .iter()
+            .flat_map(|batch| batch.migrations.clone())
+            .collect();
+        assert_eq!(read, sent);
+        assert_eq!(reader.ending(), Some(&Ending::Complete));
+    }
+}

@@ -1,0 +1,220 @@
+//! The command that is recorded.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitCode, ExitStatus};
+use std::thread;
+
+use rustix::process::{Gid, Pid, Signal, Uid, kill_process};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use tokio::sync::oneshot;
+
+use crate::Error;
+use crate::command::stop::Stop;
+
+/// What shells add to the number of the signal that ended a command.
+const SIGNALED: u8 = 128;
+
+/// A command that runs, or none.
+pub(super) struct Workload {
+    running: Option<Running>,
+    status: Option<io::Result<ExitStatus>>,
+}
+
+struct Running {
+    pid: Pid,
+    ended: oneshot::Receiver<io::Result<ExitStatus>>,
+}
+
+impl Workload {
+    /// Starts it, as the user who called sudo if there is one. Nothing is started if it is empty.
+    pub(super) fn start(command: &[OsString]) -> Result<Self, Error> {
+        let Some((program, arguments)) = command.split_first() else {
+            return Ok(Self {
+                running: None,
+                status: None,
+            });
+        };
+        let failed = |cause| Error::Io {
+            action: "run",
+            path: program.to_string_lossy().into_owned(),
+            cause,
+            advice: "Name a program that the user who called sudo may run, behind --.",
+        };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        let running = spawn(command, Caller::of_sudo()).map_err(failed)?;
+        Ok(Self {
+            running: Some(running),
+            status: None,
+        })
+    }
+
+    /// Is there a command?
+    pub(super) fn is_there(&self) -> bool {
+        self.running.is_some() || self.status.is_some()
+    }
+
+    /// Returns when it has ended, and never if there is none or that is known. Cancel-safe.
+    pub(super) async fn ended(&mut self) {
+        let Some(running) = &mut self.running else {
+            return std::future::pending().await;
+        };
+        let lost = |_| Err(io::Error::other("its status was lost"));
+        self.status = Some((&mut running.ended).await.unwrap_or_else(lost));
+        self.running = None;
+    }
+
+    /// Waits for its end, and passes the wish for it on. Its exit status, as a shell tells it.
+    pub(super) async fn wait(mut self, stop: &mut Stop) -> Result<ExitCode, Error> {
+        while let Some(pid) = self.running.as_ref().map(|running| running.pid) {
+            tokio::select! {
+                () = self.ended() => {}
+                () = stop.wait() => {
+                    // It may just have ended.
+                    let _ = kill_process(pid, Signal::TERM);
+                }
+            }
+        }
+        match self.status {
+            None => Ok(ExitCode::SUCCESS),
+            Some(Ok(status)) => Ok(exit_code(status)),
+            Some(Err(cause)) => Err(Error::Io {
+                action: "wait for",
+                path: "the command".to_owned(),
+                cause,
+                advice: "The recording is whole.",
+            }),
+        }
+    }
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let of_signal = |signal: i32| SIGNALED.wrapping_add(signal as u8);
+    let code = status.code().map(|code| code as u8);
+    let signal = status.signal().map(of_signal);
+    ExitCode::from(code.or(signal).unwrap_or(SIGNALED))
+}
+
+/// A user whose program it is.
+struct Caller {
+    uid: Uid,
+    gid: Gid,
+    groups: Vec<Gid>,
+    name: OsString,
+}
+
+impl Caller {
+    /// The user who called sudo.
+    fn of_sudo() -> Option<Self> {
+        let number = |name| std::env::var(name).ok()?.parse().ok();
+        let name = std::env::var_os("SUDO_USER")?;
+        let gid = Gid::from_raw(number("SUDO_GID")?);
+        Some(Self {
+            uid: Uid::from_raw(number("SUDO_UID")?),
+            gid,
+            groups: groups(&name).unwrap_or_else(|| vec![gid]),
+            name,
+        })
+    }
+
+    /// Makes the calling thread, and what it starts, this user's.
+    fn become_it(&self) -> io::Result<()> {
+        set_thread_groups(&self.groups)?;
+        set_thread_res_gid(self.gid, self.gid, self.gid)?;
+        set_thread_res_uid(self.uid, self.uid, self.uid)?;
+        Ok(())
+    }
+
+    /// The environment that tells the user's name and home.
+    fn tell(&self, command: &mut Command) {
+        command.env("USER", &self.name).env("LOGNAME", &self.name);
+        let entry = answer(Command::new("getent").arg("passwd").arg(&self.name));
+        if let Some(home) = entry.as_deref().and_then(|entry| entry.split(':').nth(5)) {
+            command.env("HOME", home);
+        }
+    }
+}
+
+/// All groups of a user, wherever this machine keeps them.
+fn groups(user: &OsString) -> Option<Vec<Gid>> {
+    let numbers = answer(Command::new("id").arg("-G").arg("--").arg(user))?;
+    let group = |number: &str| number.parse().ok().map(Gid::from_raw);
+    numbers.split_whitespace().map(group).collect()
+}
+
+fn answer(command: &mut Command) -> Option<String> {
+    let output = command.output().ok().filter(|out| out.status.success())?;
+    String::from_utf8(output.stdout).ok()
+}
+
+/// Starts a command from a thread of its own, because a user is a thread's: all others stay who they are.
+fn spawn(mut command: Command, caller: Option<Caller>) -> io::Result<Running> {
+    let (started, pid) = std::sync::mpsc::channel();
+    let (sender, ended) = oneshot::channel();
+    thread::spawn(move || {
+        let start = || {
+            if let Some(caller) = &caller {
+                caller.tell(&mut command);
+                caller.become_it()?;
+            }
+            command.spawn()
+        };
+        let mut child = match { start }() {
+            Ok(child) => child,
+            Err(error) => return started.send(Err(error)),
+        };
+        let sent = started.send(Ok(child.id()));
+        // Nobody waits for it when the recording has failed.
+        let _ = sender.send(child.wait());
+        sent
+    });
+    let pid = pid.recv().map_err(io::Error::other)??;
+    let pid = Pid::from_raw(pid as i32).ok_or(io::ErrorKind::NotFound)?;
+    Ok(Running { pid, ended })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn status_of(script: &str) -> ExitCode {
+        let command = ["sh", "-c", script].map(OsString::from);
+        let workload = Workload::start(&command).unwrap();
+        assert!(workload.is_there());
+        workload.wait(&mut Stop::new().unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_exit_status_is_the_commands() {
+        let is = |code: ExitCode, expected: u8| assert_eq!(code, ExitCode::from(expected));
+        is(status_of("true").await, 0);
+        is(status_of("exit 3").await, 3);
+        is(status_of("kill -TERM $$").await, 143);
+    }
+
+    #[tokio::test]
+    async fn the_wish_to_end_is_passed_on() {
+        let command = ["sleep", "1000"].map(OsString::from);
+        let workload = Workload::start(&command).unwrap();
+        let mut stop = Stop::new().unwrap();
+        stop.after(std::time::Duration::from_millis(20));
+        let code = workload.wait(&mut stop).await.unwrap();
+        assert_eq!(code, ExitCode::from(143));
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_said() {
+        let error = Workload::start(&["/nowhere/x".into()]).err().unwrap();
+        assert!(error.to_string().starts_with("cannot run /nowhere/x"));
+    }
+
+    #[tokio::test]
+    async fn without_a_command_nothing_ends() {
+        let mut workload = Workload::start(&[]).unwrap();
+        assert!(!workload.is_there());
+        let waiting = tokio::time::timeout(std::time::Duration::from_millis(5), workload.ended());
+        assert!(waiting.await.is_err());
+    }
+}

@@ -1,0 +1,237 @@
+//! What the tracer tells of itself and of all migrations, as the text in column `status`: one JSON object.
+//!
+//! `ended`: migrations that ended; `losses`: what was lost, by name; and now and then `totals`, the kernel's own:
+//! `counts`, for each direction, trigger and outcome, and `figures`, for each direction and trigger a histogram in
+//! HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's decoders of every language take it. All count
+//! from when the tracer started; unknown is `null`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use migrate_ebpf::wire::{Direction, Figure, LOSS_NAMES, Outcome, Trigger};
+use serde::{Deserialize, Serialize};
+
+use super::column::Told;
+use super::histogram;
+use crate::model::{Exact, ExactCount, ExactFigure, Ledger, Reasons};
+use crate::source::Status;
+
+/// Combinations of direction, trigger and outcome, and of direction, trigger and figure, are fewer: more of the kernel's
+/// totals in one status are damage.
+const MAX_TOTALS: usize = 256;
+
+/// What is wrong with a status.
+type Wrong = String;
+
+#[derive(Serialize, Deserialize)]
+struct Account {
+    ended: u64,
+    losses: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    totals: Option<Totals>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Totals {
+    counts: Vec<Count>,
+    figures: Vec<OfFigure>,
+}
+
+/// Sums over the migrations of one direction, trigger and outcome. Unit of the ledger: base pages.
+#[derive(Serialize, Deserialize)]
+struct Count {
+    direction: Option<String>,
+    trigger: Option<String>,
+    outcome: String,
+    migrations: u64,
+    requested: u64,
+    skipped: u64,
+    declined: u64,
+    moved: u64,
+    populated: u64,
+    wasted_copy: u64,
+    wasted_fill: u64,
+    rolled_back: u64,
+    rejected: u64,
+    not_collected: u64,
+    unmap_failed: u64,
+    /// Skipped, and nobody saw why.
+    unknown: u64,
+    probe_ns: u64,
+    unbalanced: u64,
+}
+
+/// The histogram of one figure over the migrations of one direction and trigger.
+#[derive(Serialize, Deserialize)]
+struct OfFigure {
+    direction: Option<String>,
+    trigger: Option<String>,
+    figure: String,
+    sum: u64,
+    histogram: String,
+}
+
+/// A status as text. Fails for counts that no machine reaches.
+pub(super) fn encode(status: &Status) -> Result<Told, Wrong> {
+    let losses = LOSS_NAMES.into_iter().map(str::to_owned);
+    let account = Account {
+        ended: status.ended,
+        losses: losses.zip(status.losses).collect(),
+        totals: status.exact.as_deref().map(Totals::of).transpose()?,
+    };
+    let text = serde_json::to_string(&account).map_err(|error| error.to_string())?;
+    Ok(Told {
+        time_ns: status.time_ns,
+        text,
+    })
+}
+
+/// Reads it back.
+pub(super) fn decode(time_ns: u64, text: &str) -> Result<Status, Wrong> {
+    let account: Account =
+        serde_json::from_str(text).map_err(|error| format!("a status of other form ({error})"))?;
+    let mut losses = [0; LOSS_NAMES.len()];
+    for (loss, name) in losses.iter_mut().zip(LOSS_NAMES) {
+        *loss = *account
+            .losses
+            .get(name)
+            .ok_or_else(|| format!("a status without {name}"))?;
+    }
+    let exact = account.totals.map(Totals::exact).transpose()?;
+    Ok(Status {
+        time_ns,
+        ended: account.ended,
+        losses,
+        exact: exact.map(Arc::new),
+    })
+}
+
+impl Totals {
+    fn of(exact: &Exact) -> Result<Self, Wrong> {
+        Ok(Self {
+            counts: exact.counts.iter().map(Count::of).collect(),
+            figures: exact
+                .figures
+                .iter()
+                .map(OfFigure::of)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn exact(self) -> Result<Exact, Wrong> {
+        if self.counts.len() + self.figures.len() > MAX_TOTALS {
+            return Err("too many totals in one status".to_owned());
+        }
+        let counts = self.counts.into_iter().map(Count::exact);
+        let figures = self.figures.into_iter().map(OfFigure::exact);
+        Ok(Exact {
+            counts: counts.collect::<Result<_, _>>()?,
+            figures: figures.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Count {
+    fn of(count: &ExactCount) -> Self {
+        let Ledger {
+            requested,
+            skipped,
+            declined,
+            moved,
+            populated,
+            wasted_copy,
+            wasted_fill,
+            rolled_back,
+            rejected,
+        } = count.ledger;
+        Self {
+            direction: direction(count.direction),
+            trigger: trigger(count.trigger),
+            outcome: count.outcome.name().to_owned(),
+            migrations: count.migrations,
+            requested,
+            skipped,
+            declined,
+            moved,
+            populated,
+            wasted_copy,
+            wasted_fill,
+            rolled_back,
+            rejected,
+            not_collected: count.reasons.not_collected,
+            unmap_failed: count.reasons.unmap_failed,
+            unknown: count.reasons.unknown,
+            probe_ns: count.probe_ns,
+            unbalanced: count.unbalanced,
+        }
+    }
+
+    fn exact(self) -> Result<ExactCount, Wrong> {
+        Ok(ExactCount {
+            direction: or_unknown(self.direction, Direction::from_name, Direction::Unknown)?,
+            trigger: or_unknown(self.trigger, Trigger::from_name, Trigger::Unknown)?,
+            outcome: named(&self.outcome, Outcome::from_name)?,
+            migrations: self.migrations,
+            ledger: Ledger {
+                requested: self.requested,
+                skipped: self.skipped,
+                declined: self.declined,
+                moved: self.moved,
+                populated: self.populated,
+                wasted_copy: self.wasted_copy,
+                wasted_fill: self.wasted_fill,
+                rolled_back: self.rolled_back,
+                rejected: self.rejected,
+            },
+            reasons: Reasons {
+                not_collected: self.not_collected,
+                unmap_failed: self.unmap_failed,
+                unknown: self.unknown,
+            },
+            probe_ns: self.probe_ns,
+            unbalanced: self.unbalanced,
+        })
+    }
+}
+
+impl OfFigure {
+    fn of(figure: &ExactFigure) -> Result<Self, Wrong> {
+        Ok(Self {
+            direction: direction(figure.direction),
+            trigger: trigger(figure.trigger),
+            figure: figure.figure.name().to_owned(),
+            sum: figure.sum,
+            histogram: histogram::encode(&figure.histogram)?,
+        })
+    }
+
+    fn exact(self) -> Result<ExactFigure, Wrong> {
+        Ok(ExactFigure {
+            direction: or_unknown(self.direction, Direction::from_name, Direction::Unknown)?,
+            trigger: or_unknown(self.trigger, Trigger::from_name, Trigger::Unknown)?,
+            figure: named(&self.figure, Figure::from_name)?,
+            sum: self.sum,
+            histogram: histogram::decode(&self.histogram)?,
+        })
+    }
+}
+
+fn direction(direction: Direction) -> Option<String> {
+    (direction != Direction::Unknown).then(|| direction.name().to_owned())
+}
+
+fn trigger(trigger: Trigger) -> Option<String> {
+    (trigger != Trigger::Unknown).then(|| trigger.name().to_owned())
+}
+
+fn named<T>(name: &str, from_name: fn(&str) -> Option<T>) -> Result<T, Wrong> {
+    from_name(name).ok_or_else(|| format!("a status with {name:?}"))
+}
+
+fn or_unknown<T>(
+    name: Option<String>,
+    from_name: fn(&str) -> Option<T>,
+    unknown: T,
+) -> Result<T, Wrong> {
+    name.map_or(Ok(unknown), |name| named(&name, from_name))
+}
