@@ -1,5 +1,6 @@
 //! The command line: types and their help, nothing else.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -192,20 +193,36 @@ impl FromStr for RingSize {
 Examples:
   sudo migscope record                           until Ctrl-C, to migscope-DATE-TIME.arrow
   sudo migscope record --duration 10 -o run.arrow
+  sudo migscope record -o run.arrow -- ./train   while a program runs, as the user who called sudo
+  sudo migscope record --rotate 1h --keep 24     the last day, in 24 files
   sudo migscope record -o - | migscope replay -  watch without a file
 
 The file can be read while it grows. An existing file is never overwritten. Recordings hold names of processes, so \
 only the file's owner can read it.")]
 pub struct Record {
-    /// The file to write, or - for standard output [default: migscope-DATE-TIME.arrow]
-    #[arg(short, long, value_name = "FILE|-")]
+    /// The file to write, - for standard output, or unix:PATH for a socket, where the recorder waits for a reader
+    /// unless somebody listens there [default: migscope-DATE-TIME.arrow]
+    #[arg(short, long, value_name = "FILE|-|unix:PATH")]
     pub output: Option<Output>,
-    /// Stop after this many seconds [default: at Ctrl-C or SIGTERM]
+    /// Stop after this many seconds [default: at Ctrl-C or SIGTERM, or when the command ends]
     #[arg(long, value_name = "SECONDS")]
     pub duration: Option<Seconds>,
+    /// Begin another file, FILE-2 and so on, at this size, such as 64M or 2G, or after this time, such as 10m or 1h
+    #[arg(long, value_name = "SIZE|TIME")]
+    pub rotate: Option<Rotate>,
+    /// Keep only the last N of these files
+    #[arg(long, value_name = "N", requires = "rotate", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+    /// How long a migration waits at most to be written with others, which makes the recording smaller [default: 3s for a
+    /// file, 200ms for whoever reads meanwhile]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub write_every: Option<Duration>,
     /// What to trace.
     #[command(flatten)]
     pub tracing: Tracing,
+    /// A command to run; its end is that of the recording, and its exit status too
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// Options of `replay`.
@@ -387,6 +404,32 @@ impl FromStr for Seconds {
     }
 }
 
+/// When a recording goes on in another file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotate {
+    /// At so many bytes.
+    Size(u64),
+    /// After this time.
+    Time(Duration),
+}
+
+impl FromStr for Rotate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let unit = |letter: &str, shift: u32| {
+            let number = text.trim_end_matches("iB").strip_suffix(letter)?;
+            number.parse::<u64>().ok()?.checked_mul(1 << shift)
+        };
+        let size = unit("K", 10).or(unit("M", 20)).or(unit("G", 30));
+        let time = || humantime::parse_duration(text).ok().map(Self::Time);
+        size.map(Self::Size)
+            .or_else(time)
+            .filter(|rotate| !matches!(rotate, Self::Size(0) | Self::Time(Duration::ZERO)))
+            .ok_or("expected a size such as 64M or 2G, or a time such as 10m or 1h")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -404,6 +447,16 @@ mod tests {
         assert_eq!("1MiB".parse(), Ok(RingSize(1 << 20)));
         for wrong in ["63K", "1K", "0", "4G", "99999999M", "K", ""] {
             assert!(wrong.parse::<RingSize>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_of_rotation() {
+        assert_eq!("64M".parse(), Ok(Rotate::Size(64 << 20)));
+        assert_eq!("2GiB".parse(), Ok(Rotate::Size(2 << 30)));
+        assert_eq!("10m".parse(), Ok(Rotate::Time(Duration::from_secs(600))));
+        for wrong in ["0M", "0s", "64", "M", "99999999999999999999G", ""] {
+            assert!(wrong.parse::<Rotate>().is_err(), "{wrong}");
         }
     }
 

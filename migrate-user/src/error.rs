@@ -62,6 +62,12 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// Only files can be many.
+    #[error("--rotate begins one file after another, and {output} is no file. Name one with -o.")]
+    RotatesNoFile {
+        /// What was named.
+        output: String,
+    },
     /// The disk is full, or the write failed for another reason, in the middle of a recording.
     #[error(
         "the recording ended early, because {path} could not be written: {cause}. It is whole up to that moment \

@@ -2,7 +2,6 @@
 
 mod doctor;
 mod export;
-mod gather;
 mod live;
 mod man;
 mod record;
@@ -38,7 +37,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         {
             Command::Live(options) => live::live(options).await,
             Command::Replay(options) => live::replay(options).await,
-            Command::Record(options) => record::record(options).await,
+            Command::Record(options) => return record::record(options).await,
             Command::Report(options) => report::report(options).await,
             Command::Export(options) => export::export(&options),
             Command::Serve(options) => serve::serve(options).await,

@@ -18,7 +18,7 @@ const TOTALS_EVERY_NS: u64 = 10_000_000_000;
 const LEVEL: i32 = 1;
 
 /// The most migrations in one message.
-pub(super) const MAX_ROWS: usize = 8192;
+pub const MAX_ROWS: usize = 8192;
 
 /// The same with stacks, which may be long: a reader must be able to hold a message.
 const MAX_ROWS_WITH_STACKS: usize = 1024;

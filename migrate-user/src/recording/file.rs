@@ -1,50 +1,14 @@
-//! Where a recording goes: a file, a device or standard output.
+//! A recording in the making, wherever it goes.
 //!
 //! A recording is written straight under its own name, so that `report` and `replay` can read it while it grows;
 //! every batch in it is whole. It never replaces another file.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::fs::File;
+use std::io::{self, Write};
 
-use super::{END_MARK, Facts, Writer};
+use super::{END_MARK, Facts, Output, Writer};
 use crate::Error;
 use crate::source::Batch;
-
-/// A file, or `-` for standard output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Standard output.
-    Stdout,
-    /// A file, or a device or pipe by its name.
-    File(PathBuf),
-}
-
-impl FromStr for Output {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(if text == "-" {
-            Self::Stdout
-        } else {
-            Self::File(text.into())
-        })
-    }
-}
-
-impl fmt::Display for Output {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdout => f.write_str("standard output"),
-            Self::File(path) => path.display().fmt(f),
-        }
-    }
-}
 
 /// A recording in the making.
 pub struct Recording {
@@ -56,10 +20,11 @@ pub struct Recording {
 impl Recording {
     /// Opens the output and writes the facts. A new file can be read by its owner only.
     pub fn create(output: Output, facts: &Facts) -> Result<Self, Error> {
-        let file = match &output {
-            Output::Stdout => stdout()?,
-            Output::File(path) => create(path).map_err(|cause| not_created(&output, cause))?,
-        };
+        Self::new(output.open()?, output, facts)
+    }
+
+    /// Writes the facts to an output that is open.
+    pub fn new(file: File, output: Output, facts: &Facts) -> Result<Self, Error> {
         let writer = Writer::new(file, facts).map_err(|cause| not_written(&output, cause, 0))?;
         Ok(Self {
             writer,
@@ -75,9 +40,19 @@ impl Recording {
         Ok(())
     }
 
+    /// Where it goes.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
     /// How many migrations it holds.
     pub fn migrations(&self) -> u64 {
         self.migrations
+    }
+
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> u64 {
+        self.writer.whole_bytes()
     }
 
     /// Ends it with its mark.
@@ -99,40 +74,6 @@ impl Recording {
         // Without it the file still reads well, up to its last whole batch: readers say that it is unfinished.
         let _ = mend(file, whole_bytes);
         not_written(&self.output, cause, self.migrations)
-    }
-}
-
-fn stdout() -> Result<File, Error> {
-    let stdout = io::stdout();
-    if stdout.is_terminal() {
-        return Err(Error::BinaryToTerminal);
-    }
-    let owned = stdout.as_fd().try_clone_to_owned();
-    owned
-        .map(File::from)
-        .map_err(|cause| not_created(&Output::Stdout, cause))
-}
-
-fn create(path: &PathBuf) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    // A device, a named pipe or /dev/stdout is written to as it is.
-    let special = std::fs::metadata(path).is_ok_and(|data| !data.is_file());
-    options.create_new(!special).open(path)
-}
-
-fn not_created(output: &Output, cause: io::Error) -> Error {
-    if cause.kind() == io::ErrorKind::AlreadyExists {
-        return Error::Exists {
-            path: output.to_string(),
-        };
-    }
-    let advice = "Name a file in a folder that you may write to with -o, or - for standard output.";
-    Error::Io {
-        action: "create",
-        path: output.to_string(),
-        cause,
-        advice,
     }
 }
 
@@ -158,7 +99,9 @@ fn mend(mut file: File, whole_bytes: u64) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
 
     use super::*;
     use crate::recording::Reader;

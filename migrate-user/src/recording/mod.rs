@@ -17,12 +17,15 @@ mod facts;
 mod file;
 mod frame;
 mod histogram;
+mod output;
 mod reader;
 mod status;
 mod writer;
 
+pub use encode::MAX_ROWS;
 pub use facts::{Details, FORMAT, Facts};
-pub use file::{Output, Recording};
+pub use file::Recording;
+pub use output::Output;
 pub use reader::Reader;
 pub use writer::Writer;
 

@@ -39,6 +39,11 @@ impl<W: Write> Writer<W> {
         Ok(self.out)
     }
 
+    /// How many bytes have been written.
+    pub fn whole_bytes(&self) -> u64 {
+        self.whole_bytes
+    }
+
     /// Gives up after an error. The stream and how many of its bytes are whole messages.
     pub fn abandon(self) -> (W, u64) {
         (self.out, self.whole_bytes)

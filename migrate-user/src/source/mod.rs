@@ -52,6 +52,26 @@ pub struct Status {
     pub exact: Option<Arc<Exact>>,
 }
 
+impl Status {
+    /// The same, counted since `before`, an earlier status.
+    pub fn since(&self, before: &Self) -> Self {
+        let exact = self.exact.as_ref().map(|exact| match &before.exact {
+            Some(before) => Arc::new(exact.since(before)),
+            None => Arc::clone(exact),
+        });
+        let mut losses = self.losses;
+        for (loss, before) in losses.iter_mut().zip(before.losses) {
+            *loss = loss.saturating_sub(before);
+        }
+        Self {
+            time_ns: self.time_ns,
+            ended: self.ended.saturating_sub(before.ended),
+            losses,
+            exact,
+        }
+    }
+}
+
 /// How a source came to its end. Whatever was whole has been delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {

@@ -66,7 +66,13 @@ pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {
 
 /// The job: the recorder, and when it is attached, the scenario.
 fn job(lab: &Lab, arguments: &Run, seconds: Option<u32>, records: Records) -> Builder {
-    let recorder = Task::new(RECORDER, ["migscope", "record", "-o", "-"])
+    // Nobody watches a report in the making: it may be written as a file is.
+    let pace: &[&str] = match seconds {
+        Some(_) => &["--write-every", "3s"],
+        None => &[],
+    };
+    let recorder = ["migscope", "record", "-o", "-"].iter().chain(pace);
+    let recorder = Task::new(RECORDER, recorder.copied())
         .background()
         .ready_when(ATTACHED_FUNCTIONS, TRACED)
         .stdout(Output::Host(Box::new(records)));

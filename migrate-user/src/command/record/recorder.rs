@@ -109,10 +109,15 @@ impl<S: Source> Recorder<S> {
         let recording = self.write_rest(recording).await?;
         self.before += recording.migrations();
         recording.finish()?;
-        let (output, facts) = self.rotation.next(now, self.source.facts());
+        let (output, facts) = self.rotation.next(now.clone(), self.source.facts());
         let next = Recording::create(output, &facts)?;
         self.rotation.tidy();
-        Ok(next)
+        // Were it the last, it would tell nothing of itself without this.
+        let begun = Batch {
+            migrations: Vec::new(),
+            status: Some(now),
+        };
+        self.write(next, begun).await
     }
 
     async fn write_rest(&mut self, recording: Recording) -> Result<Recording, Error> {
@@ -201,9 +206,13 @@ impl<S: Source> Recorder<S> {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
+    use crate::cli::Rotate;
+    use crate::command::record::gather::Pace;
+    use crate::model::{Migration, Model};
     use crate::recording::{Facts, Reader};
     use crate::source::Ending;
     use crate::support::{Synthetic, facts};
@@ -236,34 +245,100 @@ mod tests {
         }
     }
 
+    /// One that ends by itself after so many batches, if a number is given.
+    fn endless(left: Option<usize>) -> Endless {
+        Endless {
+            facts: facts(),
+            synthetic: Synthetic::new(1).with_totals(),
+            sent: Vec::new(),
+            left,
+        }
+    }
+
+    /// Records for a moment, or many batches in many files. What was recorded, and the recorder after it.
+    async fn record(
+        path: &Path,
+        rotation: Option<Rotate>,
+        keep: Option<u32>,
+    ) -> (u64, Recorder<Endless>) {
+        let output = Output::File(path.to_owned());
+        let mut stop = Stop::new().unwrap();
+        let left = rotation.map(|_| 8);
+        if left.is_none() {
+            stop.after(Duration::from_millis(60));
+        }
+        let recording = Recording::create(output.clone(), &facts()).unwrap();
+        let rotation = Rotation::new(rotation, keep, &output);
+        let mut recorder = Recorder::new(endless(left), stop, Gather::new(Pace::FILE), rotation);
+        let mut workload = Workload::start(&[]).unwrap();
+        let recorded = recorder.run(recording, &mut workload).await.unwrap();
+        assert_eq!(recorder.source.left, Some(0));
+        (recorded, recorder)
+    }
+
+    fn read(path: &Path) -> Reader<File> {
+        Reader::new("test", File::open(path).unwrap()).unwrap()
+    }
+
+    fn migrations(batches: impl Iterator<Item = Batch>) -> Vec<Migration> {
+        batches.flat_map(|batch| batch.migrations).collect()
+    }
+
     #[tokio::test]
     async fn the_end_comes_when_asked_for_and_loses_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.arrow");
-        let output = Output::File(path.clone());
-        let synthetic = Synthetic::new(1);
-        let source = Endless {
-            facts: facts(),
-            synthetic,
-            sent: Vec::new(),
-            left: None,
-        };
-        let mut stop = Stop::new().unwrap();
-        stop.after(Duration::from_millis(60));
-        let recording = Recording::create(output.clone(), &facts()).unwrap();
-        let mut recorder = Recorder::new(source, stop, &output);
-        let recorded = recorder.run(recording).await.unwrap();
-
-        let sent = &recorder.source.sent;
-        assert_eq!(recorder.source.left, Some(0));
+        let (recorded, recorder) = record(&path, None, None).await;
+        let sent = recorder.source.sent;
         assert_eq!(recorded, sent.len() as u64 * 20);
-        let mut reader = Reader::new("test", File::open(path).unwrap()).unwrap();
-        let read: Vec<_> = reader.by_ref().flat_map(|batch| batch.migrations).collect();
-        let sent: Vec<_> = sent
-            .iter()
-            .flat_map(|batch| batch.migrations.clone())
-            .collect();
-        assert_eq!(read, sent);
+        let mut reader = read(&path);
+        let found = migrations(reader.by_ref());
+        assert_eq!(found, migrations(sent.into_iter()));
         assert_eq!(reader.ending(), Some(&Ending::Complete));
+    }
+
+    /// A model of each file, by its own account whole.
+    fn model_of(path: &Path) -> Model {
+        let reader = read(path);
+        let mut model = Model::new(reader.facts().clone());
+        reader.for_each(|batch| model.apply(batch));
+        assert_eq!(model.unaccounted(), Some(0));
+        model
+    }
+
+    #[tokio::test]
+    async fn files_of_a_rotation_are_recordings_of_their_own_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.arrow");
+        let (recorded, recorder) = record(&path, Some(Rotate::Size(1)), None).await;
+        let (count, files) = recorder.rotation.files();
+        assert!(count > 3 && count == files.len() as u64, "{count} files");
+        let models: Vec<_> = files.iter().map(|file| model_of(file)).collect();
+        let sum = |of: fn(&Model) -> u64| models.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|model| model.records().migrations()), recorded);
+        let kernels = |model: &Model| model.exact().map_or(0, |exact| exact.migrations());
+        assert_eq!(sum(kernels), recorded);
+        let found = files.iter().flat_map(|file| migrations(read(file)));
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            migrations(recorder.source.sent.clone().into_iter())
+        );
+    }
+
+    #[tokio::test]
+    async fn only_the_last_files_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.arrow");
+        let (_, recorder) = record(&path, Some(Rotate::Size(1)), Some(2)).await;
+        let (count, files) = recorder.rotation.files();
+        let mut there: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        there.sort();
+        let mut expected: Vec<_> = files.iter().cloned().collect();
+        expected.sort();
+        assert_eq!((files.len(), there), (2, expected));
+        assert!(count > 3 && !path.exists());
     }
 }

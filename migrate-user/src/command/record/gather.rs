@@ -1,24 +1,57 @@
 //! Puts small batches together before they are written: each batch in a recording costs some kilobytes by itself.
 
+use std::time::Duration;
+
+use crate::recording::MAX_ROWS;
 use crate::source::Batch;
 
-/// With migrations, a batch is written this often, nanoseconds. Whoever watches a pipe waits that long.
-const BUSY_NS: u64 = 200_000_000;
+/// How long something waits for more that can be written with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// Migrations.
+    busy: Duration,
+    /// A batch without any: it only says that time has passed.
+    idle: Duration,
+}
 
-/// Without, this often: it only says that time has passed.
-const IDLE_NS: u64 = 1_000_000_000;
+impl Pace {
+    /// For somebody who watches.
+    pub(super) const LIVE: Self = Self {
+        busy: Duration::from_millis(200),
+        idle: Duration::from_secs(1),
+    };
 
-/// A batch as large as this is not held back.
-const ENOUGH: usize = 4096;
+    /// For a file that is read later.
+    pub(super) const FILE: Self = Self {
+        busy: Duration::from_secs(3),
+        idle: Duration::from_secs(10),
+    };
+
+    /// Nothing waits longer than this.
+    pub(super) fn at_most(time: Duration) -> Self {
+        Self {
+            busy: time,
+            idle: time.max(Self::LIVE.idle),
+        }
+    }
+}
 
 /// Batches that have not been written.
-#[derive(Default)]
 pub(super) struct Gather {
+    pace: Pace,
     pending: Batch,
     last_ns: Option<u64>,
 }
 
 impl Gather {
+    pub(super) fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            pending: Batch::default(),
+            last_ns: None,
+        }
+    }
+
     /// Adds a batch. All that is pending, if it is time to write it.
     pub(super) fn add(&mut self, batch: Batch) -> Option<Batch> {
         self.pending.append(batch);
@@ -41,8 +74,13 @@ impl Gather {
         let (Some(status), Some(last)) = (&self.pending.status, self.last_ns) else {
             return true;
         };
-        let wait = if count > 0 { BUSY_NS } else { IDLE_NS };
-        count >= ENOUGH || status.time_ns.saturating_sub(last) >= wait
+        let wait = if count > 0 {
+            self.pace.busy
+        } else {
+            self.pace.idle
+        };
+        let waited = Duration::from_nanos(status.time_ns.saturating_sub(last));
+        count >= MAX_ROWS || waited >= wait
     }
 }
 
@@ -65,13 +103,13 @@ mod tests {
 
     #[test]
     fn writes_when_due_and_loses_nothing() {
-        let mut gather = Gather::default();
+        let mut gather = Gather::new(Pace::LIVE);
         let mut written = |batch| gather.add(batch).map(|batch| batch.migrations.len());
         assert_eq!(written(at(0, 0)), Some(0), "the first at once");
         assert_eq!(written(at(100, 0)), None);
         assert_eq!(written(at(150, 2)), None);
         assert_eq!(written(at(250, 3)), Some(5));
-        assert_eq!(written(at(300, ENOUGH)), Some(ENOUGH));
+        assert_eq!(written(at(300, MAX_ROWS)), Some(MAX_ROWS));
         assert_eq!(written(at(1200, 0)), None);
         assert_eq!(written(at(1300, 0)), Some(0));
         assert_eq!(written(at(1400, 1)), None);

@@ -1,0 +1,82 @@
+//! `record`: this kernel's migrations to a file, pipe or socket.
+
+mod gather;
+mod progress;
+mod recorder;
+mod rotation;
+mod workload;
+
+use std::fs::File;
+use std::process::ExitCode;
+
+use super::stop::Stop;
+use crate::Error;
+use crate::cli;
+use crate::recording::{Output, Recording};
+use crate::source::kernel::KernelSource;
+use crate::source::{Source, machine};
+use crate::tell_line;
+use crate::text::file_stamp;
+use gather::{Gather, Pace};
+use recorder::Recorder;
+use rotation::Rotation;
+use workload::Workload;
+
+/// Records until somebody asks for the end, or the command ends. Its exit status, if there is one.
+pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
+    // From the first hook on, Ctrl-C ends the recording and not the program.
+    let mut stop = Stop::new()?;
+    let output = options.output.unwrap_or_else(default_output);
+    if options.rotate.is_some() && !output.is_file() {
+        return Err(Error::RotatesNoFile {
+            output: output.to_string(),
+        });
+    }
+    // Whoever reads comes before the first migration, and a file after nothing can fail any more.
+    let reader = match &output {
+        Output::Socket(_) => Some(open(&output, &mut stop).await?),
+        Output::Stdout | Output::File(_) => None,
+    };
+    let source = KernelSource::open(&options.tracing.into())?;
+    if !source.names_functions() {
+        tell_line!(
+            "migscope: drivers and the kernel's stacks stay unnamed: this user is shown no addresses of the kernel \
+             (`migscope doctor` says why)."
+        );
+    }
+    if let Some(duration) = options.duration {
+        stop.after(duration.0);
+    }
+    let file = reader.map_or_else(|| output.open(), Ok)?;
+    let recording = Recording::new(file, output.clone(), source.facts())?;
+    let mut workload = Workload::start(&options.command)?;
+    let pace = match options.write_every {
+        Some(time) => Pace::at_most(time),
+        None if output.is_file() => Pace::FILE,
+        None => Pace::LIVE,
+    };
+    let rotation = Rotation::new(options.rotate, options.keep, &output);
+    let mut recorder = Recorder::new(source, stop, Gather::new(pace), rotation);
+    let recorded = recorder.run(recording, &mut workload).await;
+    if let Ok(migrations) = &recorded {
+        recorder.summary(*migrations, &output);
+    }
+    // A command that goes on is not left alone, and its status is the answer also to a recording that was cut short.
+    let status = workload.wait(&mut recorder.stop).await?;
+    recorded.map(|_| status)
+}
+
+/// Opens an output that waits for its reader, or for the wish to end.
+async fn open(output: &Output, stop: &mut Stop) -> Result<File, Error> {
+    tell_line!("migscope: waiting for a reader at {output}.");
+    let waiting = output.clone();
+    tokio::select! {
+        opened = tokio::task::spawn_blocking(move || waiting.open()) => opened.expect("opening does not panic"),
+        () = stop.wait() => Err(Error::ReaderGone),
+    }
+}
+
+fn default_output() -> Output {
+    let now = machine::unix_time_ns().unwrap_or(0);
+    Output::File(format!("migscope-{}.arrow", file_stamp(now)).into())
+}
