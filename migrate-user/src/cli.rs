@@ -262,6 +262,8 @@ Formats:
   hlog   HdrHistogram interval log (V2): per second, one histogram of each step and direction, in nanoseconds
   folded stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its
          steps took, in nanoseconds
+  openmetrics
+         what `serve` would tell at the end: docs/metrics.md
 
 Examples:
   migscope export run.arrow --format json | jq 'select(.wasted_copy > 0)'
@@ -385,6 +387,8 @@ pub enum Format {
     Hlog,
     /// Stacks for flame graphs.
     Folded,
+    /// Metrics, as `serve` would tell them at the end.
+    Openmetrics,
 }
 
 /// A number of seconds above 0.

@@ -132,6 +132,19 @@ fn help_teaches_with_examples() {
     insta::assert_snapshot!(String::from_utf8(std::mem::take(&mut page.stdout)).unwrap());
 }
 
+#[test]
+fn metrics_of_a_recording_are_one_file() {
+    let (_folder, path) = file(&recording(1, 2, 50).0);
+    let output = run(&["export", path.to_str().unwrap(), "--format", "openmetrics"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let migrations = stdout(&output)
+        .lines()
+        .filter(|line| line.starts_with("migscope_migrations_total{"))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+    assert_eq!(migrations.sum::<u64>(), 100);
+    assert!(stdout(&output).ends_with("# EOF\n"));
+}
+
 /// Every shell's script is taken by the shell, where there is one.
 #[test]
 fn completions_are_scripts() {

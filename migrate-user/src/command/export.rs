@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{stdout_failed, warn_about};
 use crate::Error;
 use crate::cli::{self, Format};
+use crate::export::metrics::OpenMetrics;
 use crate::export::{AtomicFile, Export, Folded, Hlog, Json};
 use crate::model::Losses;
 use crate::source::Batch;
@@ -18,6 +19,7 @@ pub(super) fn export(options: &cli::Export) -> Result<(), Error> {
         Format::Json => &Json,
         Format::Hlog => &Hlog,
         Format::Folded => &Folded,
+        Format::Openmetrics => &OpenMetrics,
     };
     let mut reader = options.input.open()?;
     let facts = reader.facts().clone();

@@ -9,6 +9,7 @@
 
 mod definition;
 mod families;
+mod file;
 mod histogram;
 pub mod otlp;
 pub mod protobuf;
@@ -18,6 +19,7 @@ use std::borrow::Cow;
 
 pub use definition::{ALL, Definition, Kind};
 pub use families::Metrics;
+pub use file::OpenMetrics;
 pub use histogram::{Histogram, Native, PerOctave, SCHEMA};
 
 /// Everything that is known under one name.

@@ -1,0 +1,39 @@
+//! A whole recording's figures in the OpenMetrics format, for tools that load such files.
+
+use std::io::{self, Write};
+
+use super::text::{self, Dialect};
+use super::{Metrics, PerOctave};
+use crate::export::Export;
+use crate::model::Model;
+use crate::recording::Facts;
+use crate::source::Batch;
+
+/// How many processes have series of their own in a file.
+const PROCESSES: usize = 20;
+
+/// Writes OpenMetrics.
+pub struct OpenMetrics;
+
+impl Export for OpenMetrics {
+    fn export(
+        &self,
+        facts: &Facts,
+        batches: &mut dyn Iterator<Item = Batch>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let mut model = Model::new(facts.clone());
+        batches.for_each(|batch| model.apply(batch));
+        let metrics = Metrics {
+            model: &model,
+            running: false,
+            processes: PROCESSES,
+        };
+        let text = text::encode(
+            &metrics.families(),
+            Dialect::OpenMetrics,
+            PerOctave::default(),
+        );
+        out.write_all(text.as_bytes())
+    }
+}
