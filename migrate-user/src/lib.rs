@@ -10,6 +10,7 @@
 //! - [`view`] and [`export`] read the model or the batches and never change them.
 //! - [`serve`] answers monitoring systems with what [`export`] writes, over HTTP.
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
+//! - [`privilege`] is given up once tracing has begun.
 //! - [`cli`] is the command line, and [`command`] puts the others together for each command.
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ mod error;
 pub mod export;
 pub mod insight;
 pub mod model;
+pub mod privilege;
 pub mod recording;
 pub mod serve;
 pub mod source;

@@ -12,6 +12,7 @@ use super::warn_about;
 use crate::Error;
 use crate::cli;
 use crate::model::Model;
+use crate::privilege::keep_what_reading_takes;
 use crate::serve::{Pusher, Shared, State, listen, start};
 use crate::source::kernel::{KernelSource, Options};
 use crate::source::{Source, StreamSource};
@@ -23,6 +24,10 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
     let listening = listen(options.listen).await?;
     let Some(input) = &options.input else {
         let mut source = KernelSource::open(&tracing(&options))?;
+        // From here on it talks to strangers.
+        if let Err(cause) = keep_what_reading_takes(&source.facts().kernel) {
+            tell_line!("migscope: it keeps its privileges, which cannot be given up: {cause}.");
+        }
         return serve_from(&mut source, listening, &options).await.map(drop);
     };
     let mut source = StreamSource::open(input.clone()).await?;

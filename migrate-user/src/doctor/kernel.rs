@@ -26,7 +26,7 @@ fn version(root: &Root) -> Check {
 }
 
 /// The first two numbers of `6.12.3-amd64`.
-fn version_of(release: &str) -> Option<(u32, u32)> {
+pub(crate) fn version_of(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

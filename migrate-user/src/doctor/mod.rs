@@ -14,6 +14,7 @@ mod root;
 
 use serde::Serialize;
 
+pub(crate) use kernel::version_of;
 pub use root::Root;
 
 /// How good what was found is.
