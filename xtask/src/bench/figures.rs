@@ -10,7 +10,7 @@ use super::tool::{RECORDING, end_and_report, recorded, recorder};
 use crate::lab::Lab;
 use crate::progress::Step;
 use crate::sections::Sections;
-use crate::setup::programs::GuestPrograms;
+use crate::setup::programs::Programs;
 use crate::vm::builder::{Builder, Task};
 
 const BPFTOOL: &str = "usr/sbin/bpftool";
@@ -124,7 +124,7 @@ pub(super) struct Storm {
 }
 
 /// Measures them, each in a boot of its own.
-pub(super) fn figures(lab: &Lab, programs: &GuestPrograms, step: &Step) -> Result<Figures> {
+pub(super) fn figures(lab: &Lab, programs: &Programs, step: &Step) -> Result<Figures> {
     step.detail("a storm");
     let vm = with_program(machine(lab, "bench-storm"), programs, BPFTOOL)?;
     let sections = watched(vm, &[], &observe())?;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::tool::{BPFTRACE, SCRIPT_TEXT, Tool};
 use crate::driver;
 use crate::lab::Lab;
-use crate::setup::programs::GuestPrograms;
+use crate::setup::programs::Programs;
 use crate::vm::Machine;
 use crate::vm::builder::{Builder, Task};
 
@@ -41,7 +41,7 @@ pub(super) fn machine(lab: &Lab, name: &str) -> Builder {
 /// What migrations cost under a tool, or under none, and how many of them the tool lost.
 pub(super) fn costs(
     lab: &Lab,
-    programs: &GuestPrograms,
+    programs: &Programs,
     tool: Option<Tool>,
     pages: &[u32],
 ) -> Result<(Vec<Cost>, u64)> {
@@ -93,11 +93,7 @@ pub(super) fn costs(
 }
 
 /// Adds a program of Debian's with its libraries.
-pub(super) fn with_program(
-    vm: Builder,
-    programs: &GuestPrograms,
-    program: &str,
-) -> Result<Builder> {
+pub(super) fn with_program(vm: Builder, programs: &Programs, program: &str) -> Result<Builder> {
     let files = programs.files(program)?;
     Ok(files
         .into_iter()

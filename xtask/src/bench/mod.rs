@@ -20,7 +20,7 @@ use crate::errors::Status;
 use crate::lab::Lab;
 use crate::progress::Progress;
 use crate::setup::kernel::Flavour;
-use crate::setup::programs::GuestPrograms;
+use crate::setup::programs::{Programs, TRACERS};
 use crate::setup::{Part as _, Setup};
 use results::{Measured, Results, absolute};
 pub(crate) use tool::Tool;
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: Bench, options: Options) -> Result<()> {
 }
 
 fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) -> Result<Results> {
-    let programs = GuestPrograms::new(&lab.setup.cache);
+    let programs = Programs::new(&lab.setup.cache, TRACERS);
     let step = progress.step(&programs.title());
     if !programs.is_there()? {
         programs.make(&step)?;

@@ -1,4 +1,4 @@
-//! Programs of Debian's that run in the VM, with their libraries. They are unpacked into the cache, not installed.
+//! Programs of Debian's that tests use, with their libraries. They are unpacked into the cache, not installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,37 +11,68 @@ use crate::cache::{Cache, Entry, Key};
 use crate::process::output;
 use crate::progress::Step;
 
+/// Packages that are unpacked together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Set {
+    folder: &'static str,
+    packages: &'static [&'static str],
+    why: &'static str,
+}
+
 /// What people trace with today, and what tells how large loaded programs are.
-const PACKAGES: &[&str] = &["bpftrace", "bpftool"];
+pub(crate) const TRACERS: Set = Set {
+    folder: "guest-programs",
+    packages: &["bpftrace", "bpftool"],
+    why: "for the VM",
+};
+/// What watches fleets of machines.
+pub(crate) const PROMETHEUS: Set = Set {
+    folder: "prometheus",
+    packages: &["prometheus"],
+    why: "to read what is served",
+};
 /// Where the libraries are, and the loader looks for them.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 /// What starts a program that has libraries. In the guest it is where programs name it.
 const LOADER: &str = "ld-linux-x86-64.so.2";
 
 /// The unpacked packages.
-pub(crate) struct GuestPrograms {
+pub(crate) struct Programs {
+    set: Set,
     cache: Cache,
     entry: Entry,
 }
 
-impl GuestPrograms {
-    pub(crate) fn new(cache: &Cache) -> Self {
-        let entry = cache.entry("guest-programs", &Key::new().with(PACKAGES.join(" ")));
-        GuestPrograms {
+impl Programs {
+    pub(crate) fn new(cache: &Cache, set: Set) -> Self {
+        let entry = cache.entry(set.folder, &Key::new().with(set.packages.join(" ")));
+        Programs {
+            set,
             cache: cache.clone(),
             entry,
         }
+    }
+
+    /// A program, `usr/bin/promtool` for example, to be run on this machine.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = self.loader();
+        command.arg(self.entry.path(program));
+        command
+    }
+
+    /// What starts a program with its own libraries, whatever this machine's are.
+    fn loader(&self) -> Command {
+        let mut loader = Command::new(self.entry.path("usr/lib64").join(LOADER));
+        loader.arg("--library-path").arg(self.entry.path(LIBRARIES));
+        loader
     }
 
     /// A program and what it needs, `usr/sbin/bpftool` for example: paths in the guest and files of the host.
     pub(crate) fn files(&self, program: &str) -> Result<Vec<(String, PathBuf)>> {
         let loader = self.entry.path("usr/lib64").join(LOADER);
         let file = self.entry.path(program);
-        let mut list = Command::new(&loader);
-        list.arg("--library-path")
-            .arg(self.entry.path(LIBRARIES))
-            .arg("--list")
-            .arg(&file);
+        let mut list = self.loader();
+        list.arg("--list").arg(&file);
         let listed = output(&mut list).with_context(|| format!("libraries of {program}"))?;
         let mut files = vec![
             (program.to_owned(), file),
@@ -52,9 +83,13 @@ impl GuestPrograms {
     }
 }
 
-impl Part for GuestPrograms {
+impl Part for Programs {
     fn title(&self) -> String {
-        format!("{} for the VM (once)", PACKAGES.join(" and "))
+        format!(
+            "{} {} (once)",
+            self.set.packages.join(" and "),
+            self.set.why
+        )
     }
 
     fn is_there(&self) -> Result<bool> {
@@ -67,7 +102,7 @@ impl Part for GuestPrograms {
             return Ok(());
         }
         let apt = Apt::update(&self.cache, ALL, step)?;
-        apt.unpack_programs(PACKAGES, self.entry.folder(), step)?;
+        apt.unpack_programs(self.set.packages, self.entry.folder(), step)?;
         self.entry.finish()
     }
 }

@@ -11,8 +11,10 @@ mod killed;
 mod ledger;
 mod makefile;
 mod output;
+mod prometheus;
 mod refusals;
 mod scenarios;
+mod serve;
 mod steps;
 mod stock;
 mod tally;
@@ -109,6 +111,9 @@ const TESTS: &[Test] = tests![
     asked::the_driver_is_known_anyway,
     asked::parts_and_sleep_are_within_the_steps,
     asked::filters_let_through_what_is_asked_for,
+    serve::alerts_do_what_their_test_says,
+    serve::prometheus_reads_what_the_report_says,
+    serve::a_kernel_is_served_until_ctrl_c,
     scenarios::every_way_is_traced,
     scenarios::what_fails_is_traced,
     scenarios::load_is_traced,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output as Finished};
 use std::time::Duration;
 
@@ -129,11 +129,7 @@ pub(super) fn trace_by(
     runs: &[&[&str]],
     prepare: impl FnOnce(Builder) -> Builder,
 ) -> Result<Trace> {
-    let folder = context.lab.setup.workspace.target("xtask/test");
-    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    let recording = folder.join(format!("{name}.arrow"));
-    let file =
-        File::create(&recording).with_context(|| format!("create {}", recording.display()))?;
+    let (recording, file) = new_recording(context, name)?;
     let mut vm = driver::load(prepare(context.lab.vm(name)))
         .limit(Duration::from_secs(600))
         .task(recorder(by.options, Box::new(file)));
@@ -177,6 +173,15 @@ pub(super) fn trace_by(
         runs: split(lines(&export.stdout)?, names.zip(truths))?,
         report: serde_json::from_slice(&report.stdout).context("the report is no JSON")?,
     })
+}
+
+/// A file for what is recorded, where a person can read it too.
+pub(super) fn new_recording(context: &Context<'_>, name: &str) -> Result<(PathBuf, File)> {
+    let folder = context.lab.setup.workspace.target("xtask/test");
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let path = folder.join(format!("{name}.arrow"));
+    let file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
+    Ok((path, file))
 }
 
 /// What the n-th run is called in its machine.
@@ -259,6 +264,11 @@ fn lines(text: &[u8]) -> Result<Vec<Line>> {
         lines.push(line);
     }
     Ok(lines)
+}
+
+/// The driver's lines.
+pub(super) fn driver_truth(text: &[u8]) -> Result<Vec<Line>> {
+    Ok(driver_lines(text)?.0)
 }
 
 /// The driver's lines, and the totals that end them.
