@@ -54,6 +54,8 @@ pub(crate) enum Action {
     Kernel(Kernel),
     /// Build everything
     Build,
+    /// Build what users install: a tarball with one static program, and a Debian package; prints where they are
+    Dist,
     /// Run clippy with warnings denied on every crate, and check the driver's format
     Clippy,
 }

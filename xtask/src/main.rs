@@ -49,6 +49,7 @@ fn run(Cli { command, options }: Cli) -> Result<()> {
         Action::Vm(arguments) => commands::vm::run(arguments, options),
         Action::Kernel(arguments) => commands::build::kernel(&arguments, options),
         Action::Build => commands::build::everything(options),
+        Action::Dist => commands::dist::run(options),
         Action::Clippy => commands::clippy::run(options),
     }
 }

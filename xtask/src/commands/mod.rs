@@ -3,7 +3,9 @@
 pub(crate) mod build;
 pub(crate) mod clippy;
 mod dashboard;
+pub(crate) mod dist;
 pub(crate) mod fuzz;
+mod licences;
 pub(crate) mod list;
 pub(crate) mod run;
 pub(crate) mod vm;

@@ -5,6 +5,7 @@ mod boot;
 mod compare;
 mod data;
 mod debug;
+mod dist;
 mod ends;
 mod host;
 mod killed;
@@ -111,6 +112,7 @@ const TESTS: &[Test] = tests![
     asked::the_driver_is_known_anyway,
     asked::parts_and_sleep_are_within_the_steps,
     asked::filters_let_through_what_is_asked_for,
+    dist::the_package_installs_and_goes_without_a_trace,
     serve::alerts_do_what_their_test_says,
     serve::prometheus_reads_what_the_report_says,
     serve::a_kernel_is_served_until_ctrl_c,

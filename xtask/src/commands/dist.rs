@@ -1,0 +1,277 @@
+//! `cargo xtask dist`: what users install, a tarball and a Debian package.
+//!
+//! Both hold one static program, its manual pages and completions, the systemd unit, the documentation and everybody's licences.
+//! The same commit makes the same files.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::licences;
+use crate::build;
+use crate::cli::Options;
+use crate::errors::unsupported;
+use crate::process::output;
+use crate::progress::Step;
+use crate::setup::kernel::Flavour;
+use crate::setup::probe::program;
+use crate::setup::{Needs, Setup};
+use crate::workspace::Workspace;
+
+/// The eBPF object, the programs, the two files.
+const STEPS: usize = 3;
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
+    "LICENSE-GPL-2.0",
+];
+/// How each shell's completions are called where it looks for them.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "usr/share/bash-completion/completions/migscope"),
+    ("zsh", "usr/share/zsh/vendor-completions/_migscope"),
+    ("fish", "usr/share/fish/vendor_completions.d/migscope.fish"),
+];
+const MAN: &str = "usr/share/man/man1";
+const DOC: &str = "usr/share/doc/migscope";
+const UNIT: &str = "lib/systemd/system/migscope.service";
+
+/// Files for users.
+pub(crate) struct Dist {
+    pub(crate) tarball: PathBuf,
+    pub(crate) package: PathBuf,
+}
+
+/// Builds them and says where they are.
+pub(crate) fn run(options: Options) -> Result<()> {
+    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
+    let needs = Needs {
+        ebpf: true,
+        ..Needs::default()
+    };
+    let progress = setup.ensure(needs, STEPS)?;
+    let step = progress.step("eBPF object");
+    let ebpf = build::ebpf(&setup, &step).context("build the eBPF object")?;
+    step.done();
+    let step = progress.step("migscope");
+    let programs = build::programs(&setup.workspace, &ebpf, &step).context("build migscope")?;
+    step.done();
+    let step = progress.step("tarball and package");
+    let dist = make(&setup.workspace, &programs.migscope, &step)?;
+    step.done();
+    println!("{}\n{}", dist.tarball.display(), dist.package.display());
+    Ok(())
+}
+
+/// Makes both of a program that has been built.
+pub(crate) fn make(workspace: &Workspace, migscope: &Path, step: &Step) -> Result<Dist> {
+    for tool in ["dpkg-deb", "tar", "gzip"] {
+        if program(tool).is_none() {
+            return Err(unsupported(format!(
+                "the program {tool} is missing, which Debian has"
+            )));
+        }
+    }
+    let folder = workspace.target("xtask/dist");
+    // What an earlier run left would be packed.
+    let _ = fs::remove_dir_all(&folder);
+    let stage = Stage {
+        workspace,
+        migscope,
+        root: folder.join("root"),
+    };
+    step.detail("files");
+    stage.fill()?;
+    let tarball = folder.join(format!("migscope-{VERSION}-x86_64-linux.tar.gz"));
+    step.detail("tarball");
+    stage.tar(&tarball)?;
+    let package = folder.join(format!("migscope_{VERSION}_amd64.deb"));
+    step.detail("package");
+    stage.package(&package)?;
+    Ok(Dist { tarball, package })
+}
+
+/// A folder with everything where a package puts it.
+struct Stage<'a> {
+    workspace: &'a Workspace,
+    migscope: &'a Path,
+    root: PathBuf,
+}
+
+impl Stage<'_> {
+    fn fill(&self) -> Result<()> {
+        let program = fs::read(self.migscope).context("read migscope")?;
+        self.file("usr/bin/migscope", &program)?;
+        self.mode("usr/bin/migscope", 0o755)?;
+        for (shell, path) in COMPLETIONS {
+            let script = output(Command::new(self.migscope).args(["completions", shell]))?;
+            self.file(path, script.as_bytes())?;
+        }
+        let man = self.root.join(MAN);
+        output(Command::new(self.migscope).args(["man", "-o"]).arg(&man))?;
+        let unit = self.workspace.file("docs/monitoring/migscope.service")?;
+        self.copy(&unit, UNIT)?;
+        for name in DOCUMENTS {
+            self.copy(&self.workspace.file(name)?, &format!("{DOC}/{name}"))?;
+        }
+        self.copy_all(&self.workspace.file("docs")?, &format!("{DOC}/docs"))?;
+        self.file(
+            &format!("{DOC}/third-party-licences.txt"),
+            licences::all(self.workspace)?.as_bytes(),
+        )
+    }
+
+    /// The same files; whoever unpacks it below / or /usr/local has them where they belong.
+    fn tar(&self, tarball: &Path) -> Result<()> {
+        let mut tar = Command::new("tar");
+        tar.args([
+            "--create",
+            "--gzip",
+            "--sort=name",
+            "--owner=0",
+            "--group=0",
+            "--numeric-owner",
+        ])
+        .arg(format!("--mtime=@{}", self.commit_time()))
+        .args(["--transform", &format!("s,^[.],migscope-{VERSION},")])
+        .arg("--file")
+        .arg(tarball)
+        .arg("--directory")
+        .arg(&self.root)
+        .arg(".");
+        output(&mut tar).map(drop)
+    }
+
+    fn package(&self, package: &Path) -> Result<()> {
+        let pages = fs::read_dir(self.root.join(MAN)).context("the manual pages")?;
+        let pages: Vec<_> = pages.flatten().map(|page| page.path()).collect();
+        output(Command::new("gzip").args(["-n", "-9"]).args(&pages))?;
+        self.file(&format!("{DOC}/copyright"), COPYRIGHT.as_bytes())?;
+        self.file("DEBIAN/control", control(self.installed_kib()?).as_bytes())?;
+        for (name, text) in SCRIPTS {
+            let path = format!("DEBIAN/{name}");
+            self.file(&path, text.as_bytes())?;
+            self.mode(&path, 0o755)?;
+        }
+        let mut build = Command::new("dpkg-deb");
+        build
+            .args(["--build", "--root-owner-group"])
+            .arg(&self.root)
+            .arg(package)
+            .env("SOURCE_DATE_EPOCH", self.commit_time());
+        output(&mut build).map(drop)
+    }
+
+    /// Seconds since 1970; without git, the beginning of that year.
+    fn commit_time(&self) -> String {
+        let mut git = Command::new("git");
+        git.args(["log", "-1", "--format=%ct"])
+            .current_dir(self.workspace.root());
+        output(&mut git).map_or_else(|_| "0".to_owned(), |time| time.trim().to_owned())
+    }
+
+    fn installed_kib(&self) -> Result<u64> {
+        let listed = output(
+            Command::new("du")
+                .args(["--summarize", "--apparent-size", "-k"])
+                .arg(&self.root),
+        )?;
+        let size = listed
+            .split_whitespace()
+            .next()
+            .and_then(|size| size.parse().ok());
+        size.context("du tells no size")
+    }
+
+    fn copy_all(&self, from: &Path, to: &str) -> Result<()> {
+        for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
+            let path = entry
+                .with_context(|| format!("read {}", from.display()))?
+                .path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let to = format!("{to}/{name}");
+            if path.is_dir() {
+                self.copy_all(&path, &to)?;
+            } else {
+                self.copy(&path, &to)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&self, from: &Path, to: &str) -> Result<()> {
+        let bytes = fs::read(from).with_context(|| format!("read {}", from.display()))?;
+        self.file(to, &bytes)
+    }
+
+    fn file(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let file = self.root.join(path);
+        let write = || {
+            fs::create_dir_all(file.parent().unwrap_or(&self.root))?;
+            fs::write(&file, bytes)
+        };
+        write().with_context(|| format!("write {}", file.display()))?;
+        self.mode(path, 0o644)
+    }
+
+    fn mode(&self, path: &str, mode: u32) -> Result<()> {
+        let file = self.root.join(path);
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(&file, permissions)
+            .with_context(|| format!("change {}", file.display()))
+    }
+}
+
+fn control(installed_kib: u64) -> String {
+    format!(
+        "Package: migscope
+Version: {VERSION}
+Architecture: amd64
+Maintainer: the authors of migscope <migscope@localhost>
+Installed-Size: {installed_kib}
+Section: admin
+Priority: optional
+Description: shows migrations of memory between the CPU and devices
+ GPUs and accelerators share the address space of a process: the kernel moves
+ pages to device memory and back. migscope shows every such migration: how long
+ each step took, where each page went, and what was wasted. It works for every
+ driver, and serves its figures to Prometheus and OpenTelemetry.
+"
+    )
+}
+
+const COPYRIGHT: &str = "\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: migscope
+
+Files: *
+Copyright: the authors of migscope
+License: MIT or Apache-2.0
+Comment: LICENSE-MIT and LICENSE-APACHE are in this folder, third-party-licences.txt
+ has those of the libraries in the program. What runs in the kernel is MIT or GPL-2.
+";
+
+/// The service is installed and not started: whoever wants it says `systemctl enable --now migscope`.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("postinst", RELOAD),
+    (
+        "prerm",
+        "#!/bin/sh
+set -e
+if [ \"$1\" = remove ] && [ -z \"$DPKG_ROOT\" ] && [ -d /run/systemd/system ]; then
+    systemctl disable --now migscope.service || true
+fi
+",
+    ),
+    ("postrm", RELOAD),
+];
+const RELOAD: &str = "#!/bin/sh
+set -e
+if [ -z \"$DPKG_ROOT\" ] && [ -d /run/systemd/system ]; then
+    systemctl daemon-reload || true
+fi
+";
