@@ -14,6 +14,7 @@ use crate::model::{Direction, Outcome};
 use crate::recording::Output;
 use crate::serve::Endpoint;
 use crate::source::Input;
+use crate::view::{Tab, Theme};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,9 +68,27 @@ Examples:
   sudo migscope live --driver amdgpu --slower-than 1ms
   sudo migscope live --totals-only               exact figures at the least cost: leave it running")]
 pub struct Live {
+    /// How it looks.
+    #[command(flatten)]
+    pub look: Look,
     /// What to trace.
     #[command(flatten)]
     pub tracing: Tracing,
+}
+
+/// How the dashboard looks: before what the configuration file says.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Dashboard")]
+pub struct Look {
+    /// Colours [default: dark; monochrome if NO_COLOR is set]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub theme: Option<Theme>,
+    /// What to show first [default: overview]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub tab: Option<Tab>,
+    /// How often to draw, such as 1s or 500ms [default: 150ms]. Keys are answered at once
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub refresh: Option<Duration>,
 }
 
 /// What to trace, and how. Shared by the commands that trace.
@@ -228,6 +247,8 @@ pub struct Record {
 /// Options of `replay`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+A file opens at its end, with everything read: space plays it from the beginning, [ and ] jump, ? tells more.
+
 Examples:
   migscope replay run.arrow
   ssh gpu1 sudo migscope record -o - | migscope replay -
@@ -236,6 +257,9 @@ pub struct Replay {
     /// A recording, - for standard input, or unix:PATH for a socket
     #[arg(value_name = "FILE|-|unix:PATH")]
     pub input: Input,
+    /// How it looks.
+    #[command(flatten)]
+    pub look: Look,
 }
 
 /// Options of `report`.

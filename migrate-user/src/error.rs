@@ -81,6 +81,14 @@ pub enum Error {
         /// Migrations that the file holds.
         migrations: u64,
     },
+    /// The configuration file says something that means nothing.
+    #[error("{path} cannot be understood: {wrong}\nWhat can be set is in docs/config.toml.")]
+    Config {
+        /// The file.
+        path: String,
+        /// Where, and what.
+        wrong: String,
+    },
     /// Nobody reads what is written.
     #[error(
         "the recording ended early, because {path} did not take more data. Whoever reads it must go on reading \

@@ -11,11 +11,13 @@
 //! - [`serve`] answers monitoring systems with what [`export`] writes, over HTTP.
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
 //! - [`privilege`] is given up once tracing has begun.
+//! - [`config`] is the configuration file.
 //! - [`cli`] is the command line, and [`command`] puts the others together for each command.
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod command;
+pub mod config;
 pub mod doctor;
 mod error;
 pub mod export;

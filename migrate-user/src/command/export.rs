@@ -5,9 +5,8 @@ use std::path::Path;
 
 use super::{stdout_failed, warn_about};
 use crate::Error;
-use crate::cli::{self, Format};
-use crate::export::metrics::OpenMetrics;
-use crate::export::{AtomicFile, Export, Folded, Hlog, Json};
+use crate::cli;
+use crate::export::{AtomicFile, exporter};
 use crate::model::Losses;
 use crate::source::Batch;
 use crate::tell_line;
@@ -15,12 +14,7 @@ use crate::text::counted;
 
 /// Converts a recording. What stands before any damage is converted too, and the damage is an error.
 pub(super) fn export(options: &cli::Export) -> Result<(), Error> {
-    let format: &dyn Export = match options.format {
-        Format::Json => &Json,
-        Format::Hlog => &Hlog,
-        Format::Folded => &Folded,
-        Format::Openmetrics => &OpenMetrics,
-    };
+    let format = exporter(options.format);
     let mut reader = options.input.open()?;
     let facts = reader.facts().clone();
     let mut losses = None;

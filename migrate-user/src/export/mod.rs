@@ -13,6 +13,7 @@ pub use hlog::Hlog;
 pub use json::Json;
 pub use output::AtomicFile;
 
+use crate::cli::Format;
 use crate::recording::Facts;
 use crate::source::Batch;
 
@@ -25,4 +26,14 @@ pub trait Export {
         batches: &mut dyn Iterator<Item = Batch>,
         out: &mut dyn Write,
     ) -> io::Result<()>;
+}
+
+/// What writes a format.
+pub fn exporter(format: Format) -> &'static dyn Export {
+    match format {
+        Format::Json => &Json,
+        Format::Hlog => &Hlog,
+        Format::Folded => &Folded,
+        Format::Openmetrics => &metrics::OpenMetrics,
+    }
 }

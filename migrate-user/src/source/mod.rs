@@ -106,6 +106,19 @@ pub trait Source {
     /// A source that cannot be asked goes on.
     fn stop(&mut self) {}
 
+    /// The recording that can be read again from its beginning, if that is what it is.
+    fn file(&self) -> Option<&Input> {
+        None
+    }
+
+    /// The same from its beginning; `None` if it cannot be read again.
+    async fn again(&self) -> Option<Result<Self, crate::Error>>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// How it ended, once [`Source::next`] has returned `None`.
     fn ending(&self) -> Ending {
         Ending::Complete

@@ -93,6 +93,7 @@ enum Event {
 
 /// Reads a recording on a thread of its own, so that a slow or silent stream never holds up the view.
 pub struct StreamSource {
+    input: Input,
     facts: Facts,
     events: mpsc::Receiver<Event>,
     ending: Option<Ending>,
@@ -102,6 +103,7 @@ impl StreamSource {
     /// Opens the input and waits for its facts.
     pub async fn open(input: Input) -> Result<Self, Error> {
         let (opened, facts) = oneshot::channel();
+        let kept = input.clone();
         let (sender, events) = mpsc::channel(WAITING);
         // Nobody joins it: it may sit in a read for ever, and ends with the program.
         thread::spawn(move || match input.open() {
@@ -115,6 +117,7 @@ impl StreamSource {
         });
         let facts = facts.await.expect("the reader's thread answers first")?;
         Ok(Self {
+            input: kept,
             facts,
             events,
             ending: None,
@@ -148,6 +151,17 @@ impl Source for StreamSource {
             }
             None => Ok(None),
         }
+    }
+
+    fn file(&self) -> Option<&Input> {
+        match &self.input {
+            Input::File(path) => path.is_file().then_some(&self.input),
+            Input::Stdin | Input::Socket(_) => None,
+        }
+    }
+
+    async fn again(&self) -> Option<Result<Self, Error>> {
+        Some(Self::open(self.file()?.clone()).await)
     }
 
     fn ending(&self) -> Ending {

@@ -1,43 +1,60 @@
 //! The state of the dashboard.
 
-use super::figures;
+use crossterm::event::KeyEvent;
+
+use super::data::Data;
+use super::filter::Filter;
 use super::keys::Action;
+use super::playback::{Playback, Until};
+use super::prompt::{Answer, Asks, Export, Prompt};
+use super::state::View;
+use super::tab::Tab;
+use super::{notices, tabs};
 use crate::Error;
-use crate::model::Model;
+use crate::config::Config;
+use crate::model::{Migration, Model};
+use crate::recording::Facts;
 use crate::source::{Batch, Ending};
-use crate::text::counted;
 
 /// Everything that is drawn.
 pub struct App {
     /// What the source is called: `live`, `replay of FILE`.
     pub(super) name: String,
-    model: Model,
-    /// What is shown while paused. The model itself goes on.
+    pub(super) data: Data,
+    pub(super) view: View,
+    pub(super) config: Config,
+    /// What is shown while paused. The models themselves go on.
     frozen: Option<Box<Model>>,
-    /// Recent migrations above the first that is shown.
-    pub(super) scroll: usize,
-    /// Is the help open?
-    pub(super) help: bool,
-    ended: Option<Ended>,
+    /// Where the replay is, if the source can be read again.
+    playback: Option<Playback>,
+    pub(super) prompt: Option<Prompt>,
+    /// What to export as soon as there is time.
+    pub(super) export: Option<Export>,
+    /// What came of the last thing that was asked for.
+    pub(super) message: Option<String>,
+    pub(super) ended: Option<Ended>,
     quit: bool,
 }
 
 /// How the source ended.
-enum Ended {
+pub(super) enum Ended {
     Stream(Ending),
     Failed(Error),
 }
 
 impl App {
-    /// A dashboard that has seen nothing yet.
-    pub fn new(name: &str, model: Model) -> Self {
-        let name = name.to_owned();
+    /// A dashboard that has seen nothing yet. `readable`: can the source be read again from its beginning?
+    pub fn new(name: &str, facts: Facts, config: Config, readable: bool) -> Self {
         Self {
-            name,
-            model,
+            name: name.to_owned(),
+            data: Data::new(facts, readable),
+            view: View::new(config.tab),
+            config,
             frozen: None,
-            scroll: 0,
-            help: false,
+            playback: readable.then(Playback::new),
+            prompt: None,
+            export: None,
+            message: None,
             ended: None,
             quit: false,
         }
@@ -45,7 +62,12 @@ impl App {
 
     /// What is to be shown.
     pub fn shown(&self) -> &Model {
-        self.frozen.as_deref().unwrap_or(&self.model)
+        self.frozen.as_deref().unwrap_or(self.data.shown())
+    }
+
+    /// Which tab is shown.
+    pub fn tab(&self) -> Tab {
+        self.view.tab
     }
 
     /// Is the picture held still?
@@ -53,19 +75,39 @@ impl App {
         self.frozen.is_some()
     }
 
+    /// Is a single migration shown?
+    pub(super) fn is_open(&self) -> bool {
+        self.view.opened.is_some()
+    }
+
     /// Does the user want to leave?
     pub fn wants_to_quit(&self) -> bool {
         self.quit
     }
 
+    pub(super) fn playback(&self) -> Option<&Playback> {
+        self.playback.as_ref()
+    }
+
+    /// The filter as the user wrote it.
+    pub(super) fn filter_words(&self) -> Option<&str> {
+        self.data.filter().map(Filter::words)
+    }
+
     /// Takes in what has happened.
     pub fn batch(&mut self, batch: Batch) {
-        // Somebody who has scrolled down goes on looking at the same lines.
-        if self.scroll > 0 && !self.is_paused() {
-            self.scroll += batch.migrations.len();
+        if let Some(playback) = &mut self.playback {
+            let ends = batch.migrations.iter().map(Migration::end_ns);
+            let status = batch.status.iter().map(|status| status.time_ns);
+            ends.chain(status).for_each(|time_ns| playback.saw(time_ns));
         }
-        self.model.apply(batch);
-        self.bound_scroll();
+        let before = self.data.shown().records().migrations();
+        self.data.apply(batch);
+        let came = self.data.shown().records().migrations() - before;
+        if !self.is_paused() {
+            self.view.came(came as usize);
+        }
+        self.bound();
     }
 
     /// Notes that nothing will come any more.
@@ -86,73 +128,141 @@ impl App {
         }
     }
 
-    /// Does what a key asks for.
+    /// How far to read the source now.
+    pub(super) fn until(&self) -> Until {
+        self.playback.as_ref().map_or(Until::End, Playback::until)
+    }
+
+    /// Is it time to read the source from its beginning? If so, everything is made ready for it.
+    pub(super) fn takes_again(&mut self) -> bool {
+        let again = self.playback.as_mut().is_some_and(Playback::takes_again);
+        if again {
+            self.data.restart();
+            self.ended = None;
+        }
+        again
+    }
+
+    /// Lets time pass, nanoseconds of the wall's clock. True if that changes what is shown.
+    pub(super) fn elapse(&mut self, ns: u64) -> bool {
+        self.playback
+            .as_mut()
+            .is_some_and(|playback| playback.elapse(ns))
+    }
+
+    /// Does what a key asks for. True if it asks for anything.
+    pub(super) fn key(&mut self, event: KeyEvent) -> bool {
+        if let Some(mut prompt) = self.prompt.take() {
+            match prompt.key(event) {
+                Answer::None => self.prompt = Some(prompt),
+                Answer::Given(text) => self.answer(prompt, &text),
+                Answer::Left => {}
+            }
+            return true;
+        }
+        let action = self.config.keys.action(event);
+        action.into_iter().for_each(|action| self.act(action));
+        action.is_some()
+    }
+
+    fn answer(&mut self, prompt: Prompt, text: &str) {
+        let done = match prompt.asks {
+            Asks::Filter => Filter::read(text).map(|filter| self.set_filter(filter)),
+            Asks::Export => Export::read(text).map(|export| self.export = Some(export)),
+        };
+        if let Err(wrong) = done {
+            self.prompt = Some(prompt.refuse(wrong));
+        }
+    }
+
+    /// Does what is asked for.
     pub fn act(&mut self, action: Action) {
+        self.message = None;
         match action {
             Action::Quit => self.quit = true,
-            Action::Help => self.help = !self.help,
-            Action::Close if self.help => self.help = false,
-            Action::Close => self.quit = true,
-            Action::Pause if self.is_paused() => self.frozen = None,
-            Action::Pause => self.frozen = Some(Box::new(self.model.clone())),
+            Action::Close => self.close(),
+            Action::Choose(row) if self.view.list(self.view.tab).chosen == row => self.open(),
+            Action::Open => self.open(),
+            Action::Filter => {
+                let words = self.filter_words().unwrap_or_default();
+                self.prompt = Some(Prompt::new(Asks::Filter, words));
+            }
+            Action::Export => self.prompt = Some(Prompt::new(Asks::Export, "json")),
+            Action::Pause => self.pause(),
             Action::Reset => self.reset(),
-            Action::Scroll(lines) => {
-                self.scroll = self.scroll.saturating_add_signed(lines);
+            Action::Speed(_) | Action::Step | Action::Jump(_) | Action::Seek(_) => {
+                self.playback
+                    .iter_mut()
+                    .for_each(|playback| play(playback, action));
+            }
+            _ => {
+                let shown = self.frozen.as_deref().unwrap_or(self.data.shown());
+                self.view.act(action, shown);
             }
         }
-        self.bound_scroll();
+    }
+
+    fn close(&mut self) {
+        if self.view.help.take().is_some() || self.view.opened.take().is_some() {
+            return;
+        }
+        if self.filter_words().is_some() {
+            self.set_filter(None);
+        }
+    }
+
+    /// Opens what is chosen: a migration, or the migrations of a process or driver.
+    fn open(&mut self) {
+        match tabs::open(self) {
+            Some(tabs::Opened::Migration(migration)) => self.view.opened = Some(migration),
+            Some(tabs::Opened::Filter(words)) => match Filter::read(&words) {
+                Ok(filter) => self.set_filter(filter),
+                Err(wrong) => self.message = Some(wrong),
+            },
+            None => {}
+        }
+    }
+
+    fn set_filter(&mut self, filter: Option<Filter>) {
+        self.data.set_filter(filter);
+        self.frozen = None;
+        self.view.restart();
+        self.playback.iter_mut().for_each(Playback::read_again);
+    }
+
+    fn pause(&mut self) {
+        match &mut self.playback {
+            Some(playback) => playback.toggle(),
+            None if self.frozen.is_some() => self.frozen = None,
+            None => self.frozen = Some(Box::new(self.data.shown().clone())),
+        }
+        self.bound();
     }
 
     fn reset(&mut self) {
-        self.model.reset();
+        self.data.reset();
         self.frozen = None;
-        self.scroll = 0;
+        self.view.restart();
     }
 
-    fn bound_scroll(&mut self) {
-        let last = self.shown().recent().len().saturating_sub(1);
-        self.scroll = self.scroll.min(last);
+    fn bound(&mut self) {
+        let shown = self.frozen.as_deref().unwrap_or(self.data.shown());
+        self.view.bound(shown);
     }
 
     /// What the user should know besides the figures, most important first.
     pub fn notices(&self) -> Vec<String> {
-        let mut notices = Vec::new();
-        match &self.ended {
-            Some(Ended::Failed(error)) => notices.push(error.to_string()),
-            Some(Ended::Stream(ending)) => notices.push(describe(ending)),
-            None => {}
-        }
-        if self.is_paused() {
-            notices.push("paused: p goes on".to_owned());
-        }
-        let coverage = figures::coverage(self.shown());
-        if !coverage.is_empty() {
-            notices.push(coverage.join(", "));
-        }
-        let facts = self.model.facts();
-        if let (true, Some(clock)) = (facts.coarse_clock(), &facts.clocksource) {
-            notices.push(format!(
-                "clock source {clock} is too coarse: durations mean little"
-            ));
-        }
-        notices
+        notices::notices(self)
     }
 }
 
-fn describe(ending: &Ending) -> String {
-    match ending {
-        Ending::Complete => "stream ended".to_owned(),
-        Ending::Unfinished { lost_bytes: 0, .. } => {
-            "stream ended without its end mark: its recorder was killed, or is still writing"
-                .to_owned()
-        }
-        Ending::Unfinished { lost_bytes, .. } => format!(
-            "stream ended in the middle of a batch: {} left out",
-            counted(*lost_bytes, "byte", "bytes")
-        ),
-        Ending::Damaged { at, found } => {
-            format!("stream is damaged at byte {at} ({found}): nothing after that can be read")
-        }
+fn play(playback: &mut Playback, action: Action) {
+    match action {
+        Action::Speed(doublings) => playback.faster(doublings),
+        Action::Step => playback.step(),
+        Action::Jump(seconds) => playback.jump(seconds),
+        Action::Seek(thousandths) => playback.seek(f64::from(thousandths) / 1000.0),
+        _ => {}
     }
 }
 
@@ -161,16 +271,20 @@ mod tests {
     use super::*;
     use crate::support::{Synthetic, facts};
 
-    fn app(migrations: usize) -> (App, Synthetic) {
+    fn app(migrations: usize, readable: bool) -> (App, Synthetic) {
         let mut synthetic = Synthetic::new(1);
-        let mut app = App::new("live", Model::new(facts()));
+        let mut app = App::new("live", facts(), Config::default(), readable);
         app.batch(synthetic.batch(migrations));
         (app, synthetic)
     }
 
+    fn chosen(app: &App) -> usize {
+        app.view.list(app.tab()).chosen
+    }
+
     #[test]
     fn a_pause_holds_the_picture_and_loses_nothing() {
-        let (mut app, mut synthetic) = app(10);
+        let (mut app, mut synthetic) = app(10, false);
         app.act(Action::Pause);
         app.batch(synthetic.batch(5));
         assert_eq!(app.shown().totals().migrations(), 10);
@@ -179,32 +293,59 @@ mod tests {
     }
 
     #[test]
-    fn scrolling_stays_within_the_list_and_with_its_lines() {
-        let (mut app, mut synthetic) = app(10);
-        app.act(Action::Scroll(-5));
-        assert_eq!(app.scroll, 0);
-        app.act(Action::Scroll(3));
+    fn the_choice_stays_within_the_list_and_with_its_line() {
+        let (mut app, mut synthetic) = app(10, false);
+        app.act(Action::Show(Tab::Migrations));
+        app.act(Action::Move(-5));
+        assert_eq!(chosen(&app), 0);
+        app.act(Action::Move(3));
         app.batch(synthetic.batch(4));
-        assert_eq!(app.scroll, 7);
-        app.act(Action::Scroll(isize::MAX));
-        assert_eq!(app.scroll, 13);
+        assert_eq!(chosen(&app), 7);
+        app.act(Action::Move(isize::MAX));
+        assert_eq!(chosen(&app), 13);
         app.act(Action::Reset);
-        assert_eq!(app.scroll, 0);
+        assert_eq!(chosen(&app), 0);
     }
 
     #[test]
-    fn escape_closes_the_help_first() {
-        let (mut app, _) = app(0);
+    fn escape_closes_one_thing_after_the_other() {
+        let (mut app, _) = app(50, false);
+        app.act(Action::Show(Tab::Processes));
+        app.act(Action::Open);
+        assert!(
+            app.filter_words()
+                .is_some_and(|words| words.starts_with("pid=12"))
+        );
+        app.act(Action::Show(Tab::Migrations));
+        app.act(Action::Open);
         app.act(Action::Help);
         app.act(Action::Close);
-        assert!(!app.help && !app.wants_to_quit());
+        assert!(app.view.help.is_none() && app.is_open());
         app.act(Action::Close);
-        assert!(app.wants_to_quit());
+        assert!(!app.is_open() && app.filter_words().is_some());
+        app.act(Action::Close);
+        assert!(app.filter_words().is_none() && !app.wants_to_quit());
+    }
+
+    #[test]
+    fn a_filter_of_what_can_be_read_again_reads_it_again() {
+        let (mut app, _) = app(50, true);
+        assert!(!app.takes_again());
+        app.act(Action::Filter);
+        let press = |code| KeyEvent::new(code, crossterm::event::KeyModifiers::NONE);
+        for letter in "pid=1201".chars() {
+            app.key(press(crossterm::event::KeyCode::Char(letter)));
+        }
+        app.key(press(crossterm::event::KeyCode::Enter));
+        assert!(app.takes_again() && !app.takes_again());
+        app.batch(Synthetic::new(1).batch(50));
+        let shown = app.shown().totals().migrations();
+        assert!(shown > 0 && shown < 50);
     }
 
     #[test]
     fn says_how_it_ended() {
-        let (mut app, _) = app(1);
+        let (mut app, _) = app(1, false);
         assert_eq!(app.notices(), [""; 0]);
         app.end(Ending::Complete);
         assert_eq!(app.notices(), ["stream ended"]);

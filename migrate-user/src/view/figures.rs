@@ -123,6 +123,7 @@ pub(super) struct StepFigure {
     pub(super) p50_ns: Option<u64>,
     pub(super) p90_ns: Option<u64>,
     pub(super) p99_ns: Option<u64>,
+    pub(super) p999_ns: Option<u64>,
     pub(super) max_ns: Option<u64>,
     /// Of the time of all five, 0 to 1.
     pub(super) share: Option<f64>,
@@ -141,6 +142,7 @@ pub(super) fn steps(model: &Model, direction: Option<Direction>) -> [StepFigure;
             p50_ns: durations.quantile(0.50),
             p90_ns: durations.quantile(0.90),
             p99_ns: durations.quantile(0.99),
+            p999_ns: durations.quantile(0.999),
             max_ns: durations.max(),
             share: model.steps().share(step, direction),
             off_cpu: off_cpu[step as usize],

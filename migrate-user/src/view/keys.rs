@@ -1,98 +1,257 @@
-//! Keys, what they do, and what the footer and the help say about them: one table.
+//! Which key asks for what.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-/// What a key asks for.
+use super::bindings::{BINDINGS, Binding};
+use super::tab::Tab;
+
+/// What a key or the mouse asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Leave.
     Quit,
-    /// Close what is open, else leave.
+    /// Close what is open, else remove the filter.
     Close,
-    /// Hold the picture, or let it go on.
+    /// Open or close the help.
+    Help,
+    /// Show this tab.
+    Show(Tab),
+    /// Show the tab so many places to the right.
+    Beside(isize),
+    /// Move the choice, rows.
+    Move(isize),
+    /// Choose this row.
+    Choose(usize),
+    /// Move across: the column that a table is sorted by, the cursor of a histogram, else the tab.
+    Across(isize),
+    /// Sort by this column, or the other way round.
+    Sort(usize),
+    /// Sort the other way round.
+    Reverse,
+    /// Open what is chosen.
+    Open,
+    /// Ask which migrations to show.
+    Filter,
+    /// Ask what to export, and where to.
+    Export,
+    /// Hold the picture or the replay, or let it go on.
     Pause,
     /// Count from here on.
     Reset,
-    /// Open or close the help.
-    Help,
-    /// Move through the recent migrations, lines.
-    Scroll(isize),
+    /// Show amounts in the next unit.
+    Units,
+    /// Show the next stretch of time.
+    Window,
+    /// The newest migrations, or the slowest.
+    Order,
+    /// Replay this much faster, powers of two.
+    Speed(i32),
+    /// Replay the next migration.
+    Step,
+    /// Jump in the replay, seconds.
+    Jump(i64),
+    /// Jump to this part of the replay, thousandths of it.
+    Seek(u16),
 }
 
-/// Lines of a page.
+/// Rows of a page.
 const PAGE: isize = 10;
 
-/// A key as people read it, in short, and what it does in full.
-pub(super) struct Key {
-    pub(super) key: &'static str,
-    pub(super) short: &'static str,
-    pub(super) long: &'static str,
+/// The rows of a page, as an action.
+pub(super) const fn pages(pages: isize) -> Action {
+    Action::Move(pages * PAGE)
 }
 
-/// What the footer and the help list, most important first.
-pub(super) const KEYS: [Key; 5] = [
-    Key {
-        key: "q",
-        short: "quit",
-        long: "quit (also Ctrl-C, Esc)",
-    },
-    Key {
-        key: "?",
-        short: "help",
-        long: "open or close this help",
-    },
-    Key {
-        key: "p",
-        short: "pause",
-        long: "hold the picture or go on (also space); nothing is lost",
-    },
-    Key {
-        key: "r",
-        short: "reset",
-        long: "count from here on; losses stay",
-    },
-    Key {
-        key: "↑↓",
-        short: "scroll",
-        long: "through the recent migrations (also j k, PgUp PgDn, Home)",
-    },
+/// A key with what is held down beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    code: KeyCode,
+    control: bool,
+}
+
+/// Keys that have names.
+const NAMES: [(&str, &str, KeyCode); 17] = [
+    ("space", "space", KeyCode::Char(' ')),
+    ("enter", "Enter", KeyCode::Enter),
+    ("esc", "Esc", KeyCode::Esc),
+    ("tab", "Tab", KeyCode::Tab),
+    ("backtab", "Shift-Tab", KeyCode::BackTab),
+    ("backspace", "Backspace", KeyCode::Backspace),
+    ("delete", "Del", KeyCode::Delete),
+    ("insert", "Ins", KeyCode::Insert),
+    ("up", "↑", KeyCode::Up),
+    ("down", "↓", KeyCode::Down),
+    ("left", "←", KeyCode::Left),
+    ("right", "→", KeyCode::Right),
+    ("home", "Home", KeyCode::Home),
+    ("end", "End", KeyCode::End),
+    ("pageup", "PgUp", KeyCode::PageUp),
+    ("pagedown", "PgDn", KeyCode::PageDown),
+    ("f1", "F1", KeyCode::F(1)),
 ];
 
-/// What a key asks for, if anything.
-pub(super) fn action(event: KeyEvent) -> Option<Action> {
-    if event.kind == KeyEventKind::Release {
-        return None;
+impl FromStr for Key {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (control, name) = match text.strip_prefix("ctrl-") {
+            Some(name) => (true, name),
+            None => (false, text),
+        };
+        let mut letters = name.chars();
+        let code = match (letters.next(), letters.next()) {
+            (Some(letter), None) => Some(KeyCode::Char(letter)),
+            _ => NAMES
+                .iter()
+                .find(|(known, ..)| *known == name)
+                .map(|(_, _, code)| *code),
+        };
+        code.map(|code| Self { code, control })
+            .ok_or_else(|| format!("{text:?} is no key: expected a letter, ctrl- and a letter, or a name such as \"enter\", \"up\" or \"pagedown\""))
     }
-    if event.modifiers.contains(KeyModifiers::CONTROL) {
-        return matches!(event.code, KeyCode::Char('c' | 'd')).then_some(Action::Quit);
+}
+
+impl fmt::Display for Key {
+    /// As on screen.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.control {
+            f.write_str("Ctrl-")?;
+        }
+        match self.code {
+            KeyCode::Char(letter) if letter != ' ' => write!(f, "{letter}"),
+            code => {
+                let named = NAMES.iter().find(|(.., known)| *known == code);
+                f.write_str(named.map_or("?", |(_, shown, _)| shown))
+            }
+        }
     }
-    Some(match event.code {
-        KeyCode::Char('q' | 'Q') => Action::Quit,
-        KeyCode::Esc => Action::Close,
-        KeyCode::Char('p' | 'P' | ' ') => Action::Pause,
-        KeyCode::Char('r' | 'R') => Action::Reset,
-        KeyCode::Char('?' | 'h' | 'H') | KeyCode::F(1) => Action::Help,
-        KeyCode::Up | KeyCode::Char('k') => Action::Scroll(-1),
-        KeyCode::Down | KeyCode::Char('j') => Action::Scroll(1),
-        KeyCode::PageUp => Action::Scroll(-PAGE),
-        KeyCode::PageDown => Action::Scroll(PAGE),
-        KeyCode::Home | KeyCode::Char('g') => Action::Scroll(isize::MIN),
-        _ => return None,
-    })
+}
+
+impl From<KeyEvent> for Key {
+    fn from(event: KeyEvent) -> Self {
+        Self {
+            code: event.code,
+            control: event.modifiers.contains(KeyModifiers::CONTROL),
+        }
+    }
+}
+
+/// The keys of each of [`BINDINGS`].
+#[derive(Clone, Debug)]
+pub struct Keys(Vec<Vec<Key>>);
+
+impl Default for Keys {
+    fn default() -> Self {
+        let read = |text: &&str| text.parse().expect("the tests read every one of them");
+        let keys = BINDINGS
+            .iter()
+            .map(|binding| binding.keys.iter().map(read).collect());
+        Self(keys.collect())
+    }
+}
+
+impl Keys {
+    /// The usual keys, except for these: by the name of what they do. What is wrong, if it is.
+    pub fn with(other: &BTreeMap<String, Vec<String>>) -> Result<Self, String> {
+        let mut keys = Self::default();
+        for (name, texts) in other {
+            let place = BINDINGS
+                .iter()
+                .position(|binding| binding.name == name)
+                .ok_or_else(|| {
+                    let names: Vec<_> = BINDINGS.iter().map(|binding| binding.name).collect();
+                    format!(
+                        "{name:?} is nothing that a key can do: expected one of {}",
+                        names.join(", ")
+                    )
+                })?;
+            let own: Vec<Key> = texts
+                .iter()
+                .map(|text| text.parse())
+                .collect::<Result<_, _>>()?;
+            // A key does one thing: what was asked for.
+            for taken in &mut keys.0 {
+                taken.retain(|key| !own.contains(key));
+            }
+            keys.0[place] = own;
+        }
+        Ok(keys)
+    }
+
+    /// What a key asks for, if anything.
+    pub(super) fn action(&self, event: KeyEvent) -> Option<Action> {
+        if event.kind == KeyEventKind::Release {
+            return None;
+        }
+        let key = Key::from(event);
+        if key.control && key.code == KeyCode::Char('c') {
+            return Some(Action::Quit);
+        }
+        let place = self.0.iter().position(|keys| keys.contains(&key));
+        place.map(|place| BINDINGS[place].action)
+    }
+
+    /// Each binding and its keys, in the order of importance.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&'static Binding, &[Key])> {
+        BINDINGS.iter().zip(self.0.iter().map(Vec::as_slice))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn press(keys: &Keys, code: KeyCode, modifiers: KeyModifiers) -> Option<Action> {
+        keys.action(KeyEvent::new(code, modifiers))
+    }
+
     #[test]
-    fn keys() {
-        let plain = |code| action(KeyEvent::new(code, KeyModifiers::NONE));
+    fn keys_do_what_they_say() {
+        let keys = Keys::default();
+        let plain = |code| press(&keys, code, KeyModifiers::NONE);
         assert_eq!(plain(KeyCode::Char('q')), Some(Action::Quit));
         assert_eq!(plain(KeyCode::Char(' ')), Some(Action::Pause));
-        assert_eq!(plain(KeyCode::Char('x')), None);
-        let control = |c| action(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL));
-        assert_eq!(control('c'), Some(Action::Quit));
-        assert_eq!(control('q'), None);
+        assert_eq!(plain(KeyCode::Char('j')), Some(Action::Move(1)));
+        assert_eq!(plain(KeyCode::Char('3')), Some(Action::Show(Tab::Batching)));
+        assert_eq!(plain(KeyCode::Char('~')), None);
+        let control = |c| press(&keys, KeyCode::Char(c), KeyModifiers::CONTROL);
+        assert_eq!((control('c'), control('q')), (Some(Action::Quit), None));
+    }
+
+    #[test]
+    fn no_key_does_two_things() {
+        let keys = Keys::default();
+        let all: Vec<Key> = keys.0.iter().flatten().copied().collect();
+        for (at, key) in all.iter().enumerate() {
+            assert!(!all[..at].contains(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_user_may_choose_other_keys() {
+        let other = [("pause", &["x", "q"][..]), ("quit", &["ctrl-x", "f1"])];
+        let other = other.map(|(name, keys)| {
+            let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+            (name.to_owned(), keys)
+        });
+        let keys = Keys::with(&BTreeMap::from(other)).unwrap();
+        let plain = |c| press(&keys, KeyCode::Char(c), KeyModifiers::NONE);
+        assert_eq!(
+            (plain('x'), plain('q'), plain('p')),
+            (Some(Action::Pause), Some(Action::Pause), None)
+        );
+        assert_eq!(
+            press(&keys, KeyCode::F(1), KeyModifiers::NONE),
+            Some(Action::Quit)
+        );
+        let wrong = |name: &str, key: &str| {
+            Keys::with(&BTreeMap::from([(name.to_owned(), vec![key.to_owned()])])).unwrap_err()
+        };
+        assert!(wrong("paws", "x").contains("expected one of quit"));
+        assert!(wrong("pause", "xx").contains("\"xx\" is no key"));
     }
 }

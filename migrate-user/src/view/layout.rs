@@ -1,12 +1,10 @@
-//! Which part of the dashboard gets which lines of the screen.
+//! Which part of the overview gets which lines of it.
 
 use ratatui::layout::Rect;
 
 /// What the layout depends on besides the size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    /// Are there notices?
-    pub(super) notice: bool,
     /// Directions that are listed.
     pub(super) directions: u16,
     /// Lines of the ledger's legend at this width.
@@ -18,8 +16,6 @@ pub(super) struct Wanted {
 /// Where each part stands. A part without room has no lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
-    pub(super) header: Rect,
-    pub(super) notice: Rect,
     /// The head of the rates; the rates themselves follow it.
     pub(super) rates_head: Rect,
     pub(super) rates: Rect,
@@ -27,18 +23,17 @@ pub(super) struct Places {
     pub(super) bar: Rect,
     pub(super) legend: Rect,
     pub(super) steps: Rect,
-    pub(super) recent: Rect,
-    pub(super) footer: Rect,
+    pub(super) findings: Rect,
 }
 
 /// The five steps with their head.
 const STEPS: u16 = 6;
 
-/// The fewest lines in which recent migrations are of use, with their head.
-const RECENT: u16 = 4;
+/// The fewest lines in which findings are of use, with their head.
+const FINDINGS: u16 = 2;
 
-/// What the recent migrations get before charts grow.
-const RECENT_GOOD: u16 = 14;
+/// What the findings get before charts grow.
+const FINDINGS_GOOD: u16 = 10;
 
 /// The most lines of one chart.
 const CHART: u16 = 6;
@@ -46,23 +41,20 @@ const CHART: u16 = 6;
 /// How many lines each part gets.
 #[derive(Default)]
 struct Lines {
-    notice: u16,
     rates_head: u16,
     rates: u16,
     ledger_head: u16,
     bar: u16,
     legend: u16,
     steps: u16,
-    recent: u16,
-    footer: u16,
+    findings: u16,
     gap: u16,
 }
 
 impl Lines {
     /// Gives out lines, what matters most first.
     fn share(height: u16, wanted: Wanted) -> Self {
-        // The header has the first line.
-        let mut left = height.saturating_sub(1);
+        let mut left = height;
         let mut take = |lines: u16| {
             let given = if left >= lines { lines } else { 0 };
             left -= given;
@@ -70,29 +62,27 @@ impl Lines {
         };
         let mut lines = Self {
             rates: take(wanted.directions),
-            notice: take(u16::from(wanted.notice)),
-            footer: take(1),
             // Without it, the numbers have no units.
             rates_head: take(1),
             bar: take(1),
             ..Self::default()
         };
         lines.steps = take(STEPS + wanted.below_steps);
+        lines.findings = take(FINDINGS);
         lines.legend = take(wanted.legend);
         lines.ledger_head = take(1);
-        lines.recent = take(RECENT);
-        lines.gap = take(5) / 5;
-        lines.recent += if lines.recent > 0 {
-            take(RECENT_GOOD - RECENT)
-        } else {
-            0
-        };
-        if lines.recent >= RECENT_GOOD {
+        lines.gap = take(3) / 3;
+        if lines.findings > 0 {
+            lines.findings += take(FINDINGS_GOOD - FINDINGS);
+            let few = lines.findings < FINDINGS_GOOD;
+            lines.findings += if few { take(2) } else { 0 };
+        }
+        if lines.findings >= FINDINGS_GOOD {
             for _ in 1..CHART {
                 lines.rates += take(wanted.directions);
             }
         }
-        lines.recent += if lines.recent > 0 { left } else { 0 };
+        lines.findings += if lines.findings > 0 { left } else { 0 };
         lines
     }
 }
@@ -112,9 +102,6 @@ pub(super) fn places(area: Rect, wanted: Wanted) -> Places {
         y += height;
         place
     };
-    let header = next(1);
-    let notice = next(lines.notice);
-    next(lines.gap);
     let rates_head = next(lines.rates_head);
     let rates = next(lines.rates);
     next(lines.gap);
@@ -124,25 +111,15 @@ pub(super) fn places(area: Rect, wanted: Wanted) -> Places {
     next(lines.gap);
     let steps = next(lines.steps);
     next(lines.gap);
-    let recent = next(lines.recent);
-    let footer_y = area.bottom().saturating_sub(lines.footer);
-    let footer = Rect {
-        x: area.x,
-        y: footer_y,
-        width: area.width,
-        height: lines.footer,
-    };
+    let findings = next(lines.findings);
     Places {
-        header,
-        notice,
         rates_head,
         rates,
         ledger_head,
         bar,
         legend,
         steps,
-        recent,
-        footer,
+        findings,
     }
 }
 
@@ -153,28 +130,24 @@ mod tests {
     #[test]
     fn parts_never_overlap_nor_leave_the_screen() {
         for height in 0..=120 {
-            for (notice, directions, legend) in [(false, 2, 2), (true, 3, 8), (true, 2, 4)] {
+            for (directions, legend) in [(2, 2), (3, 8), (2, 4)] {
                 let area = Rect::new(0, 0, 80, height);
                 let p = places(
                     area,
                     Wanted {
-                        notice,
                         directions,
                         legend,
                         below_steps: 1,
                     },
                 );
                 let parts = [
-                    p.header,
-                    p.notice,
                     p.rates_head,
                     p.rates,
                     p.ledger_head,
                     p.bar,
                     p.legend,
                     p.steps,
-                    p.recent,
-                    p.footer,
+                    p.findings,
                 ];
                 let used: u16 = parts.iter().map(|part| part.height).sum();
                 assert!(used <= height, "{height}: {p:?}");
@@ -189,17 +162,13 @@ mod tests {
     #[test]
     fn the_smallest_screens_keep_what_matters() {
         let wanted = Wanted {
-            notice: false,
             directions: 2,
             legend: 3,
             below_steps: 0,
         };
-        let p = places(Rect::new(0, 0, 20, 5), wanted);
-        assert_eq!(
-            [p.header, p.rates_head, p.rates, p.footer].map(|part| part.height),
-            [1, 1, 2, 1]
-        );
-        let p = places(Rect::new(0, 0, 80, 24), wanted);
-        assert!(p.recent.height >= RECENT && p.steps.height == STEPS);
+        let p = places(Rect::new(0, 0, 20, 3), wanted);
+        assert_eq!([p.rates_head, p.rates].map(|part| part.height), [1, 2]);
+        let p = places(Rect::new(0, 0, 80, 21), wanted);
+        assert!(p.findings.height >= FINDINGS && p.steps.height == STEPS);
     }
 }

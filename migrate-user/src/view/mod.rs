@@ -3,21 +3,37 @@
 //! State ([`App`]) and drawing are apart: a key or a batch changes the state, and drawing only reads it.
 
 mod app;
+mod bindings;
+mod canvas;
+mod data;
+mod exporting;
 mod figures;
+mod filter;
 mod keys;
 mod layout;
+mod notices;
+mod output;
+mod playback;
+mod player;
+mod prompt;
 pub mod report;
 mod run;
 mod screen;
+mod state;
+mod tab;
 mod table;
+mod tabs;
 mod terminal;
 mod theme;
+mod units;
 mod widgets;
 
 pub use app::App;
-pub use keys::Action;
+pub use canvas::Spot;
+pub use keys::{Action, Keys};
 pub use run::run;
 pub use screen::draw;
+pub use tab::Tab;
 pub use theme::Theme;
 
 #[cfg(test)]

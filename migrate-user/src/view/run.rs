@@ -1,32 +1,35 @@
 //! The loop of the dashboard: batches, keys, time, and the end.
 
 use std::io;
-use std::time::Duration;
+use std::time::Instant;
 
-use crossterm::event::{Event, EventStream};
+use crossterm::event::{Event, EventStream, MouseButton, MouseEvent, MouseEventKind};
 use futures::StreamExt;
-use ratatui::DefaultTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::app::App;
+use super::canvas::{Spot, clicked};
+use super::keys::Action;
+use super::player::Player;
 use super::terminal::Screen;
-use super::theme::Theme;
-use super::{keys, screen};
+use super::{exporting, screen};
 use crate::Error;
-use crate::model::Model;
+use crate::config::{Config, REFRESH};
 use crate::source::{Batch, Source};
 
-/// How often the picture is drawn while batches come. Keys are answered at once.
-const TICK: Duration = Duration::from_millis(150);
+/// Lines that the wheel moves.
+const WHEEL: isize = 3;
 
 /// Shows a source until the user leaves. The terminal is as before when this returns, also on errors, signals
 /// and panics.
-pub async fn run(source: impl Source, name: &str) -> Result<(), Error> {
-    let model = Model::new(source.facts().clone());
-    let mut dashboard = Dashboard::new(source, App::new(name, model))?;
+pub async fn run(source: impl Source, name: &str, config: Config) -> Result<(), Error> {
+    let readable = source.file().is_some();
+    let app = App::new(name, source.facts().clone(), config, readable);
+    let mut dashboard = Dashboard::new(source, app)?;
     let mut screen = Screen::open().map_err(terminal_error)?;
-    let done = dashboard.run(screen.terminal()).await;
+    let done = dashboard.run(&mut screen).await;
     drop(screen);
     done?;
     dashboard.app.into_failure().map_or(Ok(()), Err)
@@ -37,28 +40,34 @@ fn terminal_error(cause: io::Error) -> Error {
 }
 
 struct Dashboard<S> {
-    source: S,
+    player: Player<S>,
     app: App,
-    theme: Theme,
     ticks: Interval,
+    /// When time was last let pass.
+    passed: Instant,
     signals: [Signal; 3],
     /// Is there more to come from the source?
     flowing: bool,
     /// Is there something that has not been drawn?
     dirty: bool,
+    /// What can be clicked.
+    spots: Vec<Spot>,
+    /// An export on its way, which ends with a sentence.
+    export: Option<JoinHandle<String>>,
 }
 
 /// What the loop waits for.
 enum Happening {
     Batch(Result<Option<Batch>, Error>),
     Event(Option<io::Result<Event>>),
+    Exported(String),
     Tick,
     Signal,
 }
 
 impl<S: Source> Dashboard<S> {
     fn new(source: S, app: App) -> Result<Self, Error> {
-        let mut ticks = interval(TICK);
+        let mut ticks = interval(app.config.refresh.unwrap_or(REFRESH));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let listen = |kind| signal(kind).map_err(terminal_error);
         let signals = [
@@ -66,19 +75,20 @@ impl<S: Source> Dashboard<S> {
             listen(SignalKind::terminate())?,
             listen(SignalKind::hangup())?,
         ];
-        let theme = Theme::from_environment();
         Ok(Self {
-            source,
+            player: Player::new(source),
             app,
-            theme,
             ticks,
+            passed: Instant::now(),
             signals,
             flowing: true,
             dirty: true,
+            spots: Vec::new(),
+            export: None,
         })
     }
 
-    async fn run(&mut self, terminal: &mut DefaultTerminal) -> Result<(), Error> {
+    async fn run(&mut self, screen: &mut Screen) -> Result<(), Error> {
         let mut events = EventStream::new();
         while !self.app.wants_to_quit() {
             let draw_now = match self.wait(&mut events).await {
@@ -87,14 +97,18 @@ impl<S: Source> Dashboard<S> {
                     false
                 }
                 Happening::Event(event) => self.event(event)?,
-                Happening::Tick => self.dirty,
+                Happening::Exported(sentence) => {
+                    self.app.message = Some(sentence);
+                    true
+                }
+                Happening::Tick => self.tick(),
                 Happening::Signal => return Ok(()),
             };
+            self.dirty |= draw_now;
+            self.begin_again().await;
+            self.begin_export();
             if draw_now {
-                let draw =
-                    |frame: &mut ratatui::Frame<'_>| screen::draw(&self.app, self.theme, frame);
-                terminal.draw(draw).map_err(terminal_error)?;
-                self.dirty = false;
+                self.draw(screen)?;
             }
         }
         Ok(())
@@ -102,13 +116,24 @@ impl<S: Source> Dashboard<S> {
 
     async fn wait(&mut self, events: &mut EventStream) -> Happening {
         let [interrupt, terminate, hangup] = &mut self.signals;
+        let until = self.app.until();
+        let exported = async {
+            match &mut self.export {
+                Some(export) => export.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             event = events.next() => Happening::Event(event),
             _ = interrupt.recv() => Happening::Signal,
             _ = terminate.recv() => Happening::Signal,
             _ = hangup.recv() => Happening::Signal,
             _ = self.ticks.tick() => Happening::Tick,
-            batch = self.source.next(), if self.flowing => Happening::Batch(batch),
+            sentence = exported => {
+                self.export = None;
+                Happening::Exported(sentence.unwrap_or_else(|failed| failed.to_string()))
+            }
+            batch = self.player.next(until), if self.flowing => Happening::Batch(batch),
         }
     }
 
@@ -116,10 +141,57 @@ impl<S: Source> Dashboard<S> {
         self.dirty = true;
         match batch {
             Ok(Some(batch)) => return self.app.batch(batch),
-            Ok(None) => self.app.end(self.source.ending()),
+            Ok(None) => self.app.end(self.player.source.ending()),
             Err(error) => self.app.fail(error),
         }
         self.flowing = false;
+    }
+
+    /// Lets time pass. True if there is something to draw.
+    fn tick(&mut self) -> bool {
+        let now = Instant::now();
+        let passed = now.duration_since(self.passed);
+        self.passed = now;
+        self.app.elapse(passed.as_nanos() as u64) || self.dirty
+    }
+
+    /// Draws, unless the terminal has not taken the last picture: then the next tick does.
+    fn draw(&mut self, screen: &mut Screen) -> Result<(), Error> {
+        let Some(terminal) = screen.ready() else {
+            return Ok(());
+        };
+        let mut spots = Vec::new();
+        let drawn = terminal.draw(|frame| spots = screen::draw(&self.app, frame));
+        drawn.map_err(terminal_error)?;
+        self.spots = spots;
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Reads the source from its beginning, if that is what a replay or a filter needs.
+    async fn begin_again(&mut self) {
+        if !self.app.takes_again() {
+            return;
+        }
+        match self.player.source.again().await {
+            Some(Ok(source)) => {
+                self.player = Player::new(source);
+                self.flowing = true;
+            }
+            Some(Err(error)) => self.app.fail(error),
+            None => {}
+        }
+    }
+
+    /// Begins to write what the user wants to have, if nothing is being written.
+    fn begin_export(&mut self) {
+        if self.export.is_none()
+            && let Some(wanted) = self.app.export.take()
+        {
+            let input = self.player.source.file().cloned();
+            let job = exporting::Job::new(&self.app, wanted, input);
+            self.export = Some(tokio::task::spawn_blocking(move || job.run()));
+        }
     }
 
     /// True if the picture has to be drawn at once.
@@ -129,13 +201,23 @@ impl<S: Source> Dashboard<S> {
             .unwrap_or_else(|| Err(gone()))
             .map_err(terminal_error)?
         {
-            Event::Key(key) => {
-                let action = keys::action(key);
-                action.into_iter().for_each(|action| self.app.act(action));
-                Ok(action.is_some())
-            }
+            Event::Key(key) => Ok(self.app.key(key)),
+            Event::Mouse(mouse) => Ok(self.mouse(mouse)),
             Event::Resize(..) => Ok(true),
             _ => Ok(false),
         }
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent) -> bool {
+        let action = match mouse.kind {
+            MouseEventKind::ScrollUp => Some(Action::Move(-WHEEL)),
+            MouseEventKind::ScrollDown => Some(Action::Move(WHEEL)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                clicked(&self.spots, mouse.column, mouse.row)
+            }
+            _ => None,
+        };
+        action.into_iter().for_each(|action| self.app.act(action));
+        action.is_some()
     }
 }

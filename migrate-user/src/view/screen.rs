@@ -4,16 +4,21 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::figures;
-use super::layout::{Wanted, places};
-use super::theme::Theme;
-use super::widgets::{footer, header, help, ledger, rates, recent, steps};
+use super::canvas::{Canvas, Spot, below, top};
+use super::tabs;
+use super::widgets::{self, footer, header, help, prompt, seek};
 
-/// Draws everything, at any size.
-pub fn draw(app: &App, theme: Theme, frame: &mut Frame<'_>) {
+/// Draws everything, at any size. What can be clicked on it.
+pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Spot> {
     let whole = frame.area();
-    let model = app.shown();
-    let buffer = frame.buffer_mut();
+    let mut spots = Vec::new();
+    let mut canvas = Canvas {
+        app,
+        model: app.shown(),
+        theme: app.config.theme,
+        buffer: frame.buffer_mut(),
+        spots: &mut spots,
+    };
     // One column of air on either side, where there is room for it.
     let margin = u16::from(whole.width >= 60);
     let area = Rect {
@@ -21,29 +26,61 @@ pub fn draw(app: &App, theme: Theme, frame: &mut Frame<'_>) {
         width: whole.width - 2 * margin,
         ..whole
     };
-    if area.is_empty() {
-        return;
+    if !area.is_empty() {
+        draw_all(&mut canvas, area, whole);
     }
+    spots
+}
+
+fn draw_all(canvas: &mut Canvas<'_>, area: Rect, whole: Rect) {
+    let (app, theme) = (canvas.app, canvas.theme);
     let notices = app.notices();
-    let directions = figures::directions(model);
-    let wanted = Wanted {
-        notice: !notices.is_empty(),
-        directions: directions.len() as u16,
-        legend: ledger::legend_lines(model, area.width),
-        below_steps: steps::extra_lines(model),
-    };
-    let place = places(area, wanted);
-    header::draw(app, theme, place.header, buffer);
-    header::notices(&notices, theme, place.notice, buffer);
-    rates::head(model, theme, place.rates_head, buffer);
-    rates::draw(model, &directions, theme, place.rates, buffer);
-    ledger::head(model, theme, place.ledger_head, buffer);
-    ledger::bar(model, theme, place.bar, buffer);
-    ledger::legend(model, theme, place.legend, buffer);
-    steps::draw(model, theme, place.steps, buffer);
-    recent::draw(model, app.scroll, theme, place.recent, buffer);
-    footer::draw(theme, place.footer, buffer);
-    if app.help {
-        help::draw(theme, whole, buffer);
+    let parts = Parts::new(area, !notices.is_empty(), app.playback().is_some());
+    header::draw(app, theme, parts.header, canvas.buffer);
+    widgets::tabs::draw(canvas, parts.tabs);
+    header::notices(&notices, theme, parts.notice, canvas.buffer);
+    tabs::draw(canvas, parts.body);
+    seek::draw(canvas, parts.seek);
+    match &app.prompt {
+        Some(asked) => prompt::draw(canvas, asked, parts.footer),
+        None => footer::draw(canvas, parts.footer),
+    }
+    if let Some(above) = app.view.help {
+        help::draw(canvas, above, whole);
+    }
+}
+
+/// What has which lines.
+struct Parts {
+    header: Rect,
+    tabs: Rect,
+    notice: Rect,
+    body: Rect,
+    seek: Rect,
+    footer: Rect,
+}
+
+impl Parts {
+    /// What matters least is left out first where there are few lines.
+    fn new(area: Rect, notice: bool, replay: bool) -> Self {
+        let height = area.height;
+        let lines = |wanted: bool, from: u16| u16::from(wanted && height >= from);
+        let tabs = lines(true, 6);
+        let notice = lines(notice, 5);
+        let gap = lines(true, 30);
+        let (seek, footer) = (lines(replay, 9), lines(true, 4));
+        let rest = below(area, 1);
+        let (tabs, rest) = (top(rest, tabs), below(rest, tabs));
+        let (notice, rest) = (top(rest, notice), below(rest, notice + gap));
+        let body = top(rest, rest.height.saturating_sub(seek + footer));
+        let rest = below(rest, body.height);
+        Self {
+            header: top(area, 1),
+            tabs,
+            notice,
+            body,
+            seek: top(rest, seek),
+            footer: below(rest, seek),
+        }
     }
 }

@@ -1,10 +1,15 @@
 //! Tables of which head and cells cannot disagree, and which leave out columns that do not fit.
 
+use std::cmp::Ordering;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::canvas::Canvas;
+use super::keys::Action;
 use super::theme::Theme;
+use super::units::Unit;
 use crate::model::Model;
 
 /// On which side of its column a text stands.
@@ -20,6 +25,11 @@ pub(super) struct Context {
     pub(super) theme: Theme,
     /// When the counts began, nanoseconds: times are told from there.
     pub(super) began_ns: u64,
+    /// The time that has been reached, nanoseconds.
+    pub(super) now_ns: u64,
+    /// In which amounts of memory are shown.
+    unit: Unit,
+    page_size: u64,
 }
 
 impl Context {
@@ -27,9 +37,41 @@ impl Context {
         Self {
             theme,
             began_ns: model.began_ns().unwrap_or(0),
+            now_ns: model.now_ns().unwrap_or(0),
+            unit: Unit::Pages,
+            page_size: model.facts().page_size,
+        }
+    }
+
+    pub(super) fn in_unit(self, unit: Unit) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// A number of pages in the unit of the table. Nothing is a dot, so that what is there stands out.
+    pub(super) fn amount(self, pages: u64) -> (String, Style) {
+        if pages == 0 {
+            ("·".to_owned(), self.theme.quiet())
+        } else {
+            (self.unit.amount(pages, self.page_size), Style::new())
         }
     }
 }
+
+/// What is chosen in a table, and how it is sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct List {
+    /// The row.
+    pub(super) chosen: usize,
+    /// The place of the column.
+    pub(super) sort: usize,
+    pub(super) reversed: bool,
+}
+
+/// What a row says in a column.
+pub(super) type Cell<R> = fn(&R, Context) -> (String, Style);
+
+/// Which of two rows comes first.
+pub(super) type Order<R> = fn(&R, &R) -> Ordering;
 
 /// One column of a table with rows of type `R`.
 pub(super) struct Column<R> {
@@ -38,7 +80,104 @@ pub(super) struct Column<R> {
     pub(super) side: Side,
     /// Columns with a low number are kept longest when there is little room.
     pub(super) rank: u8,
-    pub(super) cell: fn(&R, Context) -> (String, Style),
+    pub(super) cell: Cell<R>,
+    /// What people look for comes first; `None` where it makes no sense to sort.
+    pub(super) order: Option<Order<R>>,
+}
+
+impl<R> Column<R> {
+    /// A column with words.
+    pub(super) const fn left(head: &'static str, width: u16, rank: u8, cell: Cell<R>) -> Self {
+        Self {
+            head,
+            width,
+            side: Side::Left,
+            rank,
+            cell,
+            order: None,
+        }
+    }
+
+    /// A column with numbers.
+    pub(super) const fn right(head: &'static str, width: u16, rank: u8, cell: Cell<R>) -> Self {
+        Self {
+            side: Side::Right,
+            ..Self::left(head, width, rank, cell)
+        }
+    }
+
+    /// The same, with an order.
+    pub(super) const fn by(self, order: Order<R>) -> Self {
+        Self {
+            order: Some(order),
+            ..self
+        }
+    }
+}
+
+/// What a table takes when all columns are there.
+pub(super) fn width<R>(columns: &[Column<R>]) -> u16 {
+    let gaps = columns.len().saturating_sub(1) as u16;
+    columns.iter().map(|column| column.width).sum::<u16>() + gaps
+}
+
+/// The rows as a list wants them sorted.
+pub(super) fn sorted<'r, R>(columns: &[Column<R>], mut rows: Vec<&'r R>, list: List) -> Vec<&'r R> {
+    if let Some(order) = columns.get(list.sort).and_then(|column| column.order) {
+        rows.sort_by(|a, b| order(a, b));
+    }
+    if list.reversed {
+        rows.reverse();
+    }
+    rows
+}
+
+/// Draws a table of which a row is chosen. Rows and heads can be clicked.
+pub(super) fn draw_list<R>(
+    columns: &[Column<R>],
+    rows: &[&R],
+    list: List,
+    canvas: &mut Canvas<'_>,
+    area: ratatui::layout::Rect,
+) {
+    if area.is_empty() {
+        return;
+    }
+    let context = canvas.context();
+    let room = usize::from(area.height.saturating_sub(1)).max(1);
+    let first = list.chosen.saturating_sub(room - 1);
+    let shown = rows.iter().skip(first).take(room).copied();
+    draw(columns, shown, context, area, canvas.buffer);
+    for (column, x) in fitting(columns, area.width) {
+        let place = Rect {
+            x: area.x + x,
+            width: column.width,
+            height: 1,
+            ..area
+        };
+        let at = columns.iter().position(|known| std::ptr::eq(known, column));
+        let Some(at) = at.filter(|_| column.order.is_some()) else {
+            continue;
+        };
+        canvas.spot(place, Action::Sort(at));
+        if at == list.sort {
+            let sign = if list.reversed { "▲" } else { "▼" };
+            let head = format!("{sign}{}", column.head);
+            let style = context.theme.key();
+            put(column, &head, style, (area, x, area.y), canvas.buffer);
+        }
+    }
+    for (at, y) in (first..rows.len()).zip(area.y + 1..area.bottom()) {
+        let row = Rect {
+            y,
+            height: 1,
+            ..area
+        };
+        canvas.spot(row, Action::Choose(at));
+        if at == list.chosen {
+            canvas.buffer.set_style(row, context.theme.chosen());
+        }
+    }
 }
 
 /// The columns that fit, in their order, and where each begins.
@@ -138,13 +277,8 @@ mod tests {
 
     #[test]
     fn leaves_out_what_matters_least() {
-        let column = |head, rank| Column::<u8> {
-            head,
-            width: 5,
-            side: Side::Left,
-            rank,
-            cell: |row, _| (row.to_string(), Style::new()),
-        };
+        let cell: Cell<u8> = |row, _| (row.to_string(), Style::new());
+        let column = |head, rank| Column::left(head, 5, rank, cell);
         let columns = [column("a", 1), column("b", 3), column("c", 2)];
         let heads = |width| {
             fitting(&columns, width)

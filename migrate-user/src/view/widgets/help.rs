@@ -1,12 +1,13 @@
 //! The help, over everything else.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Widget, Wrap};
+use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Widget};
 
-use super::super::keys::KEYS;
-use super::super::theme::{Theme, sign};
+use super::super::canvas::Canvas;
+use super::super::keys::Key;
+use super::super::tab::Tab;
+use super::super::theme::sign;
 use crate::model::ledger::Row;
 
 /// What each row of the ledger means, in a few words.
@@ -23,14 +24,20 @@ const fn meaning(row: Row) -> &'static str {
     }
 }
 
-fn lines(theme: Theme) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    for key in KEYS {
-        lines.push(Line::from(vec![
-            Span::styled(format!("{:<15}", key.key), theme.key()),
-            Span::raw(key.long),
-        ]));
+fn lines(canvas: &Canvas<'_>) -> Vec<Line<'static>> {
+    let (app, theme) = (canvas.app, canvas.theme);
+    let title = format!("Keys on {}", app.tab().name());
+    let mut lines = vec![Line::styled(title, theme.title())];
+    for (binding, keys) in app.config.keys.listed() {
+        if !keys.is_empty() && binding.when.holds(app) {
+            let keys: Vec<String> = keys.iter().map(Key::to_string).collect();
+            lines.push(Line::from(vec![
+                Span::styled(format!("{:<13}", keys.join(" ")), theme.key()),
+                Span::raw(binding.long),
+            ]));
+        }
     }
+    lines.extend(about(app.tab()).iter().map(|line| Line::raw(*line)));
     lines.push(Line::default());
     lines.push(Line::styled("Pages", theme.title()));
     for row in Row::ALL {
@@ -56,26 +63,70 @@ fn lines(theme: Theme) -> Vec<Line<'static>> {
     lines
 }
 
-/// Draws the help in the middle, as large as there is room.
-pub(in crate::view) fn draw(theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let lines = lines(theme);
-    let width = area
-        .width
-        .min(lines.iter().map(Line::width).max().unwrap_or(0) as u16 + 4);
+/// What a tab shows that does not explain itself.
+const fn about(tab: Tab) -> &'static [&'static str] {
+    match tab {
+        Tab::Overview => &[
+            "",
+            "Rates are the pages that arrived, per second, averaged over five seconds.",
+        ],
+        Tab::Steps => &[
+            "",
+            "The histogram's scale is logarithmic: four columns for each doubling.",
+            "In the map below it, each shade stands for four times as many.",
+        ],
+        Tab::Batching => &[
+            "",
+            "time = per call + per page × pages requested, a line of least squares through",
+            "the completed migrations. Would have saved: the calls that were smaller, taken",
+            "together to calls of this size, would have needed so much less time.",
+        ],
+        Tab::Pages => &[
+            "",
+            "In vain: of each migration's time, the part of the pages that were copied or made",
+            "and thrown away. Ping-pong: pages of a block of 2 MiB that went one way and came",
+            "back within a second.",
+        ],
+        Tab::Processes | Tab::Drivers => &[
+            "",
+            "Arrived pages by direction; in vain: the time that went into wasted pages; time: all",
+            "steps together; per page: the time of each page that arrived.",
+        ],
+        Tab::Migrations => &[
+            "",
+            "undone: rolled_back or rejected. began: since the counts began.",
+        ],
+        Tab::Findings => &[
+            "",
+            "Thresholds can be set in the configuration file, under [findings].",
+        ],
+    }
+}
+
+/// Draws the help in the middle, as large as there is room, without the lines `above` it.
+pub(in crate::view) fn draw(canvas: &mut Canvas<'_>, above: usize, area: Rect) {
+    let lines = lines(canvas);
+    let widest = lines.iter().map(Line::width).max().unwrap_or(0) as u16;
+    let width = area.width.min(widest + 4);
     let height = area.height.min(lines.len() as u16 + 2);
     let place = area.centered(
         ratatui::layout::Constraint::Length(width),
         ratatui::layout::Constraint::Length(height),
     );
-    Clear.render(place, buffer);
-    let mut block = Block::bordered()
+    Clear.render(place, canvas.buffer);
+    let hidden = (lines.len() + 2).saturating_sub(usize::from(height));
+    let title = if hidden > 0 {
+        " help: ↑↓ for more "
+    } else {
+        " help "
+    };
+    let block = Block::bordered()
         .border_type(BorderType::Rounded)
-        .title(" help ");
-    block = block
+        .title(title)
         .padding(ratatui::widgets::Padding::horizontal(1))
-        .border_style(theme.title());
+        .border_style(canvas.theme.title());
     Paragraph::new(lines)
-        .wrap(Wrap { trim: false })
         .block(block)
-        .render(place, buffer);
+        .scroll((above.min(hidden) as u16, 0))
+        .render(place, canvas.buffer);
 }

@@ -4,54 +4,30 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::table::{self, Column, Context, Side};
+use super::super::table::{self, Column, Context};
 use super::super::theme::Theme;
 use crate::model::{Kind, Model};
 use crate::text::count;
 
 const COLUMNS: [Column<Kind>; 4] = [
-    Column {
-        head: "Kinds",
-        width: 9,
-        side: Side::Left,
-        rank: 0,
-        cell: |kind, context| {
-            (
-                kind.direction.name().to_owned(),
-                context.theme.direction(kind.direction),
-            )
-        },
-    },
-    Column {
-        head: "trigger",
-        width: 8,
-        side: Side::Left,
-        rank: 2,
-        cell: |kind, _| (kind.trigger.name().to_owned(), Style::new()),
-    },
-    Column {
-        head: "outcome",
-        width: 11,
-        side: Side::Left,
-        rank: 1,
-        cell: |kind, context| {
-            (
-                kind.outcome.name().to_owned(),
-                context.theme.outcome(kind.outcome),
-            )
-        },
-    },
-    Column {
-        head: "count",
-        width: 11,
-        side: Side::Right,
-        rank: 0,
-        cell: |kind, _| (count(kind.migrations), Style::new()),
-    },
+    Column::left("Kinds", 9, 0, |kind, context| {
+        let name = kind.direction.name().to_owned();
+        (name, context.theme.direction(kind.direction))
+    }),
+    Column::left("trigger", 8, 2, |kind, _| {
+        (kind.trigger.name().to_owned(), Style::new())
+    }),
+    Column::left("outcome", 11, 1, |kind, context| {
+        let name = kind.outcome.name().to_owned();
+        (name, context.theme.outcome(kind.outcome))
+    }),
+    Column::right("count", 11, 0, |kind, _| {
+        (count(kind.migrations), Style::new())
+    }),
 ];
 
 /// What the table takes when all columns are there.
-pub(super) const WIDTH: u16 = 42;
+pub(in crate::view) const WIDTH: u16 = 42;
 
 /// Draws the most frequent kinds, as many as there is room for.
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {

@@ -1,17 +1,18 @@
 //! How much per second, by direction, and how that went over the last minutes.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Sparkline, Widget};
+use ratatui::style::Style;
 
+use super::super::canvas::{Canvas, with_x};
 use super::super::figures::{self, RATE_SECONDS};
-use super::super::theme::Theme;
-use crate::model::{Direction, Model};
-use crate::text::quantity;
+use super::super::units::Unit;
+use super::chart;
+use crate::model::{Direction, Model, Rate};
+use crate::text::clock;
 
 /// The columns: name, then pages, bytes and calls per second. Each has its width.
 const NAME: u16 = 9;
-const HEADS: [(&str, u16); 3] = [("pages/s", 9), ("bytes/s", 10), ("calls/s", 9)];
+const HEADS: [(&str, u16); 3] = [("pages/s", 9), ("bytes/s", 11), ("calls/s", 9)];
 
 /// A chart that is narrower than this says nothing.
 const CHART: u16 = 12;
@@ -31,55 +32,64 @@ fn columns(width: u16) -> (usize, Option<u16>) {
     (fit, (chart + CHART <= width).then_some(chart))
 }
 
-/// Draws the names of the columns.
-pub(in crate::view) fn head(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+/// The numbers of one direction; bytes in GiB where that is the unit.
+fn numbers(model: &Model, rate: Option<Rate>, unit: Unit) -> [String; 3] {
+    let mut numbers = figures::rate(model, rate);
+    if let (Unit::Gib, Some(rate)) = (unit, rate) {
+        numbers[1] = unit.rate(rate.pages, model.facts().page_size);
+    }
+    numbers
+}
+
+/// Draws the names of the columns, and what the charts are about.
+pub(in crate::view) fn head(canvas: &mut Canvas<'_>, directions: &[Direction], area: Rect) {
     if area.is_empty() {
         return;
     }
-    let (fit, chart) = columns(area.width);
-    buffer.set_stringn(
-        area.x,
-        area.y,
-        "Rates",
-        usize::from(area.width),
-        theme.title(),
-    );
+    let (fit, place) = columns(area.width);
+    canvas.put(area, "Rates", canvas.theme.title());
     let mut x = area.x + NAME;
     for (head, width) in &HEADS[..fit] {
-        buffer.set_string(
-            x + 1 + width - head.len() as u16,
-            area.y,
-            head,
-            theme.quiet(),
-        );
+        let at = x + 1 + width - head.len() as u16;
+        canvas.put(with_x(area, at), head, canvas.theme.quiet());
         x += 1 + width;
     }
-    if let Some(chart) = chart {
-        let width = area.width - chart;
-        let seconds = model.rates().history().len().min(usize::from(width));
-        let most = quantity(most(model, width) as f64);
-        let text = match seconds {
-            0 => "the first second is under way".to_owned(),
-            _ => format!("pages/s, last {seconds} s, highest {most}"),
-        };
-        buffer.set_stringn(
-            area.x + chart,
-            area.y,
-            text,
-            usize::from(width),
-            theme.quiet(),
-        );
+    if let Some(place) = place {
+        let area = with_x(area, area.x + place);
+        let text = about(canvas, directions, area.width);
+        canvas.put(area, &text, canvas.theme.quiet());
     }
 }
 
+/// What the charts are about: how much time, and how much the highest column is.
+fn about(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> String {
+    let seconds = series(canvas, directions[0]).seconds;
+    if seconds == 0.0 {
+        return "the first second is under way".to_owned();
+    }
+    let most = most(canvas, directions, width);
+    let page_size = canvas.model.facts().page_size;
+    let most = canvas.app.view.unit.rate(most as f64, page_size);
+    let time = if seconds < 100.0 {
+        format!("{seconds:.0} s")
+    } else {
+        clock((seconds * 1e9) as u64)
+    };
+    format!("last {time}, highest {most}")
+}
+
+fn series(canvas: &Canvas<'_>, direction: Direction) -> chart::Series {
+    chart::pages(canvas.model, direction, canvas.app.view.window)
+}
+
+/// The highest column in any direction: all have the same scale.
+fn most(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> u64 {
+    let columns = |direction: &Direction| chart::fit(&series(canvas, *direction).values, width);
+    directions.iter().flat_map(columns).max().unwrap_or(0)
+}
+
 /// Draws one row per direction, as high as there is room.
-pub(in crate::view) fn draw(
-    model: &Model,
-    directions: &[Direction],
-    theme: Theme,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
+pub(in crate::view) fn draw(canvas: &mut Canvas<'_>, directions: &[Direction], area: Rect) {
     let height = area.height / (directions.len() as u16).max(1);
     if height == 0 {
         return;
@@ -88,70 +98,37 @@ pub(in crate::view) fn draw(
         .iter()
         .zip((area.y..).step_by(usize::from(height)))
     {
-        row(model, direction, theme, Rect { y, height, ..area }, buffer);
+        let area = Rect { y, height, ..area };
+        row(canvas, directions, direction, area);
     }
 }
 
-fn row(model: &Model, direction: Direction, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let (fit, chart) = columns(area.width);
+fn row(canvas: &mut Canvas<'_>, directions: &[Direction], direction: Direction, area: Rect) {
+    let (fit, place) = columns(area.width);
+    let style = canvas.theme.direction(direction);
     // Numbers stand on the ground line of their chart.
-    let y = area.bottom() - 1;
-    let width = usize::from(area.width);
-    buffer.set_stringn(
-        area.x,
-        y,
-        direction.name(),
-        width,
-        theme.direction(direction),
-    );
-    let rate = model.rates().over(RATE_SECONDS, Some(direction));
-    let mut x = area.x + NAME;
-    for (text, (_, width)) in figures::rate(model, rate).iter().zip(&HEADS[..fit]) {
-        let used = text.chars().count() as u16;
-        buffer.set_string(
-            x + 1 + width.saturating_sub(used),
-            y,
-            text,
-            ratatui::style::Style::new(),
-        );
-        x += 1 + width;
-    }
-    if let Some(chart) = chart {
-        let area = Rect {
-            x: area.x + chart,
-            width: area.width - chart,
-            ..area
-        };
-        sparkline(model, direction, theme, area, buffer);
-    }
-}
-
-/// One column per second, the newest at the right. All directions have the same scale.
-fn sparkline(model: &Model, direction: Direction, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let width = usize::from(area.width);
-    let bins = model.rates().history();
-    let skip = bins.len().saturating_sub(width);
-    let pages: Vec<u64> = bins
-        .skip(skip)
-        .map(|bin| bin.pages(Some(direction)))
-        .collect();
-    let used = pages.len() as u16;
-    let area = Rect {
-        x: area.right() - used,
-        width: used,
+    let line = Rect {
+        y: area.bottom() - 1,
+        height: 1,
         ..area
     };
-    Sparkline::default()
-        .data(&pages)
-        .max(most(model, width as u16).max(1))
-        .style(theme.direction(direction))
-        .render(area, buffer);
-}
-
-/// The most pages in one direction and one of the last `seconds`.
-fn most(model: &Model, seconds: u16) -> u64 {
-    let bins = model.rates().history().rev().take(usize::from(seconds));
-    bins.flat_map(|bin| Direction::ALL.iter().map(|&d| bin.pages(Some(d))))
-        .max()
-        .unwrap_or(0)
+    canvas.put(line, direction.name(), style);
+    let rate = canvas.model.rates().over(RATE_SECONDS, Some(direction));
+    let mut x = area.x + NAME;
+    let numbers = numbers(canvas.model, rate, canvas.app.view.unit);
+    for (text, (_, width)) in numbers.iter().zip(&HEADS[..fit]) {
+        let column = Rect {
+            x: x + 1,
+            width: *width,
+            ..line
+        };
+        canvas.put_right(column, text, Style::new());
+        x += 1 + width;
+    }
+    if let Some(place) = place {
+        let area = with_x(area, area.x + place);
+        let values = chart::fit(&series(canvas, direction).values, area.width);
+        let most = most(canvas, directions, area.width);
+        chart::draw(&values, most, style, area, canvas.buffer);
+    }
 }

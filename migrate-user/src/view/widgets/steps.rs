@@ -4,63 +4,50 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::figures::{self, StepFigure};
-use super::super::table::{self, Column, Context, Side, shorten};
+use super::super::figures::{self, NONE, StepFigure};
+use super::super::table::{self, Column, Context, shorten};
 use super::super::theme::Theme;
-use super::{drivers, kinds};
+use super::bar::bar;
+use super::kinds;
 use crate::model::{Model, Step};
-use crate::text::percent;
+use crate::text::{duration, percent};
 
-/// A column with one of [`StepFigure::cells`].
-const fn number(
-    head: &'static str,
-    width: u16,
-    rank: u8,
-    cell: fn(&StepFigure, Context) -> (String, Style),
-) -> Column<StepFigure> {
-    Column {
-        head,
-        width,
-        side: Side::Right,
-        rank,
-        cell,
-    }
-}
-
-fn plain<const AT: usize>(figure: &StepFigure, _: Context) -> (String, Style) {
+/// What [`StepFigure::cells`] has at this place.
+fn cell<const AT: usize>(figure: &StepFigure, _: Context) -> (String, Style) {
     (figure.cells()[AT].clone(), Style::new())
 }
 
-/// The last is for those who asked for it.
-const COLUMNS: [Column<StepFigure>; 8] = [
-    Column {
-        head: "",
-        width: 16,
-        side: Side::Left,
-        rank: 0,
-        cell: |figure, _| (figure.step.name().to_owned(), Style::new()),
-    },
-    number("count", 11, 4, plain::<0>),
-    number("p50", 8, 1, plain::<1>),
-    number("p90", 8, 3, plain::<2>),
-    number("p99", 8, 2, plain::<3>),
-    number("max", 8, 5, plain::<4>),
-    number("share", 6, 6, plain::<5>),
-    number("off CPU", 8, 3, plain::<6>),
-];
+/// The share of a step as a bar.
+const BAR: u16 = 20;
 
-/// What a table takes when all columns are there.
-fn width<R>(columns: &[Column<R>]) -> u16 {
-    let gaps = columns.len().saturating_sub(1) as u16;
-    columns.iter().map(|column| column.width).sum::<u16>() + gaps
-}
+/// The last is for those who asked for it.
+pub(in crate::view) const COLUMNS: [Column<StepFigure>; 10] = [
+    Column::left("", 16, 0, |figure, _| {
+        (figure.step.name().to_owned(), Style::new())
+    }),
+    Column::right("count", 11, 4, cell::<0>),
+    Column::right("p50", 8, 1, cell::<1>),
+    Column::right("p90", 8, 4, cell::<2>),
+    Column::right("p99", 8, 2, cell::<3>),
+    Column::right("p99.9", 8, 6, |figure, _| {
+        let text = figure.p999_ns.map_or_else(|| NONE.to_owned(), duration);
+        (text, Style::new())
+    }),
+    Column::right("max", 8, 5, cell::<4>),
+    Column::right("share", 6, 3, cell::<5>),
+    Column::left("of the time", BAR, 7, |figure, context| {
+        let style = context.theme.step(figure.step);
+        (bar(figure.share.unwrap_or(0.0), BAR), style)
+    }),
+    Column::right("off CPU", 8, 3, cell::<6>),
+];
 
 /// How many lines the table takes beside its head and the steps: one where parts were asked for.
 pub(in crate::view) fn extra_lines(model: &Model) -> u16 {
     u16::from(model.parts().migrations > 0)
 }
 
-/// Draws the table, and beside it the kinds of migrations and the drivers if there is room.
+/// Draws the table, and beside it the kinds of migrations if there is room.
 pub(in crate::view) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
@@ -73,26 +60,19 @@ pub(in crate::view) fn draw(model: &Model, theme: Theme, area: Rect, buffer: &mu
     let room = usize::from(area.width);
     buffer.set_stringn(area.x, area.y, "Steps", room, theme.title());
     parts(model, theme, area, buffer);
-    let mut x = area.x + width(columns) + GAP;
-    let tables: [(u16, Draw); 2] = [(kinds::WIDTH, kinds::draw), (drivers::WIDTH, drivers::draw)];
-    for (needs, draw) in tables {
-        if x + needs <= area.right() {
-            let place = Rect {
-                x,
-                width: needs,
-                ..area
-            };
-            draw(model, theme, place, buffer);
-        }
-        x += needs + GAP;
+    let x = area.x + table::width(columns) + GAP;
+    if x + kinds::WIDTH <= area.right() {
+        let place = Rect {
+            x,
+            width: kinds::WIDTH,
+            ..area
+        };
+        kinds::draw(model, theme, place, buffer);
     }
 }
 
 /// Between tables that stand beside each other.
 const GAP: u16 = 4;
-
-/// Draws a table.
-type Draw = fn(&Model, Theme, Rect, &mut Buffer);
 
 /// Draws, below the steps, what the kernel did in them.
 fn parts(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {

@@ -1,0 +1,143 @@
+//! The configuration file: how the dashboard looks and what keys do.
+//!
+//! `$MIGSCOPE_CONFIG`, else `$XDG_CONFIG_HOME/migscope/config.toml`, else `~/.config/migscope/config.toml`. None of them need
+//! exist. An example with everything that can be set is [`EXAMPLE`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs, io};
+
+use serde::Deserialize;
+
+use crate::Error;
+use crate::insight::Thresholds;
+use crate::view::{Keys, Tab, Theme};
+
+/// A configuration file with everything that can be set, each as it is if it is not.
+pub const EXAMPLE: &str = include_str!("../../docs/config.toml");
+
+/// How often the dashboard draws, unless it is said.
+pub const REFRESH: Duration = Duration::from_millis(150);
+
+/// What the user has set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Config {
+    /// Colours.
+    pub theme: Theme,
+    /// How often to draw, in words such as `150ms`; `None`: [`REFRESH`].
+    #[serde(deserialize_with = "duration")]
+    pub refresh: Option<Duration>,
+    /// What to show first.
+    pub tab: Tab,
+    /// From when on something is a finding.
+    pub findings: Thresholds,
+    /// Other keys than the usual: what they do, and the names of the keys.
+    #[serde(deserialize_with = "keys")]
+    pub keys: Keys,
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(from)?;
+    let duration = humantime::parse_duration(&text).map_err(serde::de::Error::custom)?;
+    Ok(Some(duration))
+}
+
+fn keys<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Keys, D::Error> {
+    let other = BTreeMap::deserialize(from)?;
+    Keys::with(&other).map_err(serde::de::Error::custom)
+}
+
+impl Config {
+    /// Reads the user's file, if there is one.
+    pub fn load() -> Result<Self, Error> {
+        match path() {
+            Some((path, named)) => Self::read(&path, named),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Reads a file, which may be missing unless the user has named it.
+    fn read(path: &Path, named: bool) -> Result<Self, Error> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound && !named => {
+                return Ok(Self::default());
+            }
+            Err(cause) => {
+                return Err(Error::Io {
+                    action: "read",
+                    path: path.display().to_string(),
+                    cause,
+                    advice: "MIGSCOPE_CONFIG must name a file that can be read, or nothing.",
+                });
+            }
+        };
+        toml::from_str(&text).map_err(|wrong| Error::Config {
+            path: path.display().to_string(),
+            wrong: wrong.to_string().trim_end().to_owned(),
+        })
+    }
+}
+
+/// Where the file is, and whether the user has named it.
+fn path() -> Option<(PathBuf, bool)> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(path) = set("MIGSCOPE_CONFIG") {
+        return Some((path.into(), true));
+    }
+    let folder = set("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| set("HOME").map(|home| Path::new(&home).join(".config")))?;
+    Some((folder.join("migscope/config.toml"), false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, text).unwrap();
+        Config::read(&path, true)
+    }
+
+    #[test]
+    fn the_example_sets_what_is_set_anyway() {
+        let (example, none) = (read(EXAMPLE).unwrap(), Config::default());
+        assert_eq!(format!("{:?}", example.keys), format!("{:?}", none.keys));
+        assert_eq!((example.theme, example.tab), (none.theme, none.tab));
+        assert_eq!(example.refresh, Some(REFRESH));
+    }
+
+    #[test]
+    fn sets_what_is_said() {
+        let config = read("theme = 'high-contrast'\nrefresh = '1s'\ntab = 'findings'").unwrap();
+        assert_eq!(
+            (config.theme, config.tab),
+            (Theme::HighContrast, Tab::Findings)
+        );
+        assert_eq!(config.refresh, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        for (text, says) in [
+            ("theme = 'pink'", "line 1"),
+            ("\ncolour = 1", "unknown field `colour`"),
+            ("[keys]\npaws = ['x']", "expected one of quit"),
+            ("refresh = 'often'", "expected number"),
+        ] {
+            let wrong = read(text).unwrap_err().to_string();
+            assert!(
+                wrong.contains(says) && wrong.contains("config.toml"),
+                "{wrong}"
+            );
+        }
+        let missing = Path::new("/nowhere/config.toml");
+        assert!(Config::read(missing, true).is_err());
+        assert!(Config::read(missing, false).is_ok());
+    }
+}

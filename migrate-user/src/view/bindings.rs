@@ -1,0 +1,131 @@
+//! What keys do, and what the footer and the help say about them: one table.
+
+use super::app::App;
+use super::keys::{Action, pages};
+use super::tab::Tab;
+
+/// What can be asked for with a key.
+#[derive(Debug)]
+pub(super) struct Binding {
+    /// In the configuration file.
+    pub(super) name: &'static str,
+    pub(super) action: Action,
+    /// Unless the user chose others.
+    pub(super) keys: &'static [&'static str],
+    /// For the footer. Neighbours with the same word share it; what has none is only in the help.
+    pub(super) short: &'static str,
+    /// For the help.
+    pub(super) long: &'static str,
+    pub(super) when: When,
+}
+
+/// Where something can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Always,
+    /// Where rows can be chosen.
+    Rows,
+    /// Where a row can be opened.
+    Opens,
+    /// Where a table can be sorted.
+    Sorts,
+    /// Where there is something to move across.
+    Columns,
+    /// Where amounts of memory are shown.
+    Amounts,
+    /// Where something is shown over time.
+    Charts,
+    /// In the list of migrations.
+    Migrations,
+    /// Where a recording can be read again.
+    Replay,
+    /// Where there is a filter, or something is open.
+    Open,
+}
+
+impl When {
+    /// Can it be asked for now?
+    pub(super) fn holds(self, app: &App) -> bool {
+        let tab = app.tab();
+        let detail = app.is_open();
+        let lists = matches!(tab, Tab::Processes | Tab::Drivers | Tab::Migrations) && !detail;
+        match self {
+            Self::Always => true,
+            Self::Rows => {
+                !detail && (lists || matches!(tab, Tab::Steps | Tab::Findings | Tab::Batching))
+            }
+            Self::Opens => lists,
+            Self::Sorts => lists && tab != Tab::Migrations,
+            Self::Columns => Self::Sorts.holds(app) || tab == Tab::Steps,
+            Self::Amounts => !matches!(tab, Tab::Steps | Tab::Findings | Tab::Batching),
+            Self::Charts => matches!(tab, Tab::Overview | Tab::Steps),
+            Self::Migrations => tab == Tab::Migrations && !detail,
+            Self::Replay => app.playback().is_some(),
+            Self::Open => detail || app.filter_words().is_some(),
+        }
+    }
+}
+
+const fn bind(
+    name: &'static str,
+    keys: &'static [&'static str],
+    action: Action,
+    (short, long): (&'static str, &'static str),
+    when: When,
+) -> Binding {
+    Binding {
+        name,
+        action,
+        keys,
+        short,
+        long,
+        when,
+    }
+}
+
+const fn tab(name: &'static str, key: &'static [&'static str], tab: Tab) -> Binding {
+    let words = ("", tab.name());
+    bind(name, key, Action::Show(tab), words, When::Always)
+}
+
+/// All of them, most important first. A line each, so that it can be read as a table.
+#[rustfmt::skip]
+pub(super) const BINDINGS: &[Binding] = &[
+    bind("quit", &["q", "Q"], Action::Quit, ("quit", "leave (also Ctrl-C)"), When::Always),
+    bind("help", &["?", "f1"], Action::Help, ("help", "open or close this help"), When::Always),
+    bind("next-tab", &["tab"], Action::Beside(1), ("tab", "the next tab"), When::Always),
+    bind("previous-tab", &["backtab"], Action::Beside(-1), ("", "the tab before"), When::Always),
+    bind("close", &["esc"], Action::Close, ("back", "close what is open, else remove the filter"), When::Open),
+    bind("filter", &["/"], Action::Filter, ("filter", "show only some migrations, in the command line's words: pid=7 slower-than=1ms"), When::Always),
+    bind("up", &["up", "k"], Action::Move(-1), ("move", "one row up"), When::Rows),
+    bind("down", &["down", "j"], Action::Move(1), ("move", "one row down"), When::Rows),
+    bind("open", &["enter"], Action::Open, ("open", "show only this process or driver; open this migration"), When::Opens),
+    bind("left", &["left", "h"], Action::Across(-1), ("column", "sort by the column to the left, or move the cursor there; else the tab before"), When::Columns),
+    bind("right", &["right", "l"], Action::Across(1), ("column", "sort by the column to the right, or move the cursor there; else the next tab"), When::Columns),
+    bind("reverse", &["S"], Action::Reverse, ("reverse", "sort the other way round"), When::Sorts),
+    bind("order", &["o"], Action::Order, ("newest/slowest", "list the newest migrations or the slowest"), When::Migrations),
+    bind("pause", &["p", "space"], Action::Pause, ("pause", "hold the picture, or go on; what comes is counted all the same. A finished recording is played"), When::Always),
+    bind("slower", &["<", "-"], Action::Speed(-1), ("speed", "replay at half the speed"), When::Replay),
+    bind("faster", &[">", "+"], Action::Speed(1), ("speed", "replay at twice the speed"), When::Replay),
+    bind("back", &["["], Action::Jump(-10), ("jump", "ten seconds back in the recording"), When::Replay),
+    bind("forward", &["]"], Action::Jump(10), ("jump", "ten seconds forward in the recording"), When::Replay),
+    bind("step", &["."], Action::Step, ("step", "replay up to the next migration"), When::Replay),
+    bind("begin", &["{"], Action::Seek(0), ("", "to the begin of the recording"), When::Replay),
+    bind("finish", &["}"], Action::Seek(1000), ("", "to the end of the recording"), When::Replay),
+    bind("units", &["u"], Action::Units, ("units", "amounts in pages, in bytes, in GiB"), When::Amounts),
+    bind("window", &["w"], Action::Window, ("window", "charts of the last minute, five, ten, or of all time"), When::Charts),
+    bind("export", &["e"], Action::Export, ("export", "write the migrations that are shown to a file, in any format"), When::Always),
+    bind("reset", &["r"], Action::Reset, ("reset", "count from here on; losses stay"), When::Always),
+    bind("page-up", &["pageup", "ctrl-b", "ctrl-u"], pages(-1), ("", "ten rows up"), When::Rows),
+    bind("page-down", &["pagedown", "ctrl-f", "ctrl-d"], pages(1), ("", "ten rows down"), When::Rows),
+    bind("first", &["home", "g"], Action::Move(isize::MIN), ("", "the first row"), When::Rows),
+    bind("last", &["end", "G"], Action::Move(isize::MAX), ("", "the last row"), When::Rows),
+    tab("overview", &["1"], Tab::Overview),
+    tab("steps", &["2"], Tab::Steps),
+    tab("batching", &["3"], Tab::Batching),
+    tab("pages", &["4"], Tab::Pages),
+    tab("processes", &["5"], Tab::Processes),
+    tab("drivers", &["6"], Tab::Drivers),
+    tab("migrations", &["7"], Tab::Migrations),
+    tab("findings", &["8"], Tab::Findings),
+];

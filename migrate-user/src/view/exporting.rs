@@ -1,0 +1,110 @@
+//! Writes what is shown to a file.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::app::App;
+use super::filter::Filter;
+use super::prompt::Export;
+use crate::Error;
+use crate::export::{AtomicFile, exporter};
+use crate::recording::Facts;
+use crate::source::{Batch, Input, machine};
+use crate::text::{counted, file_stamp};
+
+/// Everything that is needed to write without the dashboard, which goes on.
+pub(super) struct Job {
+    wanted: Export,
+    facts: Facts,
+    words: String,
+    /// A recording to read again, else what was kept.
+    input: Option<Input>,
+    kept: Batch,
+}
+
+impl Job {
+    /// What is shown now.
+    pub(super) fn new(app: &App, wanted: Export, input: Option<Input>) -> Self {
+        let migrations = match &input {
+            Some(_) => Vec::new(),
+            None => app.data.kept_through(),
+        };
+        Self {
+            wanted,
+            facts: app.data.facts().clone(),
+            words: app.filter_words().unwrap_or_default().to_owned(),
+            input,
+            kept: Batch {
+                migrations,
+                status: None,
+            },
+        }
+    }
+
+    /// Writes it. What came of it, as a sentence.
+    pub(super) fn run(self) -> String {
+        let path = self.path();
+        match self.write(&path) {
+            Ok(number) => {
+                let number = counted(number, "migration", "migrations");
+                format!("{number} written to {}", path.display())
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        let name = || {
+            let stamp = file_stamp(machine::unix_time_ns().unwrap_or(0));
+            let format = clap::ValueEnum::to_possible_value(&self.wanted.format);
+            let end = format.map_or_else(String::new, |format| format.get_name().to_owned());
+            format!("migscope-{stamp}.{end}").into()
+        };
+        self.wanted.path.clone().unwrap_or_else(name)
+    }
+
+    /// How many migrations were written.
+    fn write(self, path: &Path) -> Result<u64, Error> {
+        let failed = |cause| Error::Io {
+            action: "write",
+            path: path.display().to_string(),
+            cause,
+            advice: "Name a file in a folder that you may write to: e, a format, and the file.",
+        };
+        // It was read when it was typed.
+        let filter = Filter::read(&self.words).ok().flatten();
+        let mut number = 0;
+        let mut through = |mut batch: Batch| {
+            if let Some(filter) = &filter {
+                batch.migrations.retain(|migration| filter.takes(migration));
+                batch
+                    .status
+                    .iter_mut()
+                    .for_each(|status| status.exact = None);
+            }
+            number += batch.migrations.len() as u64;
+            batch
+        };
+        let mut out = BufWriter::new(AtomicFile::create(path).map_err(failed)?);
+        let format = exporter(self.wanted.format);
+        let written = match self.input {
+            Some(input) => {
+                let mut batches = input.open()?.map(&mut through);
+                format.export(&self.facts, &mut batches, &mut out)
+            }
+            None => {
+                let mut batches = std::iter::once(self.kept).map(&mut through);
+                format.export(&self.facts, &mut batches, &mut out)
+            }
+        };
+        written
+            .and_then(|()| out.flush())
+            .and_then(|()| {
+                out.into_inner()
+                    .map_err(std::io::IntoInnerError::into_error)
+            })
+            .and_then(AtomicFile::commit)
+            .map_err(failed)?;
+        Ok(number)
+    }
+}

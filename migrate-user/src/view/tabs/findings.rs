@@ -1,0 +1,172 @@
+//! What is wrong, what it costs, and what to try.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::super::canvas::{Canvas, below, top, with_x};
+use super::super::keys::Action;
+use super::super::theme::Theme;
+use super::Tab;
+use crate::insight::{Finding, Kind, Severity, findings};
+use crate::text::{counted, printable};
+
+/// The most findings that there can be.
+pub(super) const MOST: usize = Kind::ALL.len();
+
+/// A sign and a style: how bad it is shows without colours too.
+fn mark(severity: Severity, theme: Theme) -> (&'static str, Style) {
+    match severity {
+        Severity::Serious => ("‼", theme.alarm()),
+        Severity::Notable => ("!", theme.warning()),
+        Severity::Minor => ("·", theme.quiet()),
+    }
+}
+
+fn all(canvas: &Canvas<'_>) -> Vec<Finding> {
+    findings(canvas.model, &canvas.app.config.findings)
+}
+
+/// How the run is doing, in a few words.
+fn health(findings: &[Finding]) -> String {
+    let number =
+        |severity: Severity| findings.iter().filter(|f| f.severity == severity).count() as u64;
+    match (
+        number(Severity::Serious),
+        number(Severity::Notable),
+        findings.len(),
+    ) {
+        (.., 0) => "healthy: nothing to say against this run".to_owned(),
+        (0, 0, minor) => counted(minor as u64, "minor finding", "minor findings"),
+        (serious, notable, _) => format!("{serious} serious, {notable} notable, worst first"),
+    }
+}
+
+/// Columns before what a finding is.
+const KINDS: usize = 20;
+
+/// A finding in a line.
+fn head(finding: &Finding, theme: Theme) -> Line<'static> {
+    let (sign, style) = mark(finding.severity, theme);
+    let name = format!("{sign} {:<width$}", finding.kind.name(), width = KINDS - 2);
+    Line::from(vec![
+        Span::styled(name, style),
+        Span::raw(printable(&finding.what)),
+    ])
+}
+
+/// Columns before what a finding says.
+const NAMES: usize = 12;
+
+/// A line under a finding, after its name.
+fn detail(name: &str, text: &str, theme: Theme) -> Line<'static> {
+    let name = format!("  {name:<width$}", width = NAMES - 2);
+    Line::from(vec![
+        Span::styled(name, theme.quiet()),
+        Span::raw(printable(text)),
+    ])
+}
+
+/// A text on as many lines of `width` columns as it takes, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always one");
+        let room = Line::raw(last.as_str()).width() + 1 + Line::raw(word).width() <= width;
+        if last.is_empty() {
+            *last = word.to_owned();
+        } else if room {
+            *last += " ";
+            *last += word;
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// Draws the worst ones, in as many lines as there are: what each is, then what it costs and what to try.
+pub(super) fn summary(canvas: &mut Canvas<'_>, area: Rect) {
+    if area.is_empty() {
+        return;
+    }
+    let found = all(canvas);
+    if canvas.model.totals().migrations() == 0 {
+        return;
+    }
+    let area = canvas.title(area, "Findings", &health(&found));
+    let theme = canvas.theme;
+    // The worst ones get more than a line, where there is room.
+    let roomy = usize::from(area.height).saturating_sub(found.len()) / 2;
+    let mut lines = Vec::new();
+    for (at, finding) in found.iter().enumerate() {
+        lines.push(head(finding, theme));
+        if at < roomy {
+            lines.push(detail("costs", &finding.cost, theme));
+            let tips = finding.try_this.first();
+            lines.extend(tips.map(|tip| detail("try", tip, theme)));
+        }
+    }
+    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
+        canvas.buffer.set_line(area.x, y, line, area.width);
+        // Where it is cut off, a sign says so.
+        if line.width() > usize::from(area.width) {
+            let end = with_x(Rect { y, ..area }, area.right() - 1);
+            canvas.put(end, "…", Style::new());
+        }
+    }
+    canvas.spot(area, Action::Show(Tab::Findings));
+}
+
+/// Draws all of them, the chosen one with everything.
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let found = all(canvas);
+    if canvas.model.totals().migrations() == 0 {
+        let area = canvas.title(area, "Findings", "");
+        return canvas.nothing(area);
+    }
+    let mut area = canvas.title(area, "Findings", &health(&found));
+    let chosen = canvas
+        .app
+        .view
+        .list(Tab::Findings)
+        .chosen
+        .min(found.len().saturating_sub(1));
+    // What is above the chosen one gives way where there is little room.
+    let whole = usize::from(area.height) / 10;
+    for (at, finding) in found.iter().enumerate().skip(chosen.saturating_sub(whole)) {
+        let lines = lines(finding, usize::from(area.width), canvas.theme);
+        let place = top(area, lines.len() as u16);
+        for (line, y) in lines.iter().zip(place.y..place.bottom()) {
+            canvas.buffer.set_line(place.x, y, line, place.width);
+        }
+        canvas.spot(place, Action::Choose(at));
+        if at == chosen && !place.is_empty() {
+            let first = Rect { height: 1, ..place };
+            canvas.buffer.set_style(first, canvas.theme.chosen());
+        }
+        area = below(area, place.height + 1);
+    }
+}
+
+fn lines(finding: &Finding, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let first = wrapped(&finding.what, width.saturating_sub(KINDS));
+    let mut what = first.into_iter();
+    let short = Finding {
+        what: what.next().unwrap_or_default(),
+        ..finding.clone()
+    };
+    let mut lines = vec![head(&short, theme)];
+    lines.extend(what.map(|text| Line::raw(" ".repeat(KINDS) + &printable(&text))));
+    let evidence = finding.evidence.iter().map(|text| ("evidence", text));
+    let tips = finding.try_this.iter().map(|text| ("try", text));
+    for (name, text) in evidence.chain([("costs", &finding.cost)]).chain(tips) {
+        let name = std::iter::once(name).chain(std::iter::repeat(""));
+        let texts = wrapped(text, width.saturating_sub(NAMES));
+        lines.extend(
+            name.zip(texts)
+                .map(|(name, text)| detail(name, &text, theme)),
+        );
+    }
+    lines
+}

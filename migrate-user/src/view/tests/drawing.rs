@@ -1,0 +1,167 @@
+//! What holds for every picture.
+
+use migrate_ebpf::wire::LOSS_NAMES;
+use ratatui::style::Color;
+
+use super::super::{Action, App, Tab, Theme};
+use super::pictures::{picture, text};
+use super::{empty, lossy, ordinary, report, sampled, totals_only};
+use crate::source::{Ending, Status};
+use crate::support::Synthetic;
+
+/// Every tab, a migration by itself, the help, a question.
+fn everything(app: impl Fn() -> App) -> Vec<App> {
+    let tab = |tab| {
+        let mut app = app();
+        app.act(Action::Show(tab));
+        app
+    };
+    let mut apps: Vec<App> = Tab::ALL.map(tab).into();
+    for actions in [
+        &[Action::Show(Tab::Migrations), Action::Order, Action::Open][..],
+        &[Action::Help],
+        &[Action::Filter],
+        &[Action::Units, Action::Units, Action::Window, Action::Window],
+    ] {
+        let mut app = app();
+        actions.iter().for_each(|action| app.act(*action));
+        apps.push(app);
+    }
+    apps
+}
+
+#[test]
+fn draws_at_any_size() {
+    let small = (0..24).flat_map(|height| (0..30).map(move |width| (width, height)));
+    let large = (5..=100)
+        .step_by(9)
+        .flat_map(|height| (20..=400).step_by(17).map(move |width| (width, height)));
+    let sizes: Vec<(u16, u16)> = small.chain(large).collect();
+    for app in [empty, ordinary, lossy, sampled, totals_only] {
+        let apps = everything(app);
+        // Each app at some of the sizes; all of them together at all.
+        for (at, size) in sizes.iter().enumerate() {
+            picture(&apps[at % apps.len()], *size);
+        }
+        for app in &apps {
+            for size in [(20, 5), (21, 6), (80, 24), (400, 100)] {
+                picture(app, size);
+            }
+        }
+    }
+}
+
+/// What only bad input can hold must not end the program.
+#[test]
+fn absurd_numbers_are_drawn_too() {
+    let absurd = || {
+        let mut app = ordinary();
+        let mut batch = Synthetic::new(3).batch(20);
+        for (at, migration) in batch.migrations.iter_mut().enumerate() {
+            migration.time_ns = if at % 2 == 0 { u64::MAX } else { 0 };
+            migration.address = Some(u64::MAX);
+            migration.ledger.moved = u64::MAX;
+            migration.ledger.requested = u64::MAX;
+            migration.steps = [Some(u64::MAX); 5];
+            migration.probe = [u64::MAX; 3];
+            migration.comm = "日本語の名前がとても長い".into();
+        }
+        batch.status = Some(Status {
+            time_ns: u64::MAX,
+            ended: u64::MAX,
+            losses: [u64::MAX; LOSS_NAMES.len()],
+            exact: None,
+        });
+        app.batch(batch);
+        app.batch(Synthetic::new(4).batch(20));
+        app
+    };
+    for app in everything(absurd) {
+        for size in [(20, 5), (80, 24), (120, 40), (200, 60)] {
+            picture(&app, size);
+        }
+    }
+    let mut app = absurd();
+    assert!(
+        report(app.shown(), "x")
+            .text(false)
+            .contains("18,446,744,073,709,551,615")
+    );
+    assert!(
+        report(app.shown(), "x")
+            .json()
+            .contains("18446744073709551615")
+    );
+    app.act(Action::Reset);
+    picture(&app, (80, 24));
+}
+
+#[test]
+fn without_colour_it_says_the_same() {
+    for app in [empty, ordinary, lossy, sampled, totals_only] {
+        for mut app in everything(app) {
+            for size in [(80, 24), (200, 60)] {
+                app.config.theme = Theme::Monochrome;
+                let plain = picture(&app, size);
+                let colours = |cell: &ratatui::buffer::Cell| (cell.fg, cell.bg);
+                let coloured = plain.content.iter().map(colours);
+                assert!(
+                    coloured
+                        .clone()
+                        .all(|colours| colours == (Color::Reset, Color::Reset))
+                );
+                for theme in [Theme::Dark, Theme::Light, Theme::HighContrast] {
+                    app.config.theme = theme;
+                    assert_eq!(text(&plain), text(&picture(&app, size)), "{theme:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn losses_are_always_in_sight() {
+    let ended = |mut app: App| {
+        app.end(Ending::Complete);
+        app
+    };
+    for (mut app, lost) in [
+        (ended(empty()), "0 lost"),
+        (ordinary(), "0 lost"),
+        (lossy(), "1,239 lost"),
+    ] {
+        for tab in Tab::ALL {
+            app.act(Action::Show(tab));
+            for size in [(20, 1), (20, 5), (80, 24), (400, 100)] {
+                let screen = text(&picture(&app, size));
+                assert!(screen.contains(lost), "{lost} at {size:?}:\n{screen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn wide_letters_stay_in_their_columns() {
+    let mut app = ordinary();
+    let mut batch = Synthetic::new(8).batch(1);
+    batch.migrations[0].comm = "日本語日本語日本語".into();
+    app.batch(batch);
+    app.act(Action::Show(Tab::Migrations));
+    let screen = text(&picture(&app, (120, 40)));
+    let line = screen.lines().find(|line| line.contains('日')).unwrap();
+    let plain = screen
+        .lines()
+        .find(|line| line.contains("trainer"))
+        .unwrap();
+    let column = |line: &str, word: &str| {
+        let before = line.split(word).next().unwrap();
+        ratatui::text::Line::raw(before.to_owned()).width()
+    };
+    // The symbol behind a wide letter is a blank of its own in the buffer.
+    let blanks = line.matches(['日', '本', '語']).count();
+    assert_eq!(
+        column(line, "to_") - blanks,
+        column(plain, "to_"),
+        "{screen}"
+    );
+}
