@@ -18,6 +18,7 @@ use super::{exporting, screen};
 use crate::Error;
 use crate::config::{Config, REFRESH};
 use crate::source::{Batch, Source};
+use crate::tell_line;
 
 /// Lines that the wheel moves.
 const WHEEL: isize = 3;
@@ -31,6 +32,11 @@ pub async fn run(source: impl Source, name: &str, config: Config) -> Result<(), 
     let mut screen = Screen::open().map_err(terminal_error)?;
     let done = dashboard.run(&mut screen).await;
     drop(screen);
+    if let Some(export) = dashboard.export.take() {
+        tell_line!("migscope: the export is being finished; Ctrl-C gives it up.");
+        let sentence = export.await.unwrap_or_else(|failed| failed.to_string());
+        tell_line!("migscope: {sentence}");
+    }
     done?;
     dashboard.app.into_failure().map_or(Ok(()), Err)
 }
@@ -190,6 +196,7 @@ impl<S: Source> Dashboard<S> {
         {
             let input = self.player.source.file().cloned();
             let job = exporting::Job::new(&self.app, wanted, input);
+            self.app.message = Some("the export is being written".to_owned());
             self.export = Some(tokio::task::spawn_blocking(move || job.run()));
         }
     }

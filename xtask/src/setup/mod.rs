@@ -44,14 +44,17 @@ pub(crate) struct Needs {
     pub(crate) ebpf: bool,
     /// QEMU and what goes into the guest.
     pub(crate) vm: bool,
+    /// The terminal that the dashboard is tested in.
+    pub(crate) terminal: bool,
 }
 
 impl Needs {
-    /// Everything.
+    /// Everything that the VM needs.
     pub(crate) const ALL: Needs = Needs {
         kernel: true,
         ebpf: true,
         vm: true,
+        terminal: false,
     };
 }
 
@@ -132,6 +135,9 @@ impl Setup {
         }
         if needs.vm {
             packages.push(Need::Vm);
+        }
+        if needs.terminal {
+            packages.push(Need::Terminal);
         }
         Ok(packages)
     }

@@ -25,6 +25,8 @@ pub(crate) enum Need {
     Debug,
     /// Running the VM.
     Vm,
+    /// Testing the dashboard.
+    Terminal,
 }
 
 /// How to see that a package's content is there.
@@ -136,6 +138,12 @@ const PACKAGES: &[Package] = &[
         Need::Vm,
         "a shell and tools in the test VM",
         Probe::StaticBusybox,
+    ),
+    package(
+        "tmux",
+        Need::Terminal,
+        "the terminal that the dashboard is tested in",
+        Probe::Program("tmux"),
     ),
 ];
 

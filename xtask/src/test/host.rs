@@ -14,6 +14,8 @@ pub(super) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Count> 
     let mut command = workspace.cargo();
     command
         .args(["test", "--workspace", "--no-fail-fast"])
+        // The dashboard's terminal is there: its tests are not to be left out.
+        .env("MIGSCOPE_TEST_TERMINAL", "1")
         .args(filter);
     let mut count = Count::default();
     let log = workspace.log("host-tests");

@@ -32,8 +32,8 @@ use crate::cli::{self, Options};
 use crate::errors::{Interrupted, Status};
 use crate::lab::Lab;
 use crate::progress::{Step, clock};
-use crate::setup::Setup;
 use crate::setup::kernel::Flavour;
+use crate::setup::{Needs, Setup};
 use crate::vm::Accelerator;
 
 /// What a test in the VM has at hand.
@@ -164,6 +164,11 @@ impl std::ops::AddAssign for Count {
 /// Runs the tests; the last line of standard output tells how many passed and failed.
 pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
     let setup = Setup::new(options.kernel_src, Flavour::Test)?;
+    let terminal = Needs {
+        terminal: !arguments.kernels,
+        ..Needs::default()
+    };
+    setup.ensure(terminal, 0)?;
     let mut count = Count::default();
     if !arguments.vm && !arguments.kernels {
         count += host::run(&setup.workspace, arguments.filter.as_deref())?;

@@ -31,6 +31,15 @@ impl Window {
         }
     }
 
+    pub(in crate::view) fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "1 min",
+            Self::Five => "5 min",
+            Self::Ten => "10 min",
+            Self::All => "all time",
+        }
+    }
+
     /// Seconds; `None` for all time.
     pub(in crate::view) fn seconds(self) -> Option<u64> {
         match self {

@@ -87,8 +87,9 @@ pub(in crate::view) fn draw(canvas: &mut Canvas<'_>, step: Option<Step>, area: R
     let stretches = within(timeline, canvas.app.view.window);
     let seconds = stretches.len() as u64 * timeline.stretch_ns();
     let about = format!(
-        "how long it took in the last {} · ░ few, █ many",
-        clock(seconds)
+        "how long it took in {} of {} · ░ few, █ many",
+        clock(seconds),
+        canvas.app.view.window.name()
     );
     let area = canvas.title(area, "Over time", &about);
     let plot = with_x(area, area.x + NAMES);

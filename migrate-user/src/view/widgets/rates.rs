@@ -75,7 +75,8 @@ fn about(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> String {
     } else {
         clock((seconds * 1e9) as u64)
     };
-    format!("last {time}, highest {most}")
+    let window = canvas.app.view.window.name();
+    format!("{time} of {window}, highest {most}")
 }
 
 fn series(canvas: &Canvas<'_>, direction: Direction) -> chart::Series {

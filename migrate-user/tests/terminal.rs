@@ -1,0 +1,268 @@
+//! The dashboard in a real terminal: tmux is one, and can be asked what is on its screen.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "the library's own tests use the rest")]
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use support::recording;
+use tempfile::TempDir;
+
+/// How long something may take to show up. Machines that test are busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Set where these tests must not be left out.
+const REQUIRED: &str = "MIGSCOPE_TEST_TERMINAL";
+
+/// A terminal with a shell in it.
+struct Terminal {
+    folder: TempDir,
+}
+
+impl Terminal {
+    /// `None`, and why, where there is no tmux and none is required.
+    fn open(columns: u16, lines: u16) -> Option<Self> {
+        let there = Command::new("tmux").arg("-V").output();
+        if there.is_err() && std::env::var_os(REQUIRED).is_none() {
+            eprintln!("skipped: there is no tmux, which is the terminal of this test");
+            return None;
+        }
+        let terminal = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let size = [columns.to_string(), lines.to_string()];
+        let shell = "env PS1='$ ' HISTFILE= sh";
+        terminal.tmux(&["new-session", "-d", "-x", &size[0], "-y", &size[1], shell]);
+        terminal.wait_for("$");
+        Some(terminal)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Runs a command of tmux, on a server of this test's own.
+    fn try_tmux(&self, arguments: &[&str]) -> Output {
+        Command::new("tmux")
+            .args(["-u", "-f", "/dev/null", "-S", &self.path("socket")])
+            .args(arguments)
+            .env("TERM", "xterm-256color")
+            .env("MIGSCOPE_CONFIG", "")
+            .env("XDG_CONFIG_HOME", self.folder.path())
+            .env_remove("TMUX")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let output = self.try_tmux(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    fn wait(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let screen = self.screen();
+            if holds(&screen) {
+                return screen;
+            }
+            assert!(Instant::now() < end, "{what} did not come:\n{screen}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn wait_for(&self, text: &str) -> String {
+        self.wait(text, |screen| screen.contains(text))
+    }
+
+    /// Presses keys by tmux's names, one after the other, until a text is there.
+    fn press(&self, keys: &[&str], text: &str) -> String {
+        self.tmux(&[&["send-keys"], keys].concat());
+        self.wait_for(text)
+    }
+
+    /// Writes letters.
+    fn write(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", text]);
+    }
+
+    /// Runs a command in the shell until a text is there.
+    fn run(&self, command: &str, text: &str) -> String {
+        self.write(command);
+        self.press(&["Enter"], text)
+    }
+
+    /// What the terminal is set to, its cursor, its screen and its mouse too.
+    fn modes(&self, name: &str) -> String {
+        let path = self.path(name);
+        self.run(
+            &format!("stty -a > {path}; echo no''ted {name}"),
+            &format!("noted {name}"),
+        );
+        let flags = "#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{keypad_flag}";
+        let flags = self.tmux(&["display-message", "-p", flags]);
+        fs::read_to_string(path).unwrap() + &flags
+    }
+
+    /// Opens the dashboard on a recording of 40 batches, and waits until all of it is there.
+    fn replay(&self) -> String {
+        let path = self.path("run.arrow");
+        fs::write(&path, recording(1, 40, 100).0).unwrap();
+        let program = env!("CARGO_BIN_EXE_migscope");
+        self.run(
+            &format!("{program} replay {path}; echo left with $?"),
+            "4,000 migrations",
+        )
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.try_tmux(&["kill-server"]);
+    }
+}
+
+/// What each tab begins with.
+const TABS: [(&str, &str); 8] = [
+    ("2", "whole migration"),
+    ("3", "Batching  3,"),
+    ("4", "Wasted: "),
+    ("5", "Processes  3 processes"),
+    ("6", "Drivers  2 drivers"),
+    ("7", "Migrations  the newest 1,000"),
+    ("8", "evidence"),
+    ("1", "Rates "),
+];
+
+#[test]
+fn every_tab_and_key_and_the_terminal_is_as_before() {
+    let Some(terminal) = Terminal::open(120, 40) else {
+        return;
+    };
+    let before = terminal.modes("before");
+    terminal.replay();
+    let mut tabs = String::new();
+    for (key, text) in TABS {
+        terminal.press(&[key], text);
+        tabs += &terminal.screen();
+    }
+    insta::assert_snapshot!("tabs", tabs);
+    // Once around comes back to the same picture.
+    let overview = terminal.screen();
+    for (_, text) in TABS {
+        terminal.press(&["Tab"], text);
+    }
+    assert_eq!(terminal.screen(), overview);
+
+    keys(&terminal);
+    replay_keys(&terminal);
+    resizes(&terminal);
+
+    terminal.press(&["q"], "left with 0");
+    assert_eq!(terminal.modes("after"), before);
+}
+
+fn keys(terminal: &Terminal) {
+    terminal.press(&["?"], "Keys on Overview");
+    terminal.tmux(&["send-keys", "Escape"]);
+    terminal.wait("the help's end", |screen| !screen.contains("Keys on"));
+    terminal.press(&["/"], "Show only:");
+    terminal.write("pid=x");
+    terminal.press(&["Enter"], "invalid value 'x'");
+    terminal.press(&["C-u"], "slower-than");
+    terminal.write("pid=1201");
+    terminal.press(&["Enter"], "only pid=1201");
+    terminal.press(&["5"], "Processes  1 process ");
+    terminal.press(&["Escape"], "Processes  3 processes");
+    terminal.press(&["Down", "Enter"], "only pid=12");
+    terminal.press(&["Escape"], "Processes  3 processes");
+    terminal.press(&["h"], "▼in vain");
+    terminal.press(&["u"], "amounts in bytes");
+    terminal.press(&["u"], "amounts in GiB");
+    terminal.press(&["u"], "amounts in pages");
+    terminal.press(&["7", "o"], "the slowest 1,000");
+    terminal.press(&["j", "j", "Enter"], "pgmap owner");
+    terminal.press(&["Escape"], "the slowest 1,000");
+    terminal.press(&["o"], "the newest 1,000");
+    terminal.press(&["1", "w", "w"], "all time");
+    // The mouse, as terminals tell it: a click on the sixth tab, the wheel.
+    terminal.write("\x1b[<0;62;2M\x1b[<0;62;2m");
+    terminal.wait_for("Drivers  2 drivers");
+    let path = terminal.path("out.json");
+    terminal.press(&["e", "C-u"], "FORMAT");
+    terminal.write(&format!("json {path}"));
+    terminal.press(&["Enter"], "4,000 migrations written to");
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 4000);
+}
+
+fn replay_keys(terminal: &Terminal) {
+    terminal.press(&["1", "{"], "●──");
+    terminal.wait_for("No migration yet");
+    terminal.press(&["."], "requested by 1 migration");
+    terminal.press(&["."], "requested by 2 migrations");
+    terminal.press(&[">", ">"], "⏸ 4×");
+    terminal.press(&["<", "<", "<"], "⏸ 1/2×");
+    terminal.press(&["Space"], "▶ 1/2×");
+    terminal.press(&[">", ">", ">", ">", ">", ">"], "4,000 migrations");
+    terminal.wait_for("⏸ 32×");
+    terminal.press(&["["], "0:00:00 / 0:00:02");
+    terminal.press(&["}"], "4,000 migrations");
+}
+
+fn resizes(terminal: &Terminal) {
+    for (columns, lines) in [("80", "24"), ("20", "5"), ("200", "60"), ("120", "40")] {
+        terminal.tmux(&["resize-window", "-x", columns, "-y", lines]);
+        let whole = |screen: &str| {
+            let last = screen.trim_end().lines().last().unwrap_or_default();
+            let height = screen.trim_end().lines().count().to_string();
+            screen.contains("0 lost") && last.contains("q quit") && height == lines
+        };
+        terminal.wait(&format!("{columns}x{lines}"), whole);
+    }
+}
+
+#[test]
+fn signals_give_the_terminal_back() {
+    let Some(terminal) = Terminal::open(80, 24) else {
+        return;
+    };
+    let before = terminal.modes("before");
+    for signal in ["TERM", "HUP", "INT"] {
+        terminal.replay();
+        terminal.tmux(&["run-shell", &format!("pkill -{signal} -P #{{pane_pid}}")]);
+        terminal.wait_for("left with");
+        terminal.tmux(&["send-keys", "clear", "Enter"]);
+        assert_eq!(terminal.modes(signal), before);
+    }
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.arrow");
+    fs::write(&path, recording(1, 2, 10).0).unwrap();
+    let output = replay_to_a_pipe(&path);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("Use `migscope report FILE`"), "{said}");
+}
+
+fn replay_to_a_pipe(path: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_migscope"))
+        .arg("replay")
+        .arg(path)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
