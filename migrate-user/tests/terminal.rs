@@ -13,7 +13,7 @@ use support::recording;
 use tempfile::TempDir;
 
 /// How long something may take to show up. Machines that test are busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Set where these tests must not be left out.
 const REQUIRED: &str = "MIGSCOPE_TEST_TERMINAL";
@@ -208,7 +208,7 @@ fn keys(terminal: &Terminal) {
 
 fn replay_keys(terminal: &Terminal) {
     terminal.press(&["1", "{"], "●──");
-    terminal.wait_for("No migration yet");
+    terminal.wait_for("Nothing had been recorded");
     terminal.press(&["."], "requested by 1 migration");
     terminal.press(&["."], "requested by 2 migrations");
     terminal.press(&[">", ">"], "⏸ 4×");

@@ -89,6 +89,11 @@ impl App {
         self.playback.as_ref()
     }
 
+    /// Is a replay somewhere before its end?
+    pub(super) fn is_replaying(&self) -> bool {
+        self.until() != Until::End
+    }
+
     /// The filter as the user wrote it.
     pub(super) fn filter_words(&self) -> Option<&str> {
         self.data.filter().map(Filter::words)

@@ -90,6 +90,10 @@ impl Canvas<'_> {
 fn nothing(app: &App, model: &Model) -> Vec<&'static str> {
     if app.filter_words().is_some() {
         vec!["No migration matches the filter. Esc removes it, / changes it."]
+    } else if app.is_replaying() {
+        vec![
+            "Nothing had been recorded by this moment. Space plays on, . is one migration further.",
+        ]
     } else if model.losses().is_none() {
         vec!["Waiting for the tracer's first word."]
     } else if model.facts().record_every == 0 && model.totals().migrations() > 0 {

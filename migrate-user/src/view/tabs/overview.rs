@@ -26,7 +26,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     rates::draw(canvas, &directions, place.rates);
     ledger::head(model, theme, place.ledger_head, canvas.buffer);
     ledger::bar(model, theme, place.bar, canvas.buffer);
-    ledger::legend(model, theme, place.legend, canvas.buffer);
+    ledger::legend(canvas, place.legend);
     steps::draw(model, theme, place.steps, canvas.buffer);
     let area = place.findings;
     if area.width < BOTH {

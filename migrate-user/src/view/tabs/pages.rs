@@ -74,7 +74,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     widget::head(model, theme, top(area, 1), canvas.buffer);
     widget::bar(model, theme, top(below(area, 1), 1), canvas.buffer);
     let legend = widget::legend_lines(model, area.width);
-    widget::legend(model, theme, top(below(area, 2), legend), canvas.buffer);
+    widget::legend(canvas, top(below(area, 2), legend));
     let gap = u16::from(area.height > 24);
     let mut rest = below(area, 2 + legend + gap);
     if model.totals().migrations() == 0 {

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::super::canvas::{Canvas, below, top, with_x};
 use super::super::figures;
 use super::super::theme::{Theme, sign};
 use crate::model::Model;
@@ -126,26 +127,16 @@ fn divide<const N: usize>(width: u16, parts: &[u64; N]) -> [u16; N] {
 }
 
 /// Draws sign, name, share and pages of each part.
-pub(in crate::view) fn legend(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let per_line = per_line(area.width);
-    if model.totals().migrations() == 0 {
-        empty(model, theme, area, buffer);
+pub(in crate::view) fn legend(canvas: &mut Canvas<'_>, area: Rect) {
+    if canvas.model.totals().migrations() == 0 {
+        return canvas.nothing(area);
     }
-    for (at, listed) in listed(model).into_iter().enumerate() {
+    let per_line = per_line(area.width);
+    for (at, listed) in listed(canvas.model).into_iter().enumerate() {
         let (line, column) = (at as u16 / per_line, at as u16 % per_line);
         if line < area.height {
-            let x = area.x + column * ENTRY;
-            entry(
-                &listed,
-                theme,
-                Rect {
-                    x,
-                    y: area.y + line,
-                    width: area.right() - x,
-                    height: 1,
-                },
-                buffer,
-            );
+            let place = top(below(with_x(area, area.x + column * ENTRY), line), 1);
+            entry(&listed, canvas.theme, place, canvas.buffer);
         }
     }
 }
@@ -172,21 +163,6 @@ fn entry(entry: &Entry, theme: Theme, area: Rect, buffer: &mut Buffer) {
         width.saturating_sub(1),
         Style::new(),
     );
-}
-
-/// Says why there is nothing to see, and what to look for.
-fn empty(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let text: [&str; 2] = if model.losses().is_some() {
-        [
-            "No migration yet. Is a driver loaded that migrates to device memory,",
-            "and a program running that uses it?",
-        ]
-    } else {
-        ["Waiting for the tracer's first word.", ""]
-    };
-    for (line, y) in text.iter().zip(area.y..area.bottom()) {
-        buffer.set_stringn(area.x, y, line, usize::from(area.width), theme.quiet());
-    }
 }
 
 #[cfg(test)]
