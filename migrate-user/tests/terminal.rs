@@ -119,11 +119,11 @@ impl Terminal {
     fn replay(&self) -> String {
         let path = self.path("run.arrow");
         fs::write(&path, recording(1, 40, 100).0).unwrap();
+        // A relative name: what is on the screen must not depend on the folder's.
+        self.run(&format!("cd {}", self.path("")), "$");
         let program = env!("CARGO_BIN_EXE_migscope");
-        self.run(
-            &format!("{program} replay {path}; echo left with $?"),
-            "4,000 migrations",
-        )
+        let command = format!("{program} replay run.arrow; echo left with $?");
+        self.run(&command, "4,000 migrations")
     }
 }
 
