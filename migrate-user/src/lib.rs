@@ -6,7 +6,7 @@
 //! - [`recording`] turns batches into an Arrow IPC stream and back.
 //! - [`source`] yields batches, from the kernel or from a recording.
 //! - [`model`] turns batches into state. It is pure: no input or output, no clock, no terminal.
-//! - [`insight`] says what the model's figures mean.
+//! - [`insight`] says what the model's figures mean, and [`compare`] how those of two runs differ.
 //! - [`view`] and [`export`] read the model or the batches and never change them.
 //! - [`serve`] answers monitoring systems with what [`export`] writes, over HTTP.
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
@@ -18,6 +18,7 @@
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod compare;
 pub mod doctor;
 mod error;
 pub mod export;

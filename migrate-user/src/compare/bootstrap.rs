@@ -1,0 +1,208 @@
+//! What figures would have been, had other units been drawn: by drawing from those that there are, again and again.
+
+use fastrand::Rng;
+
+use super::Figure;
+use super::sample::{Block, TIMES};
+use crate::model::{Ledger, Step, ledger};
+
+/// How often is drawn.
+const DRAWS: usize = 1000;
+
+/// Fewer values than this beyond a quantile do not tell it.
+const BEYOND: f64 = 10.0;
+
+/// What figures of some units need, fast to add up.
+pub(super) struct Units {
+    ledgers: Vec<Ledger>,
+    migrations: Vec<u64>,
+    steps_ns: Vec<[u64; Step::COUNT]>,
+    times: [Times; TIMES],
+}
+
+/// The durations of all units: each value that occurs, and for each of them how many are not above it, by unit.
+struct Times {
+    values: Vec<u64>,
+    up_to: Vec<Vec<u64>>,
+}
+
+impl Times {
+    fn new(blocks: &[Block], at: usize) -> Self {
+        let times = || blocks.iter().map(|block| &block.times[at]);
+        let recorded = times().flat_map(|times| times.iter_recorded());
+        let mut values: Vec<_> = recorded.map(|value| value.value_iterated_to()).collect();
+        values.sort_unstable();
+        values.dedup();
+        let mut sums = vec![0; blocks.len()];
+        let up_to = values.iter().map(|value| {
+            for (sum, times) in sums.iter_mut().zip(times()) {
+                *sum += times.count_at(*value);
+            }
+            sums.clone()
+        });
+        let up_to = up_to.collect();
+        Self { values, up_to }
+    }
+
+    /// The quantile of the units, each taken so often; `None` if there are too few values to tell.
+    fn quantile(&self, taken: &[u64], quantile: f64) -> Option<u64> {
+        let count = |by_unit: &[u64]| {
+            let units = by_unit.iter().zip(taken);
+            units.map(|(count, taken)| count * taken).sum::<u64>() as f64
+        };
+        let all = count(self.up_to.last()?);
+        if all * quantile.min(1.0 - quantile) < BEYOND {
+            return None;
+        }
+        let below = |by_unit: &Vec<u64>| count(by_unit) < quantile * all;
+        let at = self.up_to.partition_point(below);
+        self.values.get(at).copied()
+    }
+}
+
+impl Units {
+    pub(super) fn new(blocks: &[Block]) -> Self {
+        Self {
+            ledgers: blocks.iter().map(|block| block.ledger).collect(),
+            migrations: blocks.iter().map(|block| block.migrations).collect(),
+            steps_ns: blocks.iter().map(|block| block.steps_ns).collect(),
+            times: std::array::from_fn(|at| Times::new(blocks, at)),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ledgers.len()
+    }
+
+    /// Migrations of all units.
+    pub(super) fn migrations(&self) -> u64 {
+        self.migrations.iter().sum()
+    }
+
+    /// A figure of all units.
+    pub(super) fn value(&self, figure: Figure) -> Option<f64> {
+        self.value_of(figure, &vec![1; self.len()])
+    }
+
+    /// A figure of each unit by itself, where it has one.
+    pub(super) fn each(&self, figure: Figure) -> Vec<f64> {
+        let one = |at: usize| {
+            let mut taken = vec![0; self.len()];
+            taken[at] = 1;
+            self.value_of(figure, &taken)
+        };
+        (0..self.len()).filter_map(one).collect()
+    }
+
+    /// How far a figure would vary from one run to another: the standard error of its logarithm, or for shares of itself; of each
+    /// figure.
+    pub(super) fn errors(&self, figures: &[Figure], seed: u64) -> Vec<Option<f64>> {
+        let units = self.len();
+        if units < 2 {
+            return vec![None; figures.len()];
+        }
+        let mut rng = Rng::with_seed(seed);
+        let mut drawn = vec![Vec::with_capacity(DRAWS); figures.len()];
+        for _ in 0..DRAWS {
+            let mut taken = vec![0u64; units];
+            (0..units).for_each(|_| taken[rng.usize(..units)] += 1);
+            for (values, figure) in drawn.iter_mut().zip(figures) {
+                let value = self.value_of(*figure, &taken);
+                values.extend(value.map(|value| scale(*figure, value)));
+            }
+        }
+        // The variance among draws is that much too small.
+        let small = (units as f64 / (units - 1) as f64).sqrt();
+        drawn
+            .iter()
+            .map(|values| Some(deviation(values)? * small))
+            .collect()
+    }
+
+    fn value_of(&self, figure: Figure, taken: &[u64]) -> Option<f64> {
+        match figure {
+            Figure::TimePerPage => {
+                let ns: f64 = Step::ALL
+                    .into_iter()
+                    .map(|step| self.step_ns(step, taken))
+                    .sum();
+                ratio(ns, self.pages(taken, ledger::arrived))
+            }
+            Figure::StepPerPage(step) => ratio(
+                self.step_ns(step, taken),
+                self.pages(taken, ledger::arrived),
+            ),
+            Figure::Quantile(step, thousandths) => {
+                let at = step.map_or(Step::COUNT, |step| step as usize);
+                let quantile = f64::from(thousandths) / 1000.0;
+                self.times[at].quantile(taken, quantile).map(|ns| ns as f64)
+            }
+            Figure::WastedShare => {
+                let wasted = self.pages(taken, ledger::wasted);
+                ratio(wasted, wasted + self.pages(taken, ledger::arrived))
+            }
+            Figure::SkippedShare => self.of_requested(taken, |ledger| ledger.skipped),
+            Figure::DeclinedShare => self.of_requested(taken, |ledger| ledger.declined),
+            Figure::FailedShare => self.of_requested(taken, |ledger| {
+                ledger.rolled_back.saturating_add(ledger.rejected)
+            }),
+            Figure::PagesPerCall => {
+                let calls = self
+                    .migrations
+                    .iter()
+                    .zip(taken)
+                    .map(|(calls, taken)| calls * taken);
+                ratio(
+                    self.pages(taken, |ledger| ledger.requested),
+                    calls.sum::<u64>() as f64,
+                )
+            }
+        }
+    }
+
+    fn step_ns(&self, step: Step, taken: &[u64]) -> f64 {
+        let units = self.steps_ns.iter().zip(taken);
+        units
+            .map(|(ns, taken)| ns[step as usize] as f64 * *taken as f64)
+            .sum()
+    }
+
+    fn pages(&self, taken: &[u64], of: impl Fn(&Ledger) -> u64) -> f64 {
+        let units = self.ledgers.iter().zip(taken);
+        units
+            .map(|(ledger, taken)| of(ledger) as f64 * *taken as f64)
+            .sum()
+    }
+
+    fn of_requested(&self, taken: &[u64], of: impl Fn(&Ledger) -> u64) -> Option<f64> {
+        ratio(
+            self.pages(taken, of),
+            self.pages(taken, |ledger| ledger.requested),
+        )
+    }
+}
+
+/// The scale on which a figure's changes are measured.
+pub(super) fn scale(figure: Figure, value: f64) -> f64 {
+    if figure.is_share() {
+        value
+    } else {
+        // A duration that the clock could not tell from 0 counts as the shortest that it can.
+        value.max(1.0).ln()
+    }
+}
+
+fn ratio(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
+}
+
+/// The standard deviation; `None` of fewer than two values.
+fn deviation(values: &[f64]) -> Option<f64> {
+    let n = values.len() as f64;
+    if n < 2.0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((squares / (n - 1.0)).sqrt())
+}

@@ -1,0 +1,16 @@
+//! Two runs, or two groups of runs: what has changed, how sure that is, and whether it got worse. `docs/diff.md` says how.
+
+mod bootstrap;
+mod figure;
+mod interval;
+mod sample;
+mod verdict;
+mod why;
+
+pub use figure::Figure;
+pub use interval::Unit;
+pub use sample::Sample;
+pub use verdict::{Comparison, Figures, Limits, Verdict, compare};
+
+#[cfg(test)]
+mod tests;

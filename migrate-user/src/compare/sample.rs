@@ -1,0 +1,153 @@
+//! One run, cut into blocks of consecutive migrations, in bounded memory.
+
+use hdrhistogram::Histogram;
+
+use crate::model::steps::new_histogram;
+use crate::model::{Ledger, Migration, Step, ledger};
+
+/// As many blocks as this become half as many, each of two.
+const MOST: usize = 64;
+
+/// Migrations of the first blocks.
+const FIRST: u64 = 8;
+
+/// The steps, and all of them together.
+pub(super) const TIMES: usize = Step::COUNT + 1;
+
+/// Sums over consecutive migrations.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub(super) migrations: u64,
+    pub(super) ledger: Ledger,
+    /// By step, nanoseconds.
+    pub(super) steps_ns: [u64; Step::COUNT],
+    /// Of each step and of whole migrations.
+    pub(super) times: [Histogram<u64>; TIMES],
+}
+
+impl Block {
+    fn new() -> Self {
+        Self {
+            migrations: 0,
+            ledger: Ledger::default(),
+            steps_ns: [0; Step::COUNT],
+            times: std::array::from_fn(|_| new_histogram()),
+        }
+    }
+
+    fn count(&mut self, migration: &Migration) {
+        self.migrations += 1;
+        ledger::add(&mut self.ledger, &migration.ledger);
+        for (step, ns) in migration.steps.iter().enumerate() {
+            if let Some(ns) = *ns {
+                self.steps_ns[step] = self.steps_ns[step].saturating_add(ns);
+                self.times[step].saturating_record(ns);
+            }
+        }
+        self.times[Step::COUNT].saturating_record(migration.total_ns());
+    }
+
+    pub(super) fn add(&mut self, more: &Self) {
+        self.migrations += more.migrations;
+        ledger::add(&mut self.ledger, &more.ledger);
+        for (sum, more) in self.steps_ns.iter_mut().zip(more.steps_ns) {
+            *sum = sum.saturating_add(more);
+        }
+        for (sum, more) in self.times.iter_mut().zip(&more.times) {
+            // All have the same bounds, so this cannot fail.
+            let _ = sum.add(more);
+        }
+    }
+}
+
+/// A run, as far as it is compared.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    blocks: Vec<Block>,
+    /// Pairs of blocks have become one so often.
+    doubled: u32,
+}
+
+impl Sample {
+    /// Adds the next migration.
+    pub fn count(&mut self, migration: &Migration) {
+        let full = FIRST << self.doubled;
+        let next = self
+            .blocks
+            .last()
+            .is_none_or(|block| block.migrations >= full);
+        if next {
+            if self.blocks.len() == MOST {
+                self.halve();
+            }
+            self.blocks.push(Block::new());
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            block.count(migration);
+        }
+    }
+
+    fn halve(&mut self) {
+        for at in 0..MOST / 2 {
+            let second = self.blocks.remove(at + 1);
+            self.blocks[at].add(&second);
+        }
+        self.doubled += 1;
+    }
+
+    /// How many migrations it has.
+    pub fn migrations(&self) -> u64 {
+        self.blocks.iter().map(|block| block.migrations).sum()
+    }
+
+    /// Its blocks. What is left over at the end is part of the last.
+    pub(super) fn into_blocks(mut self) -> Vec<Block> {
+        let full = FIRST << self.doubled;
+        if let [.., before, last] = &mut *self.blocks
+            && last.migrations < full
+        {
+            before.add(last);
+            self.blocks.pop();
+        }
+        self.blocks
+    }
+
+    /// The whole run as one block; `None` if it has no migration.
+    pub(super) fn into_whole(self) -> Option<Block> {
+        self.blocks.into_iter().reduce(|mut whole, block| {
+            whole.add(&block);
+            whole
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::Synthetic;
+
+    #[test]
+    fn blocks_are_few_equal_and_whole() {
+        for number in [1, 8, 9, 511, 513, 5000] {
+            let all = Synthetic::new(1).batch(number).migrations;
+            let mut sample = Sample::default();
+            all.iter().for_each(|migration| sample.count(migration));
+            assert_eq!(sample.migrations(), number as u64);
+            let whole = sample.clone().into_whole().unwrap();
+            let blocks = sample.into_blocks();
+            assert!(blocks.len() <= MOST, "{number}");
+            let size = blocks[0].migrations;
+            assert!(
+                blocks
+                    .iter()
+                    .all(|block| block.migrations < 2 * size.max(2))
+            );
+            let sum: u64 = blocks.iter().map(|block| block.migrations).sum();
+            assert_eq!((sum, whole.migrations), (number as u64, number as u64));
+            let moved: u64 = all.iter().map(|m| m.ledger.moved).sum();
+            assert_eq!(whole.ledger.moved, moved);
+            assert_eq!(whole.times[Step::COUNT].len(), number as u64);
+        }
+        assert!(Sample::default().into_blocks().is_empty());
+    }
+}
