@@ -48,6 +48,8 @@ pub enum Command {
     Replay(Replay),
     /// Print a recording's figures as a page of text, or as JSON.
     Report(Report),
+    /// Say what has changed between two recordings, or two groups of them, and whether it got worse.
+    Diff(Diff),
     /// Convert a recording for other tools.
     Export(Export),
     /// Serve this machine's figures, or a recording's, to Prometheus and OpenTelemetry. Needs root without a recording.
@@ -278,6 +280,66 @@ pub struct Report {
     pub json: bool,
 }
 
+/// Options of `diff`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each figure has an interval in which its true change lies, with allowance for how many figures there are. Only what is worse by \
+more than the threshold with its whole interval is called worse. One recording a side tells how much migrations vary within a run, but \
+not how much runs do: better are five or more a side, which `--base` and `--new` take.
+
+Exit status: 0 if it is the same or better, 1 if it is worse, 2 if it could not be found out.
+
+Examples:
+  migscope diff before.arrow after.arrow
+  migscope diff --base old-*.arrow --new new-*.arrow --threshold 5
+  git bisect run sh -c './record-it && migscope diff good.arrow run.arrow'")]
+pub struct Diff {
+    /// Two recordings: what it was, and what it is
+    #[arg(value_names = ["BASE", "NEW"], num_args = 2, required_unless_present = "base", conflicts_with_all = ["base", "new"])]
+    pub both: Vec<Input>,
+    /// What it was: one or more recordings
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "new")]
+    pub base: Vec<Input>,
+    /// What it is: one or more recordings
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "base")]
+    pub new: Vec<Input>,
+    /// A time that is longer by up to so many percent is not worse
+    #[arg(long, value_name = "PERCENT", default_value = "10")]
+    pub threshold: Percent,
+    /// A share of pages that is larger by up to so many percentage points is not worse
+    #[arg(long, value_name = "POINTS", default_value = "1")]
+    pub share_threshold: Percent,
+    /// Print one JSON object with the same figures, unrounded
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Diff {
+    /// What it was, and what it is.
+    pub fn sides(self) -> (Vec<Input>, Vec<Input>) {
+        match <[Input; 2]>::try_from(self.both) {
+            Ok([base, new]) => (vec![base], vec![new]),
+            Err(_) => (self.base, self.new),
+        }
+    }
+}
+
+/// A number of percent, 0 or more; held as a share.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percent(pub f64);
+
+impl FromStr for Percent {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse()
+            .ok()
+            .filter(|percent: &f64| percent.is_finite() && *percent >= 0.0)
+            .map(|percent| Self(percent / 100.0))
+            .ok_or("expected a number of 0 or more, such as 10 or 2.5")
+    }
+}
+
 /// Options of `export`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -485,6 +547,35 @@ mod tests {
         assert_eq!("10m".parse(), Ok(Rotate::Time(Duration::from_secs(600))));
         for wrong in ["0M", "0s", "64", "M", "99999999999999999999G", ""] {
             assert!(wrong.parse::<Rotate>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sides_of_a_comparison() {
+        let sides = |arguments: &str| {
+            let arguments = arguments.split_whitespace();
+            let cli = Cli::try_parse_from(["migscope", "diff"].into_iter().chain(arguments))?;
+            let Some(Command::Diff(diff)) = cli.command else {
+                panic!("it is a diff");
+            };
+            let names =
+                |inputs: Vec<Input>| inputs.iter().map(Input::to_string).collect::<Vec<_>>();
+            let (base, new) = diff.sides();
+            Ok::<_, clap::Error>([names(base), names(new)])
+        };
+        let expected: [Vec<String>; 2] = [vec!["a".into()], vec!["b".into()]];
+        assert_eq!(sides("a b").unwrap(), expected);
+        let expected: [Vec<String>; 2] = [vec!["a".into(), "b".into()], vec!["c".into()]];
+        assert_eq!(sides("--base a b --new c --json").unwrap(), expected);
+        for wrong in [
+            "",
+            "a",
+            "a b c",
+            "--base a",
+            "a b --base c --new d",
+            "a b --threshold x",
+        ] {
+            assert!(sides(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -115,6 +115,15 @@ pub enum Error {
     /// Whoever read standard output has closed it. Not a failure: there is nobody to tell.
     #[error("the reader of standard output has gone")]
     ReaderGone,
+    /// Recordings without a migration cannot be compared.
+    #[error(
+        "{input} has no migration, so there is nothing to compare. Record while a program runs that makes some; \
+         `migscope report` says what a recording holds."
+    )]
+    NothingToCompare {
+        /// The recordings of that side.
+        input: String,
+    },
     /// A recording would be printed on a terminal.
     #[error(
         "a recording is binary data, which a terminal cannot show. Pipe it (`migscope record -o - | ...`), or name \

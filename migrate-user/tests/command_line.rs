@@ -353,3 +353,53 @@ fn a_closed_pipe_ends_it_quietly() {
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
     assert_eq!(&first, b"{\"time_ns\"");
 }
+
+#[test]
+fn diff_tells_by_its_exit_status_whether_it_got_worse() {
+    let (base, batches) = recording(31, 10, 200);
+    let slower: Vec<_> = batches
+        .iter()
+        .map(|batch| {
+            let mut batch = batch.clone();
+            for migration in &mut batch.migrations {
+                migration.steps[1] = migration.steps[1].map(|ns| ns * 2);
+            }
+            batch
+        })
+        .collect();
+    let (_base_folder, base) = file(&base);
+    let (_slow_folder, slow) = file(&support::written(&slower));
+    let (base, slow) = (base.to_str().unwrap(), slow.to_str().unwrap());
+    let verdict = |arguments: &[&str]| {
+        let output = run(&[&["diff", "--json"], arguments].concat());
+        let page: serde_json::Value = serde_json::from_str(stdout(&output)).unwrap();
+        (
+            output.status.code(),
+            page["verdict"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(verdict(&[base, base]), (Some(0), "same".to_owned()));
+    assert_eq!(verdict(&[base, slow]), (Some(1), "worse".to_owned()));
+    let (status, better) = verdict(&["--base", slow, "--new", base]);
+    assert_eq!((status, better.as_str()), (Some(0), "better"));
+    assert_eq!(verdict(&[base, slow, "--threshold", "150"]).0, Some(0));
+
+    let page = run(&["diff", base, slow]);
+    assert_eq!(page.status.code(), Some(1));
+    let page = stdout(&page);
+    assert!(page.contains("Verdict: worse\n  - a page takes"), "{page}");
+    assert!(page.contains("in alloc_and_copy"), "{page}");
+    insta::assert_snapshot!(page.replace(base, "base.arrow").replace(slow, "slow.arrow"));
+}
+
+#[test]
+fn diff_refuses_what_it_cannot_compare() {
+    let (_folder, whole) = file(&recording(32, 1, 50).0);
+    let (_empty_folder, empty) = file(&recording(33, 1, 0).0);
+    let (whole, empty) = (whole.to_str().unwrap(), empty.to_str().unwrap());
+    assert_refused(&run(&["diff", whole, empty]), &[empty, "no migration"]);
+    assert_refused(
+        &run(&["diff", whole, "/nowhere/x"]),
+        &["cannot open /nowhere/x"],
+    );
+}

@@ -1,5 +1,6 @@
 //! What each command does: puts source, model, view and export together.
 
+mod diff;
 mod doctor;
 mod export;
 mod live;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Serve(options) => serve::serve(options).await,
             Command::Man(options) => man::man(&options),
             Command::Completions(options) => man::completions(&options),
+            Command::Diff(options) => return diff::diff(options),
             Command::Doctor(options) => return doctor::doctor(&options),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -50,7 +50,8 @@ async fn read(source: &mut impl Source, stop: &mut Stop, model: &mut Model) -> R
     }
 }
 
-fn print(page: &str) -> Result<(), Error> {
+/// Prints to standard output.
+pub(super) fn print(page: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(page.as_bytes()).and_then(|()| out.flush());
     written.map_err(stdout_failed)

@@ -7,6 +7,7 @@ mod bindings;
 mod canvas;
 mod data;
 mod exporting;
+pub mod diff;
 mod figures;
 mod filter;
 mod keys;

@@ -1,0 +1,43 @@
+//! The comparison as one JSON object, unrounded; unknown is `null`.
+//!
+//! - `verdict`: `same`, `better`, `unsure` or `worse`; `why`: what it comes from, in words
+//! - `base`, `new`: `recordings`, `migrations`, and how many `units` they were divided into; `unit`: `blocks` or `recordings`
+//! - `figures`: each `figure` with `base` and `new`, `change` and its interval, `low` to `high` (a ratio less 1, or for shares a difference),
+//!   `effect` (Cliff's delta, -1 to 1), and `verdict` (`null` where it cannot be told or is not judged)
+//! - `limits`: `time` and `share`, up to which changes do not count; `new_findings`: kinds that only the new side has; `remarks`
+
+use serde_json::{Value, json};
+
+use super::Page;
+use crate::compare::{Figures, Verdict};
+use crate::insight::Kind;
+
+pub(super) fn json(page: &Page) -> String {
+    let comparison = &page.comparison;
+    let side = |name: &str, migrations: u64, units: usize| json!({ "recordings": name, "migrations": migrations, "units": units });
+    let object = json!({
+        "verdict": comparison.verdict.name(),
+        "why": comparison.why,
+        "base": side(&page.names.0, comparison.migrations.0, comparison.units.0),
+        "new": side(&page.names.1, comparison.migrations.1, comparison.units.1),
+        "unit": comparison.unit.name(),
+        "figures": comparison.figures.iter().map(figures).collect::<Vec<_>>(),
+        "limits": { "time": page.limits.time, "share": page.limits.share },
+        "new_findings": page.appeared.iter().copied().map(Kind::name).collect::<Vec<_>>(),
+        "remarks": page.remarks,
+    });
+    format!("{object:#}\n")
+}
+
+fn figures(figures: &Figures) -> Value {
+    json!({
+        "figure": figures.figure.name(),
+        "base": figures.base,
+        "new": figures.new,
+        "change": figures.change,
+        "low": figures.interval.map(|(low, _)| low),
+        "high": figures.interval.map(|(_, high)| high),
+        "effect": figures.effect,
+        "verdict": figures.verdict.map(Verdict::name),
+    })
+}

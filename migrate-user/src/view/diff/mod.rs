@@ -1,0 +1,33 @@
+//! What has changed between two runs, as a page of text or as JSON.
+
+mod json;
+mod text;
+
+use crate::compare::{Comparison, Limits};
+use crate::insight::Kind;
+
+/// What there is to say about it.
+pub struct Page {
+    /// What the recordings are called, base and new.
+    pub names: (String, String),
+    /// What has changed.
+    pub comparison: Comparison,
+    /// Changes up to here do not count.
+    pub limits: Limits,
+    /// Findings of the new side that the base does not have.
+    pub appeared: Vec<Kind>,
+    /// What a reader should know about the recordings.
+    pub remarks: Vec<String>,
+}
+
+impl Page {
+    /// A page of text; with colours if it is for a terminal.
+    pub fn text(&self, for_terminal: bool) -> String {
+        text::text(self, for_terminal)
+    }
+
+    /// One JSON object on lines of its own.
+    pub fn json(&self) -> String {
+        json::json(self)
+    }
+}
