@@ -270,14 +270,18 @@ pub struct Replay {
 Examples:
   migscope report run.arrow
   migscope report --json run.arrow | jq .steps
+  migscope report --html run.html run.arrow      one page with plots, which opens without a network
   sudo migscope record --duration 10 -o - | migscope report -")]
 pub struct Report {
     /// A recording, - for standard input, or unix:PATH for a socket
     #[arg(value_name = "FILE|-|unix:PATH")]
     pub input: Input,
     /// Print one JSON object with the same figures, unrounded
-    #[arg(long)]
+    #[arg(long, conflicts_with = "html")]
     pub json: bool,
+    /// Write one page of HTML with the same figures and plots: a file, which appears when it is whole, or - for standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub html: Option<Output>,
 }
 
 /// Options of `diff`.

@@ -44,7 +44,7 @@ pub(super) fn export(options: &cli::Export) -> Result<(), Error> {
 }
 
 /// Writes the export.
-type Writing<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
+pub(super) type Writing<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
 
 fn to_stdout(write: Writing<'_>) -> Result<(), Error> {
     let mut out = BufWriter::new(io::stdout().lock());
@@ -53,7 +53,8 @@ fn to_stdout(write: Writing<'_>) -> Result<(), Error> {
         .map_err(stdout_failed)
 }
 
-fn to_file(path: &Path, write: Writing<'_>) -> Result<(), Error> {
+/// Writes a file that appears when it is whole.
+pub(super) fn to_file(path: &Path, write: Writing<'_>) -> Result<(), Error> {
     let failed = |action, advice| {
         move |cause| Error::Io {
             action,

@@ -1,13 +1,15 @@
-//! `report`: a recording's figures as text or JSON.
+//! `report`: a recording's figures as text, JSON or HTML.
 
 use std::io::{self, IsTerminal, Write};
 
+use super::export::to_file;
 use super::stop::Stop;
 use super::{stdout_failed, warn_about};
 use crate::Error;
 use crate::cli;
 use crate::insight::Thresholds;
 use crate::model::Model;
+use crate::recording::Output;
 use crate::source::{Source, StreamSource};
 use crate::tell_line;
 use crate::view::report::Report;
@@ -20,12 +22,14 @@ pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
     let interrupted = read(&mut source, &mut stop, &mut model).await?;
     let name = options.input.to_string();
     let report = Report::new(&model, &name, &Thresholds::default());
-    let page = if options.json {
-        report.json()
-    } else {
-        report.text(io::stdout().is_terminal())
-    };
-    print(&page)?;
+    match &options.html {
+        Some(Output::File(path)) => {
+            to_file(path, &mut |out| out.write_all(report.html().as_bytes()))?;
+        }
+        Some(_) => print(&report.html())?,
+        None if options.json => print(&report.json())?,
+        None => print(&report.text(io::stdout().is_terminal()))?,
+    }
     if interrupted {
         tell_line!("migscope: interrupted before the end of the recording.");
         return Ok(());

@@ -1,5 +1,6 @@
-//! The figures of the dashboard as a page of text or as JSON.
+//! The figures of the dashboard as a page of text, as JSON, or as a page of HTML.
 
+mod html;
 mod json;
 mod text;
 
@@ -34,5 +35,10 @@ impl<'a> Report<'a> {
     /// One JSON object on lines of its own.
     pub fn json(&self) -> String {
         json::json(self)
+    }
+
+    /// A page of HTML that needs nothing else.
+    pub fn html(&self) -> String {
+        html::html(self)
     }
 }

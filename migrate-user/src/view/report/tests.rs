@@ -104,3 +104,41 @@ fn a_terminal_gets_the_same_lines_with_colours_and_bars() {
         assert_eq!(rich.trim_end_matches(bars), plain);
     }
 }
+
+/// A process may call itself what it likes, and a file too.
+#[test]
+fn the_page_of_html_is_whole_and_takes_nothing_from_elsewhere() {
+    let mut synthetic = Synthetic::new(22);
+    let mut model = Model::new(facts());
+    let mut batch = synthetic.batch(1000);
+    for migration in &mut batch.migrations[..500] {
+        migration.comm = "<script>alert(1)</script>".into();
+        migration.pid = 7;
+    }
+    model.apply(batch);
+    let page = Report::new(&model, "<run & \"more\">", &Thresholds::default()).html();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(1)"));
+    assert!(page.contains("&lt;run &amp; &quot;more&quot;&gt;"));
+    for elsewhere in ["http://", "https://", "url(", "@import", " src="] {
+        assert!(!page.contains(elsewhere), "{elsewhere}");
+    }
+    assert!(!page.contains("NaN") && !page.contains("inf"));
+    for element in ["svg", "table", "figure", "div", "path", "td"] {
+        let (begun, ended) = (
+            page.matches(&format!("<{element}>")).count()
+                + page.matches(&format!("<{element} ")).count(),
+            page.matches(&format!("</{element}>")).count(),
+        );
+        assert!(begun > 0 && begun == ended, "{element}: {begun} {ended}");
+    }
+    let moved = crate::text::count(model.totals().ledger(None).moved);
+    assert!(page.contains(&format!("<td>moved</td><td>{moved}</td>")));
+}
+
+#[test]
+fn the_page_of_html_explains_what_it_has_not() {
+    let model = Model::new(facts());
+    let page = report(&model).html();
+    assert!(page.contains("No migration was recorded") && !page.contains("NaN"));
+}

@@ -49,7 +49,7 @@ pub(super) fn remarks(report: &Report<'_>, page: &mut Page) {
 }
 
 /// What a reader should know before trusting the figures.
-fn remarks_of(model: &Model) -> Vec<String> {
+pub(in super::super) fn remarks_of(model: &Model) -> Vec<String> {
     let mut remarks = Vec::new();
     if model.totals().migrations() == 0 {
         remarks.push(

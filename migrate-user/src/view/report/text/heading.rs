@@ -35,7 +35,7 @@ pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
 }
 
 /// Which migrations the figures are about, and where those come from.
-fn covers(model: &Model) -> String {
+pub(in super::super) fn covers(model: &Model) -> String {
     let coverage = model.coverage();
     let which = coverage.filter.map_or_else(
         || "every migration".to_owned(),
@@ -56,7 +56,7 @@ fn covers(model: &Model) -> String {
 }
 
 /// What was lost, and what else went wrong.
-fn losses(model: &Model) -> String {
+pub(in super::super) fn losses(model: &Model) -> String {
     let (Some(losses), Some(ended)) = (model.losses(), model.ended()) else {
         return "unknown: the recording has no word of the tracer".to_owned();
     };

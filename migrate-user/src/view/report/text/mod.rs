@@ -8,6 +8,9 @@ mod page;
 mod steps;
 mod tables;
 
+pub(super) use findings::remarks_of as remarks;
+pub(super) use heading::{covers, losses};
+
 use super::Report;
 use page::Page;
 

@@ -1,0 +1,121 @@
+//! What a call costs, and what a page.
+
+use maud::{Markup, html};
+
+use super::super::Report;
+use super::plot::{Axis, plot};
+use crate::model::{Fit, Size, Step};
+use crate::text::{count, duration, quantity, signed_duration};
+
+/// Points of the curve.
+const POINTS: u32 = 64;
+
+pub(super) fn batching(report: &Report<'_>) -> Markup {
+    let batching = report.model.batching();
+    let sizes: Vec<_> = batching
+        .sizes(None)
+        .filter(|size| size.arrived > 0)
+        .collect();
+    let fit = batching.fit(None, None);
+    if sizes.is_empty() {
+        return html! {};
+    }
+    html! {
+        h2 { "Batching" }
+        div.plots {
+            figure {
+                (per_page(&sizes, fit.as_ref()))
+                figcaption {
+                    "Time per page that arrived, by pages asked for in a call; the larger the circle, the more calls"
+                    @if fit.is_some() { "; the curve is what the costs beside give" }
+                }
+            }
+            @if let Some(fit) = &fit {
+                (costs(report, fit))
+            } @else {
+                p.quiet { "All calls are of one size: what a call costs by itself does not show." }
+            }
+        }
+    }
+}
+
+/// The average size of the calls.
+fn pages(size: &Size) -> f64 {
+    size.requested as f64 / size.calls as f64
+}
+
+fn per_page(sizes: &[Size], fit: Option<&Fit>) -> Markup {
+    let times: Vec<_> = sizes
+        .iter()
+        .filter_map(Size::ns_per_page)
+        .map(|ns| ns.max(1.0))
+        .collect();
+    let (least, most) = (
+        times.iter().copied().fold(f64::MAX, f64::min),
+        times.iter().copied().fold(1.0, f64::max),
+    );
+    let largest = sizes.iter().map(pages).fold(1.0, f64::max);
+    let x = Axis::across(0.8, largest * 1.25, true);
+    let y = Axis::up(least / 1.5, most * 1.5, true);
+    let calls = sizes.iter().map(|size| size.calls).max().unwrap_or(1) as f64;
+    let radius = |size: &Size| 3.0 + 6.0 * (size.calls as f64 / calls).sqrt();
+    let content = html! {
+        @if let Some(curve) = fit.map(|fit| curve(fit, largest, x, y)) {
+            path.curve d=(curve) {}
+        }
+        @for (size, ns) in sizes.iter().zip(&times) {
+            circle.out cx=(format!("{:.1}", x.at(pages(size)))) cy=(format!("{:.1}", y.at(*ns))) r=(format!("{:.1}", radius(size))) {
+                title { (count(size.calls)) " calls of about " (quantity(pages(size))) " pages: " (duration(*ns as u64)) " per page" }
+            }
+        }
+    };
+    let about = "time per page by pages in a call";
+    plot(
+        about,
+        (x, &quantity),
+        (y, &|ns| duration(ns as u64)),
+        content,
+    )
+}
+
+fn curve(fit: &Fit, largest: f64, x: Axis, y: Axis) -> String {
+    let points = (0..=POINTS).filter_map(|point| {
+        let pages = largest.powf(f64::from(point) / f64::from(POINTS));
+        let ns = fit.time_ns(pages) / pages;
+        (ns > 0.0).then(|| format!("{:.1} {:.1}", x.at(pages), y.at(ns)))
+    });
+    let points: Vec<_> = points.collect();
+    if points.is_empty() {
+        String::new()
+    } else {
+        format!("M{}", points.join("L"))
+    }
+}
+
+fn costs(report: &Report<'_>, all: &Fit) -> Markup {
+    let batching = report.model.batching();
+    let steps = Step::ALL
+        .into_iter()
+        .filter_map(|step| Some((step.name(), batching.fit(Some(step), None)?)));
+    let with_error =
+        |ns: f64, error: f64| format!("{} ± {}", signed_duration(ns), signed_duration(2.0 * error));
+    html! {
+        div.scroll {
+            table {
+                thead { tr { th { "costs" } th { "per call" } th { "per page" } } }
+                tbody {
+                    @for (name, fit) in steps.chain([("all together", *all)]) {
+                        tr {
+                            td { (name) }
+                            td { (with_error(fit.fixed_ns, fit.fixed_error_ns)) }
+                            td { (with_error(fit.per_page_ns, fit.per_page_error_ns)) }
+                        }
+                    }
+                }
+            }
+            @if let Some(pages) = all.break_even_pages() {
+                p.quiet { "With " (quantity(pages)) " pages, a call costs as much as its pages do." }
+            }
+        }
+    }
+}
