@@ -17,8 +17,8 @@
 
 pub mod cli;
 pub mod command;
-pub mod config;
 pub mod compare;
+pub mod config;
 pub mod doctor;
 mod error;
 pub mod export;

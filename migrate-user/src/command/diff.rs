@@ -9,6 +9,7 @@ use super::warn_about;
 use crate::Error;
 use crate::cli;
 use crate::compare::{Limits, Sample, Verdict, compare};
+use crate::config::Config;
 use crate::insight::{Kind, Thresholds, findings};
 use crate::model::Model;
 use crate::source::{Ending, Input};
@@ -25,8 +26,12 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
         share: options.share_threshold.0,
     };
     let json = options.json;
+    let thresholds = Config::load()?.findings;
     let (base, new) = options.sides();
-    let (base, new) = (Side::read(&base)?, Side::read(&new)?);
+    let (base, new) = (
+        Side::read(&base, &thresholds)?,
+        Side::read(&new, &thresholds)?,
+    );
     let appeared = new.findings.difference(&base.findings).copied().collect();
     let mut remarks = base.remarks;
     remarks.extend(new.remarks);
@@ -62,7 +67,7 @@ struct Side {
 }
 
 impl Side {
-    fn read(inputs: &[Input]) -> Result<Self, Error> {
+    fn read(inputs: &[Input], thresholds: &Thresholds) -> Result<Self, Error> {
         let names: Vec<_> = inputs
             .iter()
             .map(|input| printable(&input.to_string()))
@@ -73,14 +78,16 @@ impl Side {
             findings: BTreeSet::new(),
             remarks: Vec::new(),
         };
-        inputs.iter().try_for_each(|input| side.add(input))?;
+        inputs
+            .iter()
+            .try_for_each(|input| side.add(input, thresholds))?;
         if side.samples.iter().all(|sample| sample.migrations() == 0) {
             return Err(Error::NothingToCompare { input: side.name });
         }
         Ok(side)
     }
 
-    fn add(&mut self, input: &Input) -> Result<(), Error> {
+    fn add(&mut self, input: &Input, thresholds: &Thresholds) -> Result<(), Error> {
         let mut reader = input.open()?;
         let mut model = Model::new(reader.facts().clone());
         let mut sample = Sample::default();
@@ -95,7 +102,7 @@ impl Side {
         warn_about(&ending);
         input.check(&ending)?;
         self.samples.push(sample);
-        let found = findings(&model, &Thresholds::default());
+        let found = findings(&model, thresholds);
         self.findings
             .extend(found.iter().map(|finding| finding.kind));
         self.remarks.extend(remark(input, &model));

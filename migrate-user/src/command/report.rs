@@ -7,7 +7,7 @@ use super::stop::Stop;
 use super::{stdout_failed, warn_about};
 use crate::Error;
 use crate::cli;
-use crate::insight::Thresholds;
+use crate::config::Config;
 use crate::model::Model;
 use crate::recording::Output;
 use crate::source::{Source, StreamSource};
@@ -16,12 +16,13 @@ use crate::view::report::Report;
 
 /// Reads to the end, or until somebody asks for one, and prints.
 pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
+    let thresholds = Config::load()?.findings;
     let mut source = StreamSource::open(options.input.clone()).await?;
     let mut stop = Stop::new()?;
     let mut model = Model::new(source.facts().clone());
     let interrupted = read(&mut source, &mut stop, &mut model).await?;
     let name = options.input.to_string();
-    let report = Report::new(&model, &name, &Thresholds::default());
+    let report = Report::new(&model, &name, &thresholds);
     match &options.html {
         Some(Output::File(path)) => {
             to_file(path, &mut |out| out.write_all(report.html().as_bytes()))?;

@@ -26,7 +26,7 @@ pub(super) fn batching(report: &Report<'_>) -> Markup {
             figure {
                 (per_page(&sizes, fit.as_ref()))
                 figcaption {
-                    "Time per page that arrived, by pages asked for in a call; the larger the circle, the more calls"
+                    "Time per page asked for, by how many of them a call asks for; the larger the circle, the more calls"
                     @if fit.is_some() { "; the curve is what the costs beside give" }
                 }
             }
@@ -45,11 +45,8 @@ fn pages(size: &Size) -> f64 {
 }
 
 fn per_page(sizes: &[Size], fit: Option<&Fit>) -> Markup {
-    let times: Vec<_> = sizes
-        .iter()
-        .filter_map(Size::ns_per_page)
-        .map(|ns| ns.max(1.0))
-        .collect();
+    let time = |size: &Size| (size.time_ns as f64 / size.requested as f64).max(1.0);
+    let times: Vec<_> = sizes.iter().map(time).collect();
     let (least, most) = (
         times.iter().copied().fold(f64::MAX, f64::min),
         times.iter().copied().fold(1.0, f64::max),
@@ -69,7 +66,7 @@ fn per_page(sizes: &[Size], fit: Option<&Fit>) -> Markup {
             }
         }
     };
-    let about = "time per page by pages in a call";
+    let about = "time per page by pages that a call asks for";
     plot(
         about,
         (x, &quantity),

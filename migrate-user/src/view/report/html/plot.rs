@@ -80,10 +80,20 @@ impl Axis {
             self.from.log10().ceil() as i32,
             self.to.log10().floor() as i32,
         );
-        let every = ((last - first + 1) as f64 / TICKS).ceil().max(1.0) as usize;
-        (first..=last)
-            .step_by(every)
-            .map(|power| 10f64.powi(power))
+        let powers = (last - first + 1).max(0);
+        if powers < 3 {
+            return self.between_powers(first - 1, last);
+        }
+        let every = (f64::from(powers) / TICKS).ceil() as usize;
+        let powers = (first..=last).step_by(every);
+        powers.map(|power| 10f64.powi(power)).collect()
+    }
+
+    /// 1, 2 and 5 times each power, where there are few of those.
+    fn between_powers(&self, first: i32, last: i32) -> Vec<f64> {
+        let powers = (first..=last).map(|power| 10f64.powi(power));
+        let all = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * power));
+        all.filter(|tick| (self.from..=self.to).contains(tick))
             .collect()
     }
 
@@ -156,6 +166,7 @@ mod tests {
         );
         assert_eq!(Axis::up(0.0, 0.03, false).ticks().len(), 4);
         assert_eq!(Axis::up(5.0, 2000.0, true).ticks(), [10.0, 100.0, 1000.0]);
+        assert_eq!(Axis::up(30.0, 300.0, true).ticks(), [50.0, 100.0, 200.0]);
         let wide = Axis::up(1.0, 1e18, true).ticks();
         assert!((3..=6).contains(&wide.len()), "{wide:?}");
         let huge = Axis::up(0.0, u64::MAX as f64, false).ticks();
