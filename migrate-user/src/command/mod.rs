@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use crate::Error;
 use crate::cli::{Cli, Command, Live};
 use crate::source::Ending;
+use crate::source::kernel::KernelSource;
 use crate::tell_line;
 use crate::text::counted;
 
@@ -64,6 +65,16 @@ fn stdout_failed(cause: io::Error) -> Error {
             cause,
             advice: "Make room where it goes to.",
         },
+    }
+}
+
+/// Says on standard error what records will lack.
+fn warn_about_names(source: &KernelSource) {
+    if !source.names_functions() {
+        tell_line!(
+            "migscope: drivers and the kernel's stacks stay unnamed: this user is shown no addresses of the kernel \
+             (`migscope doctor` says why)."
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
 use super::stop::Stop;
-use super::warn_about;
+use super::{warn_about, warn_about_names};
 use crate::Error;
 use crate::cli;
 use crate::model::Model;
@@ -24,6 +24,9 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
     let listening = listen(options.listen).await?;
     let Some(input) = &options.input else {
         let mut source = KernelSource::open(&tracing(&options))?;
+        if source.facts().record_every > 0 {
+            warn_about_names(&source);
+        }
         // From here on it talks to strangers.
         if let Err(cause) = keep_what_reading_takes(&source.facts().kernel) {
             tell_line!("migscope: it keeps its privileges, which cannot be given up: {cause}.");

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::process::ExitCode;
 
 use super::stop::Stop;
+use super::warn_about_names;
 use crate::Error;
 use crate::cli;
 use crate::recording::{Output, Recording};
@@ -38,12 +39,7 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
         Output::Stdout | Output::File(_) => None,
     };
     let source = KernelSource::open(&options.tracing.into())?;
-    if !source.names_functions() {
-        tell_line!(
-            "migscope: drivers and the kernel's stacks stay unnamed: this user is shown no addresses of the kernel \
-             (`migscope doctor` says why)."
-        );
-    }
+    warn_about_names(&source);
     if let Some(duration) = options.duration {
         stop.after(duration.0);
     }

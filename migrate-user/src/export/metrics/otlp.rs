@@ -279,12 +279,12 @@ fn buckets(native: &Native) -> Option<Buckets> {
     })
 }
 
-/// The unit as UCUM writes it.
+/// The unit as UCUM writes it; none for numbers of things. (`1` would be a ratio.)
 fn unit(definition: &Definition) -> &'static str {
     match definition.unit {
         Some("seconds") => "s",
         Some("bytes") => "By",
-        _ => "1",
+        _ => "",
     }
 }
 

@@ -1,0 +1,9 @@
+//! `serve`, as Prometheus, OpenTelemetry and people with bad intentions call it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod http;
+mod otlp;
+mod server;
+#[expect(dead_code, reason = "the library's own tests use the rest")]
+#[path = "../support/mod.rs"]
+mod support;
