@@ -12,7 +12,6 @@ mod killed;
 mod ledger;
 mod makefile;
 mod output;
-mod prometheus;
 mod refusals;
 mod scenarios;
 mod serve;

@@ -11,12 +11,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::Context;
 use crate::process::{POLL, end, spawn, tail, tie_group};
 use crate::progress::Step;
 use crate::scratch;
 use crate::setup::Part as _;
 use crate::setup::programs::{PROMETHEUS, Programs};
+use crate::test::Context;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,22 +63,49 @@ pub(super) fn promtool(programs: &Programs, arguments: &[&str], input: &[u8]) ->
 
 /// A server that scrapes one target every second.
 pub(super) struct Prometheus {
+    pub(super) way: Way,
     child: Child,
     port: u16,
     log: PathBuf,
     folder: PathBuf,
 }
 
+/// How figures get into a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It asks for native histograms, and keeps no classic ones.
+    Native,
+    /// It asks for classic histograms.
+    Classic,
+}
+
+impl Way {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Classic => "classic",
+        }
+    }
+
+    /// What the server must be told to be able to do.
+    fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::Native => Some("--enable-feature=native-histograms"),
+            Self::Classic => None,
+        }
+    }
+}
+
 impl Prometheus {
-    /// Starts it. With `native` it asks for native histograms, and keeps no classic ones.
+    /// Starts it. `target` is the port that is scraped.
     pub(super) fn start(
         context: &Context<'_>,
         programs: &Programs,
+        way: Way,
         target: u16,
-        native: bool,
     ) -> Result<Self> {
-        let name = if native { "native" } else { "classic" };
-        let folder = scratch::path(&context.lab.setup.workspace, &format!("prometheus-{name}"));
+        let name = format!("prometheus-{}", way.name());
+        let folder = scratch::path(&context.lab.setup.workspace, &name);
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         let (config, log) = (folder.join("prometheus.yml"), folder.join("log"));
         let text = format!(
@@ -95,13 +122,14 @@ impl Prometheus {
                 folder.join("data").display()
             ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .args(native.then_some("--enable-feature=native-histograms"))
+            .args(way.feature())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log).with_context(|| format!("create {}", log.display()))?);
         tie_group(&mut command, Signal::KILL, vec![]);
         let child = spawn(&mut command)?;
         Ok(Self {
+            way,
             child,
             port,
             log,
@@ -145,7 +173,7 @@ impl Prometheus {
         series
             .with_context(|| format!("{query}: no result in {answer}"))?
             .iter()
-            .map(|series| Series::parse(series).with_context(|| format!("{query}: {series}")))
+            .map(|series| Series::parse(series).with_context(|| format!("{query}: no value")))
             .collect()
     }
 }
@@ -162,14 +190,19 @@ impl Drop for Prometheus {
 #[derive(Debug)]
 pub(super) struct Series {
     labels: Value,
+    /// NaN for a histogram.
     pub(super) value: f64,
 }
 
 impl Series {
     fn parse(series: &Value) -> Option<Self> {
+        let value = match &series["value"] {
+            Value::Null => series.get("histogram").map(|_| f64::NAN),
+            value => value[1].as_str()?.parse().ok(),
+        };
         Some(Self {
             labels: series["metric"].clone(),
-            value: series["value"][1].as_str()?.parse().ok()?,
+            value: value?,
         })
     }
 
@@ -224,5 +257,8 @@ mod tests {
         let answer = serde_json::json!({"metric": {"step": "setup"}, "value": [1.5, "0.25"]});
         let series = Series::parse(&answer).unwrap();
         assert_eq!((series.label("step"), series.value), ("setup", 0.25));
+        let histogram = serde_json::json!({"metric": {}, "histogram": [1.5, {"buckets": []}]});
+        assert!(Series::parse(&histogram).unwrap().value.is_nan());
+        assert!(Series::parse(&serde_json::json!({"metric": {}})).is_none());
     }
 }
