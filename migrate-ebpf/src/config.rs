@@ -20,7 +20,6 @@ pub(crate) static CONFIG: Config = Config {
         fault_page: OFFSET_UNKNOWN,
     },
     payer: PayerOffsets::UNKNOWN,
-    task_pid: OFFSET_UNKNOWN,
     task_comm: OFFSET_UNKNOWN,
     compound_pages: 1,
     page_shift: 12,
@@ -33,6 +32,7 @@ pub(crate) static CONFIG: Config = Config {
 /// Nothing is asked for: every migration is wanted.
 #[unsafe(no_mangle)]
 pub(crate) static FILTER: Filter = Filter {
+    asked: 0,
     pid: 0,
     comm: [0; 2],
     cgroup: 0,
@@ -58,6 +58,24 @@ macro_rules! filter {
         // SAFETY: a field of a static.
         unsafe { core::ptr::read_volatile(&raw const $crate::config::FILTER.$field) }
     };
+}
+
+/// Are there records of migrations? Else there are totals only, which name nobody.
+#[inline(always)]
+pub(crate) fn records() -> bool {
+    config!(record_every) != 0
+}
+
+/// Does anything ask for the process and the thread?
+#[inline(always)]
+pub(crate) fn names_process() -> bool {
+    records() || filter!(pid) != 0 || filter!(comm)[0] != 0
+}
+
+/// Does anything ask for the memory cgroup that pays?
+#[inline(always)]
+pub(crate) fn names_payer() -> bool {
+    records() || filter!(cgroup) != 0
 }
 
 pub(crate) use {config, filter};

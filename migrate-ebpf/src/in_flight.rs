@@ -1,21 +1,21 @@
 //! The table of calls in flight: what is known of a migration between its setup and its end.
 //!
-//! A plain array, because the JIT inlines look-ups in one, where a hash map costs a call, a hash and a bucket lock
+//! A global, because its address is part of the program, where a hash map costs a call, a hash and a bucket lock
 //! at each hook. It is set-associative: a thread's calls live in the [`WAYS`] slots of one set. A slot is taken by
 //! compare-and-swap on its owner; from then on only its thread touches it.
 //!
 //! A call whose setup collected nothing may never be heard of again. Its thread sets it aside: from then on whoever
 //! wants it, the thread itself or the sweep on another CPU, has to win it by compare-and-swap.
 
-use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::map, maps::Array};
+use aya_ebpf::helpers::generated::bpf_get_current_task;
 use migrate_ebpf::wire::{Details, Record};
 
 use crate::{atomic::compare_and_swap, clock};
 
-const SETS: u32 = 256;
+const SETS: usize = 256;
 const WAYS: usize = 8;
 /// Slots of the table.
-pub(crate) const SLOTS: u32 = SETS * WAYS as u32;
+pub(crate) const SLOTS: u32 = (SETS * WAYS) as u32;
 
 /// How far a call has come. Anything out of order means that a hook did not run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) enum Stage {
 /// One call in flight.
 #[repr(C)]
 pub(crate) struct Call {
-    /// The thread that made the call, with [`TAKEN`] and perhaps [`ASIDE`]; [`SWEPT`]; or 0 for a free slot.
+    /// The thread that made the call, perhaps with [`ASIDE`]; [`SWEPT`]; or 0 for a free slot.
     owner: u64,
     /// What tells the thread's calls apart, see [`Identity`].
     context: u64,
@@ -102,24 +102,22 @@ impl Kinds {
     }
 }
 
-/// Tells an owner from a free slot: thread 0 is the idle task, but a slot may not depend on that.
-const TAKEN: u64 = 1 << 63;
-/// Set aside: nobody's until it is won.
-const ASIDE: u64 = 1 << 62;
+/// Set aside: nobody's until it is won. A thread is the address of its `struct task_struct`, which leaves low bits free.
+const ASIDE: u64 = 1 << 0;
 /// The owner of a slot that the sweep has won.
-const SWEPT: u64 = 1 << 61;
+const SWEPT: u64 = 1 << 1;
 
 /// Marks the context of an eviction: an array is aligned to words, so the bit is free.
 const DEVICE: u64 = 1;
 
-/// The slots in which a thread's calls live. One value of the map, so that all are had by one look-up.
-#[repr(C)]
-struct Set {
-    calls: [Call; WAYS],
-}
+/// The slots in which a thread's calls live.
+type Set = [Call; WAYS];
 
-#[map]
-static IN_FLIGHT: Array<Set> = Array::with_max_entries(SETS, 0);
+/// All are free: their owner is 0. Not mangled, so that the compiler does not take it for its own, of which it would know that
+/// nobody else writes to it.
+#[unsafe(no_mangle)]
+// SAFETY: a call is made of numbers, of which 0 is one, also as a stage.
+static mut IN_FLIGHT: [Set; SETS] = unsafe { core::mem::zeroed() };
 
 /// Who makes a call: one thread, and the address of its `struct migrate_vma` or (on the device path) `src_pfns`.
 #[derive(Clone, Copy)]
@@ -153,19 +151,26 @@ impl Identity {
     }
 }
 
+/// Its `struct task_struct`: one load, where its id is a call of a helper.
 #[inline(always)]
 fn this_thread() -> u64 {
-    TAKEN | u64::from(bpf_get_current_pid_tgid() as u32)
+    // SAFETY: the helper takes nothing.
+    unsafe { bpf_get_current_task() }
 }
 
 /// The slots in which the owner's calls live.
 #[inline(always)]
-fn set_of(owner: u64) -> Option<&'static mut [Call; WAYS]> {
-    // SAFETY: the map's memory lives as long as the program. A slot is used by its owner only (see the module's
-    // documentation); `owner` itself, which others read, is a single aligned word.
-    IN_FLIGHT
-        .get_ptr_mut(owner as u32 % SETS)
-        .map(|set| unsafe { &mut (*set).calls })
+fn set_of(owner: u64) -> &'static mut Set {
+    // SAFETY: `spread` gives one of them. A slot is used by its owner only (see the module's documentation); `owner` itself,
+    // which others read, is a single aligned word.
+    unsafe { &mut *(&raw mut IN_FLIGHT).cast::<Set>().add(spread(owner)) }
+}
+
+/// The set of a thread. Addresses of threads lie a few kilobytes apart: multiplied (with the golden ratio), all of their bits
+/// have a say.
+#[inline(always)]
+fn spread(owner: u64) -> usize {
+    (owner.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SETS.ilog2())) as usize
 }
 
 /// Which way a way is: itself. In memory that could change, so that the verifier does not know what it reads there. It would
@@ -175,7 +180,7 @@ static mut WAY_OF: [u8; WAYS] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /// The call in this way of a set; `None` past the last.
 #[inline(always)]
-fn at(set: &mut [Call; WAYS], way: usize) -> Option<&mut Call> {
+fn at(set: &mut Set, way: usize) -> Option<&mut Call> {
     if way >= WAYS {
         return None;
     }
@@ -186,7 +191,7 @@ fn at(set: &mut [Call; WAYS], way: usize) -> Option<&mut Call> {
 
 /// The call of a set that is wanted.
 #[inline(always)]
-fn search(set: &mut [Call; WAYS], mut wanted: impl FnMut(&mut Call) -> bool) -> Option<&mut Call> {
+fn search(set: &mut Set, mut wanted: impl FnMut(&mut Call) -> bool) -> Option<&mut Call> {
     let mut found = WAYS;
     for (way, call) in set.iter_mut().enumerate() {
         if wanted(call) {
@@ -200,7 +205,7 @@ fn search(set: &mut [Call; WAYS], mut wanted: impl FnMut(&mut Call) -> bool) -> 
 /// The call with this identity, unless it was set aside.
 #[inline(always)]
 pub(crate) fn find(identity: Identity) -> Option<&'static mut Call> {
-    search(set_of(identity.owner)?, |call| {
+    search(set_of(identity.owner), |call| {
         call.owner() == identity.owner && call.context == identity.context
     })
 }
@@ -208,7 +213,7 @@ pub(crate) fn find(identity: Identity) -> Option<&'static mut Call> {
 /// The call with this identity, also if it was set aside: it goes on.
 #[inline(always)]
 pub(crate) fn resume(identity: Identity) -> Option<&'static mut Call> {
-    let call = search(set_of(identity.owner)?, |call| {
+    let call = search(set_of(identity.owner), |call| {
         call.owner() & !ASIDE == identity.owner && call.context == identity.context
     })?;
     call.win(identity.owner).then_some(call)
@@ -218,7 +223,7 @@ pub(crate) fn resume(identity: Identity) -> Option<&'static mut Call> {
 #[inline(always)]
 pub(crate) fn find_in_setup(src: u64) -> Option<&'static mut Call> {
     let owner = this_thread();
-    search(set_of(owner)?, |call| {
+    search(set_of(owner), |call| {
         call.owner() == owner && call.stage == Stage::InSetup && call.arrays.src == src
     })
 }
@@ -240,7 +245,7 @@ pub(crate) fn innermost() -> Option<&'static mut Call> {
 #[inline(always)]
 fn latest(wanted: impl Fn(&Call) -> bool) -> Option<&'static mut Call> {
     let owner = this_thread();
-    let set = set_of(owner)?;
+    let set = set_of(owner);
     let (mut found, mut began) = (WAYS, 0);
     for (way, call) in set.iter().enumerate() {
         if call.owner() == owner && wanted(call) && call.record.time_ns >= began {
@@ -269,9 +274,10 @@ pub(crate) fn others(identity: Identity) -> Others {
         abandoned: None,
         nested: false,
     };
-    let Some(set) = set_of(identity.owner) else {
+    let set = set_of(identity.owner);
+    if !has_any(set, identity.owner) {
         return others;
-    };
+    }
     // Past the set: none.
     let (mut same, mut aside) = (WAYS, WAYS);
     for (way, call) in set.iter().enumerate() {
@@ -292,10 +298,19 @@ pub(crate) fn others(identity: Identity) -> Others {
     others
 }
 
+/// Has this thread calls? Mostly not, and then nothing else is to be looked at. Not a loop, which would cost three times as much.
+#[inline(always)]
+fn has_any(set: &Set, owner: u64) -> bool {
+    let of = |way: usize| set[way].owner() & !ASIDE == owner;
+    of(0) || of(1) || of(2) || of(3) || of(4) || of(5) || of(6) || of(7)
+}
+
+const _: () = assert!(WAYS == 8);
+
 /// A free slot, taken for this identity; its fields hold what an earlier call left.
 #[inline(always)]
 pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call> {
-    let call = search(set_of(identity.owner)?, |call| {
+    let call = search(set_of(identity.owner), |call| {
         call.owner() == 0 && compare_and_swap(&raw mut call.owner, 0, identity.owner)
     })?;
     call.context = identity.context;
@@ -308,23 +323,23 @@ pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call
 #[inline(always)]
 pub(crate) fn forget_thread() -> u64 {
     let mut forgotten = 0;
-    of_thread(this_thread(), |call| {
+    of_this_thread(|call| {
         call.release();
         forgotten += 1;
     });
     forgotten
 }
 
-/// Visits the calls under way of the thread with this id.
+/// Visits the calls under way of the thread that runs.
 #[inline(always)]
-pub(crate) fn of_thread_id(tid: u32, visit: impl FnMut(&mut Call)) {
-    of_thread(TAKEN | u64::from(tid), visit);
+pub(crate) fn of_this_thread(visit: impl FnMut(&mut Call)) {
+    of_thread(this_thread(), visit);
 }
 
+/// Visits the calls under way of a thread: the address of its `struct task_struct`.
 #[inline(always)]
-fn of_thread(owner: u64, mut visit: impl FnMut(&mut Call)) {
-    let Some(set) = set_of(owner) else { return };
-    for call in set {
+pub(crate) fn of_thread(owner: u64, mut visit: impl FnMut(&mut Call)) {
+    for call in set_of(owner) {
         if call.owner() == owner {
             visit(call);
         }
@@ -362,7 +377,8 @@ impl Call {
     /// Is it somebody's, and not set aside?
     #[inline(always)]
     pub(crate) fn is_taken(&self) -> bool {
-        self.owner() & (TAKEN | ASIDE) == TAKEN
+        let owner = self.owner();
+        owner != 0 && owner & (ASIDE | SWEPT) == 0
     }
 
     /// Is every entry of its arrays one page?
@@ -458,13 +474,7 @@ impl Around {
 /// One slot of the table.
 #[inline(always)]
 pub(crate) fn slot(index: u32) -> Option<&'static mut Call> {
-    let way = index as usize % WAYS;
-    // SAFETY: as in `set_of`.
-    let set = IN_FLIGHT
-        .get_ptr_mut(index / WAYS as u32)
-        .map(|set| unsafe { &mut (*set).calls })?;
-    // SAFETY: a local variable. Volatile, or the compiler adds it to the pointer before that is known not to be null, which the
-    // verifier does not like.
-    let way = unsafe { core::ptr::read_volatile(&raw const way) };
-    set.get_mut(way)
+    // SAFETY: one of them; as in `set_of`.
+    (index < SLOTS)
+        .then(|| unsafe { &mut *(&raw mut IN_FLIGHT).cast::<Call>().add(index as usize) })
 }

@@ -3,6 +3,7 @@
 //! Both sides compile this file, so that they cannot disagree. Everything is a fixed-size integer with
 //! explicit padding; sizes are asserted at compile time; [`wire::VERSION`] changes with the layout.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod wire;

@@ -1,15 +1,16 @@
 //! Counts what the tracer could not see.
 
-use aya_ebpf::{macros::map, maps::Array};
 use migrate_ebpf::wire::{LOSS_NAMES, Loss};
 
 use crate::atomic::fetch_add;
 
-/// One counter per [`Loss`], and behind them the number of migrations that ended.
-#[map]
-static COUNTERS: Array<u64> = Array::with_max_entries(LOSS_NAMES.len() as u32 + 1, 0);
+/// One counter per [`Loss`], and behind them the number of migrations that ended. A global in a map of its own, which user space
+/// reads.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.counters")]
+static mut COUNTERS: [u64; LOSS_NAMES.len() + 1] = [0; LOSS_NAMES.len() + 1];
 
-const ENDED: u32 = LOSS_NAMES.len() as u32;
+const ENDED: usize = LOSS_NAMES.len();
 
 /// Counts one loss.
 #[inline(always)]
@@ -20,7 +21,7 @@ pub(crate) fn count(loss: Loss) {
 /// Counts several losses.
 #[inline(always)]
 pub(crate) fn add(loss: Loss, number: u64) {
-    increase(loss as u32, number);
+    increase(loss as usize, number);
 }
 
 /// Takes the next sequence number.
@@ -30,9 +31,10 @@ pub(crate) fn next_sequence() -> u64 {
 }
 
 #[inline(always)]
-fn increase(index: u32, number: u64) -> u64 {
-    match COUNTERS.get_ptr_mut(index) {
-        Some(counter) => fetch_add(counter, number),
-        None => 0,
-    }
+fn increase(index: usize, number: u64) -> u64 {
+    // SAFETY: every loss has a counter, and so have the migrations that ended.
+    fetch_add(
+        unsafe { (&raw mut COUNTERS).cast::<u64>().add(index) },
+        number,
+    )
 }

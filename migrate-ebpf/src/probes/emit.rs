@@ -44,7 +44,7 @@ fn report(call: &mut Call, outcome: Outcome, total_ns: u64, since: Option<u64>) 
     record.outcome = outcome as u8;
     record.sequence = losses::next_sequence();
     check(record);
-    let probe_time = totals::count(record, outcome, total_ns);
+    totals::count(record, outcome, total_ns);
     let probe = &record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;
     let every = u64::from(config!(record_every));
@@ -63,9 +63,7 @@ fn report(call: &mut Call, outcome: Outcome, total_ns: u64, since: Option<u64>) 
     } else {
         write(record, since)
     };
-    if let Some(probe_time) = probe_time {
-        probe_time.add(probe_ns + spent);
-    }
+    totals::add_probe_time(&call.record, outcome, probe_ns + spent);
 }
 
 /// What the hook has taken until now.

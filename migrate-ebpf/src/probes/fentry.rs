@@ -15,14 +15,20 @@ use super::{
 };
 use crate::{
     clock,
-    in_flight::{self, Arrays, Identity},
+    in_flight::{self, Identity},
 };
 
 #[fentry(function = "migrate_vma_setup")]
 fn setup_entry(ctx: FEntryContext) -> i32 {
     let began = clock::now();
     let migrate = Typed(ctx.arg(0));
-    setup::enter(&ctx, Setup::Vma, migrate.identity(), migrate.plan(), began);
+    setup::enter(
+        &ctx,
+        Setup::Vma,
+        migrate.identity(),
+        || migrate.plan(),
+        began,
+    );
     0
 }
 
@@ -41,7 +47,7 @@ fn setup_return(ctx: FExitContext) -> i32 {
 fn range_entry(ctx: FEntryContext) -> i32 {
     let began = clock::now();
     let src = ctx.arg(0);
-    let plan = Plan::eviction(src, ctx.arg(2));
+    let plan = || Plan::eviction(src, ctx.arg(2));
     setup::enter(&ctx, Setup::Range, Identity::device(src), plan, began);
     0
 }
@@ -59,7 +65,7 @@ fn range_return(ctx: FExitContext) -> i32 {
 fn pfns_entry(ctx: FEntryContext) -> i32 {
     let began = clock::now();
     let src = ctx.arg(0);
-    let plan = Plan::eviction(src, ctx.arg(1));
+    let plan = || Plan::eviction(src, ctx.arg(1));
     setup::enter(&ctx, Setup::Pfns, Identity::device(src), plan, began);
     0
 }
@@ -75,17 +81,15 @@ fn pfns_return(ctx: FExitContext) -> i32 {
 
 #[fentry(function = "migrate_device_unmap")]
 fn unmap_entry(ctx: FEntryContext) -> i32 {
-    let began = clock::now();
-    unmap::enter(ctx.arg(0), ctx.arg(1), began);
+    unmap::enter(ctx.arg(0), ctx.arg(1));
     0
 }
 
 #[fentry(function = "migrate_vma_pages")]
 fn pages_entry(ctx: FEntryContext) -> i32 {
-    let now = clock::now();
     let migrate = Typed(ctx.arg(0));
     if let Some(call) = in_flight::resume(migrate.identity()) {
-        pages::enter(call, Stop::VmaAttempted, now);
+        pages::enter_vma(call, migrate);
     }
     0
 }
@@ -95,23 +99,15 @@ fn pages_return(ctx: FExitContext) -> i32 {
     let now = clock::now();
     let migrate = Typed(ctx.arg(0));
     if let Some(call) = in_flight::find(migrate.identity()) {
-        pages::leave(call, Stop::VmaArrived, now);
+        pages::leave_vma(call, migrate, now);
     }
     0
 }
 
 #[fentry(function = "migrate_device_pages")]
 fn device_pages_entry(ctx: FEntryContext) -> i32 {
-    let now = clock::now();
-    let src = ctx.arg(0);
-    if let Some(call) = in_flight::resume(Identity::device(src)) {
-        // Setup knew of no `dst`.
-        call.arrays = Arrays {
-            src,
-            dst: ctx.arg(1),
-            entries: ctx.arg(2),
-        };
-        pages::enter(call, Stop::DeviceAttempted, now);
+    if let Some(call) = in_flight::resume(Identity::device(ctx.arg(0))) {
+        pages::enter_device(call, ctx.arg(1), ctx.arg(2));
     }
     0
 }
@@ -120,15 +116,14 @@ fn device_pages_entry(ctx: FEntryContext) -> i32 {
 fn device_pages_return(ctx: FExitContext) -> i32 {
     let now = clock::now();
     if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
-        pages::leave(call, Stop::DeviceArrived, now);
+        pages::leave_device(call, now);
     }
     0
 }
 
 #[fentry(function = "migrate_vma_finalize")]
 fn finalize_entry(ctx: FEntryContext) -> i32 {
-    let now = clock::now();
-    finalize::enter(Typed(ctx.arg(0)).identity(), now);
+    finalize::enter(Typed(ctx.arg(0)).identity());
     0
 }
 
@@ -141,8 +136,7 @@ fn finalize_return(ctx: FExitContext) -> i32 {
 
 #[fentry(function = "migrate_device_finalize")]
 fn device_finalize_entry(ctx: FEntryContext) -> i32 {
-    let now = clock::now();
-    finalize::enter(Identity::device(ctx.arg(0)), now);
+    finalize::enter(Identity::device(ctx.arg(0)));
     0
 }
 

@@ -10,6 +10,9 @@ use crate::{config::filter, in_flight::Call};
 /// Is this migration wanted? `total_ns` is the time of its steps.
 #[inline(always)]
 pub(super) fn wants(call: &Call, outcome: Outcome, total_ns: u64) -> bool {
+    if filter!(asked) == 0 {
+        return true;
+    }
     let record = &call.record;
     let comm = filter!(comm);
     is_or_any(filter!(pid), u64::from(record.pid))

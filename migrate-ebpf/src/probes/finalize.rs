@@ -4,15 +4,18 @@ use migrate_ebpf::wire::{Loss, Outcome, UNKNOWN};
 
 use super::{emit::emit, sweep};
 use crate::{
+    clock,
     in_flight::{self, Call, Identity, Stage},
     losses,
 };
 
+/// One reading of the clock ends an interval and begins the next: what else there is to do takes less than a second one.
 #[inline(always)]
-pub(super) fn enter(identity: Identity, now: u64) {
+pub(super) fn enter(identity: Identity) {
     if let Some(call) = in_flight::resume(identity) {
+        let now = clock::now();
         end_gap(call, now);
-        call.record.probe.finalize_ns = call.next_interval(now);
+        call.mark = now;
     }
 }
 

@@ -8,7 +8,7 @@ use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_kern
 use migrate_ebpf::wire::{Direction, OFFSET_UNKNOWN, Trigger, UNKNOWN};
 
 use crate::{
-    config::config,
+    config::{config, names_payer},
     in_flight::{Arrays, Identity},
 };
 
@@ -90,22 +90,28 @@ pub(crate) trait MigrateVma: Copy {
             address,
             requested,
             pgmap_owner: field(self, config!(vma.pgmap_owner)).unwrap_or(0),
-            payer: payer(),
+            payer: if names_payer() { payer() } else { UNKNOWN },
             direction: direction(flags),
             trigger: trigger(field(self, config!(vma.fault_page))),
             compound: flags.is_none_or(|flags| flags & SELECT_COMPOUND != 0),
-            arrays: self.arrays(),
+            arrays: Arrays {
+                src: self.word(config!(vma.src)),
+                dst: 0,
+                entries: 0,
+            },
         }
     }
 
-    /// The arrays, and how many entries setup filled.
+    /// `npages`: how many entries setup filled.
     #[inline(always)]
-    fn arrays(self) -> Arrays {
-        Arrays {
-            src: self.word(config!(vma.src)),
-            dst: self.word(config!(vma.dst)),
-            entries: self.word(config!(vma.npages)),
-        }
+    fn entries(self) -> u64 {
+        self.word(config!(vma.npages))
+    }
+
+    /// The array of destinations.
+    #[inline(always)]
+    fn dst(self) -> u64 {
+        self.word(config!(vma.dst))
     }
 
     /// `cpages`: what setup collected, in entries.
@@ -232,14 +238,6 @@ pub(crate) fn command() -> [u64; 2] {
         let comm = task.byte_add(offset).cast::<u64>();
         [*comm, *comm.add(1)]
     }
-}
-
-/// `task_struct::pid`: the id of a thread.
-#[inline(always)]
-pub(crate) fn thread_id(task: *const c_void) -> u32 {
-    let offset = config!(task_pid) as usize;
-    // SAFETY: a load through a pointer that the verifier tracks as `struct task_struct *`.
-    unsafe { *task.byte_add(offset).cast::<u32>() }
 }
 
 #[inline(always)]

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock,
-    in_flight::{self, Arrays, Call, Identity, Stage},
+    in_flight::{self, Call, Identity, Stage},
 };
 
 /// An argument; every function here has as many as are asked for.
@@ -31,7 +31,13 @@ fn arg(ctx: &ProbeContext, index: usize) -> u64 {
 fn setup_entry_kprobe(ctx: ProbeContext) -> u32 {
     let began = clock::now();
     let migrate = Untyped(arg(&ctx, 0));
-    setup::enter(&ctx, Setup::Vma, migrate.identity(), migrate.plan(), began);
+    setup::enter(
+        &ctx,
+        Setup::Vma,
+        migrate.identity(),
+        || migrate.plan(),
+        began,
+    );
     0
 }
 
@@ -50,7 +56,7 @@ fn setup_return_kprobe(ctx: RetProbeContext) -> u32 {
 fn range_entry_kprobe(ctx: ProbeContext) -> u32 {
     let began = clock::now();
     let src = arg(&ctx, 0);
-    let plan = Plan::eviction(src, arg(&ctx, 2));
+    let plan = || Plan::eviction(src, arg(&ctx, 2));
     setup::enter(&ctx, Setup::Range, Identity::device(src), plan, began);
     0
 }
@@ -68,7 +74,7 @@ fn range_return_kprobe(ctx: RetProbeContext) -> u32 {
 fn pfns_entry_kprobe(ctx: ProbeContext) -> u32 {
     let began = clock::now();
     let src = arg(&ctx, 0);
-    let plan = Plan::eviction(src, arg(&ctx, 1));
+    let plan = || Plan::eviction(src, arg(&ctx, 1));
     setup::enter(&ctx, Setup::Pfns, Identity::device(src), plan, began);
     0
 }
@@ -84,16 +90,15 @@ fn pfns_return_kprobe(ctx: RetProbeContext) -> u32 {
 
 #[kprobe]
 fn unmap_entry_kprobe(ctx: ProbeContext) -> u32 {
-    let began = clock::now();
-    unmap::enter(arg(&ctx, 0), arg(&ctx, 1), began);
+    unmap::enter(arg(&ctx, 0), arg(&ctx, 1));
     0
 }
 
 #[kprobe]
 fn pages_entry_kprobe(ctx: ProbeContext) -> u32 {
-    let now = clock::now();
-    if let Some(call) = in_flight::resume(Untyped(arg(&ctx, 0)).identity()) {
-        pages::enter(call, Stop::VmaAttempted, now);
+    let migrate = Untyped(arg(&ctx, 0));
+    if let Some(call) = in_flight::resume(migrate.identity()) {
+        pages::enter_vma(call, migrate);
     }
     0
 }
@@ -101,23 +106,18 @@ fn pages_entry_kprobe(ctx: ProbeContext) -> u32 {
 #[kretprobe]
 fn pages_return_kprobe(_ctx: RetProbeContext) -> u32 {
     let now = clock::now();
-    if let Some(call) = in_flight::find_at(Stage::InPages, false) {
-        pages::leave(call, Stop::VmaArrived, now);
+    if let Some(call) = in_flight::find_at(Stage::InPages, false)
+        && let Some(migrate) = call.migrate_vma()
+    {
+        pages::leave_vma(call, Untyped(migrate), now);
     }
     0
 }
 
 #[kprobe]
 fn device_pages_entry_kprobe(ctx: ProbeContext) -> u32 {
-    let now = clock::now();
-    let src = arg(&ctx, 0);
-    if let Some(call) = in_flight::resume(Identity::device(src)) {
-        call.arrays = Arrays {
-            src,
-            dst: arg(&ctx, 1),
-            entries: arg(&ctx, 2),
-        };
-        pages::enter(call, Stop::DeviceAttempted, now);
+    if let Some(call) = in_flight::resume(Identity::device(arg(&ctx, 0))) {
+        pages::enter_device(call, arg(&ctx, 1), arg(&ctx, 2));
     }
     0
 }
@@ -126,15 +126,14 @@ fn device_pages_entry_kprobe(ctx: ProbeContext) -> u32 {
 fn device_pages_return_kprobe(_ctx: RetProbeContext) -> u32 {
     let now = clock::now();
     if let Some(call) = in_flight::find_at(Stage::InPages, true) {
-        pages::leave(call, Stop::DeviceArrived, now);
+        pages::leave_device(call, now);
     }
     0
 }
 
 #[kprobe]
 fn finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
-    let now = clock::now();
-    finalize::enter(Untyped(arg(&ctx, 0)).identity(), now);
+    finalize::enter(Untyped(arg(&ctx, 0)).identity());
     0
 }
 
@@ -147,8 +146,7 @@ fn finalize_return_kprobe(_ctx: RetProbeContext) -> u32 {
 
 #[kprobe]
 fn device_finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
-    let now = clock::now();
-    finalize::enter(Identity::device(arg(&ctx, 0)), now);
+    finalize::enter(Identity::device(arg(&ctx, 0)));
     0
 }
 

@@ -12,6 +12,7 @@ use super::{
     stacks, sweep, unmap,
 };
 use crate::{
+    config,
     in_flight::{self, Call, Identity, Kinds, Stage},
     losses,
 };
@@ -30,7 +31,7 @@ pub(super) fn enter(
     ctx: &impl StackIdContext,
     setup: Setup,
     identity: Identity,
-    plan: Plan,
+    plan: impl FnOnce() -> Plan,
     began: u64,
 ) {
     let others = in_flight::others(identity);
@@ -44,7 +45,7 @@ pub(super) fn enter(
         losses::count(Loss::InFlightFull);
         return;
     };
-    begin(call, plan, began);
+    begin(call, plan(), began);
     stacks::take(ctx, call, setup);
     call.record.probe.setup_ns = call.next_interval(began);
 }
@@ -52,7 +53,6 @@ pub(super) fn enter(
 /// Sets everything that a later hook may leave as it is; the rest of the record is set when it is emitted.
 #[inline(always)]
 fn begin(call: &mut Call, plan: Plan, began: u64) {
-    let ids = bpf_get_current_pid_tgid();
     call.stage = Stage::InSetup;
     call.incomplete = 0;
     call.arrays = plan.arrays;
@@ -66,7 +66,6 @@ fn begin(call: &mut Call, plan: Plan, began: u64) {
     record.address = plan.address;
     record.pgmap_owner = plan.pgmap_owner;
     record.cgroup = plan.payer;
-    record.comm = kernel::command();
     record.ledger = Ledger {
         requested: plan.requested,
         ..Ledger::default()
@@ -83,18 +82,22 @@ fn begin(call: &mut Call, plan: Plan, began: u64) {
         finalize_ns: UNKNOWN,
     };
     record.probe = Probe::default();
-    record.pid = (ids >> 32) as u32;
-    record.tid = ids as u32;
     record.errno = 0;
     record.direction = plan.direction as u8;
     record.trigger = plan.trigger as u8;
     record.anomalies = 0;
+    if config::names_process() {
+        let ids = bpf_get_current_pid_tgid();
+        record.pid = (ids >> 32) as u32;
+        record.tid = ids as u32;
+        record.comm = kernel::command();
+    }
 }
 
 /// `migrate_vma_setup` returns.
 #[inline(always)]
 pub(super) fn leave_vma(call: &mut Call, migrate: impl MigrateVma, returned: i32, now: u64) {
-    call.arrays = migrate.arrays();
+    call.arrays.entries = migrate.entries();
     if let Some(call) = returned_from(call, returned, now) {
         ledger::after_vma_setup(call, migrate);
         collected(call, now);
@@ -125,7 +128,12 @@ fn returned_from(call: &mut Call, returned: i32, now: u64) -> Option<&mut Call> 
 #[inline(always)]
 fn collected(call: &mut Call, now: u64) {
     call.record.skips = unmap::reasons(call);
-    call.record.probe.setup_ns += call.next_interval(now);
+    if call.is_plain() {
+        // Two words were read, which takes no longer than to read the clock again.
+        call.mark = now;
+    } else {
+        call.record.probe.setup_ns += call.next_interval(now);
+    }
     if call.collected.sum() == 0 {
         // Perhaps nothing more comes, and somebody else ends it.
         call.set_aside();

@@ -15,7 +15,7 @@ use migrate_ebpf::wire::{Loss, NO_STACK};
 use super::setup::Setup;
 use crate::{
     atomic::compare_and_swap,
-    config::{config, filter},
+    config::{config, filter, records},
     in_flight::Call,
     losses,
 };
@@ -44,6 +44,9 @@ static KNOWN_OWNERS: Array<Owner> = Array::with_max_entries(OWNERS as u32, 0);
 #[inline(always)]
 pub(super) fn take(ctx: &impl StackIdContext, call: &mut Call, setup: Setup) {
     call.foreign = u32::from(filter!(driver_start) != 0 && !is_from_driver(ctx, setup));
+    if !records() {
+        return;
+    }
     let record = &mut call.record;
     record.kernel_stack = if config!(kernel_stacks) == 0 && record.pgmap_owner != 0 {
         stack_of(ctx, record.pgmap_owner)

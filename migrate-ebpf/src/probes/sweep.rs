@@ -20,8 +20,6 @@ use crate::{
 /// What one sweep is about. In a map for the reason given in [`super::ledger`].
 #[repr(C)]
 struct Sweep {
-    /// Not 0 while new calls are followed: when every hook is in place, until tracing ends.
-    following: u64,
     /// Calls that were set aside before are over.
     before: u64,
     /// Calls that are left.
@@ -33,13 +31,15 @@ struct Sweep {
 #[map]
 static SWEEP: Array<Sweep> = Array::with_max_entries(1, 0);
 
+/// Not 0 while new calls are followed: when every hook is in place, until tracing ends.
+#[unsafe(no_mangle)]
+static mut FOLLOWING: u64 = 0;
+
 /// Are new calls followed?
 #[inline(always)]
 pub(super) fn following() -> bool {
-    // SAFETY: an aligned word of a map's value.
-    SWEEP.get_ptr(0).is_some_and(
-        |sweep| unsafe { core::ptr::read_volatile(&raw const (*sweep).following) } != 0,
-    )
+    // SAFETY: an aligned word. Volatile, because it changes while programs run.
+    unsafe { core::ptr::read_volatile(&raw const FOLLOWING) != 0 }
 }
 
 /// Ends a call that collected nothing and has been silent for a while. Attached nowhere: user space runs it, one at
@@ -56,8 +56,8 @@ fn sweep(ctx: RawTracePointContext) -> i32 {
     // SAFETY: the map's value, which only this program writes to, and which runs once at a time.
     let sweep = unsafe { &mut *sweep };
     let (silent_ns, following): (u64, u64) = (ctx.arg(0), ctx.arg(1));
-    // SAFETY: a valid, aligned field. Volatile, because other programs read it.
-    unsafe { core::ptr::write_volatile(&raw mut sweep.following, following) };
+    // SAFETY: an aligned word. Volatile, because other programs read it.
+    unsafe { core::ptr::write_volatile(&raw mut FOLLOWING, following) };
     sweep.before = clock::now().saturating_sub(silent_ns);
     sweep.left = 0;
     sweep.over = SLOTS.into();

@@ -8,40 +8,56 @@ use migrate_ebpf::wire::{
 
 use crate::atomic::add;
 
-#[map]
-static COUNTS: Array<Counts> = Array::with_max_entries((CLASSES * Outcome::ALL.len()) as u32, 0);
+const PLACES: usize = CLASSES * Outcome::ALL.len();
+
+/// By [`count_of`]. A global in a map of its own, which user space reads.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.counts")]
+// SAFETY: numbers.
+static mut COUNTS: [Counts; PLACES] = unsafe { core::mem::zeroed() };
 
 #[map]
 static HISTOGRAMS: Array<Histograms> = Array::with_max_entries(CLASSES as u32, 0);
 
-/// The counter of the tracer's own time, which is known last.
-pub(super) struct ProbeTime(*mut u64);
+/// The sums of one direction, trigger and outcome.
+#[inline(always)]
+fn counts_of(record: &Record, outcome: Outcome) -> Option<*mut Counts> {
+    let class = class(record.direction, record.trigger);
+    // SAFETY: one of the global's.
+    (class < CLASSES).then(|| unsafe {
+        (&raw mut COUNTS)
+            .cast::<Counts>()
+            .add(count_of(class, outcome))
+    })
+}
 
-impl ProbeTime {
-    /// Adds nanoseconds.
-    #[inline(always)]
-    pub(super) fn add(self, ns: u64) {
-        add(self.0, ns);
+/// Adds the tracer's own time of one migration, which is known last.
+#[inline(always)]
+pub(super) fn add_probe_time(record: &Record, outcome: Outcome, ns: u64) {
+    if let Some(counts) = counts_of(record, outcome) {
+        // SAFETY: as in `count`.
+        add(unsafe { &raw mut (*counts).probe_ns }, ns);
     }
 }
 
 /// Adds one migration, but for the tracer's own time. `total_ns` is the time of its steps.
 #[inline(always)]
-pub(super) fn count(record: &Record, outcome: Outcome, total_ns: u64) -> Option<ProbeTime> {
+pub(super) fn count(record: &Record, outcome: Outcome, total_ns: u64) {
     let class = class(record.direction, record.trigger);
     if let Some(histograms) = HISTOGRAMS.get_ptr_mut(class as u32) {
         measure(histograms, record, total_ns);
     }
-    let counts = COUNTS.get_ptr_mut(count_of(class, outcome) as u32)?;
-    // SAFETY: words of the map's value, which lives as long as the program. Nothing is read or written through
-    // these pointers but by atomic operations.
+    let Some(counts) = counts_of(record, outcome) else {
+        return;
+    };
+    // SAFETY: words of the global. Nothing is read or written through this pointer but by atomic operations.
     unsafe {
         add(&raw mut (*counts).migrations, 1);
         pages(&raw mut (*counts).ledger, &record.ledger);
         skips(counts, &record.skips, record.ledger.skipped);
-        let unbalanced = record.anomalies & anomaly::UNBALANCED != 0;
-        add(&raw mut (*counts).unbalanced, u64::from(unbalanced));
-        Some(ProbeTime(&raw mut (*counts).probe_ns))
+        if record.anomalies & anomaly::UNBALANCED != 0 {
+            add(&raw mut (*counts).unbalanced, 1);
+        }
     }
 }
 
@@ -107,22 +123,28 @@ pub(super) fn total_ns(steps: &Steps) -> u64 {
 #[inline(always)]
 fn measure(histograms: *mut Histograms, record: &Record, total_ns: u64) {
     let steps = &record.steps;
-    for (figure, ns) in [
-        (Figure::Setup, steps.setup_ns),
-        (Figure::AllocAndCopy, steps.alloc_and_copy_ns),
-        (Figure::Pages, steps.pages_ns),
-        (Figure::FinalizeAndMap, steps.finalize_and_map_ns),
-        (Figure::Finalize, steps.finalize_ns),
-    ] {
-        if ns != UNKNOWN {
-            put(histograms, figure, ns);
-        }
-    }
+    // One by one: of a loop the compiler makes one that gets each from the stack.
+    step(histograms, Figure::Setup, steps.setup_ns);
+    step(histograms, Figure::AllocAndCopy, steps.alloc_and_copy_ns);
+    step(histograms, Figure::Pages, steps.pages_ns);
+    step(
+        histograms,
+        Figure::FinalizeAndMap,
+        steps.finalize_and_map_ns,
+    );
+    step(histograms, Figure::Finalize, steps.finalize_ns);
     put(histograms, Figure::Total, total_ns);
     put(histograms, Figure::Batch, record.ledger.requested);
     let arrived = record.ledger.moved + record.ledger.populated;
     if let Some(per_page) = total_ns.checked_div(arrived) {
         put(histograms, Figure::PerPage, per_page);
+    }
+}
+
+#[inline(always)]
+fn step(histograms: *mut Histograms, figure: Figure, ns: u64) {
+    if ns != UNKNOWN {
+        put(histograms, figure, ns);
     }
 }
 

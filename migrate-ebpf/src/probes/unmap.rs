@@ -4,33 +4,37 @@
 //! The function is static. Where the compiler has put it into its callers nothing of this runs, and why pages were
 //! skipped stays unknown.
 
-use aya_ebpf::{macros::map, maps::Array};
 use migrate_ebpf::wire::{Skips, UNKNOWN};
 
 use super::{kernel::collected_entries, ledger};
-use crate::in_flight::{self, Arrays, Call};
+use crate::{
+    clock,
+    in_flight::{self, Call},
+};
 
 /// Is the function called from `migrate_vma_setup`? Known (1) once it was seen.
-#[map]
-static SEEN: Array<u64> = Array::with_max_entries(1, 0);
+#[unsafe(no_mangle)]
+static mut SEEN: u64 = 0;
 
+/// Where an entry is a page, one word is read, which takes no longer than to read the clock twice: it stays in the step.
 #[inline(always)]
-pub(super) fn enter(src: u64, entries: u64, began: u64) {
+pub(super) fn enter(src: u64, entries: u64) {
     let Some(call) = in_flight::find_in_setup(src) else {
         return;
     };
-    call.arrays = Arrays {
-        src,
-        dst: 0,
-        entries,
-    };
-    match call.migrate_vma() {
-        Some(migrate) => {
-            see();
-            ledger::before_unmap(call, collected_entries(migrate));
+    if let Some(migrate) = call.migrate_vma() {
+        see();
+        if call.is_plain()
+            && let Some(entries) = collected_entries(migrate)
+        {
+            call.before_unmap = entries;
+            return;
         }
-        None => ledger::before_unmap(call, None),
     }
+    let began = clock::now();
+    call.arrays.src = src;
+    call.arrays.entries = entries;
+    ledger::before_unmap(call);
     call.record.probe.setup_ns += call.same_interval(began);
 }
 
@@ -64,15 +68,12 @@ pub(super) fn reasons(call: &Call) -> Skips {
 
 #[inline(always)]
 fn see() {
-    if let Some(seen) = SEEN.get_ptr_mut(0) {
-        // SAFETY: an aligned word of a map's value, which only ever becomes 1.
-        unsafe { core::ptr::write_volatile(seen, 1) };
-    }
+    // SAFETY: an aligned word, which only ever becomes 1. Volatile, because other programs read it.
+    unsafe { core::ptr::write_volatile(&raw mut SEEN, 1) };
 }
 
 #[inline(always)]
 fn seen() -> bool {
-    // SAFETY: an aligned word of a map's value.
-    SEEN.get_ptr(0)
-        .is_some_and(|seen| unsafe { core::ptr::read_volatile(seen) } != 0)
+    // SAFETY: an aligned word. Volatile, because other programs write to it.
+    unsafe { core::ptr::read_volatile(&raw const SEEN) != 0 }
 }

@@ -14,8 +14,6 @@ pub struct Config {
     pub vma: VmaOffsets,
     /// Offsets on the way from a thread to the memory cgroup that pays for its memory.
     pub payer: PayerOffsets,
-    /// `task_struct::pid`
-    pub task_pid: u32,
     /// `task_struct::comm`
     pub task_comm: u32,
     /// Base pages behind a compound entry: `HPAGE_PMD_NR` of the running kernel.
@@ -91,7 +89,7 @@ impl PayerOffsets {
 
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; 24] {
+    pub const fn words(self) -> [u32; 23] {
         let (vma, payer) = (self.vma, self.payer);
         [
             vma.src,
@@ -110,7 +108,6 @@ impl Config {
             payer.css_cgroup,
             payer.cgroup_kn,
             payer.kn_id,
-            self.task_pid,
             self.task_comm,
             self.compound_pages,
             self.page_shift,
@@ -122,13 +119,15 @@ impl Config {
     }
 }
 
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; 24]>());
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; 23]>());
 
 /// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
 /// otherwise.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Not 0: something is asked for.
+    pub asked: u64,
     /// The process.
     pub pid: u64,
     /// The thread's command name, padded with zero bytes: two little-endian words.
@@ -151,8 +150,9 @@ pub struct Filter {
 
 impl Filter {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u64; 10] {
+    pub const fn words(self) -> [u64; 11] {
         [
+            self.asked,
             self.pid,
             self.comm[0],
             self.comm[1],
@@ -167,4 +167,4 @@ impl Filter {
     }
 }
 
-const _: () = assert!(size_of::<Filter>() == size_of::<[u64; 10]>());
+const _: () = assert!(size_of::<Filter>() == size_of::<[u64; 11]>());

@@ -16,25 +16,26 @@ pub const BUCKETS: usize = (LIMIT_LOG2 - PER_OCTAVE_LOG2 + 1) as usize * PER_OCT
 /// The place of a value.
 #[inline(always)]
 pub fn bucket(value: u64) -> usize {
-    if value >= LIMIT {
+    let Some(shift) = shift(value) else {
         return BUCKETS - 1;
-    }
-    let shift = shift(value);
+    };
     ((shift as usize) << PER_OCTAVE_LOG2) + (value >> shift) as usize
 }
 
-/// How many low bits of a value below [`LIMIT`] its place does not tell. BPF has no instruction that counts leading
-/// zeros. Few branches, because the verifier follows each of them.
+/// How many low bits of a value its place does not tell; `None` from [`LIMIT`] on. BPF has no instruction that counts leading
+/// zeros. Few branches, because the verifier follows each of them; what is frequent first.
 #[inline(always)]
-fn shift(value: u64) -> u32 {
+fn shift(value: u64) -> Option<u32> {
     if value < 1 << 15 {
-        octave(value >> 7)
+        Some(octave(value >> 7))
     } else if value < 1 << 23 {
-        8 + octave(value >> 15)
+        Some(8 + octave(value >> 15))
     } else if value < 1 << 31 {
-        16 + octave(value >> 23)
+        Some(16 + octave(value >> 23))
+    } else if value < LIMIT {
+        Some(24 + octave(value >> 31))
     } else {
-        24 + octave(value >> 31)
+        None
     }
 }
 
@@ -42,8 +43,29 @@ fn shift(value: u64) -> u32 {
 #[inline(always)]
 fn octave(number: u64) -> u32 {
     // The compiler knows that it is below 512, and would leave out the remainder by which the verifier knows, too.
-    let number = core::hint::black_box(number) as usize % OCTAVES.len();
+    let number = opaque(number) as usize % OCTAVES.len();
     u32::from(OCTAVES[number])
+}
+
+/// The same number, of which the compiler knows nothing. As `black_box`, but for BPF without a way through memory.
+#[inline(always)]
+fn opaque(number: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut number = number;
+        #[expect(
+            unsafe_code,
+            reason = "an assembler template is unsafe, also one that does nothing"
+        )]
+        // SAFETY: a register is moved to itself. (Without an instruction, two would have line numbers at one place, which the kernel
+        // refuses.)
+        unsafe {
+            core::arch::asm!("{0} = {0}", inout(reg) number, options(pure, nomem, nostack, preserves_flags));
+        }
+        number
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    number
 }
 
 static OCTAVES: [u8; 512] = {

@@ -44,11 +44,8 @@ fn each_chunk(entries: u64, size: usize, chunk: Chunk) -> bool {
 
 /// When the kernel begins to unmap: what was collected until then.
 #[inline(always)]
-pub(super) fn before_unmap(call: &mut Call, entries: Option<u64>) {
-    match entries {
-        Some(entries) if call.is_plain() => call.before_unmap = entries,
-        _ => walk::count_before_unmap(call),
-    }
+pub(super) fn before_unmap(call: &mut Call) {
+    walk::count_before_unmap(call);
 }
 
 /// After `migrate_vma_setup`: what was collected, and what was skipped.
@@ -67,21 +64,25 @@ pub(super) fn after_device_setup(call: &mut Call, stop: Stop) {
     walk::count_collected(call, stop);
 }
 
-/// Before pages: for what the driver gave a destination, and what it declined.
+/// Before pages: for what the driver gave a destination, and what it declined. Where entries are pages, it is seen after
+/// pages as well.
 #[inline(always)]
 pub(super) fn before_pages(call: &mut Call, stop: Stop) {
-    // Where entries are pages, it is seen after pages as well.
-    if !call.is_plain() {
-        walk::count_attempted(call, stop);
+    walk::count_attempted(call, stop);
+}
+
+/// After `migrate_vma_pages`: what arrived. What was attempted and did not arrive was wasted.
+#[inline(always)]
+pub(super) fn after_vma_pages(call: &mut Call, migrate: impl MigrateVma) {
+    if call.is_plain() {
+        plain::count_arrived(call, migrate);
+    } else {
+        walk::count_arrived(call, Stop::VmaArrived);
     }
 }
 
-/// After pages: what arrived. What was attempted and did not arrive was wasted.
+/// The same after `migrate_device_pages`.
 #[inline(always)]
-pub(super) fn after_pages(call: &mut Call, stop: Stop) {
-    if call.is_plain() {
-        plain::count_arrived(call);
-    } else {
-        walk::count_arrived(call, stop);
-    }
+pub(super) fn after_device_pages(call: &mut Call) {
+    walk::count_arrived(call, Stop::DeviceArrived);
 }

@@ -11,10 +11,10 @@ use aya_ebpf::{macros::map, maps::PerCpuArray};
 use migrate_ebpf::wire::anomaly;
 
 use super::{
-    super::kernel::{COMPOUND, MIGRATE, VALID, read_entries},
+    super::kernel::{COMPOUND, MIGRATE, MigrateVma, VALID, read_entries},
     Chunk, each_chunk,
 };
-use crate::in_flight::{Arrays, Call, Kinds};
+use crate::in_flight::{Call, Kinds};
 
 /// Entries copied at once.
 const CHUNK: usize = 512;
@@ -24,7 +24,10 @@ const GROUP: usize = 4;
 /// What is read, and what is counted, in a map for the reason given in [`super::walk`].
 #[repr(C)]
 struct Count {
-    arrays: Arrays,
+    /// Where the arrays lie, and how many entries they have.
+    src_at: u64,
+    dst_at: u64,
+    entries: u64,
     /// `MIGRATE` and `VALID`.
     moved: u64,
     /// `MIGRATE` alone.
@@ -58,18 +61,23 @@ pub(super) fn count_collected(call: &mut Call, cpages: u64) {
 
 /// After pages.
 #[inline(always)]
-pub(super) fn count_arrived(call: &mut Call) {
+pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
     let Some(count) = Count::scratch() else {
         return;
     };
-    count.arrays = call.arrays;
+    count.src_at = call.arrays.src;
+    count.entries = call.arrays.entries;
     (count.moved, count.populated, count.bits, count.unreadable) = (0, 0, 0, 0);
-    walk(count, arrived_chunk);
+    count.arrived(0);
+    if count.entries > CHUNK as u64 {
+        walk(count, arrived_chunk);
+    }
     let collected = call.collected.sum();
     let arrived = count.moved + count.populated;
     call.record.ledger.moved = count.moved;
     call.record.ledger.populated = count.populated;
     if arrived != collected {
+        count.dst_at = migrate.dst();
         (count.attempted, count.wasted_copy) = (0, 0);
         walk(count, attempted_chunk);
         let wasted = count.attempted.wrapping_sub(arrived);
@@ -90,63 +98,29 @@ pub(super) fn count_arrived(call: &mut Call) {
 /// Walks the arrays once.
 #[inline(always)]
 fn walk(count: &mut Count, chunk: Chunk) {
-    if !each_chunk(count.arrays.entries, CHUNK, chunk) {
+    if !each_chunk(count.entries, CHUNK, chunk) {
         count.unreadable = 1;
     }
 }
 
 /// # Safety
 ///
-/// Called by `bpf_loop`, from the program after pages.
+/// Called by `bpf_loop`, from the program after pages, which has counted the first chunk by itself: most calls have no other.
 unsafe extern "C" fn arrived_chunk(index: u64, _context: *mut c_void) -> i64 {
-    let Some(count) = Count::scratch() else {
-        return 1;
-    };
-    let Some(entries) = count.read_src(index) else {
-        return 1;
-    };
-    // A lane of 16 bits for each of the four states: no chunk has more entries than fit.
-    let (mut lanes, mut bits) = (0u64, 0u64);
-    for group in 0..CHUNK / GROUP {
-        if (group * GROUP) as u32 >= entries {
-            break;
-        }
-        for entry in group * GROUP..(group + 1) * GROUP {
-            let src = count.src[entry];
-            lanes += 1 << ((src & (MIGRATE | VALID)) << 4);
-            bits |= src;
-        }
+    match Count::scratch() {
+        Some(count) if index > 0 => i64::from(!count.arrived(index)),
+        _ => 0,
     }
-    count.moved += lanes >> ((MIGRATE | VALID) << 4) & 0xffff;
-    count.populated += lanes >> (MIGRATE << 4) & 0xffff;
-    count.bits |= bits;
-    0
 }
 
 /// # Safety
 ///
-/// As [`arrived_chunk`].
+/// As [`arrived_chunk`], and for every chunk.
 unsafe extern "C" fn attempted_chunk(index: u64, _context: *mut c_void) -> i64 {
-    let Some(count) = Count::scratch() else {
-        return 1;
-    };
-    let Some(entries) = count.read_both(index) else {
-        return 1;
-    };
-    let (mut attempted, mut wasted_copy) = (0u64, 0u64);
-    for group in 0..CHUNK / GROUP {
-        if (group * GROUP) as u32 >= entries {
-            break;
-        }
-        for entry in group * GROUP..(group + 1) * GROUP {
-            let (src, dst) = (count.src[entry], count.dst[entry]);
-            attempted += dst & VALID;
-            wasted_copy += dst & src & !(src / MIGRATE) & VALID;
-        }
+    match Count::scratch() {
+        Some(count) => i64::from(!count.attempted(index)),
+        None => 1,
     }
-    count.attempted += attempted;
-    count.wasted_copy += wasted_copy;
-    0
 }
 
 const _: () = assert!(VALID == 1 && MIGRATE == 2 && CHUNK < 1 << 16);
@@ -158,10 +132,56 @@ impl Count {
         COUNT.get_ptr_mut(0).map(|count| unsafe { &mut *count })
     }
 
+    /// Counts what arrived of a chunk. False if it cannot be read.
+    #[inline(always)]
+    fn arrived(&mut self, index: u64) -> bool {
+        let Some(entries) = self.read_src(index) else {
+            return false;
+        };
+        // A lane of 16 bits for each of the four states: no chunk has more entries than fit.
+        let (mut lanes, mut bits) = (0u64, 0u64);
+        for group in 0..CHUNK / GROUP {
+            if (group * GROUP) as u32 >= entries {
+                break;
+            }
+            for entry in group * GROUP..(group + 1) * GROUP {
+                let src = self.src[entry];
+                lanes += 1 << ((src & (MIGRATE | VALID)) << 4);
+                bits |= src;
+            }
+        }
+        self.moved += lanes >> ((MIGRATE | VALID) << 4) & 0xffff;
+        self.populated += lanes >> (MIGRATE << 4) & 0xffff;
+        self.bits |= bits;
+        true
+    }
+
+    /// Counts what was given a destination of a chunk, and what of it was wasted. False if it cannot be read.
+    #[inline(always)]
+    fn attempted(&mut self, index: u64) -> bool {
+        let Some(entries) = self.read_both(index) else {
+            return false;
+        };
+        let (mut attempted, mut wasted_copy) = (0u64, 0u64);
+        for group in 0..CHUNK / GROUP {
+            if (group * GROUP) as u32 >= entries {
+                break;
+            }
+            for entry in group * GROUP..(group + 1) * GROUP {
+                let (src, dst) = (self.src[entry], self.dst[entry]);
+                attempted += dst & VALID;
+                wasted_copy += dst & src & !(src / MIGRATE) & VALID;
+            }
+        }
+        self.attempted += attempted;
+        self.wasted_copy += wasted_copy;
+        true
+    }
+
     #[inline(always)]
     fn read_src(&mut self, index: u64) -> Option<u32> {
         let (first, entries) = self.chunk(index);
-        let from = self.arrays.src.wrapping_add(first * 8);
+        let from = self.src_at.wrapping_add(first * 8);
         let read = read(&mut self.src, from, entries);
         self.or_unreadable(read, entries)
     }
@@ -169,7 +189,7 @@ impl Count {
     #[inline(always)]
     fn read_both(&mut self, index: u64) -> Option<u32> {
         let (first, entries) = self.chunk(index);
-        let (src, dst) = (self.arrays.src, self.arrays.dst);
+        let (src, dst) = (self.src_at, self.dst_at);
         let read = read(&mut self.src, src.wrapping_add(first * 8), entries)
             && read(&mut self.dst, dst.wrapping_add(first * 8), entries);
         self.or_unreadable(read, entries)
@@ -179,7 +199,7 @@ impl Count {
     #[inline(always)]
     fn chunk(&self, index: u64) -> (u64, u32) {
         let first = index * CHUNK as u64;
-        let entries = self.arrays.entries.saturating_sub(first);
+        let entries = self.entries.saturating_sub(first);
         (first, entries.min(CHUNK as u64) as u32)
     }
 

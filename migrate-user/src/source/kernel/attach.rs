@@ -1,8 +1,7 @@
 //! Loads the built-in object, and attaches its programs.
 
 use aya::programs::{
-    BtfTracePoint, FEntry, FExit, Program, ProgramError, RawTracePoint, RawTracePointRunOptions,
-    TestRun as _,
+    FEntry, FExit, Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _,
 };
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use migrate_ebpf::wire::{Config, Filter, SWEPT_ONE};
@@ -17,10 +16,10 @@ pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migr
 
 /// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by [`sweep`].
 const SWEEP: &str = "sweep";
-/// The program that notices threads that die.
-const THREAD_EXIT: &str = "thread_exit";
-/// The program that notices threads that stop running.
-const SCHED_SWITCH: &str = "sched_switch";
+/// The program that notices threads that die, and its tracepoint.
+const THREAD_EXIT: (&str, &str) = ("thread_exit", "sched_process_exit");
+/// The program that notices threads that stop running, and its tracepoint.
+const SCHED_SWITCH: (&str, &str) = ("sched_switch", "sched_switch");
 
 /// Stacks that fit where only one for each driver is kept, and where every migration has its own.
 const FEW_STACKS: u32 = 256;
@@ -98,7 +97,7 @@ fn attach_by(
             None => attached.not_hooked.push(hook.functions[0].to_owned()),
         }
     }
-    attached.load_tracepoints(options, &btf)?;
+    attached.load_tracepoints(options)?;
     attached.attach_tracepoints(options)?;
     for (hook, function) in loaded {
         attached.hook(hook, function)?;
@@ -223,28 +222,21 @@ impl Attached {
         Ok(())
     }
 
-    fn load_tracepoints(&mut self, options: &Options, btf: &Btf) -> Result<(), TracerError> {
-        for name in [SWEEP, THREAD_EXIT] {
+    fn load_tracepoints(&mut self, options: &Options) -> Result<(), TracerError> {
+        let hooked = tracepoints(options).map(|(name, _)| name);
+        for name in hooked.chain([SWEEP]) {
             raw_tracepoint(&mut self.tracer, name)?
                 .load()
                 .map_err(|cause| refusal(name, &cause))?;
-        }
-        if options.off_cpu {
-            btf_tracepoint(&mut self.tracer)?
-                .load(SCHED_SWITCH, btf)
-                .map_err(|cause| refusal(SCHED_SWITCH, &cause))?;
         }
         Ok(())
     }
 
     fn attach_tracepoints(&mut self, options: &Options) -> Result<(), TracerError> {
-        const EXIT: &str = "sched_process_exit";
-        raw_tracepoint(&mut self.tracer, THREAD_EXIT)?
-            .attach(EXIT)
-            .map_err(|cause| refusal(EXIT, &cause))?;
-        if options.off_cpu {
-            BtfTracePoint::attach(btf_tracepoint(&mut self.tracer)?)
-                .map_err(|cause| refusal(SCHED_SWITCH, &cause))?;
+        for (name, tracepoint) in tracepoints(options) {
+            raw_tracepoint(&mut self.tracer, name)?
+                .attach(tracepoint)
+                .map_err(|cause| refusal(tracepoint, &cause))?;
         }
         Ok(())
     }
@@ -253,6 +245,12 @@ impl Attached {
     fn program(&mut self, name: &'static str) -> Result<&mut Program, TracerError> {
         program(&mut self.tracer, &self.method.program(name), name)
     }
+}
+
+/// What is hooked to tracepoints: program and tracepoint.
+fn tracepoints(options: &Options) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let switch = options.off_cpu.then_some(SCHED_SWITCH);
+    [THREAD_EXIT].into_iter().chain(switch)
 }
 
 /// The programs of a hook, in the order in which they are attached.
@@ -287,13 +285,6 @@ fn raw_tracepoint<'a>(
     match program(tracer, name, name)? {
         Program::RawTracePoint(point) => Ok(point),
         _ => Err(TracerError::Object(name)),
-    }
-}
-
-fn btf_tracepoint(tracer: &mut Ebpf) -> Result<&mut BtfTracePoint, TracerError> {
-    match program(tracer, SCHED_SWITCH, SCHED_SWITCH)? {
-        Program::BtfTracePoint(point) => Ok(point),
-        _ => Err(TracerError::Object(SCHED_SWITCH)),
     }
 }
 

@@ -40,7 +40,6 @@ fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config
     Ok(Config {
         vma: vma(&types)?,
         payer: payer(&types).unwrap_or(PayerOffsets::UNKNOWN),
-        task_pid: types.needed("task_struct", "pid")?,
         task_comm: types.needed("task_struct", "comm")?,
         compound_pages,
         page_shift: page_size.trailing_zeros(),

@@ -10,16 +10,22 @@ use migrate_ebpf::wire::{LOSS_NAMES, Loss};
 
 use super::TracerError;
 
+/// The map of the probes' counters: one value, of all of them.
+const COUNTERS: &str = ".bss.counters";
+
+/// Every [`Loss`], and behind them the number of migrations that ended.
+type Counters = [u64; LOSS_NAMES.len() + 1];
+
 /// The probes' counters.
 pub(super) struct Losses {
-    counters: Array<MapData, u64>,
+    counters: Array<MapData, Counters>,
 }
 
 impl Losses {
     pub(super) fn open(tracer: &mut Ebpf) -> Result<Self, TracerError> {
         let counters = tracer
-            .take_map("COUNTERS")
-            .ok_or(TracerError::Object("COUNTERS"))?;
+            .take_map(COUNTERS)
+            .ok_or(TracerError::Object(COUNTERS))?;
         Ok(Self {
             counters: Array::try_from(counters).map_err(TracerError::Map)?,
         })
@@ -30,18 +36,9 @@ impl Losses {
         &self,
         tracer: &Ebpf,
     ) -> Result<(u64, [u64; LOSS_NAMES.len()]), TracerError> {
-        let counter = |index: usize| {
-            self.counters
-                .get(&(index as u32), 0)
-                .map_err(TracerError::Map)
-        };
-        let mut losses = [0; LOSS_NAMES.len()];
-        for (index, loss) in losses.iter_mut().enumerate() {
-            *loss = counter(index)?;
-        }
+        let [mut losses @ .., ended] = self.counters.get(&0, 0).map_err(TracerError::Map)?;
         losses[Loss::HookMissed as usize] = missed(tracer)?;
-        // Behind the losses stands the number of migrations that ended.
-        Ok((counter(LOSS_NAMES.len())?, losses))
+        Ok((ended, losses))
     }
 }
 

@@ -134,7 +134,8 @@ impl Only {
         let driver = self.driver.as_deref().map(modules::code_of).transpose()?;
         let driver = driver.unwrap_or(0..0);
         let slower_than = self.slower_than.unwrap_or_default().as_nanos();
-        Ok(Filter {
+        let filter = Filter {
+            asked: 0,
             pid: self.pid.unwrap_or(0).into(),
             comm: self.comm.as_deref().map_or([0; 2], comm),
             cgroup: self.cgroup.as_deref().map_or(Ok(0), cgroup_id)?,
@@ -144,6 +145,10 @@ impl Only {
             slower_than_ns: u64::try_from(slower_than).unwrap_or(u64::MAX),
             driver_start: driver.start,
             driver_end: driver.end,
+        };
+        Ok(Filter {
+            asked: u64::from(filter != Filter::default()),
+            ..filter
         })
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use migrate_ebpf::wire::{
-    Counts, Direction, Figure, Histogram, Histograms, Outcome, Trigger, class, count_of, histogram,
+    CLASSES, Counts, Direction, Figure, Histogram, Histograms, Outcome, Trigger, class, count_of,
+    histogram,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
@@ -14,13 +15,17 @@ use super::TracerError;
 use crate::model::{Exact, ExactCount, ExactFigure, Reasons, steps::new_histogram};
 
 /// Values as aya takes them: without `unsafe`, numbers only.
-type CountsWords = [u64; size_of::<Counts>() / 8];
+type AllCounts = [u64; PLACES * COUNTS_WORDS];
+const PLACES: usize = CLASSES * Outcome::ALL.len();
+const COUNTS_WORDS: usize = size_of::<Counts>() / 8;
+/// The map of all [`Counts`]: one value.
+const COUNTS: &str = ".bss.counts";
 type HistogramsWords = [u64; size_of::<Histograms>() / 8];
 const HISTOGRAM_WORDS: usize = size_of::<Histogram>() / 8;
 
 /// The kernel's totals.
 pub(super) struct Totals {
-    counts: Array<MapData, CountsWords>,
+    counts: Array<MapData, AllCounts>,
     histograms: Array<MapData, HistogramsWords>,
     /// What was last read, and how many migrations had ended before.
     last: Option<(u64, Arc<Exact>)>,
@@ -30,7 +35,7 @@ impl Totals {
     pub(super) fn open(tracer: &mut Ebpf) -> Result<Self, TracerError> {
         let mut take = |name| tracer.take_map(name).ok_or(TracerError::Object(name));
         Ok(Self {
-            counts: Array::try_from(take("COUNTS")?).map_err(TracerError::Map)?,
+            counts: Array::try_from(take(COUNTS)?).map_err(TracerError::Map)?,
             histograms: Array::try_from(take("HISTOGRAMS")?).map_err(TracerError::Map)?,
             last: None,
         })
@@ -51,12 +56,13 @@ impl Totals {
 
     fn read_all(&self) -> Result<Exact, TracerError> {
         let mut exact = Exact::default();
+        let all = self.counts.get(&0, 0).map_err(TracerError::Map)?;
         for &direction in Direction::ALL {
             for &trigger in Trigger::ALL {
                 let class = class(direction as u8, trigger as u8);
                 let before = exact.counts.len();
                 for &outcome in Outcome::ALL {
-                    let counts = self.counts(count_of(class, outcome))?;
+                    let counts = counts_at(&all, count_of(class, outcome))?;
                     if counts.migrations > 0 {
                         let of = (direction, trigger, outcome);
                         exact.counts.push(count(of, &counts));
@@ -68,12 +74,6 @@ impl Totals {
             }
         }
         Ok(exact)
-    }
-
-    fn counts(&self, place: usize) -> Result<Counts, TracerError> {
-        let words = self.counts.get(&(place as u32), 0);
-        let words = words.map_err(TracerError::Map)?;
-        Counts::read_from_bytes(words.as_bytes()).map_err(|_| TracerError::Object("COUNTS"))
     }
 
     fn figures(
@@ -98,6 +98,11 @@ impl Totals {
         }
         Ok(())
     }
+}
+
+fn counts_at(all: &AllCounts, place: usize) -> Result<Counts, TracerError> {
+    let words = &all[place * COUNTS_WORDS..][..COUNTS_WORDS];
+    Counts::read_from_bytes(words.as_bytes()).map_err(|_| TracerError::Object(COUNTS))
 }
 
 fn count(
