@@ -60,6 +60,12 @@ macro_rules! filter {
     };
 }
 
+/// Does anything ask for the driver?
+#[inline(always)]
+pub(crate) fn names_driver() -> bool {
+    filter!(asked) != 0 && filter!(driver_start) != 0
+}
+
 /// Are there records of migrations? Else there are totals only, which name nobody.
 #[inline(always)]
 pub(crate) fn records() -> bool {
@@ -69,13 +75,13 @@ pub(crate) fn records() -> bool {
 /// Does anything ask for the process and the thread?
 #[inline(always)]
 pub(crate) fn names_process() -> bool {
-    records() || filter!(pid) != 0 || filter!(comm)[0] != 0
+    records() || (filter!(asked) != 0 && (filter!(pid) != 0 || filter!(comm)[0] != 0))
 }
 
 /// Does anything ask for the memory cgroup that pays?
 #[inline(always)]
 pub(crate) fn names_payer() -> bool {
-    records() || filter!(cgroup) != 0
+    records() || (filter!(asked) != 0 && filter!(cgroup) != 0)
 }
 
 pub(crate) use {config, filter};

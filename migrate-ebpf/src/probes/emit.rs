@@ -30,21 +30,20 @@ pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: Option<u64>) {
         losses::next_sequence();
         losses::count(Loss::Incomplete);
     } else {
-        let total_ns = totals::total_ns(&call.record.steps);
-        if filter::wants(call, outcome, total_ns) {
-            report(call, outcome, total_ns, since);
+        if filter::wants(call, outcome) {
+            report(call, outcome, since);
         }
     }
     call.release();
 }
 
 #[inline(always)]
-fn report(call: &mut Call, outcome: Outcome, total_ns: u64, since: Option<u64>) {
+fn report(call: &mut Call, outcome: Outcome, since: Option<u64>) {
     let record = &mut call.record;
     record.outcome = outcome as u8;
     record.sequence = losses::next_sequence();
     check(record);
-    totals::count(record, outcome, total_ns);
+    totals::count(record, outcome);
     let probe = &record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;
     let every = u64::from(config!(record_every));

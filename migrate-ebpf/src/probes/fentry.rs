@@ -7,7 +7,7 @@ use aya_ebpf::{
 
 use super::{
     finalize,
-    kernel::{MigrateVma as _, Plan, Typed},
+    kernel::{MigrateVma as _, Typed, plan_eviction},
     ledger::Stop,
     pages,
     setup::{self, Setup},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock,
-    in_flight::{self, Identity},
+    in_flight::{self, Call, Identity},
 };
 
 #[fentry(function = "migrate_vma_setup")]
@@ -26,7 +26,7 @@ fn setup_entry(ctx: FEntryContext) -> i32 {
         &ctx,
         Setup::Vma,
         migrate.identity(),
-        || migrate.plan(),
+        |call| migrate.plan(call),
         began,
     );
     0
@@ -47,7 +47,7 @@ fn setup_return(ctx: FExitContext) -> i32 {
 fn range_entry(ctx: FEntryContext) -> i32 {
     let began = clock::now();
     let src = ctx.arg(0);
-    let plan = || Plan::eviction(src, ctx.arg(2));
+    let plan = |call: &mut Call| plan_eviction(call, src, ctx.arg(2));
     setup::enter(&ctx, Setup::Range, Identity::device(src), plan, began);
     0
 }
@@ -65,7 +65,7 @@ fn range_return(ctx: FExitContext) -> i32 {
 fn pfns_entry(ctx: FEntryContext) -> i32 {
     let began = clock::now();
     let src = ctx.arg(0);
-    let plan = || Plan::eviction(src, ctx.arg(1));
+    let plan = |call: &mut Call| plan_eviction(call, src, ctx.arg(1));
     setup::enter(&ctx, Setup::Pfns, Identity::device(src), plan, began);
     0
 }

@@ -3,13 +3,13 @@
 //! Asked once, at the end, when everything is known: a call cannot be let go before, because whoever comes to its end would not
 //! know that it was let go.
 
-use migrate_ebpf::wire::Outcome;
+use migrate_ebpf::wire::{Outcome, Steps, UNKNOWN};
 
 use crate::{config::filter, in_flight::Call};
 
-/// Is this migration wanted? `total_ns` is the time of its steps.
+/// Is this migration wanted?
 #[inline(always)]
-pub(super) fn wants(call: &Call, outcome: Outcome, total_ns: u64) -> bool {
+pub(super) fn wants(call: &Call, outcome: Outcome) -> bool {
     if filter!(asked) == 0 {
         return true;
     }
@@ -21,11 +21,29 @@ pub(super) fn wants(call: &Call, outcome: Outcome, total_ns: u64) -> bool {
         && is_or_any(filter!(direction), u64::from(record.direction))
         && is_or_any(filter!(outcome), outcome as u64)
         && record.ledger.requested >= filter!(min_pages)
-        && total_ns >= filter!(slower_than_ns)
+        && total_ns(&record.steps) >= filter!(slower_than_ns)
         && call.foreign == 0
 }
 
 #[inline(always)]
 fn is_or_any(asked: u64, found: u64) -> bool {
     asked == 0 || asked == found
+}
+
+/// The steps that happened, together.
+#[inline(always)]
+fn total_ns(steps: &Steps) -> u64 {
+    let mut total = 0;
+    for ns in [
+        steps.setup_ns,
+        steps.alloc_and_copy_ns,
+        steps.pages_ns,
+        steps.finalize_and_map_ns,
+        steps.finalize_ns,
+    ] {
+        if ns != UNKNOWN {
+            total += ns;
+        }
+    }
+    total
 }

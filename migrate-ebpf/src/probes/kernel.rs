@@ -9,7 +9,7 @@ use migrate_ebpf::wire::{Direction, OFFSET_UNKNOWN, Trigger, UNKNOWN};
 
 use crate::{
     config::{config, names_payer},
-    in_flight::{Arrays, Identity},
+    in_flight::{Call, Identity},
 };
 
 /// `MIGRATE_PFN_VALID`: a page stands behind the entry.
@@ -30,41 +30,19 @@ pub(crate) fn compound_pages() -> u64 {
     u64::from(config!(compound_pages))
 }
 
-/// What a driver asks for.
-pub(crate) struct Plan {
-    /// First address, or `UNKNOWN`.
-    pub(crate) address: u64,
-    /// Base pages.
-    pub(crate) requested: u64,
-    pub(crate) pgmap_owner: u64,
-    /// The memory cgroup that pays, or `UNKNOWN`.
-    pub(crate) payer: u64,
-    pub(crate) direction: Direction,
-    pub(crate) trigger: Trigger,
-    /// Large folios are to be collected as one entry.
-    pub(crate) compound: bool,
-    pub(crate) arrays: Arrays,
-}
-
-impl Plan {
-    /// Of an eviction by `migrate_device_range` or `migrate_device_pfns`, which knows of no address.
-    #[inline(always)]
-    pub(crate) fn eviction(src_pfns: u64, npages: u64) -> Self {
-        Self {
-            address: UNKNOWN,
-            requested: npages,
-            pgmap_owner: 0,
-            payer: UNKNOWN,
-            direction: Direction::ToSystem,
-            trigger: Trigger::Eviction,
-            compound: true,
-            arrays: Arrays {
-                src: src_pfns,
-                dst: 0,
-                entries: npages,
-            },
-        }
-    }
+/// Notes what an eviction by `migrate_device_range` or `migrate_device_pfns` asks for, which knows of no address.
+#[inline(always)]
+pub(crate) fn plan_eviction(call: &mut Call, src_pfns: u64, npages: u64) {
+    call.arrays.src = src_pfns;
+    call.arrays.entries = npages;
+    call.compound = 1;
+    let record = &mut call.record;
+    record.address = UNKNOWN;
+    record.ledger.requested = npages;
+    record.pgmap_owner = 0;
+    record.cgroup = UNKNOWN;
+    record.direction = Direction::ToSystem as u8;
+    record.trigger = Trigger::Eviction as u8;
 }
 
 /// `struct migrate_vma *`, however it is read.
@@ -81,25 +59,19 @@ pub(crate) trait MigrateVma: Copy {
         Identity::vma(self.address())
     }
 
-    /// What is asked for.
+    /// Notes what is asked for. Each field as it is read: what waits for others goes by the stack.
     #[inline(always)]
-    fn plan(self) -> Plan {
-        let (address, requested) = range(self);
+    fn plan(self, call: &mut Call) {
+        call.arrays.src = self.word(config!(vma.src));
         let flags = field(self, config!(vma.flags));
-        Plan {
-            address,
-            requested,
-            pgmap_owner: field(self, config!(vma.pgmap_owner)).unwrap_or(0),
-            payer: if names_payer() { payer() } else { UNKNOWN },
-            direction: direction(flags),
-            trigger: trigger(field(self, config!(vma.fault_page))),
-            compound: flags.is_none_or(|flags| flags & SELECT_COMPOUND != 0),
-            arrays: Arrays {
-                src: self.word(config!(vma.src)),
-                dst: 0,
-                entries: 0,
-            },
-        }
+        // Without flags nobody says that entries are pages.
+        call.compound = flags.map_or(1, |flags| u32::from(flags & SELECT_COMPOUND != 0));
+        let record = &mut call.record;
+        record.direction = direction(flags) as u8;
+        record.trigger = trigger(field(self, config!(vma.fault_page))) as u8;
+        (record.address, record.ledger.requested) = range(self);
+        record.pgmap_owner = field(self, config!(vma.pgmap_owner)).unwrap_or(0);
+        record.cgroup = if names_payer() { payer() } else { UNKNOWN };
     }
 
     /// `npages`: how many entries setup filled.

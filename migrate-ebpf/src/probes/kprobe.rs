@@ -10,7 +10,7 @@ use aya_ebpf::{
 
 use super::{
     finalize,
-    kernel::{MigrateVma as _, Plan, Untyped},
+    kernel::{MigrateVma as _, Untyped, plan_eviction},
     ledger::Stop,
     pages,
     setup::{self, Setup},
@@ -35,7 +35,7 @@ fn setup_entry_kprobe(ctx: ProbeContext) -> u32 {
         &ctx,
         Setup::Vma,
         migrate.identity(),
-        || migrate.plan(),
+        |call| migrate.plan(call),
         began,
     );
     0
@@ -56,7 +56,7 @@ fn setup_return_kprobe(ctx: RetProbeContext) -> u32 {
 fn range_entry_kprobe(ctx: ProbeContext) -> u32 {
     let began = clock::now();
     let src = arg(&ctx, 0);
-    let plan = || Plan::eviction(src, arg(&ctx, 2));
+    let plan = |call: &mut Call| plan_eviction(call, src, arg(&ctx, 2));
     setup::enter(&ctx, Setup::Range, Identity::device(src), plan, began);
     0
 }
@@ -74,7 +74,7 @@ fn range_return_kprobe(ctx: RetProbeContext) -> u32 {
 fn pfns_entry_kprobe(ctx: ProbeContext) -> u32 {
     let began = clock::now();
     let src = arg(&ctx, 0);
-    let plan = || Plan::eviction(src, arg(&ctx, 1));
+    let plan = |call: &mut Call| plan_eviction(call, src, arg(&ctx, 1));
     setup::enter(&ctx, Setup::Pfns, Identity::device(src), plan, began);
     0
 }

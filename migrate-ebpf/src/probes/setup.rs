@@ -7,7 +7,7 @@ use migrate_ebpf::wire::{Ledger, Loss, Outcome, Probe, Skips, Steps, UNKNOWN};
 use super::{
     details,
     emit::emit,
-    kernel::{self, MigrateVma, Plan},
+    kernel::{self, MigrateVma},
     ledger::{self, Stop},
     stacks, sweep, unmap,
 };
@@ -31,7 +31,7 @@ pub(super) fn enter(
     ctx: &impl StackIdContext,
     setup: Setup,
     identity: Identity,
-    plan: impl FnOnce() -> Plan,
+    plan: impl FnOnce(&mut Call),
     began: u64,
 ) {
     let others = in_flight::others(identity);
@@ -45,31 +45,24 @@ pub(super) fn enter(
         losses::count(Loss::InFlightFull);
         return;
     };
-    begin(call, plan(), began);
+    begin(call, began);
+    plan(call);
     stacks::take(ctx, call, setup);
     call.record.probe.setup_ns = call.next_interval(began);
 }
 
-/// Sets everything that a later hook may leave as it is; the rest of the record is set when it is emitted.
+/// Sets everything that neither `plan` sets nor every later hook does; the rest of the record is set when it is emitted.
 #[inline(always)]
-fn begin(call: &mut Call, plan: Plan, began: u64) {
+fn begin(call: &mut Call, began: u64) {
     call.stage = Stage::InSetup;
     call.incomplete = 0;
-    call.arrays = plan.arrays;
     call.before_unmap = UNKNOWN;
-    call.compound = u32::from(plan.compound);
     call.collected = Kinds::NONE;
     call.attempted = Kinds::NONE;
     details::begin(call);
     let record = &mut call.record;
     record.time_ns = began;
-    record.address = plan.address;
-    record.pgmap_owner = plan.pgmap_owner;
-    record.cgroup = plan.payer;
-    record.ledger = Ledger {
-        requested: plan.requested,
-        ..Ledger::default()
-    };
+    record.ledger = Ledger::default();
     record.skips = Skips {
         not_collected: 0,
         unmap_failed: 0,
@@ -83,8 +76,6 @@ fn begin(call: &mut Call, plan: Plan, began: u64) {
     };
     record.probe = Probe::default();
     record.errno = 0;
-    record.direction = plan.direction as u8;
-    record.trigger = plan.trigger as u8;
     record.anomalies = 0;
     if config::names_process() {
         let ids = bpf_get_current_pid_tgid();

@@ -15,7 +15,7 @@ use migrate_ebpf::wire::{Loss, NO_STACK};
 use super::setup::Setup;
 use crate::{
     atomic::compare_and_swap,
-    config::{config, filter, records},
+    config::{config, filter, names_driver, records},
     in_flight::Call,
     losses,
 };
@@ -43,7 +43,7 @@ static KNOWN_OWNERS: Array<Owner> = Array::with_max_entries(OWNERS as u32, 0);
 /// Keeps what was asked for of the stacks at setup.
 #[inline(always)]
 pub(super) fn take(ctx: &impl StackIdContext, call: &mut Call, setup: Setup) {
-    call.foreign = u32::from(filter!(driver_start) != 0 && !is_from_driver(ctx, setup));
+    call.foreign = u32::from(names_driver() && !is_from_driver(ctx, setup));
     if !records() {
         return;
     }

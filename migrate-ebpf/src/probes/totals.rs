@@ -2,8 +2,9 @@
 
 use aya_ebpf::{macros::map, maps::Array};
 use migrate_ebpf::wire::{
-    CLASSES, Counts, Figure, Histogram, Histograms, Ledger, Outcome, Record, Skips, Steps, UNKNOWN,
-    anomaly, class, count_of, histogram::bucket,
+    CLASSES, Counts, Figure, Histograms, Ledger, Outcome, Record, Skips, UNKNOWN, anomaly, class,
+    count_of,
+    histogram::{BUCKETS, bucket},
 };
 
 use crate::atomic::add;
@@ -40,12 +41,12 @@ pub(super) fn add_probe_time(record: &Record, outcome: Outcome, ns: u64) {
     }
 }
 
-/// Adds one migration, but for the tracer's own time. `total_ns` is the time of its steps.
+/// Adds one migration, but for the tracer's own time.
 #[inline(always)]
-pub(super) fn count(record: &Record, outcome: Outcome, total_ns: u64) {
+pub(super) fn count(record: &Record, outcome: Outcome) {
     let class = class(record.direction, record.trigger);
     if let Some(histograms) = HISTOGRAMS.get_ptr_mut(class as u32) {
-        measure(histograms, record, total_ns);
+        measure(histograms, record);
     }
     let Some(counts) = counts_of(record, outcome) else {
         return;
@@ -102,37 +103,19 @@ unsafe fn skips(counts: *mut Counts, skips: &Skips, skipped: u64) {
     }
 }
 
-/// The steps that happened, together.
 #[inline(always)]
-pub(super) fn total_ns(steps: &Steps) -> u64 {
-    let mut total = 0;
-    for ns in [
-        steps.setup_ns,
-        steps.alloc_and_copy_ns,
-        steps.pages_ns,
-        steps.finalize_and_map_ns,
-        steps.finalize_ns,
-    ] {
-        if ns != UNKNOWN {
-            total += ns;
-        }
-    }
-    total
-}
-
-#[inline(always)]
-fn measure(histograms: *mut Histograms, record: &Record, total_ns: u64) {
+fn measure(histograms: *mut Histograms, record: &Record) {
     let steps = &record.steps;
     // One by one: of a loop the compiler makes one that gets each from the stack.
-    step(histograms, Figure::Setup, steps.setup_ns);
-    step(histograms, Figure::AllocAndCopy, steps.alloc_and_copy_ns);
-    step(histograms, Figure::Pages, steps.pages_ns);
-    step(
-        histograms,
-        Figure::FinalizeAndMap,
-        steps.finalize_and_map_ns,
-    );
-    step(histograms, Figure::Finalize, steps.finalize_ns);
+    let total_ns = step(histograms, Figure::Setup, steps.setup_ns)
+        + step(histograms, Figure::AllocAndCopy, steps.alloc_and_copy_ns)
+        + step(histograms, Figure::Pages, steps.pages_ns)
+        + step(
+            histograms,
+            Figure::FinalizeAndMap,
+            steps.finalize_and_map_ns,
+        )
+        + step(histograms, Figure::Finalize, steps.finalize_ns);
     put(histograms, Figure::Total, total_ns);
     put(histograms, Figure::Batch, record.ledger.requested);
     let arrived = record.ledger.moved + record.ledger.populated;
@@ -141,23 +124,25 @@ fn measure(histograms: *mut Histograms, record: &Record, total_ns: u64) {
     }
 }
 
+/// Counts a step, if it happened; how long it took.
 #[inline(always)]
-fn step(histograms: *mut Histograms, figure: Figure, ns: u64) {
-    if ns != UNKNOWN {
-        put(histograms, figure, ns);
+fn step(histograms: *mut Histograms, figure: Figure, ns: u64) -> u64 {
+    if ns == UNKNOWN {
+        return 0;
     }
+    put(histograms, figure, ns);
+    ns
 }
 
 #[inline(always)]
 fn put(histograms: *mut Histograms, figure: Figure, value: u64) {
     // SAFETY: words of the map's value, used by atomic operations only; the place is within the histogram.
     unsafe {
-        let histogram: *mut Histogram = &raw mut (*histograms).of[figure as usize];
-        add(&raw mut (*histogram).sum, value);
+        add(&raw mut (*histograms).sums[figure as usize], value);
         let place = bucket(value);
-        let buckets = &raw mut (*histogram).buckets;
-        if place < (*buckets).len() {
-            add(buckets.cast::<u64>().add(place), 1);
+        if place < BUCKETS {
+            let buckets = (&raw mut (*histograms).buckets).cast::<[u64; Figure::ALL.len()]>();
+            add(&raw mut (*buckets.add(place))[figure as usize], 1);
         }
     }
 }

@@ -13,10 +13,10 @@ pub use losses::{LOSS_NAMES, Loss};
 pub use record::{
     Direction, Ledger, NO_STACK, Outcome, Probe, Record, Skips, Steps, Trigger, UNKNOWN, anomaly,
 };
-pub use totals::{CLASSES, Counts, Figure, Histogram, Histograms, class, count_of};
+pub use totals::{CLASSES, Counts, Figure, Histograms, class, count_of};
 
 /// Changes whenever the layout or the meaning of anything here does.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended one, and there may be more.
 pub const SWEPT_ONE: u32 = 1 << 30;

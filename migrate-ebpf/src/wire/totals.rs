@@ -85,20 +85,6 @@ figures! {
     PerPage = 7 "ns_per_page",
 }
 
-/// One histogram. 34 KiB.
-#[repr(C)]
-#[derive(Clone, Debug)]
-#[cfg_attr(
-    feature = "user",
-    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
-)]
-pub struct Histogram {
-    /// The sum of all values. Exact.
-    pub sum: u64,
-    /// How many values there were in each place of [`super::histogram`].
-    pub buckets: [u64; BUCKETS],
-}
-
 /// The histograms of one class. 272 KiB; all classes together 3.2 MiB, however long the tracer runs.
 #[repr(C)]
 #[derive(Clone, Debug)]
@@ -107,8 +93,11 @@ pub struct Histogram {
     derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
 )]
 pub struct Histograms {
-    /// By [`Figure`].
-    pub of: [Histogram; Figure::ALL.len()],
+    /// The sum of all values, by [`Figure`]. Exact.
+    pub sums: [u64; Figure::ALL.len()],
+    /// How many values there were in each place of [`super::histogram`], by [`Figure`]: side by side, so that the distances
+    /// between them fit into an instruction.
+    pub buckets: [[u64; Figure::ALL.len()]; BUCKETS],
 }
 
 const _: () = assert!(size_of::<Counts>() == 15 * 8);

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use migrate_ebpf::wire::{
-    CLASSES, Counts, Direction, Figure, Histogram, Histograms, Outcome, Trigger, class, count_of,
-    histogram,
+    CLASSES, Counts, Direction, Figure, Histograms, Outcome, Trigger, class, count_of, histogram,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
@@ -21,7 +20,6 @@ const COUNTS_WORDS: usize = size_of::<Counts>() / 8;
 /// The map of all [`Counts`]: one value.
 const COUNTS: &str = ".bss.counts";
 type HistogramsWords = [u64; size_of::<Histograms>() / 8];
-const HISTOGRAM_WORDS: usize = size_of::<Histogram>() / 8;
 
 /// The kernel's totals.
 pub(super) struct Totals {
@@ -84,15 +82,18 @@ impl Totals {
     ) -> Result<(), TracerError> {
         let words = self.histograms.get(&(class as u32), 0);
         let words = words.map_err(TracerError::Map)?;
-        for (&figure, words) in Figure::ALL.iter().zip(words.chunks_exact(HISTOGRAM_WORDS)) {
-            let [sum, buckets @ ..] = words else { continue };
-            if buckets.iter().any(|count| *count > 0) {
+        // Sums of all figures, and then the counts of all figures in each place.
+        let (sums, buckets) = words.split_at(Figure::ALL.len());
+        for (&figure, &sum) in Figure::ALL.iter().zip(sums) {
+            let counts = buckets[figure as usize..].iter().step_by(sums.len());
+            let histogram = filled(counts.copied());
+            if !histogram.is_empty() {
                 figures.push(ExactFigure {
                     direction,
                     trigger,
                     figure,
-                    sum: *sum,
-                    histogram: filled(buckets),
+                    sum,
+                    histogram,
                 });
             }
         }
@@ -126,10 +127,10 @@ fn count(
 }
 
 /// The same counts in an HdrHistogram, whose places are the same.
-fn filled(buckets: &[u64]) -> hdrhistogram::Histogram<u64> {
+fn filled(counts: impl Iterator<Item = u64>) -> hdrhistogram::Histogram<u64> {
     let mut filled = new_histogram();
-    for (place, count) in buckets.iter().enumerate().filter(|(_, count)| **count > 0) {
-        filled.saturating_record_n(histogram::lowest(place), *count);
+    for (place, count) in counts.enumerate().filter(|(_, count)| *count > 0) {
+        filled.saturating_record_n(histogram::lowest(place), count);
     }
     filled
 }
@@ -151,7 +152,7 @@ mod tests {
                 assert_eq!(expected.lowest_equivalent(value), lowest(bucket(value)));
             }
         }
-        let filled = filled(&buckets);
+        let filled = filled(buckets.into_iter());
         for quantile in 0..=1000 {
             let quantile = f64::from(quantile) / 1000.0;
             assert_eq!(
