@@ -76,7 +76,8 @@ pub struct Steps {
 }
 
 /// The tracer's own time at each of the three calls, nanoseconds. It is in none of the [`Steps`], but whoever
-/// times the calls from outside (the driver itself, say) sees the step and this together.
+/// times the calls from outside (the driver itself, say) sees the step and this together. A hook that does less than a second
+/// reading of the clock takes is not measured, and is in the interval around it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
@@ -88,7 +89,7 @@ pub struct Probe {
     pub setup_ns: u64,
     /// At entry and return of pages.
     pub pages_ns: u64,
-    /// At entry and return of finalize, until the record is written.
+    /// At the return of finalize, until the record is written.
     pub finalize_ns: u64,
 }
 

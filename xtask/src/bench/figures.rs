@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::measure::{SETTLE, machine, with_program};
+use super::measure::{SETTLE, machine};
 use super::tool::{RECORDING, end_and_report, recorded, recorder};
 use crate::lab::Lab;
 use crate::progress::Step;
 use crate::sections::Sections;
-use crate::setup::programs::Programs;
+use crate::setup::programs::{BPFTOOL_PROGRAM, Programs};
 use crate::vm::builder::{Builder, Task};
 
-const BPFTOOL: &str = "usr/sbin/bpftool";
 /// Migrations of a storm: more than the ring has room for.
 const STORM: u64 = 30_000;
 
@@ -126,7 +125,7 @@ pub(super) struct Storm {
 /// Measures them, each in a boot of its own.
 pub(super) fn figures(lab: &Lab, programs: &Programs, step: &Step) -> Result<Figures> {
     step.detail("a storm");
-    let vm = with_program(machine(lab, "bench-storm"), programs, BPFTOOL)?;
+    let vm = programs.add_to(machine(lab, "bench-storm"), BPFTOOL_PROGRAM)?;
     let sections = watched(vm, &[], &observe())?;
     let held = held(sections.get("held")?);
     let programs = loaded_programs(sections.get("programs")?, &held)?;

@@ -50,7 +50,7 @@ pub(super) fn costs(
     });
     let mut vm = machine(lab, &name);
     if let Some(Tool::Bpftrace) = tool {
-        vm = with_program(vm, programs, BPFTRACE)?.text("root/migrations.bt", SCRIPT_TEXT);
+        vm = programs.add_to(vm, BPFTRACE)?.text("root/migrations.bt", SCRIPT_TEXT);
     }
     if let Some(tool) = tool {
         vm = vm.task(tool.begin());
@@ -90,14 +90,6 @@ pub(super) fn costs(
         seen.lost
     );
     Ok((costs, seen.lost))
-}
-
-/// Adds a program of Debian's with its libraries.
-pub(super) fn with_program(vm: Builder, programs: &Programs, program: &str) -> Result<Builder> {
-    let files = programs.files(program)?;
-    Ok(files
-        .into_iter()
-        .fold(vm, |vm, (path, file)| vm.file(&path, file)))
 }
 
 fn parse(lines: &str) -> Result<Vec<Cost>> {

@@ -10,6 +10,7 @@ use super::apt::{ALL, Apt};
 use crate::cache::{Cache, Entry, Key};
 use crate::process::output;
 use crate::progress::Step;
+use crate::vm::builder::Builder;
 
 /// Packages that are unpacked together.
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +26,20 @@ pub(crate) const TRACERS: Set = Set {
     packages: &["bpftrace", "bpftool"],
     why: "for the VM",
 };
+/// What tells which programs, maps and links the kernel holds.
+pub(crate) const BPFTOOL: Set = Set {
+    folder: "bpftool",
+    packages: &["bpftool"],
+    why: "for the VM",
+};
 /// What watches fleets of machines.
 pub(crate) const PROMETHEUS: Set = Set {
     folder: "prometheus",
     packages: &["prometheus"],
     why: "to read what is served",
 };
+/// The program of [`BPFTOOL`], which is in [`TRACERS`] too.
+pub(crate) const BPFTOOL_PROGRAM: &str = "usr/sbin/bpftool";
 /// Where the libraries are, and the loader looks for them.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 /// What starts a program that has libraries. In the guest it is where programs name it.
@@ -67,8 +76,16 @@ impl Programs {
         loader
     }
 
+    /// Adds a program with its libraries to a machine.
+    pub(crate) fn add_to(&self, vm: Builder, program: &str) -> Result<Builder> {
+        let files = self.files(program)?;
+        Ok(files
+            .into_iter()
+            .fold(vm, |vm, (path, file)| vm.file(&path, file)))
+    }
+
     /// A program and what it needs, `usr/sbin/bpftool` for example: paths in the guest and files of the host.
-    pub(crate) fn files(&self, program: &str) -> Result<Vec<(String, PathBuf)>> {
+    fn files(&self, program: &str) -> Result<Vec<(String, PathBuf)>> {
         let loader = self.entry.path("usr/lib64").join(LOADER);
         let file = self.entry.path(program);
         let mut list = self.loader();

@@ -15,6 +15,7 @@ mod output;
 mod refusals;
 mod scenarios;
 mod serve;
+mod sigkill;
 mod steps;
 mod stock;
 mod tally;
@@ -115,6 +116,7 @@ const TESTS: &[Test] = tests![
     serve::alerts_do_what_their_test_says,
     serve::prometheus_reads_what_the_report_says,
     serve::a_kernel_is_served_until_ctrl_c,
+    sigkill::leaves_nothing_in_the_kernel,
     scenarios::every_way_is_traced,
     scenarios::what_fails_is_traced,
     scenarios::load_is_traced,
