@@ -1,7 +1,7 @@
 //! Are the functions there that the probes hang on, and the fields that they read?
 
 use super::{Check, Root, State};
-use crate::source::kernel::Types;
+use crate::source::kernel::{PARTS, Types};
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Where the kernel offers kprobes to perf_event_open, by which they are attached.
@@ -45,34 +45,55 @@ const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// A field of `struct migrate_vma`, and what is missing without it.
-struct Field(&'static str, State, &'static str);
+/// A field of a structure, and what is missing without it.
+struct Field(&'static str, &'static str, State, &'static str);
 
 const UNREADABLE: &str = "Nothing can be traced without it: look for a newer version of migscope";
 
 const FIELDS: &[Field] = &[
-    Field("src", State::Missing, UNREADABLE),
-    Field("dst", State::Missing, UNREADABLE),
-    Field("npages", State::Missing, UNREADABLE),
-    Field("cpages", State::Missing, UNREADABLE),
-    Field("start", State::Missing, UNREADABLE),
-    Field("end", State::Missing, UNREADABLE),
+    Field("migrate_vma", "src", State::Missing, UNREADABLE),
+    Field("migrate_vma", "dst", State::Missing, UNREADABLE),
+    Field("migrate_vma", "npages", State::Missing, UNREADABLE),
+    Field("migrate_vma", "cpages", State::Missing, UNREADABLE),
+    Field("migrate_vma", "start", State::Missing, UNREADABLE),
+    Field("migrate_vma", "end", State::Missing, UNREADABLE),
     Field(
+        "migrate_vma",
         "flags",
         State::Limited,
         "Directions are unknown (Linux 5.9 has it)",
     ),
     Field(
+        "migrate_vma",
         "fault_page",
         State::Limited,
         "Triggers are unknown (Linux 6.1 has it)",
     ),
     Field(
+        "migrate_vma",
         "pgmap_owner",
         State::Limited,
         "The device is unknown (Linux 5.9 has it)",
     ),
+    Field("task_struct", "comm", State::Missing, UNREADABLE),
+    payer("task_struct", "mm"),
+    payer("mm_struct", "owner"),
+    payer("task_struct", "cgroups"),
+    payer("css_set", "subsys"),
+    payer("cgroup_subsys_state", "cgroup"),
+    payer("cgroup", "kn"),
+    payer("kernfs_node", "id"),
 ];
+
+/// A field on the way from a thread to the memory cgroup that pays.
+const fn payer(structure: &'static str, name: &'static str) -> Field {
+    Field(
+        structure,
+        name,
+        State::Limited,
+        "Whose memory it is, is unknown: the cgroup is left out (CONFIG_MEMCG=y has it)",
+    )
+}
 
 pub(super) fn checks(root: &Root) -> Vec<Check> {
     let (found, types) = match root.bytes(BTF).map(Types::parse) {
@@ -101,6 +122,7 @@ pub(super) fn checks(root: &Root) -> Vec<Check> {
     checks.extend(ways(root, &seen));
     checks.extend(seen.iter().map(|(function, seen)| hook(function, seen)));
     checks.push(thread_end(&types));
+    checks.extend(asked_for(&types, symbols.as_ref()));
     checks.extend(FIELDS.iter().map(|wanted| field(wanted, &types)));
     checks
 }
@@ -211,16 +233,47 @@ fn thread_end(types: &Types) -> Check {
     )
 }
 
-fn field(&Field(name, state, without): &Field, types: &Types) -> Check {
-    let check = |found: String| Check::new("fields", format!("migrate_vma.{name}"), found);
-    match types.offset("migrate_vma", name) {
+fn field(&Field(structure, name, state, without): &Field, types: &Types) -> Check {
+    let check = |found: String| Check::new("fields", format!("{structure}.{name}"), found);
+    match types.offset(structure, name) {
         Some(offset) => check(format!("at byte {offset}")),
         None => check("not there".to_owned()).judged(state, without),
     }
 }
 
+/// What is hooked only when it is asked for. Nobody else misses it.
+fn asked_for(types: &Types, symbols: Option<&Symbols>) -> Vec<Check> {
+    let parts = PARTS.iter().map(|hook| {
+        let there = hook.functions.iter().copied().find(|function| {
+            matches!(
+                Seen::of(function, types, symbols),
+                Seen::Described | Seen::Symbol
+            )
+        });
+        let found = match there {
+            Some(_) => "there, for --sub-steps",
+            None => "not there: with --sub-steps its time is not told apart",
+        };
+        Check::new("hooks", there.unwrap_or(hook.functions[0]), found)
+    });
+    let found = if types.has("btf_trace_sched_switch") {
+        "a tracepoint, for --off-cpu"
+    } else {
+        "not described by BTF: --off-cpu may be impossible"
+    };
+    let switch = Check::new("hooks", "sched_switch", found);
+    parts.chain([switch]).collect()
+}
+
 /// Symbols of the kernel that begin like the functions of interest.
 struct Symbols(Vec<String>);
+
+/// Does a symbol begin like a function that is hooked?
+fn is_hooked(symbol: &str) -> bool {
+    let stem = symbol.split('.').next().unwrap_or(symbol);
+    let parts = PARTS.iter().flat_map(|hook| hook.functions);
+    stem.starts_with("migrate_") || parts.into_iter().any(|function| *function == stem)
+}
 
 impl Symbols {
     /// `None` without a list.
@@ -231,7 +284,7 @@ impl Symbols {
         let names = list
             .lines()
             .filter_map(|line| line.split_whitespace().nth(2))
-            .filter(|name| name.starts_with("migrate_"))
+            .filter(|name| is_hooked(name))
             .map(str::to_owned);
         Some(Self(names.collect()))
     }

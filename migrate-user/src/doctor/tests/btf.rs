@@ -14,18 +14,25 @@ const FUNC_PROTO: u32 = 13;
 const LONG_ID: u32 = 1;
 const PROTO_ID: u32 = 2;
 
-/// Functions, `btf_trace_*` types, and `struct migrate_vma` with these fields, a word each.
+/// Structures besides `migrate_vma` of which fields are read.
+const OTHERS: [(&str, &[&str]); 6] = [
+    ("task_struct", &["comm", "mm", "cgroups"]),
+    ("mm_struct", &["owner"]),
+    ("css_set", &["subsys"]),
+    ("cgroup_subsys_state", &["cgroup"]),
+    ("cgroup", &["kn"]),
+    ("kernfs_node", &["id"]),
+];
+
+/// Functions, `btf_trace_*` types, and `struct migrate_vma` with these fields, a word each; and the other structures.
 pub(super) fn vmlinux(functions: &[&str], tracepoints: &[&str], fields: &[&str]) -> Vec<u8> {
     let mut btf = Btf::default();
     let name = btf.name("long");
     btf.words(&[name, INT << 24, 8, 64]);
     btf.words(&[0, FUNC_PROTO << 24, 0]);
-    let count = fields.len() as u32;
-    let name = btf.name("migrate_vma");
-    btf.words(&[name, STRUCT << 24 | count, 8 * count]);
-    for (index, field) in fields.iter().enumerate() {
-        let name = btf.name(field);
-        btf.words(&[name, LONG_ID, 64 * index as u32]);
+    btf.structure("migrate_vma", fields);
+    for (name, fields) in OTHERS {
+        btf.structure(name, fields);
     }
     for function in functions {
         let name = btf.name(function);
@@ -60,6 +67,17 @@ impl Btf {
         self.strings.extend_from_slice(name.as_bytes());
         self.strings.push(0);
         at
+    }
+
+    /// A structure of words.
+    fn structure(&mut self, name: &str, fields: &[&str]) {
+        let count = fields.len() as u32;
+        let name = self.name(name);
+        self.words(&[name, STRUCT << 24 | count, 8 * count]);
+        for (index, field) in fields.iter().enumerate() {
+            let name = self.name(field);
+            self.words(&[name, LONG_ID, 64 * index as u32]);
+        }
     }
 
     fn words(&mut self, words: &[u32]) {
