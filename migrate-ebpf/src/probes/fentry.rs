@@ -34,11 +34,10 @@ fn setup_entry(ctx: FEntryContext) -> i32 {
 
 #[fexit(function = "migrate_vma_setup")]
 fn setup_return(ctx: FExitContext) -> i32 {
-    let now = clock::now();
     let migrate = Typed(ctx.arg(0));
     if let Some(call) = in_flight::find(migrate.identity()) {
         // The function has one argument; what it returned stands behind it.
-        setup::leave_vma(call, migrate, ctx.arg(1), now);
+        setup::leave_vma(call, migrate, ctx.arg(1));
     }
     0
 }
@@ -54,9 +53,8 @@ fn range_entry(ctx: FEntryContext) -> i32 {
 
 #[fexit(function = "migrate_device_range")]
 fn range_return(ctx: FExitContext) -> i32 {
-    let now = clock::now();
     if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
-        setup::leave_device(call, ctx.arg(3), Stop::RangeCollected, now);
+        setup::leave_device(call, ctx.arg(3), Stop::RangeCollected);
     }
     0
 }
@@ -72,9 +70,8 @@ fn pfns_entry(ctx: FEntryContext) -> i32 {
 
 #[fexit(function = "migrate_device_pfns")]
 fn pfns_return(ctx: FExitContext) -> i32 {
-    let now = clock::now();
     if let Some(call) = in_flight::find(Identity::device(ctx.arg(0))) {
-        setup::leave_device(call, ctx.arg(2), Stop::PfnsCollected, now);
+        setup::leave_device(call, ctx.arg(2), Stop::PfnsCollected);
     }
     0
 }

@@ -43,11 +43,10 @@ fn setup_entry_kprobe(ctx: ProbeContext) -> u32 {
 
 #[kretprobe]
 fn setup_return_kprobe(ctx: RetProbeContext) -> u32 {
-    let now = clock::now();
     if let Some(call) = in_flight::find_at(Stage::InSetup, false)
         && let Some(migrate) = call.migrate_vma()
     {
-        setup::leave_vma(call, Untyped(migrate), ctx.ret(), now);
+        setup::leave_vma(call, Untyped(migrate), ctx.ret());
     }
     0
 }
@@ -63,9 +62,8 @@ fn range_entry_kprobe(ctx: ProbeContext) -> u32 {
 
 #[kretprobe]
 fn range_return_kprobe(ctx: RetProbeContext) -> u32 {
-    let now = clock::now();
     if let Some(call) = in_flight::find_at(Stage::InSetup, true) {
-        setup::leave_device(call, ctx.ret(), Stop::RangeCollected, now);
+        setup::leave_device(call, ctx.ret(), Stop::RangeCollected);
     }
     0
 }
@@ -81,9 +79,8 @@ fn pfns_entry_kprobe(ctx: ProbeContext) -> u32 {
 
 #[kretprobe]
 fn pfns_return_kprobe(ctx: RetProbeContext) -> u32 {
-    let now = clock::now();
     if let Some(call) = in_flight::find_at(Stage::InSetup, true) {
-        setup::leave_device(call, ctx.ret(), Stop::PfnsCollected, now);
+        setup::leave_device(call, ctx.ret(), Stop::PfnsCollected);
     }
     0
 }

@@ -12,7 +12,7 @@ use super::{
     stacks, sweep, unmap,
 };
 use crate::{
-    config,
+    clock, config,
     in_flight::{self, Call, Identity, Kinds, Stage},
     losses,
 };
@@ -87,17 +87,29 @@ fn begin(call: &mut Call, began: u64) {
 
 /// `migrate_vma_setup` returns.
 #[inline(always)]
-pub(super) fn leave_vma(call: &mut Call, migrate: impl MigrateVma, returned: i32, now: u64) {
+pub(super) fn leave_vma(call: &mut Call, migrate: impl MigrateVma, returned: i32) {
     call.arrays.entries = migrate.entries();
-    if let Some(call) = returned_from(call, returned, now) {
+    if call.is_plain() && returned >= 0 {
+        // Two words are read, which takes no longer than to read the clock again: setup ends when that is done.
         ledger::after_vma_setup(call, migrate);
-        collected(call, now);
+        call.record.skips = unmap::reasons(call);
+        let now = clock::now();
+        end(call, now);
+        call.mark = now;
+        set_aside_if_empty(call);
+    } else {
+        let now = clock::now();
+        if let Some(call) = returned_from(call, returned, now) {
+            ledger::after_vma_setup(call, migrate);
+            collected(call, now);
+        }
     }
 }
 
 /// `migrate_device_range` or `migrate_device_pfns` returns.
 #[inline(always)]
-pub(super) fn leave_device(call: &mut Call, returned: i32, stop: Stop, now: u64) {
+pub(super) fn leave_device(call: &mut Call, returned: i32, stop: Stop) {
+    let now = clock::now();
     if let Some(call) = returned_from(call, returned, now) {
         ledger::after_device_setup(call, stop);
         collected(call, now);
@@ -107,8 +119,7 @@ pub(super) fn leave_device(call: &mut Call, returned: i32, stop: Stop, now: u64)
 /// The call, unless setup refused it, which ends it.
 #[inline(always)]
 fn returned_from(call: &mut Call, returned: i32, now: u64) -> Option<&mut Call> {
-    call.record.steps.setup_ns = call.interval(now);
-    call.advance(Stage::InSetup, Stage::Collected);
+    end(call, now);
     if returned < 0 {
         reject(call, returned, now);
         return None;
@@ -117,16 +128,22 @@ fn returned_from(call: &mut Call, returned: i32, now: u64) -> Option<&mut Call> 
 }
 
 #[inline(always)]
+fn end(call: &mut Call, now: u64) {
+    call.record.steps.setup_ns = call.interval(now);
+    call.advance(Stage::InSetup, Stage::Collected);
+}
+
+#[inline(always)]
 fn collected(call: &mut Call, now: u64) {
     call.record.skips = unmap::reasons(call);
-    if call.is_plain() {
-        // Two words were read, which takes no longer than to read the clock again.
-        call.mark = now;
-    } else {
-        call.record.probe.setup_ns += call.next_interval(now);
-    }
+    call.record.probe.setup_ns += call.next_interval(now);
+    set_aside_if_empty(call);
+}
+
+/// Perhaps nothing more comes, and somebody else ends it.
+#[inline(always)]
+fn set_aside_if_empty(call: &mut Call) {
     if call.collected.sum() == 0 {
-        // Perhaps nothing more comes, and somebody else ends it.
         call.set_aside();
     }
 }
