@@ -50,7 +50,9 @@ pub(super) fn costs(
     });
     let mut vm = machine(lab, &name);
     if let Some(Tool::Bpftrace) = tool {
-        vm = programs.add_to(vm, BPFTRACE)?.text("root/migrations.bt", SCRIPT_TEXT);
+        vm = programs
+            .add_to(vm, BPFTRACE)?
+            .text("root/migrations.bt", SCRIPT_TEXT);
     }
     if let Some(tool) = tool {
         vm = vm.task(tool.begin());

@@ -90,7 +90,7 @@ fn attach_by(
     let functions = Functions::of(method);
     let parts: &[Hook] = if options.sub_steps { &PARTS } else { &[] };
     let mut loaded = Vec::new();
-    // What every migration is seen by comes last: whoever waits for those hooks takes them for the beginning.
+    // What every migration is seen by comes last, and of that how the rarest migrations begin.
     for hook in parts.iter().chain(&HOOKS) {
         match attached.load(hook, &btf, &functions)? {
             Some(function) => loaded.push((hook, function)),
@@ -99,13 +99,17 @@ fn attach_by(
     }
     attached.load_tracepoints(options)?;
     attached.attach_tracepoints(options)?;
+    let last = loaded.pop();
     for (hook, function) in loaded {
         attached.hook(hook, function)?;
     }
-    // As soon as can be.
     attached.started_ns = machine::boot_time_ns();
     attached.started_unix_ns = machine::unix_time_ns();
     sweep(&mut attached.tracer, 0, true)?;
+    // Whoever sees the last hook in place knows that every migration that begins from then on is traced.
+    if let Some((hook, function)) = last {
+        attached.hook(hook, function)?;
+    }
     Ok(attached)
 }
 
