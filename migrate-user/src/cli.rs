@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::export::metrics::PerOctave;
-use crate::model::{Direction, Outcome};
+use crate::model::{Direction, Outcome, Step};
 use crate::recording::Output;
 use crate::serve::Endpoint;
 use crate::source::Input;
@@ -68,8 +68,18 @@ pub enum Command {
 Examples:
   sudo migscope                                  everything that migrates
   sudo migscope live --driver amdgpu --slower-than 1ms
-  sudo migscope live --totals-only               exact figures at the least cost: leave it running")]
+  sudo migscope live --totals-only               exact figures at the least cost: leave it running
+  sudo migscope live --export json | jq .comm    without a dashboard, for other tools")]
 pub struct Live {
+    /// Write this format instead of drawing, until Ctrl-C
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub export: Option<Format>,
+    /// With --export: the file to write, which appears when it is whole [default: standard output]
+    #[arg(short, long, value_name = "FILE", requires = "export")]
+    pub output: Option<PathBuf>,
+    /// With --export: stop after this many seconds
+    #[arg(long, value_name = "SECONDS", requires = "export")]
+    pub duration: Option<Seconds>,
     /// How it looks.
     #[command(flatten)]
     pub look: Look,
@@ -348,16 +358,21 @@ impl FromStr for Percent {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Formats:
-  json   one object per line and migration; unknown is null
-  hlog   HdrHistogram interval log (V2): per second, one histogram of each step and direction, in nanoseconds
-  folded stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its
-         steps took, in nanoseconds
-  openmetrics
-         what `serve` would tell at the end: docs/metrics.md
+  json         one object per line and migration; unknown is null
+  csv          the same with a line of names first; unknown is empty
+  parquet      a table with the columns of the recording, one row per migration
+  hlog         HdrHistogram interval log (V2): per second, one histogram of each step and direction, in nanoseconds
+  hgrm         HdrHistogram percentile distribution of the time of migrations, or of one step, in nanoseconds
+  perfetto     trace: a slice for each migration with its steps in it, and counters; open it at ui.perfetto.dev
+  folded       stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its
+               steps took, in nanoseconds
+  openmetrics  what `serve` would tell at the end: docs/metrics.md
 
 Examples:
   migscope export run.arrow --format json | jq 'select(.wasted_copy > 0)'
-  migscope export run.arrow --format hlog -o run.hlog
+  migscope export run.arrow --format parquet -o run.parquet
+  migscope export run.arrow --format perfetto -o run.pftrace
+  migscope export run.arrow --format hgrm --step pages --direction to_device
   migscope export run.arrow --format folded | flamegraph.pl --countname ns > migrations.svg")]
 pub struct Export {
     /// A recording, - for standard input, or unix:PATH for a socket
@@ -366,6 +381,12 @@ pub struct Export {
     /// The format to write
     #[arg(short, long, value_enum)]
     pub format: Format,
+    /// With hgrm: of this step [default: of all together]
+    #[arg(long, value_name = "STEP", value_parser = named(&Step::ALL, Step::name))]
+    pub step: Option<Step>,
+    /// With hgrm: in this direction [default: in all]
+    #[arg(long, value_name = "WHERE", value_parser = named(&[Direction::ToDevice, Direction::ToSystem], Direction::name))]
+    pub direction: Option<Direction>,
     /// The file to write, which appears when it is whole [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -473,8 +494,16 @@ pub struct Completions {
 pub enum Format {
     /// One JSON object per line.
     Json,
+    /// Comma-separated values.
+    Csv,
+    /// A Parquet file.
+    Parquet,
     /// HdrHistogram interval log.
     Hlog,
+    /// HdrHistogram percentile distribution.
+    Hgrm,
+    /// A Perfetto trace.
+    Perfetto,
     /// Stacks for flame graphs.
     Folded,
     /// Metrics, as `serve` would tell them at the end.

@@ -68,6 +68,12 @@ pub enum Error {
         /// What was named.
         output: String,
     },
+    /// Other formats tell of all steps and directions.
+    #[error(
+        "--step and --direction go with --format hgrm, which tells of one thing; the other formats tell of all steps \
+         and directions."
+    )]
+    OnlyWithHgrm,
     /// The disk is full, or the write failed for another reason, in the middle of a recording.
     #[error(
         "the recording ended early, because {path} could not be written: {cause}. It is whole up to that moment \

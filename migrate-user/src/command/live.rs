@@ -11,6 +11,9 @@ use crate::view;
 
 /// Watches this kernel.
 pub(super) async fn live(options: Live) -> Result<(), Error> {
+    if let Some(format) = options.export {
+        return super::export::live(format, options).await;
+    }
     needs_terminal()?;
     let config = config(options.look)?;
     let source = KernelSource::open(&options.tracing.into())?;

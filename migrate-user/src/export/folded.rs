@@ -1,9 +1,9 @@
 //! Stacks as tools for flame graphs read them: one line per migration that has any, outermost frame first, the user's
 //! frames before the kernel's, and after a space how long its steps took, nanoseconds. Such tools add equal lines up.
 
-use std::io::{self, Write};
+use std::io;
 
-use super::Export;
+use super::{Export, Out};
 use crate::recording::Facts;
 use crate::source::Batch;
 use crate::tell_line;
@@ -16,7 +16,7 @@ impl Export for Folded {
         &self,
         _facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
-        out: &mut dyn Write,
+        out: Out<'_>,
     ) -> io::Result<()> {
         let mut none = true;
         for migration in batches.flat_map(|batch| batch.migrations) {

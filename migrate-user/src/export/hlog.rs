@@ -10,7 +10,7 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogWriter, IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
 };
 
-use super::Export;
+use super::{Export, Out};
 use crate::model::steps::new_histogram;
 use crate::model::{Direction, Migration, Step};
 use crate::recording::Facts;
@@ -27,7 +27,7 @@ impl Export for Hlog {
         &self,
         facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
-        out: &mut dyn Write,
+        out: Out<'_>,
     ) -> io::Result<()> {
         let mut out = out;
         let mut serializer = V2DeflateSerializer::new();

@@ -82,7 +82,7 @@ type Encode = Box<dyn FnMut(&Rows<'_>) -> ArrayRef + Send>;
 
 /// One column.
 pub(super) struct Column {
-    name: String,
+    pub(super) name: String,
     unit: &'static str,
     /// What the name does not tell; may be empty.
     note: &'static str,

@@ -9,12 +9,18 @@ use super::column::Column;
 use super::facts::{Details, Facts};
 use crate::model::{Migration, Parts, Step, ledger};
 
-/// Column `event`: the kinds of rows.
+/// The column that tells the kind of a row.
+pub(super) const EVENT: &str = "event";
+
+/// The column that tells what the tracer has to say of itself.
+pub(super) const STATUS: &str = "status";
+
+/// The kinds of rows.
 pub(super) const EVENTS: [&str; 2] = ["migration", "status"];
 
 /// The columns of a recording with these details, in order.
 pub(super) fn columns(details: Details) -> Vec<Column> {
-    let mut columns = vec![Column::event("event", EVENTS)];
+    let mut columns = vec![Column::event(EVENT, EVENTS)];
     columns.extend(what());
     columns.extend(pages());
     columns.extend(times());
@@ -24,7 +30,7 @@ pub(super) fn columns(details: Details) -> Vec<Column> {
             .with_note("only its identity means something"),
     );
     columns.extend(asked_for(details));
-    columns.push(Column::status("status").with_note(
+    columns.push(Column::status(STATUS).with_note(
         "of rows of that event: what the tracer tells of itself, totals since it started, as one JSON object",
     ));
     columns

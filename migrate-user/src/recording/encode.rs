@@ -1,13 +1,11 @@
 //! Batches to rows of a recording.
 
-use arrow_array::RecordBatch;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_ipc::{CompressionType, MetadataVersion};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::ArrowError;
 
-use super::column::{Column, Rows, Told};
-use super::columns::{columns, schema};
-use super::{Facts, status};
+use super::column::{Rows, Told};
+use super::{Facts, Table, status};
 use crate::model::Migration;
 use crate::source::{Batch, Status};
 
@@ -25,8 +23,7 @@ const MAX_ROWS_WITH_STACKS: usize = 1024;
 
 /// Turns batches into the bytes of an Arrow IPC stream, whole messages at a time.
 pub(super) struct Encoder {
-    schema: SchemaRef,
-    columns: Vec<Column>,
+    table: Table,
     max_rows: usize,
     stream: StreamWriter<Vec<u8>>,
     /// When the kernel's totals were last written.
@@ -38,16 +35,15 @@ pub(super) struct Encoder {
 impl Encoder {
     /// Begins a stream. Its first bytes, schema and facts, are there at once.
     pub(super) fn new(facts: &Facts) -> Result<Self, ArrowError> {
-        let schema = SchemaRef::new(schema(facts));
+        let table = Table::of_recording(facts);
         // Eight bytes is what the format asks for. The usual 64 would pad every small column of a small batch.
         let options = IpcWriteOptions::try_new(8, false, MetadataVersion::V5)?
             .try_with_compression(Some(CompressionType::ZSTD))?
             .try_with_compression_level(Some(LEVEL))?;
-        let stream = StreamWriter::try_new_with_options(Vec::new(), &schema, options)?;
+        let stream = StreamWriter::try_new_with_options(Vec::new(), &table.schema(), options)?;
         let stacks = facts.details.kernel_stacks || facts.details.user_stacks;
         Ok(Self {
-            schema,
-            columns: columns(facts.details),
+            table,
             max_rows: if stacks {
                 MAX_ROWS_WITH_STACKS
             } else {
@@ -104,8 +100,7 @@ impl Encoder {
         if rows.len() == 0 {
             return Ok(());
         }
-        let arrays = self.columns.iter_mut().map(|column| (column.encode)(&rows));
-        let batch = RecordBatch::try_new(self.schema.clone(), arrays.collect())?;
+        let batch = self.table.rows(&rows)?;
         self.stream.write(&batch)
     }
 

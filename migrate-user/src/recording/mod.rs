@@ -20,6 +20,7 @@ mod histogram;
 mod output;
 mod reader;
 mod status;
+mod table;
 mod writer;
 
 pub use encode::MAX_ROWS;
@@ -27,6 +28,7 @@ pub use facts::{Details, FORMAT, Facts};
 pub use file::Recording;
 pub use output::Output;
 pub use reader::Reader;
+pub use table::Table;
 pub use writer::Writer;
 
 /// The bytes after which a stream of messages ends.

@@ -1,10 +1,10 @@
 //! A whole recording's figures in the OpenMetrics format, for tools that load such files.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::text::{self, Dialect};
 use super::{Metrics, PerOctave};
-use crate::export::Export;
+use crate::export::{Export, Out};
 use crate::model::Model;
 use crate::recording::Facts;
 use crate::source::Batch;
@@ -20,7 +20,7 @@ impl Export for OpenMetrics {
         &self,
         facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
-        out: &mut dyn Write,
+        out: Out<'_>,
     ) -> io::Result<()> {
         let mut model = Model::new(facts.clone());
         batches.for_each(|batch| model.apply(batch));

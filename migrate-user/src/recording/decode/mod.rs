@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
-use super::columns::EVENTS;
+use super::columns::{EVENT, EVENTS, STATUS};
 use super::facts::Details;
 use super::status;
 use crate::source::Batch;
@@ -68,7 +68,7 @@ impl Rows {
         } else if statuses > 0 {
             let columns = self.columns(&rows);
             let time_ns = columns.numbers("time_ns")?.get(taken);
-            let text = columns.text("status", taken)?;
+            let text = columns.text(STATUS, taken)?;
             batch.status = Some(status::decode(time_ns.unwrap_or(0), text)?);
         }
         Ok(Some(batch))
@@ -85,7 +85,7 @@ impl Rows {
     fn events(&self, rows: &RecordBatch) -> Result<[usize; 2], Wrong> {
         let is_migration = |name: &str| Some(name == EVENTS[0]);
         let columns = self.columns(rows);
-        let events = columns.names("event", is_migration)?.needed()?;
+        let events = columns.names(EVENT, is_migration)?.needed()?;
         let migrations = (0..rows.num_rows())
             .take_while(|row| events.get(*row))
             .count();
