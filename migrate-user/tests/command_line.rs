@@ -98,7 +98,7 @@ fn bad_arguments_name_the_good_ones() {
     let output = run(&["export", "x", "--format", "xml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        stderr(&output).contains("json, hlog"),
+        stderr(&output).contains("json, csv"),
         "{}",
         stderr(&output)
     );
