@@ -97,11 +97,7 @@ fn a_dashboard_without_terminal_says_what_to_do_instead() {
 fn bad_arguments_name_the_good_ones() {
     let output = run(&["export", "x", "--format", "xml"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("json, csv"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("json, csv"), "{}", stderr(&output));
     let output = run(&["record", "--duration", "never"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(

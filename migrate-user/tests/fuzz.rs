@@ -1,0 +1,173 @@
+//! Recordings with anything in them: reading ends with an error or with other numbers, and never with a panic or a huge
+//! allocation.
+//!
+//! `MIGSCOPE_EXECUTIONS=10000000 cargo test --release --test fuzz` for more than a short run; `MIGSCOPE_SEED` for other
+//! bytes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "the library's own tests use the rest")]
+mod support;
+
+use std::fs;
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use migscope::model::Model;
+use migscope::recording::Reader;
+use support::{Synthetic, written};
+
+/// How often by itself.
+const EXECUTIONS: u64 = 5_000;
+
+/// One in so many is read into a model, which takes longer.
+const MODEL: u64 = 32;
+
+/// The most memory that reading may have taken, KiB: what a message may claim, twice, and the program itself.
+const MOST_KIB: u64 = 768 << 10;
+
+/// Numbers at which arithmetic goes wrong.
+const EXTREMES: [u64; 9] = [
+    0,
+    1,
+    0x7f,
+    0xff,
+    i32::MAX as u64,
+    u32::MAX as u64,
+    i64::MAX as u64,
+    1 << 63,
+    u64::MAX,
+];
+
+#[test]
+fn any_bytes_are_read_or_refused() {
+    let number =
+        |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let executions = number("MIGSCOPE_EXECUTIONS", EXECUTIONS);
+    let mut random = Random(number("MIGSCOPE_SEED", 1).max(1));
+    // What the reader catches is damage; what it does not fails this test. Neither is worth a backtrace each time.
+    let caught = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&caught);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    }));
+    let recordings = recordings();
+    let mut read = 0;
+    for execution in 0..executions {
+        let mut bytes = recordings[random.below(recordings.len())].clone();
+        for _ in 0..=random.below(3) {
+            random.damage(&mut bytes, &recordings);
+        }
+        let outcome = panic::catch_unwind(|| consume(&bytes, execution % MODEL == 0));
+        let Ok(migrations) = outcome else {
+            panic::set_hook(hook);
+            fs::write(std::env::temp_dir().join("migscope-crash.arrow"), &bytes).unwrap();
+            panic!(
+                "execution {execution} panicked: see migscope-crash.arrow among temporary files"
+            );
+        };
+        read += migrations;
+    }
+    panic::set_hook(hook);
+    let (most, caught) = (peak_kib(), caught.load(Ordering::Relaxed));
+    println!("{executions} executions, {read} migrations read, {caught} panics caught, {most} KiB");
+    assert!(read > executions / 4, "most of what was read broke at once");
+    assert!(most < MOST_KIB, "{most} KiB");
+}
+
+/// Small ones, with and without everything that a recording can hold.
+fn recordings() -> Vec<Vec<u8>> {
+    let mut plain = Synthetic::new(1);
+    let mut totals = Synthetic::new(2).with_totals();
+    let mut detailed = Synthetic::new(3).with_details();
+    let mut large = Synthetic::new(4);
+    vec![
+        written(&[plain.batch(1), plain.batch(2)]),
+        written(&[totals.batch(2)]),
+        written(&[detailed.batch(3), detailed.batch(1)]),
+        written(&[large.batch(60)]),
+    ]
+}
+
+/// Reads all of it. How many migrations came.
+fn consume(bytes: &[u8], into_model: bool) -> u64 {
+    let Ok(mut reader) = Reader::new("fuzz", bytes) else {
+        return 0;
+    };
+    let mut model = into_model.then(|| Model::new(reader.facts().clone()));
+    let mut migrations = 0;
+    for batch in reader.by_ref() {
+        migrations += batch.migrations.len() as u64;
+        if let Some(model) = &mut model {
+            model.apply(batch);
+        }
+    }
+    assert!(reader.ending().is_some());
+    migrations
+}
+
+/// The most memory that this process has had, KiB.
+fn peak_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.unwrap().split_whitespace().nth(1);
+    number.unwrap().parse().unwrap()
+}
+
+/// xorshift: the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+
+    /// One way in which bytes go wrong.
+    fn damage(&mut self, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
+        let at = self.below(bytes.len());
+        let until = at + self.below(bytes.len() - at);
+        match self.below(10) {
+            0..=2 => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= 1 << self.below(8);
+                }
+            }
+            3 => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = self.next() as u8;
+                }
+            }
+            4 | 5 => self.number(bytes),
+            6 => bytes.truncate(at),
+            7 => drop(bytes.drain(at..until.min(at + 64))),
+            8 => {
+                let again = bytes[at..until].to_vec();
+                bytes.splice(at..at, again);
+            }
+            _ => {
+                let other = &others[self.below(others.len())];
+                let from = self.below(other.len());
+                bytes.truncate(at);
+                bytes.extend_from_slice(&other[from..]);
+            }
+        }
+    }
+
+    /// A number, where numbers of this size stand, becomes an extreme one.
+    fn number(&mut self, bytes: &mut [u8]) {
+        let width = [2, 4, 8][self.below(3)];
+        let at = self.below(bytes.len()) / width * width;
+        let number = EXTREMES[self.below(EXTREMES.len())].to_le_bytes();
+        for (byte, new) in bytes[at..].iter_mut().zip(&number[..width]) {
+            *byte = *new;
+        }
+    }
+}
