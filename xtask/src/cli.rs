@@ -48,6 +48,8 @@ pub(crate) enum Action {
     /// and fork it and are killed; some of the kernel's allocations fail. It fails if the kernel's log has anything to
     /// complain about, a page is lost, a byte is wrong or a count does not add up. The kernel's log is kept then.
     FuzzModule(FuzzModule),
+    /// Draw the README's pictures of the dashboard afresh
+    Pictures,
     /// Run one command in the VM and pass on its output and exit status
     Vm(Vm),
     /// Build (or find) the test VM's kernel and print the tree's folder

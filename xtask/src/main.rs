@@ -46,6 +46,7 @@ fn run(Cli { command, options }: Cli) -> Result<()> {
         Action::Test(arguments) => test::run(&arguments, options),
         Action::Bench(arguments) => bench::run(arguments, options),
         Action::FuzzModule(arguments) => commands::fuzz::run(&arguments, options),
+        Action::Pictures => commands::pictures::run(),
         Action::Vm(arguments) => commands::vm::run(arguments, options),
         Action::Kernel(arguments) => commands::build::kernel(&arguments, options),
         Action::Build => commands::build::everything(options),

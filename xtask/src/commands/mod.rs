@@ -7,5 +7,6 @@ pub(crate) mod dist;
 pub(crate) mod fuzz;
 mod licences;
 pub(crate) mod list;
+pub(crate) mod pictures;
 pub(crate) mod run;
 pub(crate) mod vm;

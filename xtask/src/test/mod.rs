@@ -3,6 +3,7 @@
 mod asked;
 mod boot;
 mod compare;
+mod dashboard;
 mod data;
 mod debug;
 mod dist;
@@ -122,6 +123,7 @@ const TESTS: &[Test] = tests![
     scenarios::load_is_traced,
     scenarios::crowds_are_traced,
     scenarios::all_in_turn_are_traced,
+    dashboard::shows_the_vm_live,
     debug::all_scenarios_leave_its_log_clean,
     debug::random_calls_leave_its_log_clean,
 ];

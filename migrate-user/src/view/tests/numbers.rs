@@ -44,31 +44,225 @@ fn the_overview_and_the_pages() {
     }
 }
 
+/// The words of a line as they stand on the screen.
+fn assert_line(screen: &str, words: &[String]) {
+    let line = words.join(" ");
+    assert!(screen.contains(&line), "{line} on\n{screen}");
+}
+
+fn pages(value: &Value) -> String {
+    match value.as_u64().unwrap() {
+        0 => "·".to_owned(),
+        pages => count(pages),
+    }
+}
+
+fn number(value: &Value) -> String {
+    count(value.as_u64().unwrap())
+}
+
+fn name(value: &Value) -> String {
+    value.as_str().unwrap_or("–").to_owned()
+}
+
+/// A time that is not whole, as the tabs round it.
+fn about(value: &Value) -> String {
+    value
+        .as_f64()
+        .map_or("–".to_owned(), |ns| duration(ns as u64))
+}
+
 #[test]
 fn the_steps() {
     for app in [ordinary, sampled, totals_only] {
         let mut app = app();
         let json = json(&app);
-        for tab in [Tab::Overview, Tab::Steps] {
-            let screen = words(&mut app, tab);
-            for step in Step::ALL {
-                let figures = &json["steps"]["both"][step.name()];
-                let line = format!(
-                    "{} {} {} {} {}",
-                    step.name(),
-                    count(figures["count"].as_u64().unwrap()),
-                    time(&figures["p50_ns"]),
-                    time(&figures["p90_ns"]),
-                    time(&figures["p99_ns"]),
-                );
-                assert!(screen.contains(&line), "{line} on\n{screen}");
-                let share = percent(figures["share"].as_f64().unwrap());
-                assert!(
-                    screen.contains(&format!("{} {share}", time(&figures["max_ns"])))
-                        || tab == Tab::Steps
-                );
-                assert!(screen.contains(&share), "{share} on\n{screen}");
+        let screen = words(&mut app, Tab::Steps);
+        let steps = &json["steps"]["both"];
+        let steps = Step::ALL.map(|step| (step.name(), &steps[step.name()]));
+        let whole = ("whole migration", &json["total"]["both"]);
+        for (name, figures) in steps.into_iter().chain([whole]) {
+            let mut line = vec![name.to_owned(), number(&figures["count"])];
+            let times = ["p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns", "sum_ns"];
+            line.extend(times.map(|key| time(&figures[key])));
+            let share = figures["share"].as_f64().unwrap_or(1.0);
+            line.push(percent(share));
+            assert_line(&screen, &line);
+        }
+        let screen = words(&mut app, Tab::Overview);
+        for step in Step::ALL {
+            let figures = &json["steps"]["both"][step.name()];
+            let mut line = vec![step.name().to_owned(), number(&figures["count"])];
+            let times = ["p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns"];
+            line.extend(times.map(|key| time(&figures[key])));
+            assert_line(&screen, &line);
+        }
+    }
+}
+
+#[test]
+fn the_batches() {
+    let mut app = ordinary();
+    let json = json(&app);
+    let screen = words(&mut app, Tab::Batching);
+    let batching = &json["batching"]["both"];
+    for size in batching["sizes"].as_array().unwrap() {
+        let (min, max) = (number(&size["pages_min"]), number(&size["pages_max"]));
+        let range = if min == max {
+            min
+        } else {
+            format!("{min}–{max}")
+        };
+        let mut line = vec![range];
+        line.extend(["calls", "arrived"].map(|key| number(&size[key])));
+        line.extend([time(&size["time_ns"]), about(&size["ns_per_page"])]);
+        assert_line(&screen, &line);
+    }
+    for step in Step::ALL.map(Step::name).into_iter().chain(["total"]) {
+        let cost = &batching["costs"][step];
+        let ns = |key: &str| duration(cost[key].as_f64().unwrap().round() as u64);
+        let shown = if step == "total" {
+            "whole migration"
+        } else {
+            step
+        };
+        let line = format!(
+            "{shown} {} ± {} {} ± {}",
+            ns("fixed_ns"),
+            ns("fixed_error_ns"),
+            ns("per_page_ns"),
+            ns("per_page_error_ns")
+        );
+        assert_line(&screen, &[line]);
+    }
+}
+
+/// What processes and drivers have in common.
+fn sums(row: &Value) -> Vec<String> {
+    let wasted = ["wasted_copy", "wasted_fill"].map(|key| row["ledger"][key].as_u64().unwrap());
+    vec![
+        number(&row["migrations"]),
+        pages(&row["arrived"]["to_device"]),
+        pages(&row["arrived"]["to_system"]),
+        pages(&row["ledger"]["skipped"]),
+        pages(&row["ledger"]["declined"]),
+        pages(&Value::from(wasted[0] + wasted[1])),
+        time(&row["wasted_ns"]),
+        time(&row["time_ns"]),
+        about(&row["ns_per_page"]),
+    ]
+}
+
+#[test]
+fn the_processes_and_drivers() {
+    for app in [ordinary, lossy, sampled] {
+        let mut app = app();
+        let json = json(&app);
+        let screen = words(&mut app, Tab::Processes);
+        for row in json["processes"].as_array().unwrap() {
+            let (comm, pid) = (name(&row["comm"]), row["pid"].to_string());
+            if comm.chars().any(char::is_control) {
+                continue;
+            }
+            assert_line(&screen, &[vec![comm, pid], sums(row)].concat());
+        }
+        let screen = words(&mut app, Tab::Drivers);
+        for row in json["drivers"].as_array().unwrap() {
+            assert_line(&screen, &[vec![name(&row["driver"])], sums(row)].concat());
+        }
+    }
+}
+
+#[test]
+fn who_wasted_pages_and_what_came_back() {
+    let mut app = ordinary();
+    let json = json(&app);
+    let screen = words(&mut app, Tab::Pages);
+    for row in json["processes"].as_array().unwrap() {
+        let ledger = &row["ledger"];
+        let line = vec![
+            format!("{} {}", name(&row["comm"]), row["pid"]),
+            pages(&ledger["moved"]),
+            pages(&ledger["populated"]),
+            pages(&ledger["skipped"]),
+            pages(&row["unmap_failed"]),
+            pages(&ledger["declined"]),
+        ];
+        assert_line(&screen, &line);
+    }
+    let ping_pong = &json["ping_pong"];
+    let head = format!(
+        "{} pages came back within a second, in {} trips, which took {}",
+        number(&ping_pong["pages"]),
+        number(&ping_pong["trips"]),
+        time(&ping_pong["time_ns"])
+    );
+    assert_line(&screen, &[head]);
+    for range in &ping_pong["ranges"].as_array().unwrap()[..10] {
+        let address = |key: &str| format!("{:#x}", range[key].as_u64().unwrap());
+        let line = vec![
+            range["pid"].to_string(),
+            format!("{}–{}", address("start"), address("end")),
+            number(&range["trips"]),
+            number(&range["pages"]),
+            time(&range["soonest_ns"]),
+            time(&range["mean_ns"]),
+        ];
+        assert_line(&screen, &line);
+    }
+}
+
+#[test]
+fn the_findings() {
+    for app in [ordinary, lossy] {
+        let mut app = app();
+        let json = json(&app);
+        let screen = words(&mut app, Tab::Findings);
+        for finding in json["findings"].as_array().unwrap() {
+            let plain = |text: &Value| {
+                text.as_str()
+                    .unwrap()
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
+            assert_line(&screen, &[plain(&finding["kind"]), plain(&finding["what"])]);
+            assert_line(&screen, &["costs".to_owned(), plain(&finding["cost"])]);
+            for evidence in finding["evidence"].as_array().unwrap() {
+                assert_line(&screen, &["evidence".to_owned(), plain(evidence)]);
             }
         }
+    }
+}
+
+#[test]
+fn single_migrations() {
+    let mut app = ordinary();
+    let json = json(&app);
+    app.act(Action::Show(Tab::Migrations));
+    app.act(Action::Order);
+    let slowest = json["slowest"].as_array().unwrap();
+    let lines = text(&picture(&app, (300, 100)));
+    let lines: Vec<String> = lines
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for (at, migration) in slowest.iter().take(20).enumerate() {
+        let line = [
+            name(&migration["comm"]),
+            migration["pid"].to_string(),
+            name(&migration["direction"]),
+            name(&migration["trigger"]),
+            name(&migration["outcome"]),
+            pages(&migration["requested"]),
+        ]
+        .join(" ");
+        let first = lines
+            .iter()
+            .position(|line| line.contains("requested arrived"))
+            .unwrap();
+        let shown = &lines[first + 1 + at];
+        assert!(shown.contains(&line), "{line}: {shown}");
+        assert!(shown.contains(&time(&migration["total_ns"])), "{shown}");
     }
 }

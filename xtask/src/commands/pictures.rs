@@ -1,0 +1,33 @@
+//! `cargo xtask pictures`: the README's pictures of the dashboard, from what it draws.
+
+use anyhow::{Result, bail};
+
+use crate::errors::Status;
+use crate::process::spawn;
+use crate::workspace::Workspace;
+
+/// The recording that is shown.
+const RECORDING: &str = "migrate-user/tests/data/mixed.arrow";
+
+/// Draws all of them.
+pub(crate) fn run() -> Result<()> {
+    let workspace = Workspace::find()?;
+    let mut command = workspace.cargo();
+    command
+        .args([
+            "run",
+            "--quiet",
+            "-p",
+            "migrate-user",
+            "--example",
+            "pictures",
+            "--",
+        ])
+        .arg(workspace.file(RECORDING)?)
+        .arg(workspace.file("docs")?);
+    if spawn(&mut command)?.wait()?.success() {
+        Ok(())
+    } else {
+        bail!(Status(1))
+    }
+}
