@@ -1,5 +1,5 @@
-//! What the dashboard costs: the time of a frame and the memory of a long run, as one JSON object. Build it with
-//! `--release`. Fails where it costs more than it may.
+//! What the dashboard costs: the time of a frame and the memory of a long run, as one JSON object with what they may be.
+//! `cargo xtask bench` builds it with `--release`, and fails where it costs more.
 
 #[expect(dead_code, clippy::unwrap_used, reason = "it is the tests'")]
 #[path = "../tests/support/mod.rs"]
@@ -7,7 +7,6 @@ mod support;
 
 use std::error::Error;
 use std::fs;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use migscope::config::Config;
@@ -35,7 +34,7 @@ const FRAME_LIMIT: Duration = Duration::from_millis(4);
 /// What the whole program may take, bytes.
 const MEMORY_LIMIT: u64 = 64 << 20;
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut app = App::new("live", facts(), Config::default(), false);
     let mut synthetic = Synthetic::new(1).with_details();
     feed(&mut app, &mut synthetic, FULL);
@@ -48,11 +47,6 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     app.act(Action::Pause);
     feed(&mut app, &mut synthetic, ENDLESS - FULL);
     let memory = peak_memory()?;
-    let slowest = frames
-        .iter()
-        .map(|(_, time)| *time)
-        .max()
-        .unwrap_or_default();
     let frames: serde_json::Map<_, _> = frames
         .into_iter()
         .map(|(tab, time)| (tab, (time.as_nanos() as u64).into()))
@@ -65,12 +59,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         "memory_limit_bytes": MEMORY_LIMIT,
     });
     println!("{costs:#}");
-    let fine = slowest < FRAME_LIMIT && memory < MEMORY_LIMIT;
-    Ok(if fine {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(())
 }
 
 fn feed(app: &mut App, synthetic: &mut Synthetic, migrations: u64) {

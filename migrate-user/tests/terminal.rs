@@ -187,7 +187,7 @@ fn keys(terminal: &Terminal) {
     terminal.press(&["Escape"], "Processes  3 processes");
     terminal.press(&["Down", "Enter"], "only pid=12");
     terminal.press(&["Escape"], "Processes  3 processes");
-    terminal.press(&["h"], "▼in vain");
+    terminal.press(&["h", "h"], "▼wasted");
     terminal.press(&["u"], "amounts in bytes");
     terminal.press(&["u"], "amounts in GiB");
     terminal.press(&["u"], "amounts in pages");
@@ -211,11 +211,11 @@ fn replay_keys(terminal: &Terminal) {
     terminal.wait_for("Nothing had been recorded");
     terminal.press(&["."], "requested by 1 migration");
     terminal.press(&["."], "requested by 2 migrations");
-    terminal.press(&[">", ">"], "⏸ 4×");
-    terminal.press(&["<", "<", "<"], "⏸ 1/2×");
-    terminal.press(&["Space"], "▶ 1/2×");
+    terminal.press(&[">", ">"], "‖ 4×");
+    terminal.press(&["<", "<", "<"], "‖ 1/2×");
+    terminal.press(&["Space"], "► 1/2×");
     terminal.press(&[">", ">", ">", ">", ">", ">"], "4,000 migrations");
-    terminal.wait_for("⏸ 32×");
+    terminal.wait_for("‖ 32×");
     terminal.press(&["["], "0:00:00 / 0:00:02");
     terminal.press(&["}"], "4,000 migrations");
 }

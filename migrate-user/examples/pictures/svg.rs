@@ -172,7 +172,9 @@ fn run(look: Look, text: &str, (x, y, columns): (u16, u16, u16), out: &mut Strin
         let blanks = text.len() - text.trim_start().len();
         let shown = text.trim();
         let columns = ratatui::text::Line::raw(shown).width();
+        // Blanks in a row would become one.
         let escaped = shown
+            .replace(' ', "\u{a0}")
             .replace('&', "&amp;")
             .replace('<', "&lt;")
             .replace('>', "&gt;");

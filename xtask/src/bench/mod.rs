@@ -2,6 +2,7 @@
 //!
 //! Costs are guest instructions, counted by an emulated processor: the same in every run, on every host.
 
+mod dashboard;
 mod figures;
 mod fit;
 mod measure;
@@ -25,8 +26,8 @@ use crate::setup::{Part as _, Setup};
 use results::{Measured, Results, absolute};
 pub(crate) use tool::Tool;
 
-/// The programs for the guest, calls that nobody watches, and the figures.
-const FURTHER_STEPS: usize = 3;
+/// The programs for the guest, calls that nobody watches, the figures, and the dashboard.
+const FURTHER_STEPS: usize = 4;
 
 /// Measures, prints the table, writes the JSON file. An error if migscope costs more than it may.
 pub(crate) fn run(arguments: Bench, options: Options) -> Result<()> {
@@ -81,11 +82,15 @@ fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) ->
     } else {
         None
     };
+    let step = progress.step("the dashboard");
+    let dashboard = dashboard::measure(lab, &step)?;
+    step.done();
     Ok(Results {
         kernel: release(lab)?,
         untraced,
         tools: measured,
         figures,
+        dashboard,
     })
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::dashboard::Dashboard;
 use super::figures::Figures;
 use super::fit::{Fit, Point};
 use super::measure::Cost;
@@ -20,6 +21,7 @@ pub(super) struct Results {
     pub(super) tools: Vec<Measured>,
     /// `null` unless migscope itself was measured.
     pub(super) figures: Option<Figures>,
+    pub(super) dashboard: Dashboard,
 }
 
 /// Guest instructions of a call; under a tool those that it adds.
@@ -84,7 +86,7 @@ impl Results {
     /// Whether no bound is exceeded.
     pub(super) fn are_within_bounds(&self) -> bool {
         let mut bounds = self.tools.iter().flat_map(|tool| &tool.bounds);
-        bounds.all(|bound| bound.met)
+        bounds.all(|bound| bound.met) && self.dashboard.is_within_bounds()
     }
 }
 

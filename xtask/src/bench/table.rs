@@ -35,7 +35,7 @@ impl Results {
         if let Some(figures) = &self.figures {
             page += &figures.page();
         }
-        page
+        page + &self.dashboard.page()
     }
 
     fn costs(&self, direction: &str) -> String {

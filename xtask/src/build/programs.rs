@@ -58,6 +58,18 @@ pub(crate) fn workload(workspace: &Workspace, step: &Step) -> Result<PathBuf> {
     Ok(built(workspace, "workload"))
 }
 
+/// Builds what measures the dashboard.
+pub(crate) fn dashboard_cost(workspace: &Workspace, ebpf: &Path, step: &Step) -> Result<PathBuf> {
+    let mut command = cargo_static(workspace);
+    command.args(["--package", "migrate-user", "--example", "dashboard_cost"]);
+    cargo(
+        command.env("MIGSCOPE_EBPF", ebpf),
+        &workspace.log("dashboard-cost"),
+        step,
+    )?;
+    Ok(built(workspace, "examples/dashboard_cost"))
+}
+
 /// A target folder of its own: other flags than the developer's would have everything built anew each time.
 fn cargo_static(workspace: &Workspace) -> Command {
     let mut command = workspace.cargo();

@@ -9,14 +9,14 @@ use super::super::app::App;
 use super::super::canvas::Canvas;
 use super::super::figures::NONE;
 use super::super::table::{self, Column, draw_list, sorted};
-use super::processes::{by_arrived, by_per_page, by_wasted, minute, per_page};
+use super::processes::{by_arrived, by_per_page, by_wasted, per_page, recent};
 use super::{Opened, Tab};
 use crate::model::{Direction, Driver, ledger};
 use crate::text::{count, counted, duration, printable};
 
 type Of = Column<Driver>;
 
-/// Columns, with room for a sparkline of a minute.
+/// Columns, with room for a sparkline.
 pub(super) const COLUMNS: [Of; 11] = [
     Of::left("driver", 20, 0, |row, _| {
         let name = row.name.as_deref().unwrap_or(NONE);
@@ -72,8 +72,8 @@ pub(super) const COLUMNS: [Of; 11] = [
     }),
     Of::right("per page", 8, 8, |row, _| per_page(&row.sums))
         .by(|a, b| by_per_page(&a.sums, &b.sums)),
-    Of::left("pages/s, last 60 s", 60, 9, |row, context| {
-        minute(&row.recent, context)
+    Of::left("pages/s, last 20 s", 20, 4, |row, context| {
+        recent(&row.recent, context)
     }),
 ];
 

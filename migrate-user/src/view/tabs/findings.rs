@@ -17,7 +17,7 @@ pub(super) const MOST: usize = Kind::ALL.len();
 /// A sign and a style: how bad it is shows without colours too.
 fn mark(severity: Severity, theme: Theme) -> (&'static str, Style) {
     match severity {
-        Severity::Serious => ("‼", theme.alarm()),
+        Severity::Serious => ("!!", theme.alarm()),
         Severity::Notable => ("!", theme.warning()),
         Severity::Minor => ("·", theme.quiet()),
     }
@@ -48,7 +48,11 @@ const KINDS: usize = 20;
 /// A finding in a line.
 fn head(finding: &Finding, theme: Theme) -> Line<'static> {
     let (sign, style) = mark(finding.severity, theme);
-    let name = format!("{sign} {:<width$}", finding.kind.name(), width = KINDS - 2);
+    let name = format!(
+        "{sign:<2} {:<width$}",
+        finding.kind.name(),
+        width = KINDS - 3
+    );
     Line::from(vec![
         Span::styled(name, style),
         Span::raw(printable(&finding.what)),

@@ -16,7 +16,7 @@ use crate::text::{count, counted, duration, printable};
 
 type Of = Column<Process>;
 
-/// Columns, with room for a sparkline of a minute.
+/// Columns, with room for a sparkline.
 pub(super) const COLUMNS: [Of; 13] = [
     Of::left("process", 16, 0, |row, _| {
         (printable(&row.comm), Style::new())
@@ -58,8 +58,8 @@ pub(super) const COLUMNS: [Of; 13] = [
     .by(|a, b| Reverse(a.sums.time_ns).cmp(&Reverse(b.sums.time_ns))),
     Of::right("per page", 8, 9, |row, _| per_page(&row.sums))
         .by(|a, b| by_per_page(&a.sums, &b.sums)),
-    Of::left("pages/s, last 60 s", 60, 10, |row, context| {
-        minute(&row.recent, context)
+    Of::left("pages/s, last 20 s", 20, 4, |row, context| {
+        recent(&row.recent, context)
     }),
     Of::left("cgroup", 24, 11, |row, _| {
         let cgroup = row.cgroup.as_deref().unwrap_or(NONE);
@@ -91,10 +91,14 @@ pub(super) fn per_page(sums: &Sums) -> (String, Style) {
     (text, Style::new())
 }
 
-/// The last minute, a column for each second.
-pub(super) fn minute(recent: &Sparkline, context: Context) -> (String, Style) {
-    let seconds = recent.seconds(context.now_ns);
-    (sparkline(seconds.into_iter()), context.theme.bar())
+/// Seconds of a sparkline.
+const SECONDS: usize = 20;
+
+/// The last seconds, a column for each.
+pub(super) fn recent(pages: &Sparkline, context: Context) -> (String, Style) {
+    let seconds = pages.seconds(context.now_ns);
+    let last = seconds[seconds.len() - SECONDS..].iter().copied();
+    (sparkline(last), context.theme.bar())
 }
 
 fn rows(app: &App) -> Vec<&Process> {

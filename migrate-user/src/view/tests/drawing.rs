@@ -32,7 +32,7 @@ fn everything(app: impl Fn() -> App) -> Vec<App> {
 
 #[test]
 fn draws_at_any_size() {
-    let small = (0..24).flat_map(|height| (0..30).map(move |width| (width, height)));
+    let small = (0..24).flat_map(|height| (0..30).step_by(5).map(move |width| (width, height)));
     let large = (5..=100)
         .step_by(9)
         .flat_map(|height| (20..=400).step_by(17).map(move |width| (width, height)));
@@ -98,7 +98,7 @@ fn absurd_numbers_are_drawn_too() {
 
 #[test]
 fn without_colour_it_says_the_same() {
-    for app in [empty, ordinary, lossy, sampled, totals_only] {
+    for app in [empty, lossy, totals_only] {
         for mut app in everything(app) {
             for size in [(80, 24), (200, 60)] {
                 app.config.theme = Theme::Monochrome;

@@ -111,13 +111,22 @@ impl Histogram {
             width: wide as u16,
             ..plot
         };
-        canvas.buffer.set_style(marked, canvas.theme.chosen());
+        canvas.buffer.set_style(marked, canvas.theme.warning());
         let scale = Rect {
             y: area.bottom() - 1,
             height: 1,
             ..area
         };
         self.scale(from, to, wide, canvas, scale);
+        let sign = "▲".repeat(wide);
+        canvas.put(
+            Rect {
+                y: scale.y,
+                ..marked
+            },
+            &sign,
+            canvas.theme.key(),
+        );
     }
 
     /// Draws where durations begin, as many as there is room for.

@@ -17,8 +17,8 @@ fn state(playback: &Playback) -> String {
         format!("{speed:.0}×")
     };
     match playback.is_playing() {
-        true => format!("▶ {speed} "),
-        false => format!("⏸ {speed} "),
+        true => format!("► {speed} "),
+        false => format!("‖ {speed} "),
     }
 }
 
