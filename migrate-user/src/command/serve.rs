@@ -15,7 +15,7 @@ use crate::model::Model;
 use crate::privilege::keep_what_reading_takes;
 use crate::serve::{Pusher, Shared, State, listen, start};
 use crate::source::kernel::{KernelSource, Options};
-use crate::source::{Source, StreamSource};
+use crate::source::{Ending, Source, StreamSource};
 use crate::tell_line;
 
 /// Serves until somebody asks for the end.
@@ -97,8 +97,7 @@ async fn follow(source: &mut impl Source, stop: &mut Stop, state: &Shared) -> Re
                 None if asked => return Ok(Over::Yes),
                 None => {
                     state.borrow_mut().running = false;
-                    warn_about(&source.ending());
-                    tell_line!("migscope: the recording has ended. Its figures are served until Ctrl-C.");
+                    tell_end(&source.ending());
                 }
             },
             () = stop.wait() => match (running, asked) {
@@ -108,4 +107,13 @@ async fn follow(source: &mut impl Source, stop: &mut Stop, state: &Shared) -> Re
             },
         }
     }
+}
+
+/// Says at once how a recording ended; if it is damaged, that is the answer at the end, too.
+fn tell_end(ending: &Ending) {
+    warn_about(ending);
+    if let Ending::Damaged { at, found } = ending {
+        tell_line!("migscope: the recording is damaged at byte {at}: {found}.");
+    }
+    tell_line!("migscope: the recording has ended. Its figures are served until Ctrl-C.");
 }

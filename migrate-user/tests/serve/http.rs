@@ -12,7 +12,7 @@ use crate::server::{Answer, MIGRATIONS, Server};
 const CONNECTIONS: usize = 256;
 
 /// All migrations are in a scrape.
-fn assert_has_all(answer: &Answer) {
+pub(crate) fn assert_has_all(answer: &Answer) {
     assert_eq!(answer.status, 200);
     let counted = answer
         .text()

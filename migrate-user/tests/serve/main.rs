@@ -4,6 +4,7 @@
 mod http;
 mod otlp;
 mod server;
+mod stream;
 #[expect(dead_code, reason = "the library's own tests use the rest")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,34 +18,61 @@ pub(crate) struct Server {
     pub(crate) child: Child,
     said: BufReader<ChildStderr>,
     pub(crate) address: SocketAddr,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_migscope"));
+    command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(arguments);
+    command
 }
 
 impl Server {
+    /// Of a recording that has ended.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::of(&recording(1, 3, MIGRATIONS / 3).0, arguments)
+    }
+
+    /// Of a file with these bytes.
+    pub(crate) fn of(bytes: &[u8], arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.arrow");
-        std::fs::write(&path, recording(1, 3, MIGRATIONS / 3).0).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_migscope"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .arg(path)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let mut command = command(arguments);
+        command.arg(path).stdin(Stdio::null());
+        let mut server = Self::spawn(command, Some(folder));
+        server.find_address();
+        server.hear("the recording has ended");
+        server
+    }
+
+    /// Of what comes through the pipe, which it waits for.
+    pub(crate) fn of_pipe() -> (Self, ChildStdin) {
+        let mut command = command(&["-"]);
+        command.stdin(Stdio::piped());
+        let mut server = Self::spawn(command, None);
+        let pipe = server.child.stdin.take().unwrap();
+        (server, pipe)
+    }
+
+    fn spawn(mut command: Command, folder: Option<TempDir>) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let said = BufReader::new(child.stderr.take().unwrap());
-        let mut server = Self {
+        Self {
             child,
             said,
             address: ([127, 0, 0, 1], 0).into(),
             _folder: folder,
-        };
-        let line = server.hear("serving http://");
+        }
+    }
+
+    /// Hears where it listens.
+    pub(crate) fn find_address(&mut self) {
+        let line = self.hear("serving http://");
         let (_, rest) = line.split_once("http://").unwrap();
-        server.address = rest.split('/').next().unwrap().parse().unwrap();
-        server.hear("the recording has ended");
-        server
+        self.address = rest.split('/').next().unwrap().parse().unwrap();
     }
 
     /// The next line that it says with this in it.
