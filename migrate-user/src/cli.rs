@@ -1,7 +1,6 @@
 //! The command line: types and their help, nothing else.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::export::metrics::PerOctave;
 use crate::model::{Direction, Outcome, Step};
 use crate::recording::Output;
-use crate::serve::Endpoint;
+use crate::serve::{Address, Endpoint};
 use crate::source::Input;
 use crate::view::{Tab, Theme};
 
@@ -406,6 +405,8 @@ and histograms begin at 0 when this starts. Every metric, an alert for each trou
 Examples:
   sudo migscope serve                            watch this machine from a Prometheus on it
   sudo migscope serve --listen 0.0.0.0:10469     ... from others: there is no password
+  sudo migscope serve --listen unix:/run/migscope.sock
+                                                 ... behind a proxy that asks for one
   sudo migscope serve --otlp http://localhost:4318
                                                  push to an OpenTelemetry collector, too
   ssh gpu1 sudo migscope record -o - | migscope serve -
@@ -414,9 +415,13 @@ pub struct Serve {
     /// A recording, - for standard input, or unix:PATH for a socket, to be served instead of this kernel
     #[arg(value_name = "FILE|-|unix:PATH", conflicts_with_all = ["records", "attach", "Only"])]
     pub input: Option<Input>,
-    /// The address and port to listen on; port 0 takes any that is free
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:10469")]
-    pub listen: SocketAddr,
+    /// The address and port to listen on, where port 0 takes any that is free; or a socket in the file system
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT|unix:PATH",
+        default_value = "127.0.0.1:10469"
+    )]
+    pub listen: Address,
     /// Push to this OpenTelemetry collector (OTLP over HTTP), too
     #[arg(long, value_name = "URL")]
     pub otlp: Option<Endpoint>,

@@ -1,10 +1,8 @@
 //! `serve`: figures over HTTP, from this kernel or from a recording.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
-use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
 use super::stop::Stop;
@@ -13,7 +11,7 @@ use crate::Error;
 use crate::cli;
 use crate::model::Model;
 use crate::privilege::keep_what_reading_takes;
-use crate::serve::{Pusher, Shared, State, listen, start};
+use crate::serve::{Listener, Pusher, Shared, State, start};
 use crate::source::kernel::{KernelSource, Options};
 use crate::source::{Ending, Source, StreamSource};
 use crate::tell_line;
@@ -21,7 +19,7 @@ use crate::tell_line;
 /// Serves until somebody asks for the end.
 pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
     // An address that is taken is told before anything is traced.
-    let listening = listen(options.listen).await?;
+    let listener = Listener::open(&options.listen).await?;
     let Some(input) = &options.input else {
         let mut source = KernelSource::open(&tracing(&options))?;
         if source.facts().record_every > 0 {
@@ -31,10 +29,10 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
         if let Err(cause) = keep_what_reading_takes(&source.facts().kernel) {
             tell_line!("migscope: it keeps its privileges, which cannot be given up: {cause}.");
         }
-        return serve_from(&mut source, listening, &options).await.map(drop);
+        return serve_from(&mut source, listener, &options).await.map(drop);
     };
     let mut source = StreamSource::open(input.clone()).await?;
-    match serve_from(&mut source, listening, &options).await? {
+    match serve_from(&mut source, listener, &options).await? {
         Over::Yes => input.check(&source.ending()),
         Over::No => Ok(()),
     }
@@ -58,7 +56,7 @@ fn tracing(options: &cli::Serve) -> Options {
 
 async fn serve_from(
     source: &mut impl Source,
-    (listener, address): (TcpListener, SocketAddr),
+    listener: Listener,
     options: &cli::Serve,
 ) -> Result<Over, Error> {
     let mut stop = Stop::new()?;
@@ -69,11 +67,11 @@ async fn serve_from(
         processes: options.processes.into(),
     }));
     let serving = async {
-        start(listener, Rc::clone(&state));
-        tell_line!("migscope: serving http://{address}/metrics. Ctrl-C ends it.");
-        if !address.ip().is_loopback() {
+        tell_line!("migscope: serving {listener}. Ctrl-C ends it.");
+        if listener.is_public() {
             tell_line!("migscope: everybody who reaches that address can read it.");
         }
+        start(listener, Rc::clone(&state));
         if let Some(endpoint) = &options.otlp {
             Pusher::start(endpoint.clone(), options.otlp_interval.0, &state);
         }

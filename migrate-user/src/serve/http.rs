@@ -3,21 +3,18 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::ready;
-use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::Shared;
 use super::answer::answer;
-use crate::Error;
+use super::listener::{Listener, Stream};
 
 /// Connections at once. When one more comes, the oldest is closed: whoever only holds connections open keeps nobody out.
 const CONNECTIONS: usize = 256;
@@ -28,33 +25,20 @@ const HEAD_BYTES: usize = 16 << 10;
 /// When the system has no more descriptors: until some may be free again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Opens a socket, and says where: port 0 stands for any.
-pub async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
-    let failed = |cause: io::Error| Error::Io {
-        action: "listen on",
-        path: address.to_string(),
-        cause,
-        advice: "Name another address and port with --listen.",
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
-}
-
 /// Answers from now on, as long as the [`LocalSet`](tokio::task::LocalSet) goes on in which this is called.
-pub fn start(listener: TcpListener, state: Shared) {
+pub fn start(listener: Listener, state: Shared) {
     spawn_local(async move {
         let mut open = VecDeque::new();
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => add(&mut open, stream, &state),
+                Ok(stream) => add(&mut open, stream, &state),
                 Err(_) => sleep(PAUSE).await,
             }
         }
     });
 }
 
-fn add(open: &mut VecDeque<AbortHandle>, stream: TcpStream, state: &Shared) {
+fn add(open: &mut VecDeque<AbortHandle>, stream: Box<dyn Stream>, state: &Shared) {
     open.retain(|connection| !connection.is_finished());
     if open.len() == CONNECTIONS
         && let Some(oldest) = open.pop_front()
@@ -65,7 +49,7 @@ fn add(open: &mut VecDeque<AbortHandle>, stream: TcpStream, state: &Shared) {
     open.push_back(connection.abort_handle());
 }
 
-async fn serve(stream: TcpStream, state: Shared) {
+async fn serve(stream: Box<dyn Stream>, state: Shared) {
     let service = service_fn(|request| {
         let answer = answer(&request, &state.borrow());
         ready(Ok::<_, Infallible>(answer))

@@ -5,12 +5,14 @@
 mod accept;
 mod answer;
 mod http;
+mod listener;
 mod push;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-pub use http::{listen, start};
+pub use http::start;
+pub use listener::{Address, Listener, SocketFile};
 pub use push::{Endpoint, Pusher};
 
 use crate::export::metrics::{Metrics, PerOctave};

@@ -1,6 +1,7 @@
 //! Paths, formats, and what must do no harm.
 
 use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -129,6 +130,24 @@ fn nonsense_is_refused_and_does_no_harm() {
         400
     );
     assert_has_all(&server.get("/metrics", ""));
+}
+
+/// Without a network, and without a trace at the end.
+#[test]
+fn a_socket_in_the_file_system_answers_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let mut server = Server::at(&path);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    assert_has_all(&Answer::parse(&bytes));
+    server.signal(Signal::INT);
+    assert!(server.child.wait().unwrap().success());
+    assert!(!path.exists());
 }
 
 /// Neither a thousand silent connections nor half requests keep a scrape from being answered at once.

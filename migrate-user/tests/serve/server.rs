@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
@@ -44,6 +45,21 @@ impl Server {
         command.arg(path).stdin(Stdio::null());
         let mut server = Self::spawn(command, Some(folder));
         server.find_address();
+        server.hear("the recording has ended");
+        server
+    }
+
+    /// Of a recording that has ended, at a socket.
+    pub(crate) fn at(socket: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.arrow");
+        std::fs::write(&path, recording(1, 3, MIGRATIONS / 3).0).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_migscope"));
+        command
+            .args(["serve", "--listen", &format!("unix:{}", socket.display())])
+            .arg(path)
+            .stdin(Stdio::null());
+        let mut server = Self::spawn(command, Some(folder));
         server.hear("the recording has ended");
         server
     }
