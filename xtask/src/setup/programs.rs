@@ -40,6 +40,12 @@ pub(crate) const PROMETHEUS: Set = Set {
 };
 /// The program of [`BPFTOOL`], which is in [`TRACERS`] too.
 pub(crate) const BPFTOOL_PROGRAM: &str = "usr/sbin/bpftool";
+/// What asks for a page at a socket in the file system.
+pub(crate) const CURL: Set = Set {
+    folder: "curl",
+    packages: &["curl"],
+    why: "for the VM",
+};
 /// Where the libraries are, and the loader looks for them.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 /// What starts a program that has libraries. In the guest it is where programs name it.

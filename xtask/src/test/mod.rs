@@ -116,6 +116,7 @@ const TESTS: &[Test] = tests![
     dist::the_package_installs_and_goes_without_a_trace,
     serve::alerts_do_what_their_test_says,
     serve::prometheus_reads_what_the_report_says,
+    serve::totals_that_are_served_are_the_drivers,
     serve::a_kernel_is_served_until_ctrl_c,
     sigkill::leaves_nothing_in_the_kernel,
     scenarios::every_way_is_traced,

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::commands::run::ATTACHED_FUNCTIONS;
+use crate::commands::run::{ATTACHED_FUNCTIONS, TRACED};
+use crate::driver;
 use crate::progress::Step;
 use crate::sections::Sections;
+use crate::setup::Part as _;
+use crate::setup::programs::{CURL, Programs};
 use crate::setup::stock::StockKernel;
 use crate::test::Context;
+use crate::test::compare::sum;
+use crate::test::trace::{ROWS, driver_truth};
 use crate::vm::builder::Task;
-use crate::vm::{Accelerator, Machine};
+use crate::vm::{Accelerator, Captured, Machine};
 
 /// On one of Debian's kernels, which have a network: from the kernel's own totals, over HTTP, until Ctrl-C.
 pub(crate) fn a_kernel_is_served_until_ctrl_c(context: &Context<'_>) -> Result<()> {
@@ -60,6 +65,77 @@ pub(crate) fn a_kernel_is_served_until_ctrl_c(context: &Context<'_>) -> Result<(
     ensure!(
         !sections.get("left")?.contains("migrate_vma_setup"),
         "hooks are left"
+    );
+    Ok(())
+}
+
+/// In the VM, from the kernel's own totals, without a record: the pages are those that the driver counts.
+pub(crate) fn totals_that_are_served_are_the_drivers(context: &Context<'_>) -> Result<()> {
+    let programs = Programs::new(&context.lab.setup.cache, CURL);
+    if !programs.is_there()? {
+        let step = Step::begin(programs.title());
+        programs.make(&step)?;
+        step.done();
+    }
+    let vm = driver::load(context.lab.vm("serve-totals"));
+    let truth = Captured::default();
+    let server = Task::new(
+        "server",
+        ["migscope", "serve", "--listen", "unix:/tmp/socket"],
+    )
+    .background()
+    .ready_when(ATTACHED_FUNCTIONS, TRACED);
+    let workload = [
+        "workload", "run", "mixed", "--calls", "2000", "--seed", "10",
+    ];
+    let workload = workload
+        .into_iter()
+        .chain(["--truth", "/dev/virtio-ports/truth"]);
+    // The totals are read every half second, and calls of which nothing more comes are over after one.
+    let scrape = "sleep 4; curl --silent --fail --unix-socket /tmp/socket http://localhost/metrics";
+    let outcome = programs
+        .add_to(vm, "usr/bin/curl")?
+        .limit(Duration::from_secs(600))
+        .port("truth", Box::new(truth.clone()))
+        .task(server)
+        .task(Task::shell("settle", "sleep 1"))
+        .task(Task::new("workload", workload))
+        .task(Task::shell("scrape", scrape))
+        .run()?;
+    for task in ["workload", "scrape", "server"] {
+        outcome.expect_success(task)?;
+    }
+    let metrics = String::from_utf8_lossy(&outcome.stdout("scrape")).into_owned();
+    let truth = driver_truth(&truth.bytes())?;
+    let sum_of = |name: &str, label: &str| -> f64 {
+        let lines = metrics
+            .lines()
+            .filter(|line| line.starts_with(name) && line.contains(label));
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    };
+    let calls = sum_of("migscope_migrations_total{", "");
+    ensure!(
+        calls == truth.len() as f64,
+        "{calls} migrations are served, the driver made {}",
+        truth.len()
+    );
+    for row in ROWS {
+        let pages = sum_of("migscope_pages_total{", &format!("ledger=\"{row}\""));
+        let expected = sum(&truth, row)? as f64;
+        ensure!(
+            pages == expected,
+            "{row}: {pages} pages are served, the driver counts {expected}"
+        );
+    }
+    ensure!(
+        sum_of("migscope_migration_duration_seconds_count{", "") == calls,
+        "the histogram does not have all of them"
+    );
+    ensure!(
+        !metrics.contains("migscope_driver_"),
+        "there are records, which nobody asked for"
     );
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::driver;
 use crate::process::{end, output, spawn, tie_group};
 use crate::vm::Captured;
 use crate::vm::builder::Task;
-pub(super) use kernel::a_kernel_is_served_until_ctrl_c;
+pub(super) use kernel::{a_kernel_is_served_until_ctrl_c, totals_that_are_served_are_the_drivers};
 use prometheus::{Prometheus, Series, Way, free_port, get, programs, promtool};
 
 /// How far a quantile may be from the report's, of the report's.
