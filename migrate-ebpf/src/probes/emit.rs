@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use migrate_ebpf::wire::{Details, Ledger, Loss, Outcome, Record, anomaly};
 
-use super::{details, filter, totals};
+use super::{anomalies, details, filter, totals};
 use crate::{clock, config::config, in_flight::Call, losses};
 
 /// 4 MiB, unless user space says otherwise: room for 15,887 records, each with the ring's header of 8 bytes.
@@ -116,14 +116,17 @@ fn copy<R: Reported>(to: *mut R, from: &R) {
 #[inline(always)]
 fn check(record: &mut Record) {
     let ledger = &record.ledger;
-    if sum(ledger) != ledger.requested || largest(ledger) > ledger.requested {
+    let rows = sum(ledger);
+    if rows != ledger.requested || largest(ledger) > ledger.requested {
         record.anomalies |= anomaly::UNBALANCED;
     }
     if record.anomalies & anomaly::UNBALANCED != 0 {
         losses::count(Loss::Unbalanced);
+        anomalies::unbalanced(record, rows);
     }
     if record.anomalies & anomaly::UNREADABLE != 0 {
         losses::count(Loss::Unreadable);
+        anomalies::unreadable(record);
     }
 }
 

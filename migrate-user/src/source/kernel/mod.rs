@@ -6,6 +6,7 @@ mod cgroups;
 mod decode;
 mod error;
 mod hooks;
+mod log;
 mod losses;
 mod modules;
 mod options;
@@ -31,6 +32,7 @@ use crate::model::Exact;
 use crate::recording::{Details, Facts};
 use attach::Attached;
 use decode::Decoder;
+use log::Log;
 use losses::Losses;
 use symbols::Symbols;
 use totals::Totals;
@@ -59,6 +61,7 @@ pub struct KernelSource {
     facts: Facts,
     ring: RingBuf<MapData>,
     losses: Losses,
+    log: Log,
     totals: Totals,
     decoder: Decoder,
     drain: Interval,
@@ -99,6 +102,7 @@ impl KernelSource {
             .ok_or(TracerError::Object("RECORDS"))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
         let losses = Losses::open(tracer)?;
+        let log = Log::open(tracer)?;
         let totals = Totals::open(tracer)?;
         let decoder = Decoder::open(tracer, symbols, options)?;
         let mut drain = interval(DRAIN_EVERY);
@@ -107,6 +111,7 @@ impl KernelSource {
             facts: facts(options, &attached),
             ring,
             losses,
+            log,
             totals,
             decoder,
             drain,
@@ -166,6 +171,7 @@ impl KernelSource {
         while let Some(item) = self.ring.next() {
             migrations.push(self.decoder.migration(&item)?);
         }
+        self.log.read();
         let (ended, mut losses) = self.losses.read(&self.tracer)?;
         losses[Loss::Unfinished as usize] += self.unfinished;
         let status = Status {
