@@ -77,9 +77,10 @@ pub(crate) struct Invocation<'a> {
     pub(crate) serial: bool,
 }
 
-/// Warnings of the kernel are shown. A panic ends the machine, and so does a restart.
+/// Warnings of the kernel are shown. A panic ends the machine, and so does a restart. The timer works, also where the host is so busy that
+/// the kernel would not see a tick of it in time, and give up.
 const KERNEL_ARGUMENTS: &str =
-    "console=ttyS0 panic=-1 oops=panic loglevel=5 printk.devkmsg=on rdinit=/init";
+    "console=ttyS0 panic=-1 oops=panic loglevel=5 printk.devkmsg=on no_timer_check rdinit=/init";
 
 impl Invocation<'_> {
     /// The command line; the console is QEMU's standard output.
