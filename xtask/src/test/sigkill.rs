@@ -27,7 +27,7 @@ fn script() -> String {
         while read moment; do
             migscope record -o /tmp/killed.arrow >/dev/null 2>&1 & recorder=$!
             sleep $moment
-            test -s /sys/kernel/tracing/enabled_functions && hooked=$((hooked + 1))
+            grep -q migrate_vma_ /sys/kernel/tracing/enabled_functions && hooked=$((hooked + 1))
             kill -KILL $recorder || exit 1
             wait $recorder
             rm -f /tmp/killed.arrow

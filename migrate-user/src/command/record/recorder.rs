@@ -166,14 +166,29 @@ impl<S: Source> Recorder<S> {
         format!(
             "recording: {}, {}, {} lost. Ctrl-C ends it.",
             clock(self.elapsed_ns()),
-            counted(migrations, "migration", "migrations"),
+            self.what(migrations),
             count(self.losses().lost()),
         )
     }
 
+    /// Migrations that ended, recorded or not.
+    fn ended(&self) -> u64 {
+        self.status.as_ref().map_or(0, |status| status.ended)
+    }
+
+    /// What was recorded: so many migrations, or totals.
+    fn what(&self, migrations: u64) -> String {
+        let ended = counted(self.ended(), "migration", "migrations");
+        match self.source.facts().record_every {
+            0 => format!("totals of {ended}"),
+            1 => counted(migrations, "migration", "migrations"),
+            _ => format!("{} of {ended}", count(migrations)),
+        }
+    }
+
     /// Says what was recorded, what was lost and what to do next.
     pub(super) fn summary(&self, migrations: u64, output: &Output) {
-        let what = counted(migrations, "migration", "migrations");
+        let what = self.what(migrations);
         let lost = count(self.losses().lost());
         let (files, kept) = self.rotation.files();
         let to = match files {
@@ -191,7 +206,7 @@ impl<S: Source> Recorder<S> {
         for (name, number) in self.losses().nonzero() {
             tell_line!("  {name}: {}", count(number));
         }
-        if migrations == 0 {
+        if migrations == 0 && self.ended() == 0 {
             tell_line!(
                 "No memory was migrated in that time. Is a driver loaded that uses device memory, and a program \
                  running that uses the device?"
