@@ -16,7 +16,7 @@ pub(super) fn notices(app: &App) -> Vec<String> {
         None => {}
     }
     if app.is_paused() {
-        notices.push("paused: p goes on".to_owned());
+        notices.push("paused: what comes is counted all the same".to_owned());
     }
     let coverage = figures::coverage(app.shown());
     if !coverage.is_empty() {

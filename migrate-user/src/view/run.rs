@@ -1,7 +1,7 @@
 //! The loop of the dashboard: batches, keys, time, and the end.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, EventStream, MouseButton, MouseEvent, MouseEventKind};
 use futures::StreamExt;
@@ -22,6 +22,12 @@ use crate::tell_line;
 
 /// Lines that the wheel moves.
 const WHEEL: isize = 3;
+
+/// More often, nobody could see it.
+const MOST_OFTEN: Duration = Duration::from_millis(10);
+
+/// Where nothing happens, clocks and charts go on once a second.
+const IDLE_NS: u64 = 1_000_000_000;
 
 /// Shows a source until the user leaves. The terminal is as before when this returns, also on errors, signals
 /// and panics.
@@ -56,6 +62,8 @@ struct Dashboard<S> {
     flowing: bool,
     /// Is there something that has not been drawn?
     dirty: bool,
+    /// The second of the last status.
+    second: u64,
     /// What can be clicked.
     spots: Vec<Spot>,
     /// An export on its way, which ends with a sentence.
@@ -73,7 +81,8 @@ enum Happening {
 
 impl<S: Source> Dashboard<S> {
     fn new(source: S, app: App) -> Result<Self, Error> {
-        let mut ticks = interval(app.config.refresh.unwrap_or(REFRESH));
+        let refresh = app.config.refresh.unwrap_or(REFRESH);
+        let mut ticks = interval(refresh.max(MOST_OFTEN));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let listen = |kind| signal(kind).map_err(terminal_error);
         let signals = [
@@ -89,6 +98,7 @@ impl<S: Source> Dashboard<S> {
             signals,
             flowing: true,
             dirty: true,
+            second: 0,
             spots: Vec::new(),
             export: None,
         })
@@ -144,13 +154,26 @@ impl<S: Source> Dashboard<S> {
     }
 
     fn batch(&mut self, batch: Result<Option<Batch>, Error>) {
-        self.dirty = true;
         match batch {
-            Ok(Some(batch)) => return self.app.batch(batch),
+            Ok(Some(batch)) => {
+                self.dirty |= self.is_news(&batch);
+                return self.app.batch(batch);
+            }
             Ok(None) => self.app.end(self.player.source.ending()),
             Err(error) => self.app.fail(error),
         }
+        self.dirty = true;
         self.flowing = false;
+    }
+
+    /// Does a batch change what is shown?
+    fn is_news(&mut self, batch: &Batch) -> bool {
+        let Some(status) = &batch.status else {
+            return true;
+        };
+        let second = status.time_ns / IDLE_NS;
+        let passed = second != std::mem::replace(&mut self.second, second);
+        passed || !batch.migrations.is_empty()
     }
 
     /// Lets time pass. True if there is something to draw.
