@@ -232,6 +232,39 @@ fn resizes(terminal: &Terminal) {
     }
 }
 
+/// A recording of the scenario `mixed` in the VM: `cargo xtask run --headless --duration 10 --record FILE`.
+const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/mixed.arrow");
+
+/// What a real recording shows is what the report tells of it.
+#[test]
+fn a_recording_of_the_vm_is_shown_as_it_is_reported() {
+    let Some(terminal) = Terminal::open(120, 40) else {
+        return;
+    };
+    let program = env!("CARGO_BIN_EXE_migscope");
+    let report = Command::new(program)
+        .args(["report", "--json", RECORDING])
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).unwrap();
+    let counted = |value: &serde_json::Value| migscope::text::count(value.as_u64().unwrap());
+    let requested = counted(&report["ledger"]["requested"]);
+    let migrations = counted(&report["migrations"]);
+    terminal.run(
+        &format!("{program} replay --tab pages {RECORDING}; echo left with $?"),
+        &format!("{requested} requested by {migrations} migrations"),
+    );
+    let trips = counted(&report["ping_pong"]["trips"]);
+    terminal.wait_for(&format!("in {trips} trips"));
+    terminal.press(&["6"], "migrate_test");
+    terminal.press(&["5"], "workload");
+    terminal.press(&["7", "o", "Enter"], "driver        migrate_test");
+    let slowest = report["slowest"][0]["total_ns"].as_u64().unwrap();
+    terminal.wait_for(&migscope::text::duration(slowest));
+    terminal.press(&["8"], report["findings"][0]["kind"].as_str().unwrap());
+    terminal.press(&["q"], "left with 0");
+}
+
 #[test]
 fn signals_give_the_terminal_back() {
     let Some(terminal) = Terminal::open(80, 24) else {
