@@ -2,11 +2,13 @@
 //! one for each of its steps, and counters of the pages and bytes that arrived, by direction. The ledger stands in the
 //! migration's annotations.
 //!
-//! The tracer's own time is in no step: it is what lies between them.
+//! The tracer's own time is in no step: it is what lies between them. A migration in whose middle the thread makes another,
+//! to evict, has a track below the thread's: the time that the tracer took for the other is in none of its steps either,
+//! so that it would seem to end too early.
 
 mod messages;
+mod threads;
 
-use std::collections::HashSet;
 use std::io;
 
 use prost::Message as _;
@@ -16,9 +18,10 @@ use crate::model::{Direction, Migration, Step, ledger};
 use crate::recording::Facts;
 use crate::source::Batch;
 use messages::{
-    Clock, ClockSnapshot, CounterDescriptor, DebugAnnotation, EventType, ThreadDescriptor, Trace,
-    TracePacket, TrackDescriptor, TrackEvent, Unit, Value,
+    Clock, ClockSnapshot, CounterDescriptor, DebugAnnotation, EventType, Trace, TracePacket,
+    TrackDescriptor, TrackEvent, Unit, Value,
 };
+use threads::Threads;
 
 /// Numbers of clocks in a trace.
 const REALTIME: u32 = 1;
@@ -28,11 +31,8 @@ const BOOTTIME: u32 = 6;
 /// All packets are of one sequence.
 const SEQUENCE: u32 = 1;
 
-/// Tracks of counters have numbers from here on, two for each direction; those of threads are their process's and theirs.
+/// Tracks of counters have numbers from here on, two for each direction.
 const COUNTERS: u64 = 1 << 63;
-
-/// Threads that are remembered as told. Who comes again after that is told again, which changes nothing.
-const REMEMBERED: usize = 65_536;
 
 /// A Perfetto trace.
 pub struct Perfetto;
@@ -61,8 +61,7 @@ struct Tracing<'a> {
     out: Out<'a>,
     clock: u32,
     page_size: u64,
-    /// Threads whose tracks have been told, and the names they had.
-    threads: HashSet<(u64, std::sync::Arc<str>)>,
+    threads: Threads,
     /// Pages that have arrived, by direction.
     arrived: [u64; Direction::ALL.len()],
 }
@@ -77,7 +76,7 @@ impl<'a> Tracing<'a> {
                 BOOTTIME
             },
             page_size: facts.page_size,
-            threads: HashSet::new(),
+            threads: Threads::default(),
             arrived: [0; Direction::ALL.len()],
         }
     }
@@ -114,7 +113,8 @@ impl<'a> Tracing<'a> {
     }
 
     fn migration(&mut self, migration: &Migration) -> io::Result<()> {
-        let track = self.thread(migration)?;
+        let (track, new) = self.threads.track(migration);
+        new.into_iter().try_for_each(|track| self.track(track))?;
         let mut now = migration.time_ns;
         let began = TrackEvent {
             debug_annotations: annotations(migration),
@@ -133,28 +133,6 @@ impl<'a> Tracing<'a> {
         }
         self.event(migration.end_ns(), track, end())?;
         self.count(migration)
-    }
-
-    /// The track of a migration's thread, which is told when it is new.
-    fn thread(&mut self, migration: &Migration) -> io::Result<u64> {
-        let uuid = (u64::from(migration.pid) << 31) ^ u64::from(migration.tid) ^ (1 << 62);
-        let known = (uuid, migration.comm.clone());
-        if !self.threads.contains(&known) {
-            if self.threads.len() >= REMEMBERED {
-                self.threads.clear();
-            }
-            self.threads.insert(known);
-            self.track(TrackDescriptor {
-                uuid,
-                thread: Some(ThreadDescriptor {
-                    pid: migration.pid as i32,
-                    tid: migration.tid.into(),
-                    thread_name: migration.comm.to_string(),
-                }),
-                ..TrackDescriptor::default()
-            })?;
-        }
-        Ok(uuid)
     }
 
     /// How much has arrived by now.
