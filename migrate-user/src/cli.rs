@@ -243,7 +243,7 @@ pub struct Record {
     /// Keep only the last N of these files
     #[arg(long, value_name = "N", requires = "rotate", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
-    /// How long a migration waits at most to be written with others, which makes the recording smaller [default: 3s for a
+    /// How long a migration waits at most to be written with others, which makes the recording smaller [default: 5s for a
     /// file, 200ms for whoever reads meanwhile]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub write_every: Option<Duration>,

@@ -6,11 +6,14 @@ use arrow_schema::ArrowError;
 
 use super::column::{Rows, Told};
 use super::{Facts, Table, status};
-use crate::model::Migration;
+use crate::model::{Losses, Migration};
 use crate::source::{Batch, Status};
 
 /// How often the kernel's totals are written, nanoseconds of the recording's time: they take some kilobytes.
-const TOTALS_EVERY_NS: u64 = 10_000_000_000;
+const TOTALS_EVERY_NS: u64 = 30_000_000_000;
+
+/// The same where the records do not tell everything, so that figures come from the totals.
+const TOTALS_EVERY_IF_NEEDED_NS: u64 = 10_000_000_000;
 
 /// The level of Zstandard that takes the least time. Higher ones take more and save nothing: times are noise to them.
 const LEVEL: i32 = 1;
@@ -25,6 +28,8 @@ const MAX_ROWS_WITH_STACKS: usize = 1024;
 pub(super) struct Encoder {
     table: Table,
     max_rows: usize,
+    /// Is every migration to be recorded?
+    records_all: bool,
     stream: StreamWriter<Vec<u8>>,
     /// When the kernel's totals were last written.
     totals_ns: Option<u64>,
@@ -49,6 +54,7 @@ impl Encoder {
             } else {
                 MAX_ROWS
             },
+            records_all: facts.record_every == 1,
             stream,
             totals_ns: None,
             unwritten: None,
@@ -64,7 +70,13 @@ impl Encoder {
 
     /// The status without the kernel's totals, unless their time has come.
     fn sparse(&mut self, status: &Status) -> Status {
-        let is_due = |then: u64| status.time_ns.saturating_sub(then) >= TOTALS_EVERY_NS;
+        let is_told = self.records_all && Losses::new(status.losses).lost() == 0;
+        let every_ns = if is_told {
+            TOTALS_EVERY_NS
+        } else {
+            TOTALS_EVERY_IF_NEEDED_NS
+        };
+        let is_due = |then: u64| status.time_ns.saturating_sub(then) >= every_ns;
         if status.exact.is_none() {
             status.clone()
         } else if self.totals_ns.is_none_or(is_due) {

@@ -58,20 +58,32 @@ fn round_trip_of_everything() {
 }
 
 #[test]
-fn totals_are_written_first_every_ten_seconds_and_last() {
-    let batches = detailed(11, 25, 10);
+fn totals_are_written_first_every_30_seconds_and_last() {
+    let batches = detailed(11, 35, 10);
     let mut expected: Vec<Batch> = batches.iter().map(without_totals).collect();
-    for second in [0, 10, 20] {
+    for second in [0, 30] {
         expected[second] = batches[second].clone();
     }
     expected.push(Batch {
         migrations: Vec::new(),
-        status: batches[24].status.clone(),
+        status: batches[34].status.clone(),
     });
     assert_eq!(read(&written(&batches)).0, expected);
     // The last one has them already.
-    expected.truncate(21);
-    assert_eq!(read(&written(&batches[..21])).0, expected);
+    expected.truncate(31);
+    assert_eq!(read(&written(&batches[..31])).0, expected);
+}
+
+#[test]
+fn totals_are_written_more_often_where_records_do_not_tell_everything() {
+    let mut batches = detailed(11, 12, 1);
+    for batch in &mut batches {
+        batch.status.as_mut().unwrap().losses[0] = 1;
+    }
+    let read = read(&written(&batches)).0;
+    let told = |batch: &Batch| batch.status.as_ref().is_some_and(|s| s.exact.is_some());
+    let places: Vec<usize> = (0..read.len()).filter(|at| told(&read[*at])).collect();
+    assert_eq!(places, [0, 10, 12]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {
 fn job(lab: &Lab, arguments: &Run, seconds: Option<u32>, records: Records) -> Builder {
     // Nobody watches a report in the making: it may be written as a file is.
     let pace: &[&str] = match seconds {
-        Some(_) => &["--write-every", "3s"],
+        Some(_) => &["--write-every", "5s"],
         None => &[],
     };
     let recorder = ["migscope", "record", "-o", "-"].iter().chain(pace);

@@ -23,7 +23,7 @@ impl Pace {
 
     /// For a file that is read later.
     pub(super) const FILE: Self = Self {
-        busy: Duration::from_secs(3),
+        busy: Duration::from_secs(5),
         idle: Duration::from_secs(10),
     };
 
