@@ -9,6 +9,7 @@ pub(crate) mod kernel;
 pub(crate) mod packages;
 pub(crate) mod probe;
 pub(crate) mod programs;
+pub(crate) mod python;
 pub(crate) mod rust_source;
 pub(crate) mod stock;
 pub(crate) mod tools;
@@ -22,6 +23,7 @@ use crate::progress::{Progress, Step};
 use crate::workspace::Workspace;
 use kernel::{Flavour, Kernel};
 use packages::{Need, Packages};
+use python::Readers;
 use rust_source::RustSource;
 use tools::Tool;
 
@@ -66,6 +68,7 @@ pub(crate) struct Setup {
     pub(crate) bindgen: Tool,
     pub(crate) bpf_linker: Tool,
     pub(crate) kernel: Kernel,
+    pub(crate) readers: Readers,
 }
 
 impl Setup {
@@ -85,6 +88,7 @@ impl Setup {
             flavour,
         )?;
         Ok(Setup {
+            readers: Readers::new(&cache),
             cache,
             workspace,
             rust_source,

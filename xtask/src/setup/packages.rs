@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use super::Part;
-use super::probe::{clang, header, libclang, program, static_busybox};
+use super::probe::{clang, header, libclang, program, python_environments, static_busybox};
 use crate::cache::Cache;
 use crate::errors::unsupported;
 use crate::interrupt;
@@ -27,6 +27,8 @@ pub(crate) enum Need {
     Vm,
     /// Testing the dashboard.
     Terminal,
+    /// Running other projects' readers of what is exported.
+    Readers,
 }
 
 /// How to see that a package's content is there.
@@ -36,6 +38,7 @@ enum Probe {
     Libclang,
     Clang,
     StaticBusybox,
+    PythonEnvironments,
 }
 
 struct Package {
@@ -145,6 +148,12 @@ const PACKAGES: &[Package] = &[
         "the terminal that the dashboard is tested in",
         Probe::Program("tmux"),
     ),
+    package(
+        "python3-venv",
+        Need::Readers,
+        "runs other projects' readers of recordings",
+        Probe::PythonEnvironments,
+    ),
 ];
 
 impl Package {
@@ -155,6 +164,7 @@ impl Package {
             Probe::Libclang => libclang().is_some(),
             Probe::Clang => clang().is_some(),
             Probe::StaticBusybox => static_busybox().is_some(),
+            Probe::PythonEnvironments => python_environments(),
         }
     }
 }

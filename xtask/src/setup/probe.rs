@@ -24,6 +24,11 @@ fn is_executable(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
+/// Can Python make environments? Debian leaves out what it takes.
+pub(super) fn python_environments() -> bool {
+    output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_ok()
+}
+
 pub(super) fn header(name: &str) -> bool {
     [
         "/usr/include",

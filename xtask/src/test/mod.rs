@@ -13,6 +13,8 @@ mod killed;
 mod ledger;
 mod makefile;
 mod output;
+mod readers;
+mod recordings;
 mod refusals;
 mod scenarios;
 mod serve;
@@ -104,6 +106,11 @@ const TESTS: &[Test] = tests![
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
     steps::tracer_agrees_with_the_drivers_clock,
+    recordings::of_a_command_end_with_it,
+    recordings::on_a_full_disk_are_whole_up_to_there,
+    recordings::of_a_killed_recorder_are_read,
+    recordings::in_many_files_add_up,
+    readers::of_other_projects_find_the_same,
     totals::stay_exact_when_records_are_lost,
     totals::are_all_there_is_when_asked_for,
     totals::count_what_is_not_sampled,

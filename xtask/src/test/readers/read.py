@@ -1,0 +1,232 @@
+"""Reads what migscope wrote with tools that know nothing of it, and holds their sums against `migscope report --json`.
+
+Usage: read.py FOLDER, with run.arrow, report.json, run.json, run.csv, run.parquet, run.hlog, setup.hgrm, run.pftrace.
+Prints a line for each reader; any difference is an error.
+"""
+
+import collections
+import io
+import json
+import math
+import pathlib
+import sys
+
+import duckdb
+import polars
+import pyarrow.compute
+import pyarrow.ipc
+import pyarrow.parquet
+from google.protobuf.unknown_fields import UnknownFieldSet
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as perfetto
+
+FOLDER = pathlib.Path(sys.argv[1])
+ROWS = ["requested", "moved", "populated", "skipped", "declined", "wasted_copy", "wasted_fill", "rolled_back", "rejected"]
+STEPS = ["setup", "alloc_and_copy", "pages", "finalize_and_map", "finalize"]
+DIRECTIONS = ["to_device", "to_system"]
+# What a histogram with two significant digits may be off by.
+PRECISION = 0.01
+
+
+def path(name):
+    return str(FOLDER / name)
+
+
+def expect(what, got, expected):
+    if got != expected:
+        raise SystemExit(f"{what}: {got}, and not {expected}")
+
+
+def near(what, got, expected):
+    if abs(got - expected) > PRECISION * expected + 1:
+        raise SystemExit(f"{what}: {got}, which is not within 1% of {expected}")
+
+
+def told(report):
+    """The sums that every reader must find: of the ledger, and of each step."""
+    sums = {row: report["ledger"][row] for row in ROWS}
+    for step in STEPS:
+        sums[f"{step}_ns"] = report["steps"]["both"][step]["sum_ns"]
+    sums["migrations"] = report["migrations"]
+    return sums
+
+
+def by_pyarrow(table):
+    total = lambda column: pyarrow.compute.sum(table[column]).as_py()
+    sums = {name: total(name) for name in columns()}
+    return sums | {"migrations": table.num_rows}
+
+
+def columns():
+    return ROWS + [f"{step}_ns" for step in STEPS]
+
+
+def by_polars(frame):
+    sums = frame.select(polars.col(name).sum() for name in columns()).row(0, named=True)
+    return sums | {"migrations": frame.height}
+
+
+def by_duckdb(source):
+    sums = ", ".join(f"sum({name})" for name in columns())
+    row = duckdb.sql(f"select {sums}, count(*) from {source}").fetchall()[0]
+    return dict(zip(columns() + ["migrations"], (int(value) for value in row)))
+
+
+def recording(expected):
+    with pyarrow.ipc.open_stream(path("run.arrow")) as stream:
+        table = stream.read_all()
+    is_migration = pyarrow.compute.equal(table["event"].cast("string"), "migration")
+    # Statuses are null in what is added up.
+    everything = {name: pyarrow.compute.sum(table[name]).as_py() for name in columns()}
+    migrations = table.filter(is_migration)
+    expect("pyarrow, all rows", everything | {"migrations": migrations.num_rows}, expected)
+    expect("pyarrow, recording", by_pyarrow(migrations), expected)
+    frame = polars.read_ipc_stream(path("run.arrow")).filter(polars.col("event") == "migration")
+    expect("polars, recording", by_polars(frame), expected)
+    duckdb.register("recording", table)
+    expect("DuckDB, recording", by_duckdb("recording where event = 'migration'"), expected)
+    print(f"recording: {len(expected)} sums by pyarrow, polars and DuckDB")
+    return table
+
+
+def totals(table, report):
+    """The kernel's own histograms, with HdrHistogram's decoder."""
+    statuses = [json.loads(text) for text in table["status"].drop_null().to_pylist()]
+    last = [status["totals"] for status in statuses if "totals" in status][-1]
+    values = sum(
+        HdrHistogram.decode(figure["histogram"]).get_total_count()
+        for figure in last["figures"]
+        if figure["figure"] == "setup_ns"
+    )
+    expect("HdrHistogram, totals", values, report["steps"]["both"]["setup"]["count"])
+    print(f"totals: {len(last['figures'])} histograms by HdrHistogram")
+
+
+def files(expected):
+    expect("pyarrow, Parquet", by_pyarrow(pyarrow.parquet.read_table(path("run.parquet"))), expected)
+    expect("polars, Parquet", by_polars(polars.read_parquet(path("run.parquet"))), expected)
+    expect("DuckDB, Parquet", by_duckdb(f"'{path('run.parquet')}'"), expected)
+    expect("polars, CSV", by_polars(polars.read_csv(path("run.csv"), infer_schema_length=None)), expected)
+    expect("DuckDB, CSV", by_duckdb(f"'{path('run.csv')}'"), expected)
+    expect("DuckDB, JSON", by_duckdb(f"read_json('{path('run.json')}', format = 'newline_delimited')"), expected)
+    print("Parquet, CSV and JSON: the same sums by pyarrow, polars and DuckDB")
+
+
+def values_of(table, step, direction):
+    """The times of a step, sorted."""
+    there = pyarrow.compute.equal(table["direction"].cast("string"), direction)
+    return sorted(table.filter(there)[f"{step}_ns"].drop_null().to_pylist())
+
+
+def histograms(table, report):
+    """The interval log, and the percentiles of setup."""
+    log = HistogramLogReader(path("run.hlog"), HdrHistogram(1, 2**40 - 1, 2))
+    merged = collections.defaultdict(lambda: HdrHistogram(1, 2**40 - 1, 2))
+    while (interval := log.get_next_interval_histogram()) is not None:
+        merged[interval.get_tag()].add(interval)
+    values = 0
+    for direction in DIRECTIONS:
+        for step in STEPS:
+            times = report["steps"].get(direction, {}).get(step)
+            if not times or not times["count"]:
+                continue
+            histogram = merged[f"{step}.{direction}"]
+            expect(f"hlog, {step}.{direction}", histogram.get_total_count(), times["count"])
+            exact = values_of(table, step, direction)
+            for percentile, name in [(50, "p50_ns"), (90, "p90_ns"), (99, "p99_ns"), (99.9, "p999_ns")]:
+                # Theirs rounds the rank, ours takes the next: for a few values that is another.
+                rank = percentile / 100 * len(exact)
+                what = f"{step}.{direction} {name}"
+                theirs = histogram.get_value_at_percentile(percentile)
+                near(f"hlog, {what}", theirs, exact[max(int(rank + 0.5), 1) - 1])
+                near(f"report, {what}", times[name], exact[max(math.ceil(rank - 1e-9), 1) - 1])
+            values += times["count"]
+    setup = HdrHistogram(1, 2**40 - 1, 2)
+    for direction in DIRECTIONS:
+        setup.add(merged[f"setup.{direction}"])
+    text = io.BytesIO()
+    setup.output_percentile_distribution(text, 1)
+    theirs, ours = (distribution(data) for data in (text.getvalue(), (FOLDER / "setup.hgrm").read_bytes()))
+    exact = sorted(value for direction in DIRECTIONS for value in values_of(table, "setup", direction))
+    for value, quantile, count in ours:
+        near(f"hgrm at {quantile}", value, exact[max(math.ceil(quantile * len(exact) - 1e-6), 1) - 1])
+        near(f"hgrm at {quantile}", value, exact[count - 1])
+    expect("hgrm, last line", ours[-1], theirs[-1])
+    print(f"hlog, hgrm: {values} values in {len(merged)} histograms, {len(ours)} percentiles by HdrHistogram")
+
+
+def distribution(data):
+    lines = (line.split() for line in data.decode().splitlines()[1:] if line and not line.startswith("#"))
+    return [(float(line[0]), float(line[1]), int(line[2])) for line in lines]
+
+
+def trace():
+    """The slices of the trace, as its published schema and the viewer's rules have them."""
+    lines = (json.loads(line) for line in (FOLDER / "run.json").open())
+    expected = {line["sequence"]: line for line in lines}
+    data = perfetto.Trace()
+    data.ParseFromString((FOLDER / "run.pftrace").read_bytes())
+    unknown = sum(len(UnknownFieldSet(packet)) for packet in data.packet)
+    expect("Perfetto, unknown fields", unknown, 0)
+    tracks, slices, counters = {}, collections.defaultdict(list), {}
+    events = []
+    for packet in data.packet:
+        if packet.HasField("track_descriptor"):
+            tracks[packet.track_descriptor.uuid] = packet.track_descriptor
+        if packet.HasField("track_event"):
+            expect("Perfetto, clock", packet.timestamp_clock_id, 6)
+            events.append(packet)
+    events.sort(key=lambda packet: packet.timestamp)
+    event = perfetto.TrackEvent
+    done = steps = 0
+    for packet in events:
+        now, what = packet.timestamp, packet.track_event
+        stack = slices[what.track_uuid]
+        if what.type == event.TYPE_SLICE_BEGIN:
+            stack.append((what, now))
+        elif what.type == event.TYPE_COUNTER:
+            counters[what.track_uuid] = what.counter_value
+        else:
+            begin, began = stack.pop()
+            if begin.name == "migration":
+                line = annotations(begin)
+                of = expected.pop(line["sequence"])
+                expect("Perfetto, begin", began, of["time_ns"])
+                taken = sum(of[f"{step}_ns"] or 0 for step in STEPS) + of["probe_ns"]
+                expect("Perfetto, duration", now - began, taken)
+                track = tracks[what.track_uuid]
+                thread = (track if track.HasField("thread") else tracks[track.parent_uuid]).thread
+                expect("Perfetto, thread", (thread.pid, thread.tid), (of["pid"], of["tid"]))
+                for name in line:
+                    expect(f"Perfetto, {name}", line[name], of[name])
+                done += 1
+            else:
+                of = expected[annotations(stack[-1][0])["sequence"]]
+                expect(f"Perfetto, {begin.name}", now - began, of[f"{begin.name}_ns"])
+                steps += 1
+    expect("Perfetto, slices that lack", len(expected), 0)
+    expect("Perfetto, slices that do not end", sum(map(len, slices.values())), 0)
+    print(f"Perfetto: {done} migrations and {steps} steps, nested, with the same times and annotations")
+    return {tracks[track].name: value for track, value in counters.items()}
+
+
+def annotations(begin):
+    return {
+        note.name: getattr(note, note.WhichOneof("value"))
+        for note in begin.debug_annotations
+    }
+
+
+def main():
+    report = json.loads((FOLDER / "report.json").read_text())
+    expected = told(report)
+    table = recording(expected)
+    totals(table, report)
+    files(expected)
+    histograms(table, report)
+    arrived = sum(value for name, value in trace().items() if name.startswith("pages "))
+    expect("Perfetto, counters", arrived, expected["moved"] + expected["populated"])
+
+
+main()
