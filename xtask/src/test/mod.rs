@@ -18,7 +18,6 @@ mod recordings;
 mod refusals;
 mod scenarios;
 mod serve;
-mod sigkill;
 mod steps;
 mod stock;
 mod tally;
@@ -125,7 +124,6 @@ const TESTS: &[Test] = tests![
     serve::prometheus_reads_what_the_report_says,
     serve::totals_that_are_served_are_the_drivers,
     serve::a_kernel_is_served_until_ctrl_c,
-    sigkill::leaves_nothing_in_the_kernel,
     scenarios::every_way_is_traced,
     scenarios::what_fails_is_traced,
     scenarios::load_is_traced,
