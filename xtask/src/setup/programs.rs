@@ -26,13 +26,19 @@ pub(crate) const TRACERS: Set = Set {
     packages: &["bpftrace", "bpftool"],
     why: "for the VM",
 };
+/// What tells which programs, maps and links the kernel holds.
+pub(crate) const BPFTOOL: Set = Set {
+    folder: "bpftool",
+    packages: &["bpftool"],
+    why: "for the VM",
+};
 /// What watches fleets of machines.
 pub(crate) const PROMETHEUS: Set = Set {
     folder: "prometheus",
     packages: &["prometheus"],
     why: "to read what is served",
 };
-/// Of [`TRACERS`].
+/// The program of [`BPFTOOL`], which is in [`TRACERS`] too.
 pub(crate) const BPFTOOL_PROGRAM: &str = "usr/sbin/bpftool";
 /// What asks for a page at a socket in the file system.
 pub(crate) const CURL: Set = Set {

@@ -6,18 +6,23 @@ mod compare;
 mod dashboard;
 mod data;
 mod debug;
+mod diff;
 mod dist;
 mod ends;
+mod findings;
 mod host;
 mod killed;
 mod ledger;
 mod makefile;
 mod output;
+mod page;
 mod readers;
 mod recordings;
 mod refusals;
+mod runs;
 mod scenarios;
 mod serve;
+mod sigkill;
 mod steps;
 mod stock;
 mod tally;
@@ -119,6 +124,7 @@ const TESTS: &[Test] = tests![
     asked::the_driver_is_known_anyway,
     asked::parts_and_sleep_are_within_the_steps,
     asked::filters_let_through_what_is_asked_for,
+    sigkill::leaves_nothing_in_the_kernel,
     dist::the_package_installs_and_goes_without_a_trace,
     serve::alerts_do_what_their_test_says,
     serve::prometheus_reads_what_the_report_says,
@@ -130,6 +136,9 @@ const TESTS: &[Test] = tests![
     scenarios::crowds_are_traced,
     scenarios::all_in_turn_are_traced,
     dashboard::shows_the_vm_live,
+    findings::are_made_where_they_should_be,
+    diff::waste_is_worse_and_named,
+    page::opens_in_a_browser_without_a_request,
     debug::all_scenarios_leave_its_log_clean,
     debug::random_calls_leave_its_log_clean,
 ];

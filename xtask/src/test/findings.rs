@@ -1,0 +1,175 @@
+//! Each scenario leads to the findings that it should lead to, and not to those that it should not.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::Context;
+use super::runs::{Wanted, record, report};
+use super::trace::tell;
+
+/// A scenario, and what must and must not be found in it.
+struct Case {
+    name: &'static str,
+    /// Options of `migscope record`.
+    options: &'static str,
+    /// Arguments of `workload run`.
+    workload: &'static str,
+    must: &'static [&'static str],
+    must_not: &'static [&'static str],
+}
+
+/// What is found by counts of pages and calls, which are the same in every run. Times in an emulated machine are not.
+const CASES: &[Case] = &[
+    case(
+        "mixed",
+        "",
+        "mixed --seed 4 --calls 600",
+        &["wasted_copies", "pinned_skips", "declines"],
+        &["oversubscribed", "records_lost"],
+    ),
+    case(
+        "wasted",
+        "",
+        "wasted --seed 4 --calls 100",
+        &["wasted_copies"],
+        &["oversubscribed", "declines", "records_lost"],
+    ),
+    case(
+        "pinned",
+        "",
+        "pinned --seed 4 --calls 100",
+        &["pinned_skips"],
+        &["wasted_copies", "oversubscribed", "declines"],
+    ),
+    case(
+        "declined",
+        "",
+        "declined --seed 4 --calls 100",
+        &["declines"],
+        &["wasted_copies", "oversubscribed"],
+    ),
+    case(
+        "batching",
+        "",
+        "batching --seed 4 --calls 256",
+        // Two calls of 1 GiB take so long that what the small ones cost hardly matters.
+        &[],
+        &["wasted_copies", "pinned_skips", "oversubscribed"],
+    ),
+    case(
+        "thrash",
+        "",
+        "thrash --seed 4 --calls 20",
+        &["ping_pong"],
+        &[
+            "wasted_copies",
+            "pinned_skips",
+            "declines",
+            "oversubscribed",
+        ],
+    ),
+    case(
+        "oversubscribe",
+        "",
+        "oversubscribe --seed 4 --calls 150",
+        &["oversubscribed"],
+        &["wasted_copies", "pinned_skips", "declines", "livelock"],
+    ),
+    case(
+        "storm",
+        "",
+        "storm --seed 4 --calls 3000",
+        &["small_batches", "ping_pong"],
+        &[
+            "wasted_copies",
+            "pinned_skips",
+            "declines",
+            "livelock",
+            "oversubscribed",
+            "records_lost",
+        ],
+    ),
+    case(
+        "sequences",
+        "",
+        "sequences --seed 4 --calls 150",
+        &["livelock", "oversubscribed"],
+        &["wasted_copies", "declines", "small_batches"],
+    ),
+    case(
+        "lossy",
+        "--ring-size 4K",
+        "storm --seed 4 --calls 3000",
+        &["records_lost"],
+        &["wasted_copies", "oversubscribed"],
+    ),
+];
+
+/// In which nothing happens, so that nothing is found.
+const IDLE: (&str, &str) = ("idle", "idle --duration 2");
+
+const fn case(
+    name: &'static str,
+    options: &'static str,
+    workload: &'static str,
+    must: &'static [&'static str],
+    must_not: &'static [&'static str],
+) -> Case {
+    Case {
+        name,
+        options,
+        workload,
+        must,
+        must_not,
+    }
+}
+
+pub(super) fn are_made_where_they_should_be(context: &Context<'_>) -> Result<()> {
+    let wanted = CASES.iter().map(|case| Wanted {
+        name: case.name.to_owned(),
+        options: case.options,
+        workload: case.workload,
+    });
+    let (idle, workload) = IDLE;
+    let idle = Wanted {
+        name: idle.to_owned(),
+        options: "",
+        workload,
+    };
+    let wanted: Vec<_> = wanted.chain([idle]).collect();
+    let folder = record(context, "findings", &wanted, |vm| vm)?;
+    let idle = report(context, &folder.join(format!("{}.arrow", IDLE.0)))?;
+    let found = kinds(&idle)?;
+    ensure!(found.is_empty(), "nothing happened, and there is {found:?}");
+    let mut told = Vec::new();
+    for case in CASES {
+        let page = report(context, &folder.join(format!("{}.arrow", case.name)))?;
+        let found = kinds(&page)?;
+        told.push(format!(
+            "  {}: {}",
+            case.name,
+            found.iter().copied().collect::<Vec<_>>().join(" ")
+        ));
+        for kind in case.must {
+            ensure!(
+                found.contains(kind),
+                "{}: no {kind}, but {found:?}",
+                case.name
+            );
+        }
+        for kind in case.must_not {
+            ensure!(!found.contains(kind), "{}: there is {kind}", case.name);
+        }
+    }
+    tell(context, "findings", &told.join("\n"))
+}
+
+fn kinds(page: &Value) -> Result<BTreeSet<&str>> {
+    let findings = page["findings"].as_array().context("no findings")?;
+    findings
+        .iter()
+        .map(|finding| finding["kind"].as_str().context("a finding without a kind"))
+        .collect()
+}
