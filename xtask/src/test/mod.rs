@@ -105,6 +105,7 @@ const TESTS: &[Test] = tests![
     refusals::not_root,
     refusals::no_btf,
     refusals::no_functions,
+    stock::linux_6_1_is_traced,
     stock::linux_7_3_is_traced,
     data::every_byte_survives_10000_round_trips,
     ledger::tracer_equals_driver_in_every_call,

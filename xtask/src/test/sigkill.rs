@@ -16,12 +16,12 @@ use crate::vm::builder::Task;
 const TIMES: u32 = 100;
 const LIMIT: Duration = Duration::from_secs(1500);
 
-/// Kills recorders at moments that a seed decides, while another process migrates without a pause (with what the recorder leaves
-/// of the processor, or it would never get as far as its hooks). Prints how many were killed
+/// Kills recorders at moments that a seed decides, while another process migrates hundreds of times a second (more, and
+/// a recorder would not get as far as its hooks). Prints how many were killed
 /// with a hook in place, and then what the kernel's own lists have.
 fn script() -> String {
     format!(
-        "nice -n 19 workload run mixed --seed 3 >/tmp/load 2>&1 & load=$!
+        "workload run mixed --seed 3 --rate 300 >/tmp/load 2>&1 & load=$!
         hooked=0
         list() {{ bpftool prog list; bpftool map list; bpftool link list; cat /sys/kernel/tracing/enabled_functions; }}
         awk 'BEGIN {{ srand(41); for (n = 0; n < {TIMES}; n++) print 0.05 + 6 * rand() }}' > /tmp/moments
@@ -40,7 +40,7 @@ fn script() -> String {
             sleep 1
         done
         list
-        kill -0 $load || {{ echo the load is gone >&2; exit 1; }}
+        kill -0 $load || {{ echo the load is gone >&2; cat /tmp/load >&2; exit 1; }}
         kill -INT $load; wait $load; cat /tmp/load >&2"
     )
 }
