@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,11 +17,11 @@ use super::Context;
 use super::compare::sum;
 use super::trace::{Line, ROWS, STEPS, driver_truth, new_recording, recorder, tell};
 use crate::driver;
-use crate::process::{end, output, spawn, tie_group};
+use crate::process::{POLL, end, output, spawn, tie_group};
 use crate::vm::Captured;
 use crate::vm::builder::Task;
 pub(super) use kernel::{a_kernel_is_served_until_ctrl_c, totals_that_are_served_are_the_drivers};
-use prometheus::{Prometheus, Series, Way, free_port, get, programs, promtool};
+use prometheus::{PATIENCE, Prometheus, Series, Way, free_port, get, programs, promtool};
 
 /// How far a quantile may be from the report's, of the report's.
 const SHARE: f64 = 0.02;
@@ -167,14 +167,21 @@ pub(super) fn alerts_do_what_their_test_says(context: &Context<'_>) -> Result<()
     promtool(&programs, &["check", "rules"], rules.to_string().as_bytes())
 }
 
-/// Every panel shows something, but for that of losses, of which there were none.
+/// Every panel shows something, but for that of losses, of which there were none. What changes per second takes two scrapes.
 fn dashboard_has_data(context: &Context<'_>, prometheus: &Prometheus) -> Result<()> {
-    for query in queries(context)? {
-        let is_empty = prometheus.query(&query)?.is_empty();
-        ensure!(
-            is_empty == query.ends_with("> 0"),
-            "{query}: empty is {is_empty}"
-        );
+    let (of_losses, others): (Vec<_>, Vec<_>) = queries(context)?
+        .into_iter()
+        .partition(|query| query.ends_with("> 0"));
+    let begun = Instant::now();
+    for query in others {
+        while prometheus.query(&query)?.is_empty() {
+            ensure!(begun.elapsed() < PATIENCE, "{query} has no answer");
+            std::thread::sleep(POLL);
+        }
+    }
+    for query in of_losses {
+        let answer = prometheus.query(&query)?;
+        ensure!(answer.is_empty(), "{query}: {answer:?}");
     }
     Ok(())
 }

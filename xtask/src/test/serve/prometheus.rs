@@ -19,7 +19,7 @@ use crate::setup::programs::{PROMETHEUS, Programs};
 use crate::test::Context;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const LOG_TAIL: usize = 20;
 
 /// The programs.
