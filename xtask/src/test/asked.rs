@@ -6,17 +6,18 @@ use serde_json::Value;
 use super::Context;
 use super::compare::compare_by;
 use super::tally::Tally;
-use super::trace::{Line, Recorder, STEPS, Trace, tell, trace_by};
+use super::trace::{Line, ROWS, Recorder, Run, STEPS, Trace, tell, trace_by};
 
 const DRIVER: &str = "migrate_test";
 
-/// Kprobes see what trampolines see: each as much as the driver, call for call.
+/// Kprobes see what trampolines see: each as much as the driver, call for call, and of runs with the same seed the same ledgers.
 pub(super) fn kprobes_see_the_same(context: &Context<'_>) -> Result<()> {
     let runs: [&[&str]; 3] = [
         &["sequences", "--calls", "150", "--seed", "9"],
         &["mixed", "--calls", "600", "--seed", "9"],
         &["huge", "--calls", "60", "--seed", "9"],
     ];
+    let mut ledgers = Vec::new();
     for how in ["fentry", "kprobe"] {
         let by = Recorder {
             options: &["--attach", how],
@@ -24,8 +25,42 @@ pub(super) fn kprobes_see_the_same(context: &Context<'_>) -> Result<()> {
         };
         let trace = compare_by(context, &format!("by-{how}"), by, &runs)?;
         ensure!(trace.report["attached"] == how, "it is not by {how}");
+        ledgers.push(
+            trace
+                .runs
+                .iter()
+                .map(ledgers_of)
+                .collect::<Result<Vec<_>>>()?,
+        );
+    }
+    // Not of all sequences: which pages an eviction finds differs from boot to boot.
+    for (index, arguments) in runs.iter().enumerate().skip(1) {
+        let (fentry, kprobe) = (&ledgers[0][index], &ledgers[1][index]);
+        let differ = fentry
+            .iter()
+            .zip(kprobe)
+            .position(|(one, other)| one != other);
+        ensure!(
+            fentry == kprobe,
+            "{}: {} and {} migrations; the first that differs is {differ:?}",
+            arguments.join(" "),
+            fentry.len(),
+            kprobe.len()
+        );
     }
     Ok(())
+}
+
+/// What became of the pages of each migration of a run, in no order: threads take turns as they like.
+fn ledgers_of(run: &Run) -> Result<Vec<(Vec<u64>, String)>> {
+    let ledger = |line: &Line| {
+        let rows = ["requested"].iter().chain(&ROWS);
+        let pages = rows.map(|row| line.pages(row)).collect::<Result<_>>()?;
+        Ok((pages, format!("{:?} {}", line.direction, line.outcome)))
+    };
+    let mut ledgers: Vec<_> = run.traced.iter().map(ledger).collect::<Result<_>>()?;
+    ledgers.sort_unstable();
+    Ok(ledgers)
 }
 
 /// Every migration has its driver, the path through it, and the program that led there.
