@@ -45,13 +45,14 @@ pub(super) enum Ended {
 impl App {
     /// A dashboard that has seen nothing yet. `readable`: can the source be read again from its beginning?
     pub fn new(name: &str, facts: Facts, config: Config, readable: bool) -> Self {
+        let began_ns = facts.started_ns;
         Self {
             name: name.to_owned(),
             data: Data::new(facts, readable),
             view: View::new(config.tab),
             config,
             frozen: None,
-            playback: readable.then(Playback::new),
+            playback: readable.then(|| Playback::new(began_ns)),
             prompt: None,
             export: None,
             message: None,

@@ -31,9 +31,10 @@ pub(super) enum Until {
 }
 
 impl Playback {
-    pub(super) fn new() -> Self {
+    /// `began_ns` is when the recording began, which is before anything in it ended; `None` if it does not say.
+    pub(super) fn new(began_ns: Option<u64>) -> Self {
         Self {
-            extent: None,
+            extent: began_ns.map(|began| (began, began)),
             until_ns: None,
             playing: false,
             speed: 0,
@@ -156,7 +157,7 @@ mod tests {
 
     /// A replay of a recording of ten seconds that has been read to its end.
     fn replay() -> Playback {
-        let mut replay = Playback::new();
+        let mut replay = Playback::new(None);
         replay.saw(S);
         replay.saw(11 * S);
         replay
