@@ -72,7 +72,7 @@ pub(super) fn of_a_killed_recorder_are_read(context: &Context<'_>) -> Result<()>
     let command = format!(
         "migscope record --write-every 100ms -o /tmp/run.arrow & recorder=$!
         while ! grep -q migrate_vma_setup {attached}; do sleep 0.1; done
-        {WORKLOAD} && sleep 1 && kill -KILL $recorder",
+        {WORKLOAD} && sleep 3 && kill -KILL $recorder",
         attached = crate::commands::run::ATTACHED_FUNCTIONS,
     );
     let outcome = driver::load(context.lab.vm("recordings-killed"))
@@ -90,10 +90,11 @@ pub(super) fn of_a_killed_recorder_are_read(context: &Context<'_>) -> Result<()>
 
 pub(super) fn in_many_files_add_up(context: &Context<'_>) -> Result<()> {
     let command = format!(
-        "migscope record --rotate 1s -o /tmp/all.arrow -- sh -c '{WORKLOAD}; sleep 2; {WORKLOAD}' || exit 1
-        migscope record --rotate 1s --keep 2 -o /tmp/kept.arrow -- sh -c 'sleep 5' || exit 1
+        "migscope record --rotate 1s -o /tmp/all.arrow -- sh -c '{WORKLOAD}; {until} /tmp/all-3.arrow; do sleep 0.1; done; {WORKLOAD}' || exit 1
+        migscope record --rotate 1s --keep 2 -o /tmp/kept.arrow -- sh -c '{until} /tmp/kept-4.arrow; do sleep 0.1; done' || exit 1
         test $(ls /tmp/kept*.arrow | wc -l) = 2 || exit 1
-        for file in /tmp/all*.arrow; do migscope report --json $file | tr -d '\\n'; echo; done"
+        for file in /tmp/all*.arrow; do migscope report --json $file | tr -d '\\n'; echo; done",
+        until = "until test -e",
     );
     let outcome = driver::load(context.lab.vm("recordings-rotated"))
         .limit(Duration::from_secs(180))

@@ -85,24 +85,30 @@ pub(crate) fn totals_that_are_served_are_the_drivers(context: &Context<'_>) -> R
     )
     .background()
     .ready_when(ATTACHED_FUNCTIONS, TRACED);
-    let workload = [
-        "workload", "run", "mixed", "--calls", "2000", "--seed", "10",
-    ];
-    let workload = workload
-        .into_iter()
-        .chain(["--truth", "/dev/virtio-ports/truth"]);
-    // The totals are read every half second, and calls of which nothing more comes are over after one.
-    let scrape = "sleep 4; curl --silent --fail --unix-socket /tmp/socket http://localhost/metrics";
+    let curl = "curl --silent --fail --unix-socket /tmp/socket http://localhost";
+    let ready = format!("until {curl}/-/ready > /dev/null; do sleep 0.1; done");
+    // The totals are read every half second, and calls of which nothing more comes are over after one; on a busy machine it takes longer.
+    let scrape = format!(
+        "workload run mixed --calls 2000 --seed 10 --truth /tmp/truth || exit 1
+        made=$(grep -vc totals /tmp/truth)
+        for try in $(seq 60); do
+            {curl}/metrics > /tmp/metrics || exit 1
+            served=$(awk '/^migscope_migrations_total/ {{ sum += $NF }} END {{ print sum + 0 }}' /tmp/metrics)
+            test $served -ge $made && break
+            sleep 1
+        done
+        cat /tmp/metrics
+        cat /tmp/truth > /dev/virtio-ports/truth"
+    );
     let outcome = programs
         .add_to(vm, "usr/bin/curl")?
         .limit(Duration::from_secs(600))
         .port("truth", Box::new(truth.clone()))
         .task(server)
-        .task(Task::shell("settle", "sleep 1"))
-        .task(Task::new("workload", workload))
-        .task(Task::shell("scrape", scrape))
+        .task(Task::shell("ready", &ready))
+        .task(Task::shell("scrape", &scrape))
         .run()?;
-    for task in ["workload", "scrape", "server"] {
+    for task in ["ready", "scrape", "server"] {
         outcome.expect_success(task)?;
     }
     let metrics = String::from_utf8_lossy(&outcome.stdout("scrape")).into_owned();
