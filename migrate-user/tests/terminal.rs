@@ -195,7 +195,12 @@ fn keys(terminal: &Terminal) {
     terminal.press(&["j", "j", "Enter"], "pgmap owner");
     terminal.press(&["Escape"], "the slowest 1,000");
     terminal.press(&["o"], "the newest 1,000");
-    terminal.press(&["1", "w", "w"], "all time");
+    terminal.press(&["1", "w"], "last 0:00:02 of 0:00:02");
+    terminal.press(&["5"], "Processes  3 processes");
+    terminal.tmux(&["send-keys", "1", "w", "w", "w"]);
+    terminal.wait("the whole run", |screen| {
+        screen.contains("4,000 migrations") && !screen.contains("last 0:00")
+    });
     // The mouse, as terminals tell it: a click on the sixth tab, the wheel.
     terminal.write("\x1b[<0;62;2M\x1b[<0;62;2m");
     terminal.wait_for("Drivers  2 drivers");

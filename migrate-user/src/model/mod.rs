@@ -148,23 +148,31 @@ impl Model {
         self.rates.advance(time_ns);
     }
 
-    /// Counts from here on, as if the tracer had just started; the kernel's totals from when they were last read. What
-    /// was lost stays: it is the tracer's own count.
+    /// Counts from here on, as if the tracer had just started.
     pub fn reset(&mut self) {
-        if self.now_ns.is_none() {
-            return;
+        if self.now_ns.is_some() {
+            *self = self.afresh(self.now_ns);
         }
+    }
+
+    /// The same run with nothing counted yet, as if the tracer had started at this time, nanoseconds of the recording's
+    /// clock, which may be earlier than what has been reached; `None`: with what comes first. The kernel's totals count
+    /// from when they were last read. What was lost stays: it is the tracer's own count.
+    pub fn afresh(&self, began_ns: Option<u64>) -> Self {
+        let mut kernel = self.kernel.clone();
+        kernel.reset();
         let fresh = Self::new(Facts {
-            started_ns: self.now_ns,
+            started_ns: began_ns,
             ..self.facts.clone()
         });
-        let old = std::mem::replace(self, fresh);
-        self.lost_before = old.records_lost();
-        self.facts = old.facts;
-        self.kernel = old.kernel;
-        self.kernel.reset();
-        self.status = old.status;
-        self.now_ns = old.now_ns;
+        Self {
+            facts: self.facts.clone(),
+            lost_before: self.records_lost(),
+            kernel,
+            status: self.status.clone(),
+            now_ns: self.now_ns.max(began_ns),
+            ..fresh
+        }
     }
 
     /// The machine, the kernel and the clock.

@@ -9,6 +9,7 @@ use super::playback::{Playback, Until};
 use super::prompt::{Answer, Asks, Export, Prompt};
 use super::state::View;
 use super::tab::Tab;
+use super::window::Window;
 use super::{notices, tabs};
 use crate::Error;
 use crate::config::Config;
@@ -24,7 +25,7 @@ pub struct App {
     pub(super) view: View,
     pub(super) config: Config,
     /// What is shown while paused. The models themselves go on.
-    frozen: Option<Box<Model>>,
+    frozen: Option<Box<Held>>,
     /// Where the replay is, if the source can be read again.
     playback: Option<Playback>,
     pub(super) prompt: Option<Prompt>,
@@ -34,6 +35,13 @@ pub struct App {
     pub(super) message: Option<String>,
     pub(super) ended: Option<Ended>,
     quit: bool,
+}
+
+/// A picture that is held still.
+struct Held {
+    model: Model,
+    /// As [`App::of_ns`].
+    of_ns: Option<u64>,
 }
 
 /// How the source ended.
@@ -63,7 +71,15 @@ impl App {
 
     /// What is to be shown.
     pub fn shown(&self) -> &Model {
-        self.frozen.as_deref().unwrap_or(self.data.shown())
+        shown(self.frozen.as_deref(), &self.data)
+    }
+
+    /// Where only what happened lately is shown: how long the whole run is, nanoseconds.
+    pub(super) fn of_ns(&self) -> Option<u64> {
+        match &self.frozen {
+            Some(held) => held.of_ns,
+            None => self.data.lately().map(|_| self.data.run().elapsed_ns()),
+        }
     }
 
     /// Which tab is shown.
@@ -107,9 +123,9 @@ impl App {
             let status = batch.status.iter().map(|status| status.time_ns);
             ends.chain(status).for_each(|time_ns| playback.saw(time_ns));
         }
-        let before = self.data.shown().records().migrations();
+        let before = self.data.run().records().migrations();
         self.data.apply(batch);
-        let came = self.data.shown().records().migrations() - before;
+        let came = self.data.run().records().migrations() - before;
         if !self.is_paused() {
             self.view.came(came as usize);
         }
@@ -143,7 +159,8 @@ impl App {
     pub(super) fn takes_again(&mut self) -> bool {
         let again = self.playback.as_mut().is_some_and(Playback::takes_again);
         if again {
-            self.data.restart();
+            let here_ns = self.playback.as_ref().and_then(Playback::here_ns);
+            self.data.restart(here_ns);
             self.ended = None;
         }
         again
@@ -196,13 +213,14 @@ impl App {
             Action::Export => self.prompt = Some(Prompt::new(Asks::Export, "json")),
             Action::Pause => self.pause(),
             Action::Reset => self.reset(),
+            Action::Window => self.set_window(self.data.window().next()),
             Action::Speed(_) | Action::Step | Action::Jump(_) | Action::Seek(_) => {
                 self.playback
                     .iter_mut()
                     .for_each(|playback| play(playback, action));
             }
             _ => {
-                let shown = self.frozen.as_deref().unwrap_or(self.data.shown());
+                let shown = shown(self.frozen.as_deref(), &self.data);
                 self.view.act(action, shown);
             }
         }
@@ -236,11 +254,25 @@ impl App {
         self.playback.iter_mut().for_each(Playback::read_again);
     }
 
+    fn set_window(&mut self, window: Window) {
+        self.data.set_window(window);
+        self.frozen = None;
+        if window != Window::Whole {
+            self.playback.iter_mut().for_each(Playback::read_again);
+        }
+        self.bound();
+    }
+
     fn pause(&mut self) {
         match &mut self.playback {
             Some(playback) => playback.toggle(),
             None if self.frozen.is_some() => self.frozen = None,
-            None => self.frozen = Some(Box::new(self.data.shown().clone())),
+            None => {
+                self.frozen = Some(Box::new(Held {
+                    model: self.shown().clone(),
+                    of_ns: self.of_ns(),
+                }));
+            }
         }
         self.bound();
     }
@@ -252,7 +284,7 @@ impl App {
     }
 
     fn bound(&mut self) {
-        let shown = self.frozen.as_deref().unwrap_or(self.data.shown());
+        let shown = shown(self.frozen.as_deref(), &self.data);
         self.view.bound(shown);
     }
 
@@ -260,6 +292,11 @@ impl App {
     pub fn notices(&self) -> Vec<String> {
         notices::notices(self)
     }
+}
+
+/// What is held still, else what there is.
+fn shown<'a>(held: Option<&'a Held>, data: &'a Data) -> &'a Model {
+    held.map_or(data.shown(), |held| &held.model)
 }
 
 fn play(playback: &mut Playback, action: Action) {

@@ -33,8 +33,6 @@ pub(super) enum When {
     Columns,
     /// Where amounts of memory are shown.
     Amounts,
-    /// Where something is shown over time.
-    Charts,
     /// In the list of migrations.
     Migrations,
     /// Where a recording can be read again.
@@ -58,7 +56,6 @@ impl When {
             Self::Sorts => lists && tab != Tab::Migrations,
             Self::Columns => Self::Sorts.holds(app) || tab == Tab::Steps,
             Self::Amounts => !matches!(tab, Tab::Steps | Tab::Findings | Tab::Batching),
-            Self::Charts => matches!(tab, Tab::Overview | Tab::Steps),
             Self::Migrations => tab == Tab::Migrations && !detail,
             Self::Replay => app.playback().is_some(),
             Self::Open => detail || app.filter_words().is_some(),
@@ -113,7 +110,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     bind("begin", &["{"], Action::Seek(0), ("", "to the begin of the recording"), When::Replay),
     bind("finish", &["}"], Action::Seek(1000), ("", "to the end of the recording"), When::Replay),
     bind("units", &["u"], Action::Units, ("units", "amounts in pages, in bytes, in GiB"), When::Amounts),
-    bind("window", &["w"], Action::Window, ("window", "charts of the last minute, five, ten, or of all time"), When::Charts),
+    bind("window", &["w"], Action::Window, ("window", "show the whole run, or only its last 5 min, minute, 20 s"), When::Always),
     bind("export", &["e"], Action::Export, ("export", "write the migrations that are shown to a file, in any format"), When::Always),
     bind("reset", &["r"], Action::Reset, ("reset", "count from here on; losses stay"), When::Always),
     bind("page-up", &["pageup", "ctrl-b", "ctrl-u"], pages(-1), ("", "ten rows up"), When::Rows),

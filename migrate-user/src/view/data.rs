@@ -1,14 +1,15 @@
-//! What is shown: everything, or what a filter lets through.
+//! What is shown: everything, or what a filter and a window let through.
 
 use std::collections::VecDeque;
 
 use super::filter::Filter;
-use crate::model::{Migration, Model};
+use super::window::{Lately, Window};
+use crate::model::{Migration, Model, Origin};
 use crate::recording::Facts;
 use crate::source::{Batch, Status};
-use crate::text::{count, printable};
+use crate::text::{clock, printable};
 
-/// Migrations that are kept for a filter that comes later, where they cannot be read again.
+/// Migrations that are kept for a filter or a window that comes later, where they cannot be read again.
 const KEPT: usize = 20_000;
 
 /// The models.
@@ -17,6 +18,9 @@ pub(super) struct Data {
     /// What the filter lets through, where there is one and the source cannot be read again.
     filtered: Option<Model>,
     filter: Option<Filter>,
+    window: Window,
+    /// What happened lately, of what the filter lets through. There where the window is not the whole run.
+    lately: Option<Lately>,
     facts: Facts,
     /// Can the source be read again? Then `all` is what the filter lets through.
     readable: bool,
@@ -33,6 +37,8 @@ impl Data {
             all: Model::new(facts.clone()),
             filtered: None,
             filter: None,
+            window: Window::default(),
+            lately: None,
             facts,
             readable,
             kept: VecDeque::new(),
@@ -42,7 +48,21 @@ impl Data {
     }
 
     pub(super) fn shown(&self) -> &Model {
+        self.lately().unwrap_or(self.run())
+    }
+
+    /// The whole run, of what the filter lets through.
+    pub(super) fn run(&self) -> &Model {
         self.filtered.as_ref().unwrap_or(&self.all)
+    }
+
+    /// What is within the window; `None` where the whole run is shown.
+    pub(super) fn lately(&self) -> Option<&Model> {
+        self.lately.as_ref().and_then(Lately::shown)
+    }
+
+    pub(super) fn window(&self) -> Window {
+        self.window
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -54,15 +74,27 @@ impl Data {
     }
 
     pub(super) fn apply(&mut self, batch: Batch) {
+        if !self.readable {
+            self.keep(&batch.migrations);
+            self.status = batch.status.clone().or(self.status.take());
+        }
+        if self.filter.is_none() {
+            return self.apply_through(batch);
+        }
         if self.readable {
-            return self.all.apply(through(self.filter.as_ref(), batch));
+            return self.apply_through(self.through(batch));
         }
-        if let Some(filtered) = &mut self.filtered {
-            filtered.apply(through(self.filter.as_ref(), batch.clone()));
-        }
-        self.keep(&batch.migrations);
-        self.status = batch.status.clone().or(self.status.take());
+        self.apply_through(self.through(batch.clone()));
         self.all.apply(batch);
+    }
+
+    /// Takes in what the filter has let through.
+    fn apply_through(&mut self, batch: Batch) {
+        let run = self.filtered.as_mut().unwrap_or(&mut self.all);
+        if let Some(lately) = &mut self.lately {
+            lately.apply(run, &batch);
+        }
+        run.apply(batch);
     }
 
     fn keep(&mut self, migrations: &[Migration]) {
@@ -73,31 +105,81 @@ impl Data {
         self.forgot |= too_many > 0 || fresh.len() < migrations.len();
     }
 
-    /// Shows only what a filter lets through. A source that can be read again has to be, from its beginning.
+    /// Shows only what a filter lets through. A source that can be read again has to be, from its beginning, and
+    /// before that [`Data::restart`].
     pub(super) fn set_filter(&mut self, filter: Option<Filter>) {
         self.filter = filter;
-        self.restart();
+        if !self.readable {
+            self.restart(None);
+        }
     }
 
-    /// Begins afresh, with what is kept.
-    pub(super) fn restart(&mut self) {
+    /// Shows this much. A source that can be read again has to be, unless the whole run is shown.
+    pub(super) fn set_window(&mut self, window: Window) {
+        self.window = window;
+        self.lately = None;
+        if !self.readable {
+            self.look_back(None);
+        }
+    }
+
+    /// Begins afresh, with what is kept. Where the source is read again, that will be up to `until_ns`.
+    pub(super) fn restart(&mut self, until_ns: Option<u64>) {
         let mut model = Model::new(self.filtered_facts());
         if self.readable {
             self.all = model;
-            return;
+        } else {
+            let kept = Batch {
+                migrations: self.kept_through(None),
+                status: self.status.clone(),
+            };
+            model.apply(self.through(kept));
+            self.filtered = self.filter.is_some().then_some(model);
         }
-        let kept = Batch {
-            migrations: self.kept_through(),
-            status: self.status.clone(),
-        };
-        model.apply(through(self.filter.as_ref(), kept));
-        self.filtered = self.filter.is_some().then_some(model);
+        self.look_back(until_ns);
     }
 
-    /// Of those that are kept, what the filter lets through, oldest first.
-    pub(super) fn kept_through(&self) -> Vec<Migration> {
+    /// Begins the window where it is to begin, so that it ends at `until_ns` or now.
+    fn look_back(&mut self, until_ns: Option<u64>) {
+        let Some(span_ns) = self.window.span_ns() else {
+            self.lately = None;
+            return;
+        };
+        let run = self.run();
+        let until_ns = until_ns.or(run.now_ns());
+        let start_ns = until_ns.map(|until| until.saturating_sub(span_ns));
+        let start_ns = start_ns.max(run.began_ns());
+        let start_ns = start_ns.max(self.known_since_ns());
+        let mut lately = Lately::new(span_ns, start_ns);
+        if !self.readable && run.now_ns().is_some() {
+            lately.catch_up(run, self.kept_through(start_ns));
+        }
+        self.lately = Some(lately);
+    }
+
+    /// From when on everything is known that has come, nanoseconds of the recording's clock; `None`: from the beginning.
+    fn known_since_ns(&self) -> Option<u64> {
+        if self.readable {
+            return None;
+        }
+        if self.run().coverage().from == Origin::Kernel {
+            // Of what the kernel counted earlier only the sum is known.
+            return self.run().now_ns();
+        }
+        self.forgot
+            .then(|| self.kept.front().map(Migration::end_ns))?
+    }
+
+    /// Of those that are kept and ended after a time, what the filter lets through, oldest first.
+    pub(super) fn kept_through(&self, after_ns: Option<u64>) -> Vec<Migration> {
+        let late = |m: &&Migration| after_ns.is_none_or(|after| m.end_ns() > after);
         let takes = |m: &&Migration| self.filter.as_ref().is_none_or(|filter| filter.takes(m));
-        self.kept.iter().filter(takes).cloned().collect()
+        self.kept
+            .iter()
+            .filter(late)
+            .filter(takes)
+            .cloned()
+            .collect()
     }
 
     fn filtered_facts(&self) -> Facts {
@@ -111,20 +193,29 @@ impl Data {
             .unwrap_or_default();
         facts.filter = Some(asked + filter.words());
         facts.record_every = facts.record_every.max(1);
-        if self.forgot && !self.readable {
-            facts.started_ns = self.kept.front().map(|first| first.time_ns);
+        if !self.readable {
+            facts.started_ns = if self.forgot {
+                self.kept.front().map(Migration::end_ns)
+            } else {
+                self.all.began_ns()
+            };
         }
         facts
     }
 
-    /// What a filter that came late cannot show; `None` if that is nothing.
+    /// From when on a filter or a window that came late can show everything; `None` if that is from where it says.
     pub(super) fn limits(&self) -> Option<String> {
-        let words = printable(self.filter.as_ref()?.words());
-        (self.forgot && !self.readable).then(|| {
-            format!(
-                "{words}: of the {} migrations before the filter, and all since",
-                count(KEPT as u64)
-            )
+        let all_ns = self.all.began_ns()?;
+        let (what, began_ns) = match (self.lately(), &self.filter) {
+            (Some(lately), _) if Some(lately.elapsed_ns()) >= self.window.span_ns() => return None,
+            (Some(lately), _) => (self.window.name().to_owned(), lately.began_ns()?),
+            (None, Some(filter)) => (printable(filter.words()), self.run().began_ns()?),
+            (None, None) => return None,
+        };
+        let late_ns = began_ns.saturating_sub(all_ns);
+        (late_ns > 0 && !self.readable).then(|| {
+            let from = clock(late_ns);
+            format!("{what}: exact from {from} on, what came before is not known")
         })
     }
 
@@ -132,19 +223,21 @@ impl Data {
         self.all.reset();
         self.filtered.iter_mut().for_each(Model::reset);
         self.kept.clear();
+        self.forgot = false;
+        self.look_back(None);
     }
-}
 
-/// What a filter lets through. The kernel's totals know of no filter that came later.
-fn through(filter: Option<&Filter>, mut batch: Batch) -> Batch {
-    if let Some(filter) = filter {
-        batch.migrations.retain(|migration| filter.takes(migration));
+    /// What a filter lets through. The kernel's totals know of no filter that came later.
+    fn through(&self, mut batch: Batch) -> Batch {
+        if let Some(filter) = &self.filter {
+            batch.migrations.retain(|migration| filter.takes(migration));
+            batch
+                .status
+                .iter_mut()
+                .for_each(|status| status.exact = None);
+        }
         batch
-            .status
-            .iter_mut()
-            .for_each(|status| status.exact = None);
     }
-    batch
 }
 
 #[cfg(test)]
@@ -187,7 +280,97 @@ mod tests {
         assert_eq!(data.kept.len(), KEPT);
         data.set_filter(filter("min-pages=1"));
         assert_eq!(data.shown().totals().migrations(), KEPT as u64);
-        assert!(data.limits().unwrap().contains("20,000"));
+        let first_ns = data.kept[0].end_ns();
+        assert_eq!(data.shown().began_ns(), Some(first_ns));
+        data.apply(synthetic.batch(7));
+        assert_eq!(data.shown().totals().migrations(), KEPT as u64 + 7);
+        assert_eq!(
+            data.limits().unwrap(),
+            format!(
+                "min-pages=1: exact from {} on, what came before is not known",
+                clock(first_ns - crate::support::START_NS)
+            )
+        );
+        data.reset();
+        data.apply(synthetic.batch(7));
+        data.set_filter(filter("min-pages=2"));
+        assert_eq!(data.limits(), None);
+        assert_eq!(data.shown().began_ns(), data.all.began_ns());
+    }
+
+    #[test]
+    fn a_window_shows_what_is_kept_of_it_and_what_comes() {
+        let mut synthetic = Synthetic::new(1);
+        let mut data = Data::new(facts(), false);
+        // Slowly, so that what is kept is more than the shortest window.
+        let mut slow = |number| {
+            let mut batch = synthetic.batch(number);
+            let slow = |m: &mut Migration| m.time_ns += m.sequence * 2_000_000;
+            batch.migrations.iter_mut().for_each(slow);
+            batch.status = None;
+            batch
+        };
+        data.apply(slow(KEPT * 2));
+        data.set_window(Window::Five);
+        let shown = data.shown();
+        assert_eq!(shown.totals().migrations(), KEPT as u64 - 1);
+        assert_eq!(shown.began_ns(), Some(data.kept[0].end_ns()));
+        assert!(data.limits().unwrap().starts_with("the last 5 min: exact"));
+        data.set_window(Window::Minute);
+        data.set_window(Window::Seconds);
+        let migrations = data.shown().totals().migrations();
+        assert_eq!(data.shown().elapsed_ns(), 20_000_000_000);
+        assert!(migrations < KEPT as u64 - 1);
+        assert_eq!(data.limits(), None);
+        data.apply(slow(100));
+        assert_eq!(data.shown().totals().migrations(), migrations + 100);
+        data.set_filter(filter("pid=1201"));
+        assert_eq!(data.shown().elapsed_ns(), 20_000_000_000);
+        assert!(data.shown().totals().migrations() < migrations);
+        assert!(data.run().totals().migrations() > data.shown().totals().migrations());
+        data.set_filter(None);
+        data.set_window(Window::Whole);
+        assert_eq!(data.shown().totals().migrations(), KEPT as u64 * 2 + 100);
+    }
+
+    #[test]
+    fn a_window_of_kernel_totals_begins_when_it_is_asked_for() {
+        let mut synthetic = Synthetic::new(1).with_totals();
+        let mut facts = facts();
+        facts.record_every = 0;
+        let mut data = Data::new(facts, false);
+        let mut batch = |number| {
+            let mut batch = synthetic.batch(number);
+            batch.migrations.clear();
+            batch
+        };
+        data.apply(batch(3000));
+        data.set_window(Window::Seconds);
+        assert_eq!(data.shown().totals().migrations(), 0);
+        assert!(data.limits().is_some());
+        data.apply(batch(70));
+        assert_eq!(data.shown().totals().migrations(), 70);
+        assert_eq!(data.run().totals().migrations(), 3070);
+    }
+
+    #[test]
+    fn a_window_of_what_is_read_again_ends_where_the_reading_does() {
+        let mut synthetic = Synthetic::new(1);
+        let batches: Vec<_> = (0..20).map(|_| synthetic.batch(2000)).collect();
+        let mut data = Data::new(facts(), true);
+        batches.iter().for_each(|batch| data.apply(batch.clone()));
+        let until_ns = data.run().now_ns();
+        data.set_window(Window::Seconds);
+        data.restart(until_ns);
+        batches.iter().for_each(|batch| data.apply(batch.clone()));
+        assert_eq!(data.shown().elapsed_ns(), 20_000_000_000);
+        let after = |m: &&Migration| m.end_ns() > until_ns.unwrap() - 20_000_000_000;
+        let all = batches.iter().flat_map(|batch| &batch.migrations);
+        assert_eq!(
+            data.shown().totals().migrations(),
+            all.filter(after).count() as u64
+        );
+        assert_eq!(data.run().totals().migrations(), 40_000);
     }
 
     #[test]
@@ -196,6 +379,7 @@ mod tests {
         let batch = Synthetic::new(1).batch(300);
         data.apply(batch.clone());
         data.set_filter(filter("pid=1201"));
+        data.restart(None);
         assert_eq!(data.shown().totals().migrations(), 0);
         data.apply(batch);
         let shown = data.shown().totals().migrations();

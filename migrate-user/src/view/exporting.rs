@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::app::App;
 use super::filter::Filter;
+use super::playback::Playback;
 use super::prompt::Export;
 use crate::Error;
 use crate::export::{AtomicFile, exporter};
@@ -17,6 +18,8 @@ pub(super) struct Job {
     wanted: Export,
     facts: Facts,
     words: String,
+    /// What ended after the first and up to the second is written, nanoseconds of the recording's clock; `None`: no limit.
+    extent_ns: (Option<u64>, Option<u64>),
     /// A recording to read again, else what was kept.
     input: Option<Input>,
     kept: Batch,
@@ -25,14 +28,16 @@ pub(super) struct Job {
 impl Job {
     /// What is shown now.
     pub(super) fn new(app: &App, wanted: Export, input: Option<Input>) -> Self {
+        let after_ns = app.of_ns().and(app.shown().began_ns());
         let migrations = match &input {
             Some(_) => Vec::new(),
-            None => app.data.kept_through(),
+            None => app.data.kept_through(after_ns),
         };
         Self {
             wanted,
             facts: app.data.facts().clone(),
             words: app.filter_words().unwrap_or_default().to_owned(),
+            extent_ns: (after_ns, app.playback().and_then(Playback::here_ns)),
             input,
             kept: Batch {
                 migrations,
@@ -73,8 +78,16 @@ impl Job {
         };
         // It was read when it was typed.
         let filter = Filter::read(&self.words).ok().flatten();
+        let (after_ns, until_ns) = self.extent_ns;
+        let is_shown = |end_ns| {
+            after_ns.is_none_or(|after| end_ns > after)
+                && until_ns.is_none_or(|until| end_ns <= until)
+        };
         let mut number = 0;
         let mut through = |mut batch: Batch| {
+            batch
+                .migrations
+                .retain(|migration| is_shown(migration.end_ns()));
             if let Some(filter) = &filter {
                 batch.migrations.retain(|migration| filter.takes(migration));
                 batch

@@ -44,7 +44,7 @@ pub enum Action {
     Reset,
     /// Show amounts in the next unit.
     Units,
-    /// Show the next stretch of time.
+    /// Show the whole run, or less and less of what happened lately.
     Window,
     /// The newest migrations, or the slowest.
     Order,

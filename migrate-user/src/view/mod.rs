@@ -28,6 +28,7 @@ mod terminal;
 mod theme;
 mod units;
 mod widgets;
+mod window;
 
 pub use app::App;
 pub use canvas::Spot;

@@ -61,6 +61,12 @@ impl Playback {
         }
     }
 
+    /// Up to when it is shown, nanoseconds of the recording's clock; `None` before anything was read.
+    pub(super) fn here_ns(&self) -> Option<u64> {
+        let (_, last) = self.extent?;
+        Some(self.until_ns.map_or(last, |until| until.min(last)))
+    }
+
     /// Is it time to read the recording from its beginning? Asks for it no more.
     pub(super) fn takes_again(&mut self) -> bool {
         std::mem::take(&mut self.again)

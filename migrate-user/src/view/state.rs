@@ -5,7 +5,6 @@ use super::tab::Tab;
 use super::table::List;
 use super::tabs;
 use super::units::Unit;
-use super::widgets::chart::Window;
 use crate::model::{Migration, Model};
 
 /// How a model is looked at.
@@ -13,7 +12,6 @@ use crate::model::{Migration, Model};
 pub(super) struct View {
     pub(super) tab: Tab,
     pub(super) unit: Unit,
-    pub(super) window: Window,
     lists: [List; Tab::ALL.len()],
     /// The cursor of the histogram, columns from where it would be by itself.
     pub(super) cursor: isize,
@@ -34,7 +32,6 @@ impl View {
         Self {
             tab,
             unit: Unit::default(),
-            window: Window::default(),
             lists,
             cursor: 0,
             slowest: false,
@@ -67,7 +64,6 @@ impl View {
                 list.reversed = !list.reversed;
             }
             Action::Units => self.unit = self.unit.next(),
-            Action::Window => self.window = self.window.next(),
             Action::Order if self.tab == Tab::Migrations => {
                 self.slowest = !self.slowest;
                 self.list_mut().chosen = 0;

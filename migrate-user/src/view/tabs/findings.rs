@@ -129,7 +129,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         let area = canvas.title(area, "Findings", "");
         return canvas.nothing(area);
     }
-    let mut area = canvas.title(area, "Findings", &health(&found));
+    let mut about = health(&found);
+    if canvas.app.of_ns().is_some() && found.iter().any(|f| f.kind == Kind::RecordsLost) {
+        about += " · what was lost is of the whole run";
+    }
+    let mut area = canvas.title(area, "Findings", &about);
     let chosen = canvas
         .app
         .view

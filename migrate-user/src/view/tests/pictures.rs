@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use migrate_ebpf::wire::Loss;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
@@ -183,6 +184,28 @@ fn a_sample_with_everything_and_totals_only() {
             );
         }
     }
+}
+
+/// The end of a run with losses.
+pub(super) fn windowed() -> App {
+    let mut app = app(facts());
+    (0..3).for_each(|_| app.act(Action::Window));
+    let mut synthetic = Synthetic::new(2);
+    synthetic.lose(Loss::RingFull as usize, 1234);
+    (0..200).for_each(|_| app.batch(synthetic.batch(300)));
+    app
+}
+
+#[test]
+fn what_happened_lately() {
+    let mut app = windowed();
+    for tab in [Tab::Overview, Tab::Steps, Tab::Processes] {
+        app.act(Action::Show(tab));
+        let name = format!("window_{}", tab.name().to_lowercase());
+        snapshot(&name, &app, (120, 40));
+    }
+    app.act(Action::Window);
+    snapshot("window_off", &app, (120, 40));
 }
 
 #[test]

@@ -1,55 +1,12 @@
-//! What happened per second, over a stretch of time.
+//! What happened per second.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Sparkline, Widget};
 
+use crate::model::rates::BIN_NS;
 use crate::model::{Direction, Model, Origin};
-
-/// How much time charts are about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::view) enum Window {
-    /// The last minute.
-    Minute,
-    /// The last five minutes.
-    #[default]
-    Five,
-    /// The last ten minutes.
-    Ten,
-    /// All time.
-    All,
-}
-
-impl Window {
-    pub(in crate::view) fn next(self) -> Self {
-        match self {
-            Self::Minute => Self::Five,
-            Self::Five => Self::Ten,
-            Self::Ten => Self::All,
-            Self::All => Self::Minute,
-        }
-    }
-
-    pub(in crate::view) fn name(self) -> &'static str {
-        match self {
-            Self::Minute => "1 min",
-            Self::Five => "5 min",
-            Self::Ten => "10 min",
-            Self::All => "all time",
-        }
-    }
-
-    /// Seconds; `None` for all time.
-    pub(in crate::view) fn seconds(self) -> Option<u64> {
-        match self {
-            Self::Minute => Some(60),
-            Self::Five => Some(300),
-            Self::Ten => Some(600),
-            Self::All => None,
-        }
-    }
-}
 
 /// A value may be this many columns wide, where there are few.
 const WIDEST: usize = 8;
@@ -60,24 +17,20 @@ pub(in crate::view) struct Series {
     pub(in crate::view) seconds: f64,
 }
 
-/// The last of them within a window.
-pub(in crate::view) fn pages(model: &Model, direction: Direction, window: Window) -> Series {
-    let Some(seconds) = window.seconds() else {
-        return all_time(model, direction);
-    };
+/// All of them; where only the kernel's totals tell, of the last minutes.
+pub(in crate::view) fn pages(model: &Model, direction: Direction) -> Series {
     let bins = model.rates().history();
-    let skip = bins.len().saturating_sub(seconds as usize);
-    let pages = bins.skip(skip).map(|bin| bin.pages(Some(direction)));
-    let values: Vec<u64> = pages.collect();
+    let all = bins.len() as u64 >= model.elapsed_ns() / BIN_NS;
+    if !all && model.coverage().from == Origin::Records {
+        return coarse(model, direction);
+    }
+    let values: Vec<u64> = bins.map(|bin| bin.pages(Some(direction))).collect();
     let seconds = values.len() as f64;
     Series { values, seconds }
 }
 
-/// Only records tell of all time; the kernel's totals of the last minutes.
-fn all_time(model: &Model, direction: Direction) -> Series {
-    if model.coverage().from == Origin::Kernel {
-        return pages(model, direction, Window::Ten);
-    }
+/// Over more time than is known by the second.
+fn coarse(model: &Model, direction: Direction) -> Series {
     let timeline = model.timeline();
     let length = timeline.stretch_ns() as f64 / 1e9;
     let stretches = timeline.stretches().iter();

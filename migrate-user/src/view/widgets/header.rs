@@ -2,52 +2,70 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
 use super::super::table::shorten;
 use super::super::theme::Theme;
-use crate::model::Model;
 use crate::text::{clock, count, percent, printable};
 
 /// Draws the line. Losses have the right end, and what is watched gets the room that they leave.
 pub(in crate::view) fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let right = right(app.shown(), theme, area.width);
+    let right = right(app, theme, area.width);
     let room = usize::from(area.width).saturating_sub(right.width() + 1);
     let name = Span::styled("migscope", theme.title());
     if name.width() <= room {
-        let about = Span::raw(about(app, room - name.width()));
-        Line::from(vec![name, about]).render(area, buffer);
+        let elapsed = elapsed(app, room - name.width());
+        let about = about(app, room - name.width(), &elapsed);
+        let style = if app.of_ns().is_some() {
+            theme.key()
+        } else {
+            Style::new()
+        };
+        let elapsed = Span::styled(elapsed, style);
+        Line::from(vec![name, Span::raw(about), elapsed]).render(area, buffer);
     }
     right.right_aligned().render(area, buffer);
 }
 
-/// What is watched and for how long, in at most `room` columns.
-fn about(app: &App, room: usize) -> String {
-    let model = app.shown();
-    let facts = model.facts();
+/// What is watched, with `elapsed` in at most `room` columns.
+fn about(app: &App, room: usize, elapsed: &str) -> String {
+    let facts = app.shown().facts();
     let (host, kernel) = (printable(&facts.host), printable(&facts.kernel));
-    let elapsed = clock(model.elapsed_ns());
     let name = printable(&app.name);
-    let whole = format!(" {name} · {host} · Linux {kernel} · {elapsed}");
-    if Line::raw(whole.as_str()).width() <= room {
+    let whole = format!(" {name} · {host} · Linux {kernel} · ");
+    if Line::raw(whole.as_str()).width() + elapsed.len() <= room {
         return whole;
     }
     // A name of which less is left says nothing.
     let name_room = room.saturating_sub(elapsed.len() + 2);
     if name_room >= 4 {
-        format!(" {} {elapsed}", shorten(&name, name_room))
-    } else if room > elapsed.len() {
-        format!(" {elapsed}")
+        format!(" {} ", shorten(&name, name_room))
     } else {
-        String::new()
+        " ".to_owned()
     }
+}
+
+/// How much time is shown, and where that is not the whole run, of how much: what `room` columns have room for.
+fn elapsed(app: &App, room: usize) -> String {
+    let shown = clock(app.shown().elapsed_ns());
+    let forms = match app.of_ns() {
+        Some(of_ns) => vec![
+            format!("last {shown} of {}", clock(of_ns)),
+            format!("last {shown}"),
+        ],
+        None => vec![shown],
+    };
+    let fits = |text: &String| text.len() < room;
+    forms.into_iter().find(fits).unwrap_or_default()
 }
 
 /// What was lost, always, also when it is nothing; what else went wrong, when it did and as far as it fits; the
 /// tracer's own time, where there is plenty of room.
-fn right(model: &Model, theme: Theme, width: u16) -> Line<'static> {
+fn right(app: &App, theme: Theme, width: u16) -> Line<'static> {
+    let model = app.shown();
     let Some(losses) = model.losses() else {
         return Line::styled("lost: unknown", theme.quiet());
     };
@@ -57,7 +75,13 @@ fn right(model: &Model, theme: Theme, width: u16) -> Line<'static> {
     } else {
         theme.alarm()
     };
-    let mut line = Line::styled(format!("{} lost", count(lost)), style);
+    // The tracer does not tell when.
+    let of = if app.of_ns().is_some() && width >= 60 {
+        " in all"
+    } else {
+        ""
+    };
+    let mut line = Line::styled(format!("{} lost{of}", count(lost)), style);
     let unbalanced = [("unbalanced", model.totals().unbalanced())];
     let troubles = unbalanced.into_iter().chain(losses.beside_lost());
     for (name, number) in troubles.filter(|(_, number)| *number > 0) {

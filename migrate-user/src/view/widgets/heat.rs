@@ -3,9 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::super::canvas::{Canvas, below, with_x};
-use super::chart::Window;
+use crate::model::Step;
 use crate::model::timeline::{CLASSES, Stretch, class_begin};
-use crate::model::{Step, Timeline};
 use crate::text::{clock, duration};
 
 /// From little to much.
@@ -71,26 +70,12 @@ fn sum(stretches: &[Stretch], step: Option<Step>) -> [u64; CLASSES] {
     sum
 }
 
-/// The stretches of a window.
-fn within(timeline: &Timeline, window: Window) -> &[Stretch] {
-    let stretches = timeline.stretches();
-    let Some(seconds) = window.seconds() else {
-        return stretches;
-    };
-    let number = (seconds * 1_000_000_000).div_ceil(timeline.stretch_ns());
-    &stretches[stretches.len().saturating_sub(number as usize)..]
-}
-
 /// Draws the map of a step, or with `None` of whole migrations.
 pub(in crate::view) fn draw(canvas: &mut Canvas<'_>, step: Option<Step>, area: Rect) {
     let timeline = canvas.model.timeline();
-    let stretches = within(timeline, canvas.app.view.window);
-    let seconds = stretches.len() as u64 * timeline.stretch_ns();
-    let about = format!(
-        "how long it took in {} of {} · ░ few, █ many",
-        clock(seconds),
-        canvas.app.view.window.name()
-    );
+    let stretches = timeline.stretches();
+    let time = clock(timeline.stretch_ns().saturating_mul(stretches.len() as u64));
+    let about = format!("how long it took in {time} · ░ few, █ many");
     let area = canvas.title(area, "Over time", &about);
     let plot = with_x(area, area.x + NAMES);
     let Some(map) = Map::new(stretches, step, usize::from(plot.width)) else {

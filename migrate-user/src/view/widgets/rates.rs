@@ -63,7 +63,7 @@ pub(in crate::view) fn head(canvas: &mut Canvas<'_>, directions: &[Direction], a
 
 /// What the charts are about: how much time, and how much the highest column is.
 fn about(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> String {
-    let seconds = series(canvas, directions[0]).seconds;
+    let seconds = chart::pages(canvas.model, directions[0]).seconds;
     if seconds == 0.0 {
         return "the first second is under way".to_owned();
     }
@@ -75,17 +75,15 @@ fn about(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> String {
     } else {
         clock((seconds * 1e9) as u64)
     };
-    let window = canvas.app.view.window.name();
-    format!("{time} of {window}, highest {most}")
-}
-
-fn series(canvas: &Canvas<'_>, direction: Direction) -> chart::Series {
-    chart::pages(canvas.model, direction, canvas.app.view.window)
+    format!("{time}, highest {most}")
 }
 
 /// The highest column in any direction: all have the same scale.
 fn most(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> u64 {
-    let columns = |direction: &Direction| chart::fit(&series(canvas, *direction).values, width);
+    let columns = |direction: &Direction| {
+        let series = chart::pages(canvas.model, *direction);
+        chart::fit(&series.values, width)
+    };
     directions.iter().flat_map(columns).max().unwrap_or(0)
 }
 
@@ -128,7 +126,7 @@ fn row(canvas: &mut Canvas<'_>, directions: &[Direction], direction: Direction, 
     }
     if let Some(place) = place {
         let area = with_x(area, area.x + place);
-        let values = chart::fit(&series(canvas, direction).values, area.width);
+        let values = chart::fit(&chart::pages(canvas.model, direction).values, area.width);
         let most = most(canvas, directions, area.width);
         chart::draw(&values, most, style, area, canvas.buffer);
     }
