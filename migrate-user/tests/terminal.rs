@@ -286,6 +286,42 @@ fn signals_give_the_terminal_back() {
 }
 
 #[test]
+fn a_panic_gives_the_terminal_back_and_can_be_read() {
+    let Some(terminal) = Terminal::open(80, 24) else {
+        return;
+    };
+    let before = terminal.modes("before");
+    terminal.run("export MIGSCOPE_TEST_PANIC=1 RUST_BACKTRACE=0", "$");
+    terminal.replay();
+    let screen = terminal.press(&["q"], "left with 101");
+    for text in ["panicked at", "as asked for by MIGSCOPE_TEST_PANIC"] {
+        assert!(screen.contains(text), "{text} is not on\n{screen}");
+    }
+    // It is below what was there before, on the screen that stays.
+    assert!(screen.contains("replay run.arrow"), "{screen}");
+    assert_eq!(terminal.modes("after"), before);
+}
+
+#[test]
+fn it_ends_when_its_terminal_does() {
+    let Some(terminal) = Terminal::open(80, 24) else {
+        return;
+    };
+    terminal.replay();
+    let shell = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]);
+    let children = || Command::new("pgrep").args(["-P", shell.trim()]).output();
+    let program = String::from_utf8(children().unwrap().stdout).unwrap();
+    let alive = || Path::new("/proc").join(program.trim()).exists();
+    assert!(!program.is_empty() && alive());
+    terminal.tmux(&["kill-server"]);
+    let end = Instant::now() + PATIENCE;
+    while alive() {
+        assert!(Instant::now() < end, "{program} lives on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn without_a_terminal_it_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.arrow");

@@ -37,6 +37,8 @@ pub async fn run(source: impl Source, name: &str, config: Config) -> Result<(), 
     let mut dashboard = Dashboard::new(source, app)?;
     let mut screen = Screen::open().map_err(terminal_error)?;
     let done = dashboard.run(&mut screen).await;
+    #[cfg(debug_assertions)]
+    panic_if_asked();
     drop(screen);
     if let Some(export) = dashboard.export.take() {
         tell_line!("migscope: the export is being finished; Ctrl-C gives it up.");
@@ -45,6 +47,14 @@ pub async fn run(source: impl Source, name: &str, config: Config) -> Result<(), 
     }
     done?;
     dashboard.app.into_failure().map_or(Ok(()), Err)
+}
+
+/// Only so can a test see what a panic leaves of the terminal. Not in programs that people get.
+#[cfg(debug_assertions)]
+fn panic_if_asked() {
+    if std::env::var_os("MIGSCOPE_TEST_PANIC").is_some() {
+        panic!("as asked for by MIGSCOPE_TEST_PANIC");
+    }
 }
 
 fn terminal_error(cause: io::Error) -> Error {
