@@ -187,7 +187,7 @@ fn keys(terminal: &Terminal) {
     terminal.press(&["Escape"], "Processes  3 processes");
     terminal.press(&["Down", "Enter"], "only pid=12");
     terminal.press(&["Escape"], "Processes  3 processes");
-    terminal.press(&["h", "h"], "▼wasted");
+    terminal.press(&["h"], "▼wasted");
     terminal.press(&["u"], "amounts in bytes");
     terminal.press(&["u"], "amounts in GiB");
     terminal.press(&["u"], "amounts in pages");

@@ -69,6 +69,11 @@ impl App {
         }
     }
 
+    /// Notes how wide the screen is, columns.
+    pub(super) fn resize(&mut self, width: u16) {
+        self.view.width = width;
+    }
+
     /// What is to be shown.
     pub fn shown(&self) -> &Model {
         shown(self.frozen.as_deref(), &self.data)

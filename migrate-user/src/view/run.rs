@@ -200,7 +200,10 @@ impl<S: Source> Dashboard<S> {
             return Ok(());
         };
         let mut spots = Vec::new();
-        let drawn = terminal.draw(|frame| spots = screen::draw(&self.app, frame));
+        let drawn = terminal.draw(|frame| {
+            self.app.resize(frame.area().width);
+            spots = screen::draw(&self.app, frame);
+        });
         drawn.map_err(terminal_error)?;
         self.spots = spots;
         self.dirty = false;

@@ -19,17 +19,21 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Spot> {
         buffer: frame.buffer_mut(),
         spots: &mut spots,
     };
-    // One column of air on either side, where there is room for it.
-    let margin = u16::from(whole.width >= 60);
-    let area = Rect {
-        x: whole.x + margin,
-        width: whole.width - 2 * margin,
-        ..whole
-    };
+    let area = inner(whole);
     if !area.is_empty() {
         draw_all(&mut canvas, area, whole);
     }
     spots
+}
+
+/// What is drawn on: without one column of air on either side, where there is room for it.
+pub(super) fn inner(whole: Rect) -> Rect {
+    let margin = u16::from(whole.width >= 60);
+    Rect {
+        x: whole.x + margin,
+        width: whole.width - 2 * margin,
+        ..whole
+    }
 }
 
 fn draw_all(canvas: &mut Canvas<'_>, area: Rect, whole: Rect) {

@@ -12,6 +12,8 @@ use crate::model::{Migration, Model};
 pub(super) struct View {
     pub(super) tab: Tab,
     pub(super) unit: Unit,
+    /// How wide the screen is, columns.
+    pub(super) width: u16,
     lists: [List; Tab::ALL.len()],
     /// The cursor of the histogram, columns from where it would be by itself.
     pub(super) cursor: isize,
@@ -32,6 +34,7 @@ impl View {
         Self {
             tab,
             unit: Unit::default(),
+            width: u16::MAX,
             lists,
             cursor: 0,
             slowest: false,
@@ -89,13 +92,15 @@ impl View {
     }
 
     fn across(&mut self, places: isize) {
-        match tabs::sortable(self.tab) {
+        match tabs::sortable(self.tab, self.width) {
             _ if self.tab == Tab::Steps => self.cursor = self.cursor.saturating_add(places),
             columns if columns.is_empty() => self.show(self.tab.beside(places)),
             columns => {
                 let list = self.list_mut();
-                let at = columns.iter().position(|column| *column == list.sort);
-                let next = at.unwrap_or(0).saturating_add_signed(places);
+                let before = columns.iter().filter(|column| **column < list.sort).count();
+                // From a column that is not there, the next one is already one to the right.
+                let there = isize::from(columns.contains(&list.sort) || places < 0);
+                let next = before.saturating_add_signed(places + there - 1);
                 list.sort = columns[next.min(columns.len() - 1)];
             }
         }

@@ -83,6 +83,8 @@ pub(super) struct Column<R> {
     pub(super) cell: Cell<R>,
     /// What people look for comes first; `None` where it makes no sense to sort.
     pub(super) order: Option<Order<R>>,
+    /// Are the cells bars? Those look the same in a row that is chosen: the other way round, they would be gaps.
+    bar: bool,
 }
 
 impl<R> Column<R> {
@@ -95,6 +97,15 @@ impl<R> Column<R> {
             rank,
             cell,
             order: None,
+            bar: false,
+        }
+    }
+
+    /// A column with bars.
+    pub(super) const fn bars(head: &'static str, width: u16, rank: u8, cell: Cell<R>) -> Self {
+        Self {
+            bar: true,
+            ..Self::left(head, width, rank, cell)
         }
     }
 
@@ -148,17 +159,17 @@ pub(super) fn draw_list<R>(
     let first = list.chosen.saturating_sub(room - 1);
     let shown = rows.iter().skip(first).take(room).copied();
     draw(columns, shown, context, area, canvas.buffer);
-    for (column, x) in fitting(columns, area.width) {
+    let columns = fitting(columns, area.width);
+    for &(at, column, x) in &columns {
         let place = Rect {
             x: area.x + x,
             width: column.width,
             height: 1,
             ..area
         };
-        let at = columns.iter().position(|known| std::ptr::eq(known, column));
-        let Some(at) = at.filter(|_| column.order.is_some()) else {
+        if column.order.is_none() {
             continue;
-        };
+        }
         canvas.spot(place, Action::Sort(at));
         if at == list.sort {
             let sign = if list.reversed { "▲" } else { "▼" };
@@ -175,13 +186,49 @@ pub(super) fn draw_list<R>(
         };
         canvas.spot(row, Action::Choose(at));
         if at == list.chosen {
-            canvas.buffer.set_style(row, context.theme.chosen());
+            choose(&columns, row, canvas);
         }
     }
 }
 
-/// The columns that fit, in their order, and where each begins.
-fn fitting<R>(columns: &[Column<R>], width: u16) -> Vec<(&Column<R>, u16)> {
+/// Marks a row as the one that is chosen.
+fn choose<R>(columns: &[(usize, &Column<R>, u16)], row: Rect, canvas: &mut Canvas<'_>) {
+    let chosen = canvas.theme.chosen();
+    canvas.buffer.set_style(row, chosen);
+    let as_before = Style::new().remove_modifier(chosen.add_modifier);
+    for (_, column, x) in columns.iter().filter(|(_, column, _)| column.bar) {
+        let bar = Rect {
+            x: row.x + x,
+            width: column.width,
+            ..row
+        };
+        canvas.buffer.set_style(bar.intersection(row), as_before);
+    }
+}
+
+/// The places of the columns that a table can be sorted by, of those that there is room for.
+pub(super) fn sortable<R>(columns: &[Column<R>], width: u16) -> Vec<usize> {
+    let fitting = fitting(columns, width).into_iter();
+    let ordered = fitting.filter(|(_, column, _)| column.order.is_some());
+    ordered.map(|(at, ..)| at).collect()
+}
+
+/// By what a table is sorted, if there is no room for that column.
+pub(super) fn sorted_by<R>(columns: &[Column<R>], list: List, width: u16) -> String {
+    let sort = columns
+        .get(list.sort)
+        .filter(|column| column.order.is_some());
+    match sort {
+        Some(column) if !sortable(columns, width).contains(&list.sort) => {
+            let sign = if list.reversed { "▲" } else { "▼" };
+            format!(" · {sign}{}", column.head)
+        }
+        _ => String::new(),
+    }
+}
+
+/// The columns that fit, in their order: the place of each, and where it begins.
+fn fitting<R>(columns: &[Column<R>], width: u16) -> Vec<(usize, &Column<R>, u16)> {
     let mut by_rank: Vec<usize> = (0..columns.len()).collect();
     by_rank.sort_by_key(|&at| columns[at].rank);
     let mut left = width;
@@ -199,7 +246,7 @@ fn fitting<R>(columns: &[Column<R>], width: u16) -> Vec<(&Column<R>, u16)> {
     let place = |at: usize| {
         let begin = x;
         x += columns[at].width + 1;
-        (&columns[at], begin)
+        (at, &columns[at], begin)
     };
     kept.into_iter().map(place).collect()
 }
@@ -216,7 +263,7 @@ pub(super) fn draw<'r, R: 'r>(
     if area.is_empty() {
         return;
     }
-    for (column, x) in &columns {
+    for (_, column, x) in &columns {
         put(
             column,
             column.head,
@@ -226,7 +273,7 @@ pub(super) fn draw<'r, R: 'r>(
         );
     }
     for (row, y) in rows.zip(area.y + 1..area.bottom()) {
-        for (column, x) in &columns {
+        for (_, column, x) in &columns {
             let (text, style) = (column.cell)(row, context);
             put(column, &text, style, (area, *x, y), buffer);
         }
@@ -283,7 +330,7 @@ mod tests {
         let heads = |width| {
             fitting(&columns, width)
                 .iter()
-                .map(|(c, x)| (c.head, *x))
+                .map(|(_, c, x)| (c.head, *x))
                 .collect::<Vec<_>>()
         };
         assert_eq!(heads(17), [("a", 0), ("b", 6), ("c", 12)]);

@@ -43,7 +43,7 @@ const SIZES: [Column<Row>; 7] = [
             Style::new(),
         )
     }),
-    Column::left("", BAR, 3, |row, context| {
+    Column::bars("", BAR, 3, |row, context| {
         (bar(row.part, BAR), context.theme.bar())
     }),
     Column::right("would have saved", 16, 2, |row, _| {

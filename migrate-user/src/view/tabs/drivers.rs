@@ -72,7 +72,7 @@ pub(super) const COLUMNS: [Of; 11] = [
     }),
     Of::right("per page", 8, 8, |row, _| per_page(&row.sums))
         .by(|a, b| by_per_page(&a.sums, &b.sums)),
-    Of::left("pages/s, last 20 s", 20, 4, |row, context| {
+    Of::bars("pages/s, last 20 s", 20, 4, |row, context| {
         recent(&row.recent, context)
     }),
 ];
@@ -86,13 +86,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let rows = rows(app);
     let number = counted(rows.len() as u64, "driver", "drivers");
-    let about = format!("{number} · amounts in {}", app.view.unit.name());
+    let list = app.view.list(Tab::Drivers);
+    let by = table::sorted_by(&COLUMNS, list, area.width);
+    let about = format!("{number} · amounts in {}{by}", app.view.unit.name());
     let area = canvas.title(area, "Drivers", &about);
     if rows.is_empty() {
         return canvas.nothing(area);
     }
     if app.tab() == Tab::Drivers {
-        return draw_list(&COLUMNS, &rows, app.view.list(Tab::Drivers), canvas, area);
+        return draw_list(&COLUMNS, &rows, list, canvas, area);
     }
     // On the overview there is nothing to choose.
     let context = canvas.context();

@@ -16,7 +16,7 @@ use super::app::App;
 use super::canvas::Canvas;
 use super::state::View;
 use super::tab::Tab;
-use super::table::Column;
+use super::{screen, table};
 use crate::model::{Migration, Model};
 
 /// More lines than the help has.
@@ -67,19 +67,14 @@ pub(super) fn open(app: &App) -> Option<Opened> {
     }
 }
 
-/// The columns that a tab's table can be sorted by, from left to right.
-pub(super) fn sortable(tab: Tab) -> Vec<usize> {
+/// The columns that a tab's table can be sorted by, from left to right, on a screen so many columns wide.
+pub(super) fn sortable(tab: Tab, screen: u16) -> Vec<usize> {
+    let width = screen::inner(Rect::new(0, 0, screen, 1)).width;
     match tab {
-        Tab::Processes => ordered(&processes::COLUMNS),
-        Tab::Drivers => ordered(&drivers::COLUMNS),
+        Tab::Processes => table::sortable(&processes::COLUMNS, width),
+        Tab::Drivers => table::sortable(&drivers::COLUMNS, width),
         _ => Vec::new(),
     }
-}
-
-fn ordered<R>(columns: &[Column<R>]) -> Vec<usize> {
-    let places = columns.iter().enumerate();
-    let ordered = places.filter(|(_, column)| column.order.is_some());
-    ordered.map(|(at, _)| at).collect()
 }
 
 /// The column that a tab's table is sorted by before the user says otherwise.
@@ -89,5 +84,33 @@ pub(super) fn first_sort(tab: Tab) -> usize {
         Tab::Processes => time(&processes::COLUMNS.each_ref().map(|column| column.head)),
         Tab::Drivers => time(&drivers::COLUMNS.each_ref().map(|column| column.head)),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Action;
+    use super::*;
+    use crate::config::Config;
+    use crate::support::facts;
+
+    #[test]
+    fn a_table_is_sorted_by_what_can_be_seen() {
+        let mut app = App::new("live", facts(), Config::default(), false);
+        app.act(Action::Show(Tab::Processes));
+        let mut by = |width, places: isize| {
+            app.resize(width);
+            app.act(Action::Across(places));
+            let sort = app.view.list(Tab::Processes).sort;
+            processes::COLUMNS[sort].head
+        };
+        // There is no room for what was wasted.
+        assert_eq!(by(80, -1), "to_system");
+        assert_eq!(by(80, 1), "time");
+        assert_eq!(by(200, -1), "in vain");
+        // What it is sorted by has gone.
+        assert_eq!(by(80, 1), "time");
+        assert_eq!((by(200, -1), by(80, -1)), ("in vain", "to_system"));
+        assert_eq!(by(20, 9), "process");
     }
 }

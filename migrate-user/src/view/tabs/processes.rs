@@ -58,7 +58,7 @@ pub(super) const COLUMNS: [Of; 13] = [
     .by(|a, b| Reverse(a.sums.time_ns).cmp(&Reverse(b.sums.time_ns))),
     Of::right("per page", 8, 9, |row, _| per_page(&row.sums))
         .by(|a, b| by_per_page(&a.sums, &b.sums)),
-    Of::left("pages/s, last 20 s", 20, 4, |row, context| {
+    Of::bars("pages/s, last 20 s", 20, 4, |row, context| {
         recent(&row.recent, context)
     }),
     Of::left("cgroup", 24, 11, |row, _| {
@@ -119,13 +119,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         });
     let number = counted(rows.len() as u64, "process", "processes");
     let unit = app.view.unit.name();
-    let about = format!("{number} · amounts in {unit}{others}");
+    let list = app.view.list(Tab::Processes);
+    let by = table::sorted_by(&COLUMNS, list, area.width);
+    let about = format!("{number} · amounts in {unit}{by}{others}");
     let area = canvas.title(area, "Processes", &about);
     if rows.is_empty() {
         return canvas.nothing(area);
     }
     if app.tab() == Tab::Processes {
-        return draw_list(&COLUMNS, &rows, app.view.list(Tab::Processes), canvas, area);
+        return draw_list(&COLUMNS, &rows, list, canvas, area);
     }
     // On the overview there is nothing to choose.
     let context = canvas.context();

@@ -61,7 +61,7 @@ const COLUMNS: [Column<Row>; 11] = [
         (duration(row.durations.sum()), Style::new())
     }),
     Column::right("share", 6, 3, |row, _| share(row.share)),
-    Column::left("of the time", BAR, 8, |row, context| {
+    Column::bars("of the time", BAR, 8, |row, context| {
         let style = row
             .step
             .map_or(context.theme.quiet(), |step| context.theme.step(step));

@@ -35,7 +35,7 @@ pub(in crate::view) const COLUMNS: [Column<StepFigure>; 10] = [
     }),
     Column::right("max", 8, 5, cell::<4>),
     Column::right("share", 6, 3, cell::<5>),
-    Column::left("of the time", BAR, 7, |figure, context| {
+    Column::bars("of the time", BAR, 7, |figure, context| {
         let style = context.theme.step(figure.step);
         (bar(figure.share.unwrap_or(0.0), BAR), style)
     }),
