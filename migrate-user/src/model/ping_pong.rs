@@ -189,6 +189,13 @@ impl PingPong {
         bounced
     }
 
+    /// Those that came back soonest first.
+    pub fn soonest(&self) -> Vec<&Bounce> {
+        let mut bounced = self.sorted();
+        bounced.sort_by_key(|bounce| bounce.soonest_ns);
+        bounced
+    }
+
     /// Pages that came back soon, in blocks that gave way to others too. Unit: base pages.
     pub fn total_pages(&self) -> u64 {
         self.pages

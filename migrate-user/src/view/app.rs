@@ -87,6 +87,11 @@ impl App {
         }
     }
 
+    /// When the run began, nanoseconds of the recording's clock: times are told from there, whatever the window.
+    pub(super) fn began_ns(&self) -> u64 {
+        self.data.run().began_ns().unwrap_or(0)
+    }
+
     /// Which tab is shown.
     pub fn tab(&self) -> Tab {
         self.view.tab

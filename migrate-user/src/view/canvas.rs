@@ -66,7 +66,9 @@ impl Canvas<'_> {
 
     /// What cells of tables know.
     pub(super) fn context(&self) -> Context {
-        Context::new(self.model, self.theme).in_unit(self.app.view.unit)
+        let mut context = Context::new(self.model, self.theme).in_unit(self.app.view.unit);
+        context.began_ns = self.app.began_ns();
+        context
     }
 
     /// So many pages in the unit that was chosen.

@@ -23,7 +23,7 @@ pub(super) enum Side {
 #[derive(Clone, Copy)]
 pub(super) struct Context {
     pub(super) theme: Theme,
-    /// When the counts began, nanoseconds: times are told from there.
+    /// When the run began, nanoseconds: times are told from there.
     pub(super) began_ns: u64,
     /// The time that has been reached, nanoseconds.
     pub(super) now_ns: u64,

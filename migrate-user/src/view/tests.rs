@@ -2,6 +2,7 @@
 
 use migrate_ebpf::wire::Loss;
 
+mod digits;
 mod drawing;
 mod numbers;
 mod pictures;

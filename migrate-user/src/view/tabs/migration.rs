@@ -16,7 +16,7 @@ use crate::text::{bytes, count, duration, percent, printable};
 const HALF: u16 = 62;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, migration: &Migration, area: Rect) {
-    let began = canvas.model.began_ns().unwrap_or(0);
+    let began = canvas.app.began_ns();
     let about = format!(
         "number {} · began at {} · {} in all · the tracer's own time beside it {}",
         count(migration.sequence),

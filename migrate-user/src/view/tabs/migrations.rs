@@ -75,7 +75,7 @@ fn step(migration: &Migration, step: Step, context: Context) -> (String, Style) 
     }
 }
 
-/// Seconds since the counts began, to a thousandth.
+/// Seconds since the run began, to a thousandth.
 pub(super) fn since(time_ns: u64, began_ns: u64) -> String {
     let ms = time_ns.saturating_sub(began_ns) / 1_000_000;
     format!("{}.{:03} s", ms / 1000, ms % 1000)

@@ -154,8 +154,7 @@ fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
         return table::draw(&BOUNCES, most.into_iter(), context, area, canvas.buffer);
     }
     // Where both fit: those where most came back, and those that came back soonest.
-    let mut soonest = most.clone();
-    soonest.sort_by_key(|bounce| bounce.soonest_ns);
+    let soonest = ping_pong.soonest();
     table::draw(
         &BOUNCES,
         most.into_iter(),

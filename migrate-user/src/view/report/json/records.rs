@@ -7,19 +7,21 @@
 //! - `processes`: each `pid`, `comm`, `cgroup` with its sums; `other_processes`: `null`, or the sums of those that gave way to them, with
 //!   how often that was (`processes`)
 //! - `batching`: by direction and for `both`: `sizes`, by the pages that completed calls asked for (`pages_min`, `pages_max`): `calls`,
-//!   `requested`, `arrived`, `time_ns`, `ns_per_page`, `steps_ns`; `costs`, by step and for `total`: `fixed_ns`, `fixed_error_ns`, `per_page_ns`,
+//!   `requested`, `arrived`, `time_ns`, `ns_per_page`, `steps_ns`, `saved_ns` (what it would have saved if no call had been smaller); `costs`, by step and for `total`: `fixed_ns`, `fixed_error_ns`, `per_page_ns`,
 //!   `per_page_error_ns` (standard errors), `calls`, `break_even_pages`; `null` where no line can be drawn
 //! - `ping_pong`: `pages`, `trips` and `time_ns` of what came back within a second, `evicted` (blocks that gave way to others), and its
-//!   `ranges`: `pid`, `start`, `end`, `pages`, `trips`, `soonest_ns`, `mean_ns`
+//!   `ranges`, those first of which most came back: `pid`, `start`, `end`, `pages`, `trips`, `soonest_ns`, `mean_ns`; `soonest`: the same, those first
+//!   that came back soonest
 //! - `retries`: `calls` and `time_ns` of what was tried again in vain, `evicted`, and the longest series in `ranges`: `pid`, `address`,
 //!   `direction`, `calls`, `pages`, `outcome`, `time_ns`
-//! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `trigger`, `outcome`, `requested`, `total_ns`, `steps_ns`
+//! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `trigger`, `outcome`, `requested`, `total_ns`, `steps_ns`,
+//!   `ledger`, `driver`
 
 use serde_json::{Map, Value, json};
 
 use super::exact::rows;
 use crate::model::{
-    Bounce, Direction, Driver, Fit, Migration, Model, Process, Retry, Size, Step, Sums,
+    Batching, Bounce, Direction, Driver, Fit, Migration, Model, Process, Retry, Size, Step, Sums,
 };
 use crate::view::figures;
 
@@ -85,14 +87,14 @@ pub(super) fn batching(model: &Model) -> Map<String, Value> {
             (name, json!(batching.fit(step, direction).as_ref().map(fit)))
         });
         json!({
-            "sizes": batching.sizes(direction).map(|of| size(&of)).collect::<Vec<_>>(),
+            "sizes": batching.sizes(direction).map(|of| size(batching, &of, direction)).collect::<Vec<_>>(),
             "costs": costs.collect::<Map<_, _>>(),
         })
     };
     by_direction(model, of)
 }
 
-fn size(size: &Size) -> Value {
+fn size(batching: &Batching, size: &Size, direction: Option<Direction>) -> Value {
     json!({
         "pages_min": size.pages.start(),
         "pages_max": size.pages.end(),
@@ -101,6 +103,7 @@ fn size(size: &Size) -> Value {
         "arrived": size.arrived,
         "time_ns": size.time_ns,
         "ns_per_page": size.ns_per_page(),
+        "saved_ns": batching.saved_ns(*size.pages.start(), direction),
         "steps_ns": by_step(|step| json!(size.steps_ns[step as usize])),
     })
 }
@@ -135,6 +138,7 @@ pub(super) fn ping_pong(model: &Model) -> Value {
         "time_ns": ping_pong.total_ns(),
         "evicted": ping_pong.evicted(),
         "ranges": ping_pong.sorted().iter().take(ROWS).map(range).collect::<Vec<_>>(),
+        "soonest": ping_pong.soonest().iter().take(ROWS).map(range).collect::<Vec<_>>(),
     })
 }
 
@@ -172,6 +176,8 @@ pub(super) fn slowest(model: &Model) -> Vec<Value> {
             "requested": migration.ledger.requested,
             "total_ns": migration.total_ns(),
             "steps_ns": by_step(|step| json!(migration.steps[step as usize])),
+            "ledger": rows(&migration.ledger),
+            "driver": migration.driver.as_deref(),
         })
     };
     let slowest = model.slowest().sorted().into_iter();
