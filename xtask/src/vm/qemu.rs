@@ -9,6 +9,10 @@ use clap::ValueEnum;
 use super::QEMU;
 use crate::setup::kernel::Flavour;
 
+/// Ports of one virtio-serial device. QEMU tells the guest of a port in up to three messages, of which a device holds 32 until the guest
+/// has read them; what is more is lost, and who writes to a port that is not known to be open waits for ever.
+const PORTS_PER_DEVICE: usize = 8;
+
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Accelerator {
@@ -113,17 +117,20 @@ impl Invocation<'_> {
             "-serial",
             "chardev:console",
         ]);
-        if !self.serial {
-            qemu.args(["-device", "virtio-serial-pci"]);
-        }
         for (index, Channel { name, socket }) in self.channels.iter().enumerate() {
             qemu.arg("-chardev")
                 .arg(format!("socket,id=stream{index},fd={socket}"));
             if self.serial {
                 qemu.arg("-serial").arg(format!("chardev:stream{index}"));
             } else {
-                qemu.arg("-device")
-                    .arg(format!("virtserialport,chardev=stream{index},name={name}"));
+                let device = index / PORTS_PER_DEVICE;
+                if index % PORTS_PER_DEVICE == 0 {
+                    qemu.arg("-device")
+                        .arg(format!("virtio-serial-pci,id=ports{device}"));
+                }
+                qemu.arg("-device").arg(format!(
+                    "virtserialport,bus=ports{device}.0,chardev=stream{index},name={name}"
+                ));
             }
         }
         qemu.arg("-kernel")
@@ -164,11 +171,10 @@ mod tests {
     #[test]
     fn streams_are_ports_or_serial_lines() {
         let machine = Machine::new(Accelerator::Tcg, Flavour::Test);
-        assert!(
-            line(machine, false).contains(
-                "socket,id=stream0,fd=7 -device virtserialport,chardev=stream0,name=stdout"
-            )
-        );
+        assert!(line(machine, false).contains(
+            "socket,id=stream0,fd=7 -device virtio-serial-pci,id=ports0 \
+             -device virtserialport,bus=ports0.0,chardev=stream0,name=stdout"
+        ));
         let serial = line(machine, true);
         assert!(serial.contains(
             "-serial chardev:console -chardev socket,id=stream0,fd=7 -serial chardev:stream0"
