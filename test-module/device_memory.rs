@@ -204,7 +204,8 @@ impl DeviceMemory {
         let fault_pages = new.fault_pages.max(1);
         let odd_fault = !fault_pages.is_power_of_two() || fault_pages > COMPOUND_PAGES as u64;
         let unknown = new.flags & !configuration::ALL != 0;
-        if unknown || odd_fault || new.engine_setup_ns > MAX_DELAY_NS {
+        let long = new.engine_setup_ns > MAX_DELAY_NS || new.invalidate_ns > MAX_DELAY_NS;
+        if unknown || odd_fault || long {
             return Err(EINVAL);
         }
         let capacity = match new.capacity {
@@ -228,6 +229,11 @@ impl DeviceMemory {
     /// Pages that a fault of the CPU brings home: a power of two.
     pub(crate) fn fault_pages(&self) -> usize {
         self.configuration.lock().fault_pages.max(1) as usize
+    }
+
+    /// How long a mirror takes to invalidate a range, nanoseconds.
+    pub(crate) fn invalidate_ns(&self) -> u64 {
+        self.configuration.lock().invalidate_ns
     }
 
     /// Pages in all.

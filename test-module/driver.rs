@@ -11,13 +11,14 @@
 //!
 //! From the outside in; none is taken while one further in is held:
 //!
-//! 1. the mmap lock of an address space: the caller's in `file.rs` (shared, from before setup to after finalize), the
+//! 1. `OpenFile::mirror`, a mutex under which a mirror is registered: the kernel takes the mmap lock for that;
+//! 2. the mmap lock of an address space: the caller's in `file.rs` (shared, from before setup to after finalize), the
 //!    faulting task's in `fault.rs` (the kernel has it);
-//! 2. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only try, because they
+//! 3. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only try, because they
 //!    come in whatever order pages have; new destinations are locked before anybody else knows them;
-//! 3. `Accounts::files`, a mutex under which memory is allocated;
-//! 4. spinlocks, none of which is taken under another, except the file's totals under nothing but `files`:
-//!    `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`, `Engine::state`, the page table's
+//! 4. `Accounts::files`, a mutex under which memory is allocated;
+//! 5. spinlocks, none of which is taken under another, except the file's totals under nothing but `files`:
+//!    `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`, `Engine::state`, `mirror::TAKEN`, the page table's
 //!    XArray, and `DeviceMemory::slots`, which `folio_free` takes wherever the kernel drops the last reference.
 
 use kernel::{
@@ -41,6 +42,7 @@ mod hold;
 mod inject;
 mod layout;
 mod migrate;
+mod mirror;
 mod page_table;
 mod range;
 mod registration;
@@ -94,6 +96,8 @@ struct Driver {
     _registrations: KVec<Pin<KBox<Registration>>>,
     #[pin]
     _summary: debugfs::File<Summary>,
+    /// Last: files that were open have their mirrors in it.
+    _room: mirror::Room,
 }
 
 impl kernel::InPlaceModule for Driver {
@@ -101,12 +105,15 @@ impl kernel::InPlaceModule for Driver {
         let folder = debugfs::Dir::new(c"migrate_test");
         pin_init::pin_init_scope(move || {
             let names = names()?;
+            // SAFETY: A module is initialized once, and nobody can have opened a device yet.
+            let room = unsafe { mirror::Room::new()? };
             let mut memories = KVec::with_capacity(names.len(), GFP_KERNEL)?;
             for number in 0..names.len() {
                 memories.push(memory(number as u32)?, GFP_KERNEL)?;
             }
             let summary = Summary::new(&memories)?;
             Ok(try_pin_init!(Self {
+                _room: room,
                 _summary <- folder.read_only_file(c"totals", Ok::<_, Error>(summary)),
                 // Last: a device can be opened as soon as it is there, and a module whose initialization fails after
                 // that goes away under the open file.

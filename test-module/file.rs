@@ -8,9 +8,10 @@ use kernel::{
     iov::IovIterDest,
     miscdevice::{MiscDevice, MiscDeviceRegistration},
     mm::{Mm, MmWithUser},
+    new_mutex,
     page::PAGE_SIZE,
     prelude::*,
-    sync::{Arc, aref::ARef},
+    sync::{Arc, Mutex, aref::ARef},
     transmute::{AsBytes, FromBytes},
     uaccess::{UserPtr, UserSlice},
 };
@@ -24,6 +25,7 @@ use crate::{
     inject::Injection,
     layout,
     migrate::{Arrived, Select, Setup},
+    mirror::Mirror,
     page_table::PageTable,
     range::Range,
     registration::Registration,
@@ -63,6 +65,9 @@ pub(crate) struct OpenFile {
     account: Arc<FileAccount>,
     #[pin]
     page_table: PageTable,
+    /// Made when it is first needed.
+    #[pin]
+    mirror: Mutex<Option<Pin<KBox<Mirror>>>>,
 }
 
 #[pinned_drop]
@@ -86,6 +91,7 @@ impl MiscDevice for OpenFile {
                 memory,
                 mm: mm.into(),
                 page_table <- PageTable::new(),
+                mirror <- new_mutex!(None),
             }),
             GFP_KERNEL,
         )
@@ -176,8 +182,21 @@ impl OpenFile {
             .ok_or(EPERM)
     }
 
+    /// Sees to it that the address space is mirrored, if the device is to do so.
+    fn mirror(&self, mm: &MmWithUser) -> Result {
+        if self.memory.invalidate_ns() == 0 {
+            return Ok(());
+        }
+        let mut mirror = self.mirror.lock();
+        if mirror.is_none() {
+            *mirror = Some(Mirror::new(mm, self.memory.clone())?);
+        }
+        Ok(())
+    }
+
     fn run(&self, request: &Migrate, select: Select) -> Result<Truth> {
         let mm = self.own_mm()?;
+        self.mirror(&mm)?;
         let mmap = mm.mmap_read_lock();
         let range = Range::new(&mmap, request.address as usize, request.pages as usize)?;
         let compound = request.flags & flags::COMPOUND != 0;

@@ -13,7 +13,7 @@ use crate::{
     folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Size},
     inject::Injection,
     migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Select, Setup, Source},
-    quietly,
+    mirror, quietly,
     truth::{Count, Given, Kind},
     uapi::{Truth, trigger},
 };
@@ -101,6 +101,7 @@ impl<'a> Plan<'a> {
             Err(rejected) => return self.kind.rejected(&rejected),
         };
         let begin = clock::now();
+        count.invalidate = mirror::taken();
         // Held until after finalize.
         let references = self.fill(&mut collected, &mut count);
         if self.abandon && count.is_empty() {
@@ -129,6 +130,8 @@ impl<'a> Plan<'a> {
         mut map: impl FnMut(&Arrived),
     ) -> Truth {
         let migrated = collected.pages();
+        // Holes that were filled had the range invalidated once more, which is not setup's.
+        mirror::taken();
         count_arrived(&migrated, count, |arrived| {
             if let Some(from) = arrived.from {
                 self.memory.depart(from, arrived.pages);

@@ -36,6 +36,8 @@ pub(crate) struct Count {
     pub(crate) evictions: u64,
     /// Nanoseconds for which the copy engine was waited for.
     pub(crate) engine: u64,
+    /// Nanoseconds that mirrors took in setup.
+    pub(crate) invalidate: u64,
     /// Pages that arrived as part of a large folio.
     pub(crate) whole: u64,
 }
@@ -170,6 +172,7 @@ impl Kind {
             split: count.split,
             evictions: count.evictions,
             engine_ns: count.engine,
+            invalidate_ns: count.invalidate,
             ledger,
             steps: steps(timeline),
         }

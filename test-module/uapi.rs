@@ -26,7 +26,7 @@ pub const MAX_DEVICES: u32 = 4;
 /// Most pages that one ioctl takes: 1 GiB of 4 KiB pages.
 pub const MAX_PAGES: u64 = 262_144;
 
-/// Longest delay, and longest time that the copy engine may take for a call's set-up: one second.
+/// Longest delay, and longest time that the copy engine may take for a call's set-up and a mirror to invalidate a range: one second.
 pub const MAX_DELAY_NS: u64 = 1_000_000_000;
 
 /// A step that did not happen.
@@ -228,6 +228,8 @@ pub struct Truth {
     pub evictions: u64,
     /// How long the driver waited until the copy engine was done, nanoseconds.
     pub engine_ns: u64,
+    /// How long mirrors of the address space took to invalidate the range, while setup waited for them; nanoseconds.
+    pub invalidate_ns: u64,
     /// Where the pages went.
     pub ledger: Ledger,
     /// How long it took.
@@ -331,7 +333,7 @@ pub const EVICTED_AT_ONCE: u64 = 64;
 
 /// Argument of [`CONFIGURE`]: how the device behaves from now on. All zeroes is how it begins.
 ///
-/// `EINVAL` for unknown flags, a set-up time over [`MAX_DELAY_NS`], and fault pages that are no power of two or more
+/// `EINVAL` for unknown flags, a set-up time or an invalidation over [`MAX_DELAY_NS`], and fault pages that are no power of two or more
 /// than a large folio has.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -347,6 +349,10 @@ pub struct Configuration {
     /// Pages that a CPU fault brings home, aligned to their number; 0 and 1: only the page itself. A large folio comes
     /// home whole in any case.
     pub fault_pages: u64,
+    /// How long the device's mirror of an address space takes to invalidate a range that is to be migrated, nanoseconds. With 0
+    /// there is none. An open file's address space is mirrored from the first migration that is asked for while it is not 0, until the
+    /// file is closed.
+    pub invalidate_ns: u64,
     /// Bits of [`configuration`].
     pub flags: u64,
 }
@@ -433,8 +439,8 @@ const fn number(direction: u32, number: u32, size: usize) -> u32 {
     (direction << 30) | ((size as u32) << 16) | ((b'm' as u32) << 8) | number
 }
 
-const _: () = assert!(size_of::<Truth>() == 224);
-const _: () = assert!(size_of::<Migrate>() == 320);
-const _: () = assert!(size_of::<Evict>() == 248);
+const _: () = assert!(size_of::<Truth>() == 232);
+const _: () = assert!(size_of::<Migrate>() == 328);
+const _: () = assert!(size_of::<Evict>() == 256);
 const _: () = assert!(Totals::index(direction::TO_DEVICE, trigger::FAULT) == 0);
 const _: () = assert!(Totals::index(direction::TO_SYSTEM, trigger::EVICTION) == 5);

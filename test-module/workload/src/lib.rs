@@ -11,6 +11,7 @@ pub mod memory;
 pub mod pagemap;
 pub mod pattern;
 pub mod process;
+pub mod processor;
 pub mod request;
 pub mod rng;
 pub mod round_trips;

@@ -179,13 +179,15 @@ pub(super) fn configuration(rng: &mut Rng) -> Configuration {
         engine_setup_ns: rng.pick(&[0, 0, 0, 50_000]),
         engine_bandwidth: rng.pick(&[0, 0, 0, 1000, u64::MAX]),
         fault_pages: rng.pick(&[0, 1, 2, 16, 512]),
+        invalidate_ns: rng.pick(&[0, 0, 0, 1, 50_000]),
         flags: rng.pick(&[0, configuration::WAIT_AFTER_PAGES]),
     };
     if rng.one_in(4) {
         let value = edge(rng);
-        match rng.below(4) {
+        match rng.below(5) {
             0 => request.capacity = value,
             1 => request.engine_setup_ns = value.max(MAX_DELAY_NS + 1),
+            4 => request.invalidate_ns = value.max(MAX_DELAY_NS + 1),
             2 => request.fault_pages = value,
             _ => request.flags = value,
         }

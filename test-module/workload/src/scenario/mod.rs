@@ -4,8 +4,10 @@ mod batching;
 mod contended;
 mod declined;
 mod fork;
+mod handover;
 mod huge;
 mod idle;
+mod mirrored;
 mod mixed;
 mod multi;
 mod oversubscribe;
@@ -66,6 +68,8 @@ pub static ALL: &[&dyn Scenario] = &[
     &fork::Fork,
     &multi::Multi,
     &contended::Contended,
+    &mirrored::Mirrored,
+    &handover::Handover,
     &idle::Idle,
     &storm::Storm,
 ];

@@ -24,6 +24,7 @@ pub(super) struct Line {
     pages_ns: Option<u64>,
     finalize_and_map_ns: Option<u64>,
     finalize_ns: Option<u64>,
+    invalidate_ns: u64,
     #[serde(flatten)]
     unseen: Unseen,
 }
@@ -173,6 +174,7 @@ impl TryFrom<&Truth> for Line {
             pages_ns: known(pages_ns),
             finalize_and_map_ns: known(finalize_and_map_ns),
             finalize_ns: known(finalize_ns),
+            invalidate_ns: truth.invalidate_ns,
             unseen: truth.into(),
         })
     }
@@ -213,7 +215,7 @@ mod tests {
         r#"{"time_ns":5,"pid":7,"tid":8,"direction":"to_device","trigger":"driver","outcome":"rejected","#,
         r#""errno":22,"address":4096,"requested":2,"skipped":0,"declined":0,"moved":0,"populated":0,"#,
         r#""wasted_copy":0,"wasted_fill":0,"rolled_back":0,"rejected":2,"setup_ns":9,"#,
-        r#""alloc_and_copy_ns":null,"pages_ns":null,"finalize_and_map_ns":null,"finalize_ns":null,"#,
+        r#""alloc_and_copy_ns":null,"pages_ns":null,"finalize_and_map_ns":null,"finalize_ns":null,"invalidate_ns":0,"#,
         r#""device":1,"pinned":0,"locked":3,"referenced":0,"failed":0,"whole":0,"split":0,"evictions":0,"#,
         r#""engine_ns":0}"#
     );
