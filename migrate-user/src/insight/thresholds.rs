@@ -34,7 +34,7 @@ pub struct Thresholds {
     pub evicted_share: f64,
     /// `livelock`: calls in a row for the same range, of which nothing arrived.
     pub retries: u64,
-    /// `split`: the time of splitting large folios, of all steps.
+    /// `split`: the time of migrations in which a large folio was split, of all.
     pub split_share: f64,
     /// `tail`: a migration is slow that takes so many times as long as those of its size do on average.
     pub tail_factor: f64,

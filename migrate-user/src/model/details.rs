@@ -19,6 +19,10 @@ pub struct PartSums {
     pub total_ns: u64,
     /// By part, in the order of [`PARTS`], nanoseconds.
     pub sums_ns: [u64; PARTS.len()],
+    /// Migrations in which a large folio was split.
+    pub split_migrations: u64,
+    /// All their steps, nanoseconds.
+    pub split_total_ns: u64,
 }
 
 impl PartSums {
@@ -39,6 +43,10 @@ impl PartSums {
         add(&mut self.total_ns, migration.total_ns());
         for (sum, more) in self.sums_ns.iter_mut().zip(more) {
             add(sum, more);
+        }
+        if split_ns > 0 {
+            add(&mut self.split_migrations, 1);
+            add(&mut self.split_total_ns, migration.total_ns());
         }
     }
 }

@@ -126,7 +126,8 @@ impl Synthetic {
             lru_drain_ns: part(2),
             invalidate_ns: part(8),
             rmap_ns: part(4),
-            split_ns: part(16),
+            // Few have to.
+            split_ns: part(16).saturating_sub(setup / 17),
         });
         migration.off_cpu = Some(migration.steps.map(|step| step.unwrap_or(0) / 3));
         migration.pgmap_owner = Some(0xffff_8881_0000_0000 + self.below(2) * 64);

@@ -99,6 +99,27 @@ const CASES: &[Case] = &[
         &["wasted_copies", "declines", "small_batches"],
     ),
     case(
+        "mirrored",
+        "--sub-steps",
+        "mirrored --seed 4 --calls 100",
+        &["setup_invalidation"],
+        &["setup_drain", "split", "wasted_copies", "declines"],
+    ),
+    case(
+        "handover",
+        "--sub-steps",
+        "handover --seed 4 --calls 200",
+        &["setup_drain"],
+        &["setup_invalidation", "split", "wasted_copies", "declines"],
+    ),
+    case(
+        "huge",
+        "--sub-steps",
+        "huge --seed 4 --calls 150",
+        &["split"],
+        &["setup_invalidation", "setup_drain", "oversubscribed"],
+    ),
+    case(
         "lossy",
         "--ring-size 4K",
         "storm --seed 4 --calls 3000",

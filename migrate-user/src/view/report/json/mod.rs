@@ -163,6 +163,8 @@ fn parts(model: &Model) -> Option<Map<String, Value>> {
         ("migrations", parts.migrations),
         ("setup_ns", parts.setup_ns),
         ("total_ns", parts.total_ns),
+        ("split_migrations", parts.split_migrations),
+        ("split_total_ns", parts.split_total_ns),
     ];
     let whole = whole.map(|(name, number)| (name.to_owned(), json!(number)));
     (parts.migrations > 0).then(|| whole.into_iter().chain(sums).collect())
