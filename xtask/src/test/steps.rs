@@ -18,10 +18,19 @@ const NANOSECONDS: f64 = 300.0;
 
 pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Result<()> {
     let arguments = ["mixed", "--calls", "3000", "--seed", "2", "--threads", "1"];
-    let trace = trace(context, "steps", &[&arguments], |vm| {
+    let nested = [
+        "oversubscribe",
+        "--calls",
+        "150",
+        "--seed",
+        "2",
+        "--threads",
+        "1",
+    ];
+    let trace = trace(context, "steps", &[&arguments, &nested], |vm| {
         vm.machine(Machine::counting_instructions)
     })?;
-    let pairs = trace.only()?.pairs()?;
+    let pairs = trace.runs[0].pairs()?;
     let mut table = String::from("  step              driver's median    tracer's difference\n");
     for step in STEPS {
         let measured = differences(&pairs, step)?;
@@ -41,6 +50,7 @@ pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Res
     }
     scans_are_charged_to_nobody(&pairs)?;
     no_call_is_longer(&pairs)?;
+    probes_of_inner_calls_are_in_no_step_around(&trace.runs[1].pairs()?)?;
     tell(context, "steps", table.trim_end())
 }
 
@@ -110,6 +120,39 @@ fn no_call_is_longer(pairs: &[(&Line, &Line)]) -> Result<()> {
             "the tracer saw {seen} ns, the driver {driver} ns: {traced:?}"
         );
     }
+    Ok(())
+}
+
+/// A call with others in the middle of its `alloc_and_copy` has all of their time in it, without the work of their probes.
+fn probes_of_inner_calls_are_in_no_step_around(pairs: &[(&Line, &Line)]) -> Result<()> {
+    let mut differences = Vec::new();
+    for (traced, truth) in pairs {
+        let step = "alloc_and_copy";
+        let (Some(seen), Some(driver)) = (traced.step_ns(step)?, truth.step_ns(step)?) else {
+            continue;
+        };
+        let begin = truth.time_ns + truth.step_ns("setup")?.unwrap_or(0);
+        let inner = pairs.iter().filter(|(_, inner)| {
+            inner.tid == truth.tid && (begin..begin + driver).contains(&inner.time_ns)
+        });
+        let probes: Vec<_> = inner
+            .map(|(inner, _)| inner.number("probe_ns")?.context("probe_ns is null"))
+            .collect::<Result<_>>()?;
+        if !probes.is_empty() {
+            let probes: u64 = probes.iter().sum();
+            differences.push((seen + probes) as f64 - driver as f64);
+        }
+    }
+    ensure!(
+        differences.len() >= 20,
+        "only {} with others in the middle",
+        differences.len()
+    );
+    let difference = median(differences.into_iter());
+    ensure!(
+        difference.abs() <= NANOSECONDS,
+        "with others in the middle, alloc_and_copy is off by {difference} ns"
+    );
     Ok(())
 }
 
