@@ -128,10 +128,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
     let wanted = rows.len() as u16 + 1;
     let sizes = wanted
-        .min(area.height.saturating_sub(costs + 1))
+        .min(area.height.saturating_sub(costs))
         .max(area.height.min(4));
     draw_sizes(canvas, &rows, top(area, sizes));
-    draw_costs(canvas, below(area, sizes + 1));
+    let gap = u16::from(area.height > sizes + costs);
+    draw_costs(canvas, below(area, sizes + gap));
 }
 
 fn rows(canvas: &Canvas<'_>) -> Vec<Row> {
@@ -182,8 +183,7 @@ fn advice(whole: Option<Fit>) -> [String; 2] {
     let enough = whole.and_then(|fit| fit.pages_for(ENOUGH));
     match enough {
         Some(pages) => [
-            "Errors are standard errors. Break-even: as many pages as cost what the call does."
-                .to_owned(),
+            "±: standard error. Break-even: pages that cost as much as the call itself.".to_owned(),
             format!(
                 "From {} per call on, less than a tenth of the time is the call's own.",
                 counted(pages.ceil() as u64, "page", "pages")

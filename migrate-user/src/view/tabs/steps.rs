@@ -109,7 +109,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let lines = (ROWS as u16 + 1).min(area.height);
     let all: Vec<&Row> = rows.iter().collect();
     let list = canvas.app.view.list(Tab::Steps);
-    let beside = table::width(columns) + 4;
+    let width = table::width(columns);
+    let beside = width + 4;
     let wide = area.width >= beside + table::width(&KINDS);
     draw_list(
         columns,
@@ -117,7 +118,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         list,
         canvas,
         Rect {
-            width: beside.min(area.width),
+            width: width.min(area.width),
             ..top(area, lines)
         },
     );

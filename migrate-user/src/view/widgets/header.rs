@@ -67,7 +67,7 @@ fn elapsed(app: &App, room: usize) -> String {
 fn right(app: &App, theme: Theme, width: u16) -> Line<'static> {
     let model = app.shown();
     let Some(losses) = model.losses() else {
-        return Line::styled("lost: unknown", theme.quiet());
+        return Line::from(Span::styled("lost: unknown", theme.quiet()));
     };
     let lost = losses.lost();
     let style = if lost == 0 {
@@ -81,7 +81,8 @@ fn right(app: &App, theme: Theme, width: u16) -> Line<'static> {
     } else {
         ""
     };
-    let mut line = Line::styled(format!("{} lost{of}", count(lost)), style);
+    // A style of the line's own would be all of the screen's first line's.
+    let mut line = Line::from(Span::styled(format!("{} lost{of}", count(lost)), style));
     let unbalanced = [("unbalanced", model.totals().unbalanced())];
     let troubles = unbalanced.into_iter().chain(losses.beside_lost());
     for (name, number) in troubles.filter(|(_, number)| *number > 0) {

@@ -75,7 +75,7 @@ pub(in crate::view) fn draw(canvas: &mut Canvas<'_>, step: Option<Step>, area: R
     let timeline = canvas.model.timeline();
     let stretches = timeline.stretches();
     let time = clock(timeline.stretch_ns().saturating_mul(stretches.len() as u64));
-    let about = format!("how long it took in {time} · ░ few, █ many");
+    let about = format!("how long it took in {time}, newest at the right · ░ few, █ many");
     let area = canvas.title(area, "Over time", &about);
     let plot = with_x(area, area.x + NAMES);
     let Some(map) = Map::new(stretches, step, usize::from(plot.width)) else {

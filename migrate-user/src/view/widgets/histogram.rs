@@ -1,6 +1,9 @@
 //! How often a step took how long, on a logarithmic scale, with a cursor that reads it.
 
+use std::ops::Range;
+
 use ratatui::layout::Rect;
+use ratatui::text::Line;
 
 use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::chart;
@@ -117,7 +120,7 @@ impl Histogram {
             height: 1,
             ..area
         };
-        self.scale(from, to, wide, canvas, scale);
+        self.scale(from..to, wide, marked, canvas, scale);
         let sign = "▲".repeat(wide);
         canvas.put(
             Rect {
@@ -129,15 +132,23 @@ impl Histogram {
         );
     }
 
-    /// Draws where durations begin, as many as there is room for.
-    fn scale(&self, from: usize, to: usize, wide: usize, canvas: &mut Canvas<'_>, area: Rect) {
+    /// Draws where durations begin, as many as there is room for beside the cursor.
+    fn scale(
+        &self,
+        columns: Range<usize>,
+        wide: usize,
+        cursor: Rect,
+        canvas: &mut Canvas<'_>,
+        area: Rect,
+    ) {
         let mut free = area.x;
-        for at in from..to {
-            let x = area.x + ((at - from) * wide) as u16;
-            if x < free {
+        for at in columns.clone() {
+            let x = area.x + ((at - columns.start) * wide) as u16;
+            let text = format!("╵{}", duration(begin(self.first + at)));
+            let end = x + Line::raw(&text).width() as u16;
+            if x < free || (x < cursor.right() && cursor.x < end) {
                 continue;
             }
-            let text = format!("╵{}", duration(begin(self.first + at)));
             free = canvas.put(with_x(area, x), &text, canvas.theme.quiet()) + 2;
         }
     }

@@ -47,7 +47,9 @@ pub(in crate::view) fn head(canvas: &mut Canvas<'_>, directions: &[Direction], a
         return;
     }
     let (fit, place) = columns(area.width);
-    canvas.put(area, "Rates", canvas.theme.title());
+    let x = canvas.put(area, "Rates", canvas.theme.title());
+    let over = format!(" {RATE_SECONDS} s");
+    canvas.put(with_x(area, x), &over, canvas.theme.quiet());
     let mut x = area.x + NAME;
     for (head, width) in &HEADS[..fit] {
         let at = x + 1 + width - head.len() as u16;
