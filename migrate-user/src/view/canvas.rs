@@ -90,7 +90,11 @@ impl Canvas<'_> {
 
 /// Why there is nothing to see.
 fn nothing(app: &App, model: &Model) -> Vec<&'static str> {
-    if app.filter_words().is_some() {
+    if app.of_ns().is_some() && app.filter_words().is_some() {
+        vec!["Lately, no migration matched the filter. w shows more time, Esc removes the filter."]
+    } else if app.of_ns().is_some() && model.totals().migrations() == 0 {
+        vec!["No migration lately. w shows more time."]
+    } else if app.filter_words().is_some() {
         vec!["No migration matches the filter. Esc removes it, / changes it."]
     } else if app.is_replaying() {
         vec![

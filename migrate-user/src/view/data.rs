@@ -219,6 +219,12 @@ impl Data {
         })
     }
 
+    /// Has anything come after a time that is kept no more?
+    pub(super) fn forgot(&self, after_ns: Option<u64>) -> bool {
+        let first_ns = self.kept.front().map(Migration::end_ns);
+        self.forgot && after_ns < first_ns
+    }
+
     pub(super) fn reset(&mut self) {
         self.all.reset();
         self.filtered.iter_mut().for_each(Model::reset);
@@ -316,6 +322,8 @@ mod tests {
         assert_eq!(shown.totals().migrations(), KEPT as u64 - 1);
         assert_eq!(shown.began_ns(), Some(data.kept[0].end_ns()));
         assert!(data.limits().unwrap().starts_with("the last 5 min: exact"));
+        // The first that is kept ended when the window begins.
+        assert!(data.forgot(None) && !data.forgot(data.shown().began_ns()));
         data.set_window(Window::Minute);
         data.set_window(Window::Seconds);
         let migrations = data.shown().totals().migrations();

@@ -20,6 +20,8 @@ pub(super) struct Job {
     words: String,
     /// What ended after the first and up to the second is written, nanoseconds of the recording's clock; `None`: no limit.
     extent_ns: (Option<u64>, Option<u64>),
+    /// Are there older ones that are not kept?
+    forgot: bool,
     /// A recording to read again, else what was kept.
     input: Option<Input>,
     kept: Batch,
@@ -37,6 +39,7 @@ impl Job {
             wanted,
             facts: app.data.facts().clone(),
             words: app.filter_words().unwrap_or_default().to_owned(),
+            forgot: input.is_none() && app.data.forgot(after_ns),
             extent_ns: (after_ns, app.playback().and_then(Playback::here_ns)),
             input,
             kept: Batch {
@@ -49,10 +52,16 @@ impl Job {
     /// Writes it. What came of it, as a sentence.
     pub(super) fn run(self) -> String {
         let path = self.path();
+        let forgot = self.forgot;
         match self.write(&path) {
             Ok(number) => {
                 let number = counted(number, "migration", "migrations");
-                format!("{number} written to {}", path.display())
+                let older = if forgot {
+                    "; older ones are not kept"
+                } else {
+                    ""
+                };
+                format!("{number} written to {}{older}", path.display())
             }
             Err(error) => error.to_string(),
         }

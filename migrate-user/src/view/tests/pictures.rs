@@ -206,6 +206,10 @@ fn what_happened_lately() {
     }
     app.act(Action::Window);
     snapshot("window_off", &app, (120, 40));
+    let mut idle = empty();
+    idle.act(Action::Show(Tab::Processes));
+    idle.act(Action::Window);
+    assert!(text(&picture(&idle, (80, 24))).contains("No migration lately."));
 }
 
 #[test]
