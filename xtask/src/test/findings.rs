@@ -51,6 +51,13 @@ const CASES: &[Case] = &[
         &["wasted_copies", "oversubscribed"],
     ),
     case(
+        "batching-small",
+        "",
+        "batching --seed 4 --calls 20",
+        &["small_batches"],
+        &["wasted_copies", "pinned_skips", "oversubscribed"],
+    ),
+    case(
         "batching",
         "",
         "batching --seed 4 --calls 256",

@@ -35,7 +35,7 @@ impl Scenario for Batching {
         "Calls of 1, 2, 4 ... 512 pages, then of 4,096, 65,536 and 262,144 (a gigabyte), in both directions, over and over. The copy \
          engine takes a millisecond for each call, and then 2,000 MB/s, so that a page costs the less the more \
          come along. Expect cost per page to fall from over a millisecond to a small part of it, and a finding that \
-         small calls waste time. Most pages of the largest ranges are made on the device, as far as it has memory; the others are declined."
+         small calls waste time, until those of a gigabyte come, beside which it hardly matters. Most pages of the largest ranges are made on the device, as far as it has memory; the others are declined."
     }
 
     fn configuration(&self, _device: usize) -> Configuration {
