@@ -2,7 +2,7 @@
 
 use migrate_ebpf::wire::Parts;
 
-use super::{Migration, Step};
+use super::{Ended, Step};
 
 /// Names of the parts, as in columns and JSON.
 pub const PARTS: [&str; 4] = ["lru_drain", "invalidate", "rmap", "split"];
@@ -27,7 +27,7 @@ pub struct PartSums {
 
 impl PartSums {
     /// Adds one migration, if it was measured so.
-    pub(super) fn count(&mut self, migration: &Migration) {
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let Some(Parts {
             lru_drain_ns,
             invalidate_ns,
@@ -40,7 +40,7 @@ impl PartSums {
         let more = [lru_drain_ns, invalidate_ns, rmap_ns, split_ns];
         self.migrations = self.migrations.saturating_add(1);
         add(&mut self.setup_ns, migration.steps[0].unwrap_or(0));
-        add(&mut self.total_ns, migration.total_ns());
+        add(&mut self.total_ns, migration.total_ns);
         for (sum, more) in self.sums_ns.iter_mut().zip(more) {
             add(sum, more);
         }
@@ -64,7 +64,7 @@ pub struct OffCpuSums {
 
 impl OffCpuSums {
     /// Adds one migration, if it was measured so.
-    pub(super) fn count(&mut self, migration: &Migration) {
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let Some(off_cpu) = migration.off_cpu else {
             return;
         };

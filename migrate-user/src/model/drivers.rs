@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::{Migration, Sparkline, Sums, ledger};
+use super::{Ended, Sparkline, Sums};
 
 /// How many drivers are told apart. No machine has so many; a file may say anything.
 const KEPT: usize = 32;
@@ -28,14 +28,13 @@ pub struct Drivers(Vec<Driver>);
 
 impl Drivers {
     /// Adds one migration.
-    pub(super) fn count(&mut self, migration: &Migration) {
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let known = |driver: &Driver| same(driver.name.as_ref(), migration.driver.as_ref());
         let at = self.0.iter().position(known);
         let at = at.unwrap_or_else(|| self.add(migration.driver.clone()));
         let driver = &mut self.0[at];
         driver.sums.count(migration);
-        let arrived = ledger::arrived(&migration.ledger);
-        driver.recent.count(migration.end_ns(), arrived);
+        driver.recent.count(migration.end_ns, migration.arrived);
     }
 
     /// A place for a driver that is new. Those that are too many share the last.
@@ -86,7 +85,7 @@ mod tests {
         let mut drivers = Drivers::default();
         for number in 0..1000 {
             migration.driver = Some(format!("driver{number}").into());
-            drivers.count(&migration);
+            drivers.count(&Ended::new(&migration));
         }
         let sorted = drivers.sorted();
         assert_eq!(sorted.len(), KEPT + 1);

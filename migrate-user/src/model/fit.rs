@@ -40,6 +40,22 @@ impl Fit {
     }
 }
 
+/// The pages of a call, at least 1, and its weight.
+#[derive(Clone, Copy)]
+pub(super) struct Pages {
+    pages: u64,
+    inverse: f64,
+}
+
+impl Pages {
+    pub(super) fn new(pages: u64) -> Self {
+        Self {
+            pages,
+            inverse: 1.0 / pages as f64,
+        }
+    }
+}
+
 /// Sums from which the line follows. `x` are pages, `y` nanoseconds; the weight of a point is `1 / x`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Points {
@@ -54,17 +70,17 @@ pub(super) struct Points {
 }
 
 impl Points {
-    /// Adds a call of `x` pages, at least 1, that took `y` nanoseconds.
-    pub(super) fn add(&mut self, x: u64, y: u64) {
+    /// Adds a call of `x` pages that took `y` nanoseconds.
+    pub(super) fn add(&mut self, x: Pages, y: u64) {
+        let (inverse, y) = (x.inverse, y as f64);
+        let x = x.pages;
         self.range = match self.range {
             Some((least, most)) => Some((least.min(x), most.max(x))),
             None => Some((x, x)),
         };
         self.calls = self.calls.saturating_add(1);
-        let (x, y) = (x as f64, y as f64);
-        let inverse = 1.0 / x;
         self.inverse += inverse;
-        self.x += x;
+        self.x += x as f64;
         self.y += y;
         self.y_by_x += y * inverse;
         self.yy_by_x += y * y * inverse;
@@ -129,7 +145,7 @@ mod tests {
             for call in 0..200 {
                 let x = 1u64 << (call % 10);
                 let spread = 400.0 * (x as f64).sqrt() * noise(&mut seed);
-                points.add(x, (5000.0 + 70.0 * x as f64 + spread) as u64);
+                points.add(Pages::new(x), (5000.0 + 70.0 * x as f64 + spread) as u64);
             }
             let fit = points.fit().unwrap();
             let is_within = (fit.fixed_ns - 5000.0).abs() < 2.0 * fit.fixed_error_ns
@@ -144,8 +160,8 @@ mod tests {
     fn parts_are_as_good_as_the_whole() {
         let (mut whole, mut parts) = (Points::default(), [Points::default(); 2]);
         for x in 1..100u64 {
-            whole.add(x, 1000 + x * x);
-            parts[(x % 2) as usize].add(x, 1000 + x * x);
+            whole.add(Pages::new(x), 1000 + x * x);
+            parts[(x % 2) as usize].add(Pages::new(x), 1000 + x * x);
         }
         let [mut sum, odd] = parts;
         sum.merge(&odd);
@@ -157,7 +173,7 @@ mod tests {
     #[test]
     fn a_share_of_the_fixed_cost_takes_so_many_pages() {
         let mut points = Points::default();
-        (1..50).for_each(|x| points.add(x, 900 + 10 * x));
+        (1..50).for_each(|x| points.add(Pages::new(x), 900 + 10 * x));
         let fit = points.fit().unwrap();
         let close = |got: Option<f64>, expected: f64| (got.unwrap() - expected).abs() < 1e-6;
         assert!(close(fit.break_even_pages(), 90.0));

@@ -5,6 +5,7 @@ mod batching;
 mod coverage;
 mod details;
 mod drivers;
+mod ended;
 mod exact;
 mod fit;
 mod kernel;
@@ -48,6 +49,7 @@ pub use totals::{Kind, Reasons};
 
 pub use migrate_ebpf::wire::Figure;
 
+use ended::Ended;
 use kernel::Kernel;
 
 use crate::recording::Facts;
@@ -111,9 +113,10 @@ impl Model {
 
     /// Takes in what has happened.
     pub fn apply(&mut self, batch: Batch) {
-        for migration in batch.migrations {
-            self.migration(migration);
+        for migration in &batch.migrations {
+            self.migration(&Ended::new(migration));
         }
+        self.recent.add(batch.migrations);
         if let Some(status) = batch.status {
             self.pass(status.time_ns);
             self.kernel.status(&status);
@@ -121,25 +124,20 @@ impl Model {
         }
     }
 
-    fn migration(&mut self, migration: Migration) {
-        let end_ns = migration.end_ns();
-        self.pass(end_ns);
-        self.records.count(&migration);
-        self.rates.count(
-            end_ns,
-            migration.direction,
-            ledger::arrived(&migration.ledger),
-        );
-        self.timeline.count(&migration);
-        self.drivers.count(&migration);
-        self.processes.count(&migration);
-        self.batching.count(&migration);
-        self.ping_pong.count(&migration, self.facts.page_size);
-        self.retries.count(&migration);
-        self.slowest.count(&migration);
-        self.parts.count(&migration);
-        self.off_cpu.count(&migration);
-        self.recent.push(migration);
+    fn migration(&mut self, migration: &Ended<'_>) {
+        self.pass(migration.end_ns);
+        self.records.add(migration);
+        self.rates
+            .count(migration.end_ns, migration.direction, migration.arrived);
+        self.timeline.count(migration);
+        self.drivers.count(migration);
+        self.processes.count(migration);
+        self.batching.count(migration);
+        self.ping_pong.count(migration, self.facts.page_size);
+        self.retries.count(migration);
+        self.slowest.count(migration);
+        self.parts.count(migration);
+        self.off_cpu.count(migration);
     }
 
     fn pass(&mut self, time_ns: u64) {

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 
 use super::sets::{Entry, Sets};
-use super::{Direction, Migration, ledger};
+use super::{Direction, Ended, sums::part_of};
 
 /// What comes back within this time came back soon: a second, in nanoseconds.
 pub const SOON_NS: u64 = 1_000_000_000;
@@ -131,26 +131,24 @@ pub struct PingPong {
 
 impl PingPong {
     /// Adds one migration. Evictions have no address, and are not followed.
-    pub(super) fn count(&mut self, migration: &Migration, page_size: u64) {
-        let arrived = ledger::arrived(&migration.ledger);
+    pub(super) fn count(&mut self, migration: &Ended<'_>, page_size: u64) {
         let known = migration.direction != Direction::Unknown;
-        let (true, Some(address)) = (known && arrived > 0, migration.address) else {
+        let (true, Some(address)) = (known && migration.arrived > 0, migration.address) else {
             return;
         };
-        let back: u64 = parts(address, migration.ledger.requested, arrived, page_size)
+        let (requested, arrived) = (migration.ledger.requested, migration.arrived);
+        let back: u64 = parts(address, requested, arrived, page_size)
             .map(|part| self.part(migration, &part, page_size))
             .sum();
         if back > 0 {
-            let total_ns = u128::from(migration.total_ns());
-            let part_ns = total_ns * u128::from(back) / u128::from(arrived);
-            let part_ns = u64::try_from(part_ns).unwrap_or(u64::MAX);
+            let part_ns = part_of(migration.total_ns, back, arrived);
             self.time_ns = self.time_ns.saturating_add(part_ns);
             self.pages = self.pages.saturating_add(back);
         }
     }
 
     /// Adds one part. How many pages soon came back with it.
-    fn part(&mut self, migration: &Migration, part: &Part, page_size: u64) -> u64 {
+    fn part(&mut self, migration: &Ended<'_>, part: &Part, page_size: u64) -> u64 {
         let (key, direction) = ((migration.pid, part.number), migration.direction);
         let hash = part.number ^ u64::from(migration.pid) << 32;
         let new = || Block::new(key, direction);
@@ -170,7 +168,7 @@ impl PingPong {
         }
         let most = (1u64 << BLOCK_BITS) / page_size.max(1);
         same.pages = same.pages.saturating_add(part.arrived).min(most);
-        same.time_ns = migration.end_ns();
+        same.time_ns = migration.end_ns;
 
         if back > 0 {
             block.bounce.add(part, back, stay_ns);
@@ -224,10 +222,7 @@ fn parts(address: u64, requested: u64, arrived: u64, page_size: u64) -> impl Ite
     let first = address >> BLOCK_BITS;
     let last = (end.max(1) - 1) >> BLOCK_BITS;
     // How many have arrived in front of an address, if they are spread evenly: so all parts add up.
-    let before = move |at: u64| {
-        let share = u128::from(arrived) * u128::from(at - address) / u128::from(bytes);
-        u64::try_from(share).unwrap_or(arrived)
-    };
+    let before = move |at: u64| part_of(arrived, at - address, bytes);
     let numbers = first..=last.max(first).min(first.saturating_add(MOST_BLOCKS - 1));
     numbers.map(move |number| {
         let block = number << BLOCK_BITS;
@@ -244,7 +239,7 @@ fn parts(address: u64, requested: u64, arrived: u64, page_size: u64) -> impl Ite
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Ledger, Outcome};
+    use super::super::{Ledger, Migration, Outcome};
     use super::*;
     use crate::support::{START_NS, Synthetic};
 
@@ -276,10 +271,10 @@ mod tests {
     fn pages_that_come_back_one_by_one_are_each_counted_once() {
         let mut ping_pong = PingPong::default();
         for round in 0..3 {
-            ping_pong.count(&migration(round * 100, ToDevice, 0, 16), PAGE);
+            ping_pong.count(&Ended::new(&migration(round * 100, ToDevice, 0, 16)), PAGE);
             for page in 0..16 {
                 let back = migration(round * 100 + 20 + page, ToSystem, page, 1);
-                ping_pong.count(&back, PAGE);
+                ping_pong.count(&Ended::new(&back), PAGE);
             }
         }
         // 16 home in each round, and out again in the last two.
@@ -297,18 +292,18 @@ mod tests {
     #[test]
     fn what_stays_for_long_does_not_bounce() {
         let mut ping_pong = PingPong::default();
-        ping_pong.count(&migration(0, ToDevice, 0, 16), PAGE);
-        ping_pong.count(&migration(1200, ToSystem, 0, 16), PAGE);
-        ping_pong.count(&migration(2500, ToDevice, 0, 16), PAGE);
+        ping_pong.count(&Ended::new(&migration(0, ToDevice, 0, 16)), PAGE);
+        ping_pong.count(&Ended::new(&migration(1200, ToSystem, 0, 16)), PAGE);
+        ping_pong.count(&Ended::new(&migration(2500, ToDevice, 0, 16)), PAGE);
         // The same way twice: nothing came back.
-        ping_pong.count(&migration(2600, ToDevice, 0, 16), PAGE);
+        ping_pong.count(&Ended::new(&migration(2600, ToDevice, 0, 16)), PAGE);
         assert_eq!(ping_pong.total_pages(), 0);
         assert!(ping_pong.sorted().is_empty());
         let mut other = migration(2700, ToSystem, 0, 16);
         other.pid = 8;
-        ping_pong.count(&other, PAGE);
+        ping_pong.count(&Ended::new(&other), PAGE);
         assert_eq!(ping_pong.total_pages(), 0, "another process");
-        ping_pong.count(&migration(2700, ToSystem, 0, 16), PAGE);
+        ping_pong.count(&Ended::new(&migration(2700, ToSystem, 0, 16)), PAGE);
         assert_eq!(ping_pong.total_pages(), 16);
     }
 
@@ -323,8 +318,8 @@ mod tests {
         assert_eq!(huge, 1);
         assert_eq!(parts(0, u64::MAX, 1, PAGE).count(), MOST_BLOCKS as usize);
         let mut ping_pong = PingPong::default();
-        ping_pong.count(&migration(0, ToDevice, 256, 1000), PAGE);
-        ping_pong.count(&migration(5, ToSystem, 256, 1000), PAGE);
+        ping_pong.count(&Ended::new(&migration(0, ToDevice, 256, 1000)), PAGE);
+        ping_pong.count(&Ended::new(&migration(5, ToSystem, 256, 1000)), PAGE);
         assert_eq!(ping_pong.total_pages(), 1000);
     }
 
@@ -333,9 +328,9 @@ mod tests {
         let mut ping_pong = PingPong::default();
         for block in 0..100_000 {
             let there = migration(block, ToDevice, block * 512, 4);
-            ping_pong.count(&there, PAGE);
+            ping_pong.count(&Ended::new(&there), PAGE);
             let back = migration(block, ToSystem, block * 512, 4);
-            ping_pong.count(&back, PAGE);
+            ping_pong.count(&Ended::new(&back), PAGE);
         }
         assert_eq!(ping_pong.sorted().len(), super::super::sets::KEPT);
         assert_eq!(ping_pong.total_pages(), 400_000);

@@ -4,10 +4,13 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Migration, Sparkline, Sums, ledger};
+use super::{Ended, Sparkline, Sums};
 
 /// How many processes are told apart.
 pub const KEPT: usize = 1000;
+
+/// How many are found without a search. The more, the less often two of them are in each other's way.
+const FOUND: usize = 256;
 
 /// Sums over the records of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,13 +28,13 @@ pub struct Process {
 }
 
 /// The processes of all records.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Processes {
     all: Vec<Process>,
     /// The place of each in `all`.
     places: HashMap<u32, usize>,
-    /// Where the last record was counted: the next is often of the same process.
-    last: usize,
+    /// Where processes were last found, by their numbers' lowest bits: quicker to ask than `places`, and may be wrong.
+    found: [usize; FOUND],
     others: Others,
 }
 
@@ -44,11 +47,21 @@ pub struct Others {
     pub sums: Sums,
 }
 
+impl Default for Processes {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            places: HashMap::new(),
+            found: [0; FOUND],
+            others: Others::default(),
+        }
+    }
+}
+
 impl Processes {
     /// Adds one migration.
-    pub(super) fn count(&mut self, migration: &Migration) {
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let place = self.place(migration.pid);
-        self.last = place;
         let process = &mut self.all[place];
         if !Arc::ptr_eq(&process.comm, &migration.comm) {
             process.comm = Arc::clone(&migration.comm);
@@ -63,19 +76,19 @@ impl Processes {
             process.cgroup = Some(Arc::clone(cgroup));
         }
         process.sums.count(migration);
-        let arrived = ledger::arrived(&migration.ledger);
-        process.recent.count(migration.end_ns(), arrived);
+        process.recent.count(migration.end_ns, migration.arrived);
     }
 
     fn place(&mut self, pid: u32) -> usize {
-        let is_last = self.all.get(self.last).is_some_and(|last| last.pid == pid);
-        if is_last {
-            return self.last;
+        let found = self.found[pid as usize % FOUND];
+        let is_there = |process: &Process| process.pid == pid;
+        if self.all.get(found).is_some_and(is_there) {
+            return found;
         }
-        match self.places.get(&pid) {
-            Some(place) => *place,
-            None => self.add(pid),
-        }
+        let known = self.places.get(&pid).copied();
+        let place = known.unwrap_or_else(|| self.add(pid));
+        self.found[pid as usize % FOUND] = place;
+        place
     }
 
     /// A place for a process that is new: the one that migrated least gives way.
@@ -130,6 +143,7 @@ impl Processes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Migration;
     use super::*;
     use crate::support::Synthetic;
 
@@ -137,7 +151,8 @@ mod tests {
     fn each_has_its_own_sums() {
         let all = Synthetic::new(3).batch(600).migrations;
         let mut processes = Processes::default();
-        all.iter().for_each(|migration| processes.count(migration));
+        all.iter()
+            .for_each(|migration| processes.count(&Ended::new(migration)));
         assert_eq!(processes.len(), 3);
         for process in processes.iter() {
             let own = || all.iter().filter(|m| m.pid == process.pid);
@@ -160,11 +175,11 @@ mod tests {
         let mut processes = Processes::default();
         migration.pid = 7;
         for _ in 0..5 {
-            processes.count(&migration);
+            processes.count(&Ended::new(&migration));
         }
         for pid in 1000..1000 + 3 * KEPT as u32 {
             migration.pid = pid;
-            processes.count(&migration);
+            processes.count(&Ended::new(&migration));
         }
         assert_eq!((processes.len(), processes.places.len()), (KEPT, KEPT));
         let first = processes.sorted()[0];

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::sets::{Entry, Sets};
-use super::{Direction, Migration, Outcome, ledger};
+use super::{Direction, Ended, Outcome};
 
 /// Repeats further apart than this are not tries of the same: a second, in nanoseconds.
 pub const SOON_NS: u64 = 1_000_000_000;
@@ -58,11 +58,10 @@ pub struct Retries {
 
 impl Retries {
     /// Adds one migration. Evictions have no address, and are not followed.
-    pub(super) fn count(&mut self, migration: &Migration) {
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let Some(address) = migration.address else {
             return;
         };
-        let arrived = ledger::arrived(&migration.ledger) > 0;
         let nothing = Retry {
             pid: migration.pid,
             address,
@@ -74,20 +73,23 @@ impl Retries {
         };
         let key = (migration.pid, address, migration.direction);
         let hash = address >> 12 ^ u64::from(migration.pid) << 40 ^ migration.direction as u64;
+        if migration.arrived > 0 {
+            if let Some(tried) = self.tried.known(key, hash) {
+                (tried.now, tried.last_ns) = (nothing, migration.end_ns);
+            }
+            return;
+        }
         let tried = self.tried.entry(key, hash, || Tried {
             now: nothing,
             last_ns: 0,
             longest: nothing,
         });
         let soon = migration.time_ns.saturating_sub(tried.last_ns) <= SOON_NS;
-        tried.last_ns = migration.end_ns();
-        if arrived || !soon {
+        tried.last_ns = migration.end_ns;
+        if !soon {
             tried.now = nothing;
         }
-        if arrived {
-            return;
-        }
-        let total_ns = migration.total_ns();
+        let total_ns = migration.total_ns;
         if tried.now.calls > 0 {
             self.calls = self.calls.saturating_add(1);
             self.time_ns = self.time_ns.saturating_add(total_ns);
@@ -127,7 +129,7 @@ impl Retries {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Ledger;
+    use super::super::{Ledger, Migration};
     use super::*;
     use crate::support::{START_NS, Synthetic};
 
@@ -153,13 +155,13 @@ mod tests {
     fn a_series_ends_when_something_arrives_or_time_goes_by() {
         let mut retries = Retries::default();
         for ms in 0..5 {
-            retries.count(&call(ms, 0x1000, 0));
-            retries.count(&call(ms, 0x9000, 8));
+            retries.count(&Ended::new(&call(ms, 0x1000, 0)));
+            retries.count(&Ended::new(&call(ms, 0x9000, 8)));
         }
-        retries.count(&call(6, 0x1000, 1));
-        retries.count(&call(7, 0x1000, 0));
-        retries.count(&call(3000, 0x1000, 0));
-        retries.count(&call(3001, 0x1000, 0));
+        retries.count(&Ended::new(&call(6, 0x1000, 1)));
+        retries.count(&Ended::new(&call(7, 0x1000, 0)));
+        retries.count(&Ended::new(&call(3000, 0x1000, 0)));
+        retries.count(&Ended::new(&call(3001, 0x1000, 0)));
         let sorted = retries.sorted();
         assert_eq!(sorted.len(), 1);
         let longest = sorted[0];
@@ -172,8 +174,8 @@ mod tests {
     fn memory_is_bounded() {
         let mut retries = Retries::default();
         for range in 0..50_000 {
-            retries.count(&call(range, range * 4096, 0));
-            retries.count(&call(range, range * 4096, 0));
+            retries.count(&Ended::new(&call(range, range * 4096, 0)));
+            retries.count(&Ended::new(&call(range, range * 4096, 0)));
         }
         assert!(retries.sorted().len() <= super::super::sets::KEPT);
         assert_eq!(retries.total_calls(), 50_000);

@@ -1,6 +1,8 @@
 //! A table of fixed size for what is followed by process and address, as a processor's cache is one: each key has a few places
 //! that it may be in, and where all are taken, the one that matters least gives way.
 
+use std::ops::Range;
+
 /// Places for keys that fall together.
 const WAYS: usize = 8;
 
@@ -27,6 +29,8 @@ pub(super) trait Entry {
 pub(super) struct Sets<E> {
     /// One place after the other, set by set; empty until something is followed.
     places: Vec<Option<E>>,
+    /// What the key in each place is mixed to: looking through these takes less time than through the places.
+    mixed: Vec<u64>,
     evicted: u64,
 }
 
@@ -34,6 +38,7 @@ impl<E> Default for Sets<E> {
     fn default() -> Self {
         Self {
             places: Vec::new(),
+            mixed: Vec::new(),
             evicted: 0,
         }
     }
@@ -44,20 +49,40 @@ impl<E: Entry + Clone> Sets<E> {
     pub(super) fn entry(&mut self, key: E::Key, hash: u64, new: impl FnOnce() -> E) -> &mut E {
         if self.places.is_empty() {
             self.places.resize(KEPT, None);
+            self.mixed.resize(KEPT, 0);
         }
-        // The upper bits of the product depend on all bits of the hash.
-        let set = (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % SETS;
-        let places = &mut self.places[set * WAYS..][..WAYS];
-        let has = |place: &Option<E>| place.as_ref().is_some_and(|entry| entry.key() == key);
-        let at = places.iter().position(has).unwrap_or_else(|| {
-            let least = |at: &usize| places[*at].as_ref().map(Entry::weight);
-            let at = (0..WAYS).min_by_key(least).unwrap_or(0);
-            if places[at].take().is_some() {
-                self.evicted = self.evicted.saturating_add(1);
-            }
-            at
-        });
-        places[at].get_or_insert_with(new)
+        let mixed = mix(hash);
+        let at = self
+            .position(key, mixed)
+            .unwrap_or_else(|| self.make_room(mixed));
+        self.places[at].get_or_insert_with(new)
+    }
+
+    /// The entry of a key, if there is one. `hash` is as in [`Sets::entry`].
+    pub(super) fn known(&mut self, key: E::Key, hash: u64) -> Option<&mut E> {
+        if self.places.is_empty() {
+            return None;
+        }
+        let at = self.position(key, mix(hash))?;
+        self.places[at].as_mut()
+    }
+
+    fn position(&self, key: E::Key, mixed: u64) -> Option<usize> {
+        set(mixed).find(|at| {
+            let is_it = |entry: &E| entry.key() == key;
+            self.mixed[*at] == mixed && self.places[*at].as_ref().is_some_and(is_it)
+        })
+    }
+
+    /// A place of the set, empty.
+    fn make_room(&mut self, mixed: u64) -> usize {
+        let least = |at: &usize| self.places[*at].as_ref().map(Entry::weight);
+        let at = set(mixed).min_by_key(least).unwrap_or(0);
+        if self.places[at].take().is_some() {
+            self.evicted = self.evicted.saturating_add(1);
+        }
+        self.mixed[at] = mixed;
+        at
     }
 
     /// All entries, in no order.
@@ -69,6 +94,17 @@ impl<E: Entry + Clone> Sets<E> {
     pub(super) fn evicted(&self) -> u64 {
         self.evicted
     }
+}
+
+/// Spreads what differs between keys over all the upper bits.
+fn mix(hash: u64) -> u64 {
+    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The places of a set.
+fn set(mixed: u64) -> Range<usize> {
+    let first = (mixed >> 32) as usize % SETS * WAYS;
+    first..first + WAYS
 }
 
 #[cfg(test)]

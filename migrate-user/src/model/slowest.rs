@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::Migration;
+use super::{Ended, Migration};
 
 /// How many are kept.
 pub const KEPT: usize = 1000;
@@ -17,8 +17,8 @@ pub struct Slowest(
 
 impl Slowest {
     /// Adds one, if it is slow enough.
-    pub(super) fn count(&mut self, migration: &Migration) {
-        let total_ns = migration.total_ns();
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
+        let total_ns = migration.total_ns;
         if self.0.len() < KEPT {
             self.0.push(Slow::new(total_ns, migration));
         } else if let Some(mut fastest) = self.0.peek_mut()
@@ -54,10 +54,10 @@ struct Slow {
 }
 
 impl Slow {
-    fn new(total_ns: u64, migration: &Migration) -> Self {
+    fn new(total_ns: u64, migration: &Ended<'_>) -> Self {
         Self {
             total_ns,
-            migration: migration.clone(),
+            migration: Migration::clone(migration),
         }
     }
 
@@ -95,7 +95,8 @@ mod tests {
     fn keeps_the_slowest_of_all() {
         let mut all = Synthetic::new(5).batch(5000).migrations;
         let mut slowest = Slowest::default();
-        all.iter().for_each(|migration| slowest.count(migration));
+        all.iter()
+            .for_each(|migration| slowest.count(&Ended::new(migration)));
         all.sort_by_key(|m| (Reverse(m.total_ns()), m.sequence));
         assert_eq!(slowest.len(), KEPT);
         let times: Vec<_> = slowest.sorted().iter().map(|m| m.total_ns()).collect();

@@ -1,6 +1,6 @@
 //! What is summed up for one row of a table: a driver, a process, a size.
 
-use super::{Direction, Ledger, Migration, Reasons, index, ledger};
+use super::{Direction, Ended, Ledger, Reasons, index, ledger};
 
 /// Sums over some of the records. All of them are exact, except [`Sums::wasted_ns`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,15 +21,15 @@ pub struct Sums {
 
 impl Sums {
     /// Adds one migration.
-    pub(super) fn count(&mut self, migration: &Migration) {
-        let (total_ns, arrived) = (migration.total_ns(), ledger::arrived(&migration.ledger));
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
+        let (total_ns, arrived) = (migration.total_ns, migration.arrived);
         self.migrations = self.migrations.saturating_add(1);
         ledger::add(&mut self.ledger, &migration.ledger);
         self.reasons.count(migration);
         self.time_ns = self.time_ns.saturating_add(total_ns);
         let wasted = ledger::wasted(&migration.ledger);
         if wasted > 0 {
-            let part = part(total_ns, wasted, arrived.saturating_add(wasted));
+            let part = part_of(total_ns, wasted, arrived.saturating_add(wasted));
             self.wasted_ns = self.wasted_ns.saturating_add(part);
         }
         let pages = &mut self.arrived[index(migration.direction)];
@@ -64,13 +64,18 @@ impl Sums {
 }
 
 /// `whole * of / all`, without overflow.
-fn part(whole: u64, of: u64, all: u64) -> u64 {
+pub(super) fn part_of(whole: u64, of: u64, all: u64) -> u64 {
+    // Nothing and everything are what it mostly is, and wide numbers take long to divide.
+    if of == 0 || of == all {
+        return if of == 0 { 0 } else { whole };
+    }
     let part = u128::from(whole) * u128::from(of) / u128::from(all.max(1));
     u64::try_from(part).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Migration;
     use super::*;
     use crate::support::Synthetic;
 
@@ -79,8 +84,8 @@ mod tests {
         let all = Synthetic::new(1).batch(400).migrations;
         let (mut whole, mut halves) = (Sums::default(), [Sums::default(); 2]);
         for (at, migration) in all.iter().enumerate() {
-            whole.count(migration);
-            halves[at % 2].count(migration);
+            whole.count(&Ended::new(migration));
+            halves[at % 2].count(&Ended::new(migration));
         }
         assert_eq!(whole.migrations, 400);
         assert_eq!(
@@ -110,9 +115,9 @@ mod tests {
             ..Ledger::default()
         };
         let mut sums = Sums::default();
-        sums.count(&migration);
+        sums.count(&Ended::new(&migration));
         assert_eq!((sums.time_ns, sums.wasted_ns), (1000, 250));
         assert_eq!(sums.ns_per_page(), Some(1000.0 / 6.0));
-        assert_eq!(part(u64::MAX, u64::MAX, 1), u64::MAX);
+        assert_eq!(part_of(u64::MAX, u64::MAX, 1), u64::MAX);
     }
 }

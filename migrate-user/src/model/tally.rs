@@ -1,9 +1,12 @@
 //! Adds migrations up one by one, as the kernel does.
 
-use migrate_ebpf::wire::Figure;
+use migrate_ebpf::wire::{Direction, Figure, Outcome, Trigger};
 
 use super::exact::{Exact, ExactCount, ExactFigure};
-use super::{Migration, Step, ledger};
+use super::{Ended, Migration, Step, index, ledger};
+
+/// Combinations of direction and trigger.
+const CLASSES: usize = Direction::ALL.len() * Trigger::ALL.len();
 
 /// The totals of the migrations that were counted here, and the largest value of each figure.
 #[derive(Clone, Debug, Default)]
@@ -11,52 +14,82 @@ pub struct Tally {
     exact: Exact,
     /// By place in [`Exact::figures`].
     largest: Vec<u64>,
+    /// Where the sums of each class are, and by it each outcome: looking for them would take longer than adding.
+    places: [Places; CLASSES],
+}
+
+/// The places of one class, in [`Exact::counts`] and in [`Exact::figures`].
+#[derive(Clone, Debug, Default)]
+struct Places {
+    counts: [Option<usize>; Outcome::ALL.len()],
+    figures: [Option<usize>; Figure::ALL.len()],
 }
 
 impl Tally {
     /// Adds one migration.
     pub fn count(&mut self, migration: &Migration) {
+        self.add(&Ended::new(migration));
+    }
+
+    /// Adds one migration.
+    pub(super) fn add(&mut self, migration: &Ended<'_>) {
         self.sums(migration);
+        let class = class(migration.direction, migration.trigger);
         for (&figure, value) in Figure::ALL.iter().zip(values(migration)) {
             if let Some(value) = value {
-                self.measure(migration, figure, value);
+                let place = self.places[class].figures[figure as usize];
+                let at = place.unwrap_or_else(|| self.new_figure(migration, figure));
+                self.measure(at, value);
             }
         }
     }
 
-    fn sums(&mut self, migration: &Migration) {
-        let (direction, trigger) = (migration.direction, migration.trigger);
-        let new = ExactCount::new(direction, trigger, migration.outcome);
-        let counts = &mut self.exact.counts;
-        let at = counts
-            .binary_search_by_key(&new.key(), ExactCount::key)
-            .unwrap_or_else(|at| {
-                counts.insert(at, new);
-                at
-            });
-        let sums = &mut counts[at];
+    fn sums(&mut self, migration: &Ended<'_>) {
+        let places = &self.places[class(migration.direction, migration.trigger)].counts;
+        let place = places[migration.outcome as usize - 1];
+        let at = place.unwrap_or_else(|| self.new_count(migration));
+        let sums = &mut self.exact.counts[at];
         sums.migrations = sums.migrations.saturating_add(1);
         ledger::add(&mut sums.ledger, &migration.ledger);
         sums.reasons.count(migration);
-        sums.probe_ns = sums.probe_ns.saturating_add(migration.probe_ns());
+        sums.probe_ns = sums.probe_ns.saturating_add(migration.probe_ns);
         let unbalanced = u64::from(!migration.is_balanced());
         sums.unbalanced = sums.unbalanced.saturating_add(unbalanced);
     }
 
-    fn measure(&mut self, migration: &Migration, figure: Figure, value: u64) {
-        let key = (migration.direction, migration.trigger, figure);
-        let figures = &mut self.exact.figures;
-        let at = figures
-            .binary_search_by_key(&key, ExactFigure::key)
-            .unwrap_or_else(|at| {
-                figures.insert(at, ExactFigure::new(key.0, key.1, key.2));
-                self.largest.insert(at, 0);
-                at
-            });
-        let of = &mut figures[at];
+    fn measure(&mut self, at: usize, value: u64) {
+        let of = &mut self.exact.figures[at];
         of.sum = of.sum.saturating_add(value);
         of.histogram.saturating_record(value);
         self.largest[at] = self.largest[at].max(value);
+    }
+
+    /// The place of sums that have not been there.
+    #[cold]
+    fn new_count(&mut self, migration: &Migration) -> usize {
+        let new = ExactCount::new(migration.direction, migration.trigger, migration.outcome);
+        let counts = &mut self.exact.counts;
+        let at = counts.partition_point(|count| count.key() < new.key());
+        counts.insert(at, new);
+        for (at, count) in counts.iter().enumerate() {
+            let places = &mut self.places[class(count.direction, count.trigger)];
+            places.counts[count.outcome as usize - 1] = Some(at);
+        }
+        at
+    }
+
+    /// The place of a figure that has not been there.
+    #[cold]
+    fn new_figure(&mut self, migration: &Migration, figure: Figure) -> usize {
+        let new = ExactFigure::new(migration.direction, migration.trigger, figure);
+        let figures = &mut self.exact.figures;
+        let at = figures.partition_point(|of| of.key() < new.key());
+        figures.insert(at, new);
+        self.largest.insert(at, 0);
+        for (at, of) in figures.iter().enumerate() {
+            self.places[class(of.direction, of.trigger)].figures[of.figure as usize] = Some(at);
+        }
+        at
     }
 
     /// The totals, in the order of the enumerations.
@@ -70,10 +103,15 @@ impl Tally {
     }
 }
 
+/// The place of a direction and a trigger among all classes.
+fn class(direction: Direction, trigger: Trigger) -> usize {
+    index(direction) * Trigger::ALL.len() + trigger as usize - 1
+}
+
 /// What one migration adds to each figure, in the order of [`Figure::ALL`]; `None` where it has no such value.
-fn values(migration: &Migration) -> [Option<u64>; Figure::ALL.len()] {
+fn values(migration: &Ended<'_>) -> [Option<u64>; Figure::ALL.len()] {
     let [setup, alloc_and_copy, pages, finalize_and_map, finalize] = migration.steps;
-    let total = migration.total_ns();
+    let total = migration.total_ns;
     [
         setup,
         alloc_and_copy,
@@ -82,7 +120,7 @@ fn values(migration: &Migration) -> [Option<u64>; Figure::ALL.len()] {
         finalize,
         Some(total),
         Some(migration.ledger.requested),
-        total.checked_div(ledger::arrived(&migration.ledger)),
+        total.checked_div(migration.arrived),
     ]
 }
 
@@ -115,12 +153,12 @@ mod tests {
             ..Default::default()
         };
         let expected = [100, 50, 0, 0, 7, 157, 12, 39];
-        let got = values(&migration);
+        let got = values(&Ended::new(&migration));
         assert_eq!(got.map(|value| value.unwrap_or(0)), expected);
         assert_eq!((got[2], got[3]), (None, None));
         migration.ledger.moved = 0;
         migration.ledger.populated = 0;
-        assert_eq!(values(&migration)[7], None, "nothing arrived");
+        assert_eq!(values(&Ended::new(&migration))[7], None, "nothing arrived");
     }
 
     #[test]

@@ -164,7 +164,10 @@ fn an_endless_run_does_not_grow() {
         migration.time_ns = START_NS + number * 50_000;
         migration.pid = (number / 10 % 5000) as u32;
         migration.address = Some(number.wrapping_mul(0x9e37_79b9) << 12);
-        model.migration(migration.clone());
+        model.apply(Batch {
+            migrations: vec![migration.clone()],
+            status: None,
+        });
     }
     let (recent, slowest) = (model.recent().len(), model.slowest().len());
     assert_eq!(

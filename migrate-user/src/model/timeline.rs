@@ -2,7 +2,7 @@
 //!
 //! Memory is bounded: when there is no room for more time, two stretches become one.
 
-use super::{Migration, Step, ledger};
+use super::{Ended, Step};
 
 /// How long the first stretches are, nanoseconds.
 const FIRST_NS: u64 = 250_000_000;
@@ -46,14 +46,14 @@ impl Stretch {
         &self.counts[step.map_or(Step::COUNT, |step| step as usize)]
     }
 
-    fn count(&mut self, migration: &Migration) {
+    fn count(&mut self, migration: &Ended<'_>) {
         self.migrations = self.migrations.saturating_add(1);
         let arrived = &mut self.arrived[super::index(migration.direction)];
-        *arrived = arrived.saturating_add(ledger::arrived(&migration.ledger));
+        *arrived = arrived.saturating_add(migration.arrived);
         let times = migration
             .steps
             .into_iter()
-            .chain([Some(migration.total_ns())]);
+            .chain([Some(migration.total_ns)]);
         for (counts, ns) in self.counts.iter_mut().zip(times) {
             if let Some(ns) = ns {
                 let count = &mut counts[class(ns)];
@@ -114,14 +114,16 @@ impl Timeline {
     }
 
     /// Adds one migration. One that is older than the run is in its first stretch.
-    pub(super) fn count(&mut self, migration: &Migration) {
-        let end_ns = migration.end_ns();
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
+        let end_ns = migration.end_ns;
         let origin = *self.origin_ns.get_or_insert(end_ns);
         let since = end_ns.saturating_sub(origin);
-        while since / self.stretch_ns() >= STRETCHES as u64 {
+        // Dividing by a constant is quick.
+        let first = since / FIRST_NS;
+        while first >> self.doubled >= STRETCHES as u64 {
             self.halve();
         }
-        let at = (since / self.stretch_ns()) as usize;
+        let at = (first >> self.doubled) as usize;
         if at >= self.stretches.len() {
             self.stretches.resize_with(at + 1, Stretch::default);
         }
@@ -178,7 +180,7 @@ mod tests {
         let mut timeline = Timeline::starting_at(0);
         for time_ns in [5, 0, 300_000_000, 3_600_000_000_000, u64::MAX, 1 << 50] {
             migration.time_ns = time_ns;
-            timeline.count(&migration);
+            timeline.count(&Ended::new(&migration));
             assert!(timeline.stretches().len() <= STRETCHES);
         }
         let sum = |step| -> u32 {
@@ -200,7 +202,7 @@ mod tests {
         migration.probe = [0; 3];
         migration.time_ns = 2 * FIRST_NS;
         let mut timeline = Timeline::starting_at(0);
-        timeline.count(&migration);
+        timeline.count(&Ended::new(&migration));
         let counts = timeline.stretches()[2].counts(Some(Step::Setup));
         let at = counts.iter().position(|count| *count == 1).unwrap();
         assert!(class_begin(at) <= 1000 && 1000 < class_begin(at + 1));

@@ -2,7 +2,7 @@
 
 use migrate_ebpf::wire::{Direction, Ledger, Outcome, Trigger};
 
-use super::{Exact, ExactCount, Migration, ledger};
+use super::{Ended, Exact, ExactCount, ledger};
 
 /// Why pages were skipped. Unit: base pages. Together they are the ledger's `skipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Reasons {
 
 impl Reasons {
     /// Adds one migration.
-    pub(super) fn count(&mut self, migration: &Migration) {
+    pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let more = match migration.skips {
             Some(skips) => Self {
                 not_collected: skips.not_collected,

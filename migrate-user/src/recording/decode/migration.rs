@@ -91,6 +91,8 @@ impl<'a> MigrationColumns<'a> {
         })
     }
 
+    /// One row. Inline, so that a migration is made where it stays.
+    #[inline]
     pub(super) fn get(&self, row: usize) -> Migration {
         let stack = |column: &Option<TextColumn<'_>>| column.as_ref()?.get(row);
         Migration {
