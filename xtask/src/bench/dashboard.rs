@@ -26,7 +26,7 @@ pub(super) struct Dashboard {
 /// Builds the program and runs it.
 pub(super) fn measure(lab: &Lab, step: &Step) -> Result<Dashboard> {
     let ebpf = build::ebpf(&lab.setup, step)?;
-    let program = build::dashboard_cost(&lab.setup.workspace, &ebpf, step)?;
+    let program = build::example("dashboard_cost", &lab.setup.workspace, &ebpf, step)?;
     let json = output(&mut Command::new(program))?;
     serde_json::from_str(&json).context("the dashboard's costs")
 }

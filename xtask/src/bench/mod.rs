@@ -6,6 +6,7 @@ mod dashboard;
 mod figures;
 mod fit;
 mod measure;
+mod reader;
 mod results;
 mod table;
 mod tool;
@@ -26,8 +27,8 @@ use crate::setup::{Part as _, Setup};
 use results::{Measured, Results, absolute};
 pub(crate) use tool::Tool;
 
-/// The programs for the guest, calls that nobody watches, the figures, and the dashboard.
-const FURTHER_STEPS: usize = 4;
+/// The programs for the guest, calls that nobody watches, the figures, the dashboard, and the reader.
+const FURTHER_STEPS: usize = 5;
 
 /// Measures, prints the table, writes the JSON file. An error if migscope costs more than it may.
 pub(crate) fn run(arguments: Bench, options: Options) -> Result<()> {
@@ -85,12 +86,16 @@ fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) ->
     let step = progress.step("the dashboard");
     let dashboard = dashboard::measure(lab, &step)?;
     step.done();
+    let step = progress.step("reading");
+    let reader = reader::measure(lab, &step)?;
+    step.done();
     Ok(Results {
         kernel: release(lab)?,
         untraced,
         tools: measured,
         figures,
         dashboard,
+        reader,
     })
 }
 

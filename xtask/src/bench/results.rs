@@ -7,6 +7,7 @@ use super::dashboard::Dashboard;
 use super::figures::Figures;
 use super::fit::{Fit, Point};
 use super::measure::Cost;
+use super::reader::Reader;
 use super::tool::Tool;
 
 /// The directions, in the order of the table.
@@ -22,6 +23,7 @@ pub(super) struct Results {
     /// `null` unless migscope itself was measured.
     pub(super) figures: Option<Figures>,
     pub(super) dashboard: Dashboard,
+    pub(super) reader: Reader,
 }
 
 /// Guest instructions of a call; under a tool those that it adds.
@@ -86,7 +88,9 @@ impl Results {
     /// Whether no bound is exceeded.
     pub(super) fn are_within_bounds(&self) -> bool {
         let mut bounds = self.tools.iter().flat_map(|tool| &tool.bounds);
-        bounds.all(|bound| bound.met) && self.dashboard.is_within_bounds()
+        bounds.all(|bound| bound.met)
+            && self.dashboard.is_within_bounds()
+            && self.reader.is_within_bounds()
     }
 }
 

@@ -35,7 +35,7 @@ impl Results {
         if let Some(figures) = &self.figures {
             page += &figures.page();
         }
-        page + &self.dashboard.page()
+        page + &self.dashboard.page() + &self.reader.page()
     }
 
     fn costs(&self, direction: &str) -> String {
@@ -177,7 +177,7 @@ fn decimal(number: f64) -> String {
 }
 
 /// `1,234,567`.
-fn count(number: i64) -> String {
+pub(super) fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });
     for (index, digit) in digits.chars().enumerate() {

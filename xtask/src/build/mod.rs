@@ -6,7 +6,7 @@ mod programs;
 
 pub(crate) use ebpf::{cargo_for_bpf, ebpf};
 pub(crate) use module::{copy_sources, module};
-pub(crate) use programs::{Programs, dashboard_cost, programs, workload};
+pub(crate) use programs::{Programs, example, programs, workload};
 
 use std::path::Path;
 use std::process::Command;

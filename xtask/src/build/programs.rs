@@ -58,16 +58,21 @@ pub(crate) fn workload(workspace: &Workspace, step: &Step) -> Result<PathBuf> {
     Ok(built(workspace, "workload"))
 }
 
-/// Builds what measures the dashboard.
-pub(crate) fn dashboard_cost(workspace: &Workspace, ebpf: &Path, step: &Step) -> Result<PathBuf> {
+/// Builds an example of the program, which measures something.
+pub(crate) fn example(
+    name: &str,
+    workspace: &Workspace,
+    ebpf: &Path,
+    step: &Step,
+) -> Result<PathBuf> {
     let mut command = cargo_static(workspace);
-    command.args(["--package", "migrate-user", "--example", "dashboard_cost"]);
+    command.args(["--package", "migrate-user", "--example", name]);
     cargo(
         command.env("MIGSCOPE_EBPF", ebpf),
-        &workspace.log("dashboard-cost"),
+        &workspace.log(name),
         step,
     )?;
-    Ok(built(workspace, "examples/dashboard_cost"))
+    Ok(built(workspace, &format!("examples/{name}")))
 }
 
 /// A target folder of its own: other flags than the developer's would have everything built anew each time.
