@@ -27,15 +27,16 @@ const ROUNDS: usize = 5;
 const AT_LEAST_PER_SECOND: f64 = 3_000_000.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (recording, migrations) = recording()?;
+    let (written, (recording, migrations)) = timed(recorded)?;
     let mut times = [Duration::MAX; 2];
     for _ in 0..ROUNDS {
-        times[0] = times[0].min(timed(|| read(&recording))?);
-        times[1] = times[1].min(timed(|| read_into_model(&recording))?);
+        times[0] = times[0].min(timed(|| read(&recording))?.0);
+        times[1] = times[1].min(timed(|| read_into_model(&recording))?.0);
     }
     let [decoded, into_model] = times.map(|time| migrations as f64 / time.as_secs_f64());
     let costs = serde_json::json!({
         "migrations": migrations,
+        "encoded_per_second": migrations as f64 / written.as_secs_f64(),
         "decoded_per_second": decoded,
         "into_model_per_second": into_model,
         "at_least_per_second": AT_LEAST_PER_SECOND,
@@ -46,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// A long recording, and how many migrations are in it.
-fn recording() -> Result<(Vec<u8>, u64), Box<dyn Error>> {
+fn recorded() -> Result<(Vec<u8>, u64), Box<dyn Error>> {
     let batches = Reader::new("the recording", RECORDING)?;
     let mut migrations: Vec<_> = batches.flat_map(|batch| batch.migrations).collect();
     let mut writer = Writer::new(Vec::new(), &facts())?;
@@ -72,21 +73,23 @@ fn happen_again(migrations: &mut [Migration]) {
     }
 }
 
-fn read(recording: &[u8]) -> Result<(), migscope::Error> {
+fn read(recording: &[u8]) -> Result<(), Box<dyn Error>> {
     Reader::new("the recording", recording)?.for_each(drop);
     Ok(())
 }
 
-fn read_into_model(recording: &[u8]) -> Result<(), migscope::Error> {
+fn read_into_model(recording: &[u8]) -> Result<(), Box<dyn Error>> {
     let mut model = Model::new(facts());
     Reader::new("the recording", recording)?.for_each(|batch| model.apply(batch));
     Ok(())
 }
 
 /// The processor's time that it takes: what else runs does not count.
-fn timed(work: impl FnOnce() -> Result<(), migscope::Error>) -> Result<Duration, Box<dyn Error>> {
+fn timed<T>(
+    work: impl FnOnce() -> Result<T, Box<dyn Error>>,
+) -> Result<(Duration, T), Box<dyn Error>> {
     let now = || Duration::try_from(clock_gettime(ClockId::ProcessCPUTime));
     let begun = now()?;
-    work()?;
-    Ok(now()? - begun)
+    let made = work()?;
+    Ok((now()? - begun, made))
 }

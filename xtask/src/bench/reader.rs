@@ -16,6 +16,8 @@ use crate::progress::Step;
 pub(super) struct Reader {
     /// In the recording.
     migrations: u64,
+    /// Put into its columns and compressed, in a second of one processor: with what the bench has a guest run, the recorder's work.
+    encoded_per_second: f64,
     /// In a second of one processor: read alone, and read into the model.
     decoded_per_second: f64,
     into_model_per_second: f64,
@@ -40,10 +42,11 @@ impl Reader {
     pub(super) fn page(&self) -> String {
         let round = |number: f64| count(number.round() as i64);
         format!(
-            "\nA recording of {} migrations takes {:.2} bytes for each.\n\
+            "\nA recording of {} migrations takes {:.2} bytes for each, and one processor encodes {} per second.\n\
              One processor reads {} of them per second, {} into the model (required: {}).\n",
             round(self.migrations as f64),
             self.bytes_per_migration,
+            round(self.encoded_per_second),
             round(self.decoded_per_second),
             round(self.into_model_per_second),
             round(self.at_least_per_second),
@@ -59,6 +62,7 @@ mod tests {
     fn bounds_are_bounds() {
         let reader = |into_model_per_second| Reader {
             migrations: 1_000,
+            encoded_per_second: 2e6,
             decoded_per_second: 4e6,
             into_model_per_second,
             at_least_per_second: 3e6,
