@@ -107,7 +107,7 @@ const FAULTS: &[Case] = &[
     ),
 ];
 
-/// Many pages, short memory, no rest.
+/// Many pages, short memory, no rest, and setups that wait for others.
 const LOAD: &[Case] = &[
     case(
         "batching",
@@ -126,6 +126,8 @@ const LOAD: &[Case] = &[
         &[("evictions", 10), ("trigger eviction", 10)],
     ),
     case("storm", "3000", &[("batch 1", 3000), ("threads", 2)]),
+    case("mirrored", "40", &[("moved", 40)]),
+    case("handover", "40", &[("moved", 40)]),
 ];
 
 /// Several processes and threads.

@@ -12,7 +12,7 @@ use crate::setup::programs::{BPFTOOL, BPFTOOL_PROGRAM, Programs};
 use crate::vm::Machine;
 use crate::vm::builder::Task;
 
-/// How often. The moments lie between the start and a while after the last hook is in place.
+/// How often: half of them some time after the start, half after the first hook is in place, however long that takes.
 const TIMES: u32 = 100;
 const LIMIT: Duration = Duration::from_secs(1500);
 
@@ -23,12 +23,14 @@ fn script() -> String {
     format!(
         "workload run mixed --seed 3 --rate 300 >/tmp/load 2>&1 & load=$!
         hooked=0
+        is_hooked() {{ grep -q migrate_vma_ /sys/kernel/tracing/enabled_functions; }}
         list() {{ bpftool prog list; bpftool map list; bpftool link list; cat /sys/kernel/tracing/enabled_functions; }}
-        awk 'BEGIN {{ srand(41); for (n = 0; n < {TIMES}; n++) print 0.05 + 6 * rand() }}' > /tmp/moments
-        while read moment; do
+        awk 'BEGIN {{ srand(41); for (n = 0; n < {TIMES}; n++) print n % 2, (n % 2 ? 2 : 5) * rand() }}' > /tmp/moments
+        while read after_hook moment; do
             migscope record -o /tmp/killed.arrow >/dev/null 2>&1 & recorder=$!
+            while test $after_hook = 1 && ! is_hooked && test -d /proc/$recorder; do sleep 0.05; done
             sleep $moment
-            grep -q migrate_vma_ /sys/kernel/tracing/enabled_functions && hooked=$((hooked + 1))
+            is_hooked && hooked=$((hooked + 1))
             kill -KILL $recorder || exit 1
             wait $recorder
             rm -f /tmp/killed.arrow
