@@ -46,7 +46,7 @@ impl PartSums {
         }
         if split_ns > 0 {
             add(&mut self.split_migrations, 1);
-            add(&mut self.split_total_ns, migration.total_ns());
+            add(&mut self.split_total_ns, migration.total_ns);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::vm::builder::Task;
 
 /// How often: half of them some time after the start, half after the first hook is in place, however long that takes.
 const TIMES: u32 = 100;
-const LIMIT: Duration = Duration::from_secs(1500);
+const LIMIT: Duration = Duration::from_secs(2400);
 
 /// Kills recorders at moments that a seed decides, while another process migrates hundreds of times a second (more, and
 /// a recorder would not get as far as its hooks). Prints how many were killed
