@@ -1,12 +1,9 @@
 //! Adds migrations up one by one, as the kernel does.
 
-use migrate_ebpf::wire::{Direction, Figure, Outcome, Trigger};
+use migrate_ebpf::wire::{self, CLASSES, Direction, Figure, Outcome, Trigger};
 
 use super::exact::{Exact, ExactCount, ExactFigure};
-use super::{Ended, Migration, Step, index, ledger};
-
-/// Combinations of direction and trigger.
-const CLASSES: usize = Direction::ALL.len() * Trigger::ALL.len();
+use super::{Ended, Migration, Step, ledger};
 
 /// The totals of the migrations that were counted here, and the largest value of each figure.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +102,7 @@ impl Tally {
 
 /// The place of a direction and a trigger among all classes.
 fn class(direction: Direction, trigger: Trigger) -> usize {
-    index(direction) * Trigger::ALL.len() + trigger as usize - 1
+    wire::class(direction as u8, trigger as u8)
 }
 
 /// What one migration adds to each figure, in the order of [`Figure::ALL`]; `None` where it has no such value.

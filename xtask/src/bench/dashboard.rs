@@ -1,14 +1,12 @@
 //! What the dashboard costs on this machine: the time of a frame, and the memory of a long run.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::build;
+use super::measured_by;
 use crate::lab::Lab;
-use crate::process::output;
 use crate::progress::Step;
 
 /// As the program prints it that measures.
@@ -25,10 +23,7 @@ pub(super) struct Dashboard {
 
 /// Builds the program and runs it.
 pub(super) fn measure(lab: &Lab, step: &Step) -> Result<Dashboard> {
-    let ebpf = build::ebpf(&lab.setup, step)?;
-    let program = build::example("dashboard_cost", &lab.setup.workspace, &ebpf, step)?;
-    let json = output(&mut Command::new(program))?;
-    serde_json::from_str(&json).context("the dashboard's costs")
+    measured_by("dashboard_cost", lab, step).context("the dashboard's costs")
 }
 
 impl Dashboard {

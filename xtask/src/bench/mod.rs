@@ -12,15 +12,19 @@ mod table;
 mod tool;
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum as _;
+use serde::de::DeserializeOwned;
 
+use crate::build;
 use crate::cache::write_whole;
 use crate::cli::{Bench, Options};
 use crate::errors::Status;
 use crate::lab::Lab;
-use crate::progress::Progress;
+use crate::process::output;
+use crate::progress::{Progress, Step};
 use crate::setup::kernel::Flavour;
 use crate::setup::programs::{Programs, TRACERS};
 use crate::setup::{Part as _, Setup};
@@ -108,4 +112,11 @@ fn release(lab: &Lab) -> Result<String> {
         .join("include/config/kernel.release");
     let release = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
     Ok(release.trim_end().to_owned())
+}
+
+/// What an example program of migscope's measures on this machine, which it prints as JSON.
+fn measured_by<T: DeserializeOwned>(example: &str, lab: &Lab, step: &Step) -> Result<T> {
+    let ebpf = build::ebpf(&lab.setup, step)?;
+    let program = build::example(example, &lab.setup.workspace, &ebpf, step)?;
+    Ok(serde_json::from_str(&output(&mut Command::new(program))?)?)
 }

@@ -1,14 +1,11 @@
 //! What it takes on this machine to read a recording, and what a migration takes in it.
 
-use std::process::Command;
-
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::measured_by;
 use super::table::count;
-use crate::build;
 use crate::lab::Lab;
-use crate::process::output;
 use crate::progress::Step;
 
 /// As the program prints it that measures.
@@ -27,10 +24,7 @@ pub(super) struct Reader {
 
 /// Builds the program and runs it.
 pub(super) fn measure(lab: &Lab, step: &Step) -> Result<Reader> {
-    let ebpf = build::ebpf(&lab.setup, step)?;
-    let program = build::example("reader_cost", &lab.setup.workspace, &ebpf, step)?;
-    let json = output(&mut Command::new(program))?;
-    serde_json::from_str(&json).context("what reading takes")
+    measured_by("reader_cost", lab, step).context("what reading takes")
 }
 
 impl Reader {

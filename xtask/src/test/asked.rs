@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::compare::compare_by;
+use super::steps::median;
 use super::tally::Tally;
 use super::trace::{Line, ROWS, Recorder, Run, STEPS, Trace, tell, trace_by};
 
@@ -158,7 +159,7 @@ fn steps_ns(line: &Line) -> Result<u64> {
 
 /// In `mirrored` the driver takes the time of its own notifier. The kernel's way to it and back comes on top.
 fn mirrors_take_what_they_say(trace: &Trace) -> Result<()> {
-    const WAY_NS: u64 = 50_000;
+    const WAY_NS: f64 = 50_000.0;
     let mut runs = trace.runs.iter();
     let run = runs.find(|run| run.name.starts_with("mirrored"));
     let mut ways = Vec::new();
@@ -169,10 +170,9 @@ fn mirrors_take_what_they_say(trace: &Trace) -> Result<()> {
             mirror > 0 && seen >= mirror,
             "the mirror took {mirror} ns, of which {seen} were seen: {traced:?}"
         );
-        ways.push(seen - mirror);
+        ways.push((seen - mirror) as f64);
     }
-    ways.sort_unstable();
-    let median = *ways.get(ways.len() / 2).context("nothing was mirrored")?;
+    let median = median(ways.into_iter());
     ensure!(
         median < WAY_NS,
         "half of the time invalidation takes {median} ns longer than its only mirror"

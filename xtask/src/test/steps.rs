@@ -156,7 +156,7 @@ fn probes_of_inner_calls_are_in_no_step_around(pairs: &[(&Line, &Line)]) -> Resu
     Ok(())
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
