@@ -22,10 +22,22 @@ pub fn bucket(value: u64) -> usize {
     ((shift as usize) << PER_OCTAVE_LOG2) + (value >> shift) as usize
 }
 
-/// How many low bits of a value its place does not tell; `None` from [`LIMIT`] on. BPF has no instruction that counts leading
-/// zeros. Few branches, because the verifier follows each of them; what is frequent first.
+/// How many low bits of a value its place does not tell; `None` from [`LIMIT`] on.
+#[cfg(not(target_arch = "bpf"))]
 #[inline(always)]
 fn shift(value: u64) -> Option<u32> {
+    let least = PER_OCTAVE as u64;
+    (value < LIMIT).then(|| (value | least).ilog2() - PER_OCTAVE_LOG2)
+}
+
+#[cfg(target_arch = "bpf")]
+use shift_by_table as shift;
+
+/// The same for BPF, which has no instruction that counts leading zeros. Few branches, because the verifier follows each of them;
+/// what is frequent first.
+#[cfg(any(target_arch = "bpf", test))]
+#[inline(always)]
+fn shift_by_table(value: u64) -> Option<u32> {
     if value < 1 << 15 {
         Some(octave(value >> 7))
     } else if value < 1 << 23 {
@@ -40,6 +52,7 @@ fn shift(value: u64) -> Option<u32> {
 }
 
 /// log2 of a number below 512, rounded down; 0 of 0.
+#[cfg(any(target_arch = "bpf", test))]
 #[inline(always)]
 fn octave(number: u64) -> u32 {
     // The compiler knows that it is below 512, and would leave out the remainder by which the verifier knows, too.
@@ -48,6 +61,7 @@ fn octave(number: u64) -> u32 {
 }
 
 /// The same number, of which the compiler knows nothing. As `black_box`, but for BPF without a way through memory.
+#[cfg(any(target_arch = "bpf", test))]
 #[inline(always)]
 fn opaque(number: u64) -> u64 {
     #[cfg(target_arch = "bpf")]
@@ -68,6 +82,7 @@ fn opaque(number: u64) -> u64 {
     number
 }
 
+#[cfg(any(target_arch = "bpf", test))]
 static OCTAVES: [u8; 512] = {
     let mut octaves = [0; 512];
     let mut number = 1;
@@ -109,6 +124,15 @@ mod tests {
         }
         assert_eq!(bucket(LIMIT - 1), BUCKETS - 1);
         assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn the_kernel_counts_where_everybody_does() {
+        let around = |power: u64| [power - 1, power, power + 1, power + power / 3];
+        let powers = (0..63).map(|power| 1 << power);
+        for value in (0..70_000).chain(powers.flat_map(around)).chain([u64::MAX]) {
+            assert_eq!(shift_by_table(value), shift(value), "{value}");
+        }
     }
 
     #[test]

@@ -57,11 +57,12 @@ impl Pages {
 }
 
 /// Sums from which the line follows. `x` are pages, `y` nanoseconds; the weight of a point is `1 / x`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Points {
     calls: u64,
-    /// Their smallest and largest `x`.
-    range: Option<(u64, u64)>,
+    /// Their smallest and largest `x`. Without one, those that give way to every other.
+    least: u64,
+    most: u64,
     inverse: f64,
     x: f64,
     y: f64,
@@ -69,15 +70,28 @@ pub(super) struct Points {
     yy_by_x: f64,
 }
 
+impl Default for Points {
+    fn default() -> Self {
+        Self {
+            calls: 0,
+            least: u64::MAX,
+            most: 0,
+            inverse: 0.0,
+            x: 0.0,
+            y: 0.0,
+            y_by_x: 0.0,
+            yy_by_x: 0.0,
+        }
+    }
+}
+
 impl Points {
     /// Adds a call of `x` pages that took `y` nanoseconds.
     pub(super) fn add(&mut self, x: Pages, y: u64) {
         let (inverse, y) = (x.inverse, y as f64);
         let x = x.pages;
-        self.range = match self.range {
-            Some((least, most)) => Some((least.min(x), most.max(x))),
-            None => Some((x, x)),
-        };
+        self.least = self.least.min(x);
+        self.most = self.most.max(x);
         self.calls = self.calls.saturating_add(1);
         self.inverse += inverse;
         self.x += x as f64;
@@ -88,10 +102,8 @@ impl Points {
 
     /// Adds all of the others.
     pub(super) fn merge(&mut self, more: &Self) {
-        self.range = match (self.range, more.range) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
+        self.least = self.least.min(more.least);
+        self.most = self.most.max(more.most);
         self.calls = self.calls.saturating_add(more.calls);
         self.inverse += more.inverse;
         self.x += more.x;
@@ -102,10 +114,9 @@ impl Points {
 
     /// The line; `None` if the points do not tell.
     pub(super) fn fit(&self) -> Option<Fit> {
-        let (least, most) = self.range?;
         let n = self.calls as f64;
         let det = self.inverse * self.x - n * n;
-        if least == most || self.calls < 3 || det <= 0.0 {
+        if self.least >= self.most || self.calls < 3 || det <= 0.0 {
             return None;
         }
         let per_page = (self.inverse * self.y - n * self.y_by_x) / det;

@@ -1,8 +1,6 @@
 //! A table of fixed size for what is followed by process and address, as a processor's cache is one: each key has a few places
 //! that it may be in, and where all are taken, the one that matters least gives way.
 
-use std::ops::Range;
-
 /// Places for keys that fall together.
 const WAYS: usize = 8;
 
@@ -29,8 +27,9 @@ pub(super) trait Entry {
 pub(super) struct Sets<E> {
     /// One place after the other, set by set; empty until something is followed.
     places: Vec<Option<E>>,
-    /// What the key in each place is mixed to: looking through these takes less time than through the places.
-    mixed: Vec<u64>,
+    /// By set, a mark of the key in each place, of a size at which a processor compares all at once. Equal keys have equal marks; other
+    /// keys hardly ever.
+    marks: Vec<[u32; WAYS]>,
     evicted: u64,
 }
 
@@ -38,7 +37,7 @@ impl<E> Default for Sets<E> {
     fn default() -> Self {
         Self {
             places: Vec::new(),
-            mixed: Vec::new(),
+            marks: Vec::new(),
             evicted: 0,
         }
     }
@@ -49,12 +48,12 @@ impl<E: Entry + Clone> Sets<E> {
     pub(super) fn entry(&mut self, key: E::Key, hash: u64, new: impl FnOnce() -> E) -> &mut E {
         if self.places.is_empty() {
             self.places.resize(KEPT, None);
-            self.mixed.resize(KEPT, 0);
+            self.marks.resize(SETS, [0; WAYS]);
         }
-        let mixed = mix(hash);
+        let (set, mark) = mix(hash);
         let at = self
-            .position(key, mixed)
-            .unwrap_or_else(|| self.make_room(mixed));
+            .position(key, set, mark)
+            .unwrap_or_else(|| self.make_room(set, mark));
         self.places[at].get_or_insert_with(new)
     }
 
@@ -63,25 +62,40 @@ impl<E: Entry + Clone> Sets<E> {
         if self.places.is_empty() {
             return None;
         }
-        let at = self.position(key, mix(hash))?;
+        let (set, mark) = mix(hash);
+        let at = self.position(key, set, mark)?;
         self.places[at].as_mut()
     }
 
-    fn position(&self, key: E::Key, mixed: u64) -> Option<usize> {
-        set(mixed).find(|at| {
-            let is_it = |entry: &E| entry.key() == key;
-            self.mixed[*at] == mixed && self.places[*at].as_ref().is_some_and(is_it)
-        })
+    fn position(&self, key: E::Key, set: usize, mark: u32) -> Option<usize> {
+        let marks = &self.marks[set];
+        // Without a branch: mostly none is it.
+        let mut same = 0u32;
+        for (way, of) in marks.iter().enumerate() {
+            same |= u32::from(*of == mark) << way;
+        }
+        while same != 0 {
+            let at = set * WAYS + same.trailing_zeros() as usize;
+            if self.places[at]
+                .as_ref()
+                .is_some_and(|entry| entry.key() == key)
+            {
+                return Some(at);
+            }
+            same &= same - 1;
+        }
+        None
     }
 
     /// A place of the set, empty.
-    fn make_room(&mut self, mixed: u64) -> usize {
-        let least = |at: &usize| self.places[*at].as_ref().map(Entry::weight);
-        let at = set(mixed).min_by_key(least).unwrap_or(0);
+    fn make_room(&mut self, set: usize, mark: u32) -> usize {
+        let least = |way: &usize| self.places[set * WAYS + way].as_ref().map(Entry::weight);
+        let way = (0..WAYS).min_by_key(least).unwrap_or(0);
+        let at = set * WAYS + way;
         if self.places[at].take().is_some() {
             self.evicted = self.evicted.saturating_add(1);
         }
-        self.mixed[at] = mixed;
+        self.marks[set][way] = mark;
         at
     }
 
@@ -96,15 +110,10 @@ impl<E: Entry + Clone> Sets<E> {
     }
 }
 
-/// Spreads what differs between keys over all the upper bits.
-fn mix(hash: u64) -> u64 {
-    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-/// The places of a set.
-fn set(mixed: u64) -> Range<usize> {
-    let first = (mixed >> 32) as usize % SETS * WAYS;
-    first..first + WAYS
+/// The set of a key, and its mark. What differs between keys is spread over all the upper bits.
+fn mix(hash: u64) -> (usize, u32) {
+    let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 55) as usize % SETS, (mixed >> 23) as u32)
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ const MAX_METADATA: u32 = 1 << 20;
 /// The most that the body of one message may take, bytes, compressed and not.
 const MAX_BODY: u64 = 1 << 28;
 
+/// As much is reserved before it has come: most messages are smaller.
+const RESERVED: u64 = 1 << 20;
+
 /// A column whose buffer is shorter than this cannot say how long it is uncompressed.
 const LENGTH_PREFIX: u64 = 8;
 
@@ -102,6 +105,7 @@ impl<R: Read> Frames<R> {
 
     /// Appends exactly `length` bytes.
     fn fill(&mut self, bytes: &mut Vec<u8>, length: u64) -> Result<(), Stop> {
+        bytes.reserve(length.min(RESERVED) as usize);
         let got = (&mut self.input).take(length).read_to_end(bytes)?;
         if (got as u64) < length {
             Err(Stop::Cut(bytes.len() as u64))
