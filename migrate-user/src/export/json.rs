@@ -42,7 +42,7 @@ mod tests {
         migration.direction = crate::model::Direction::Unknown;
         let detailed = Synthetic::new(1).with_details().migration();
         let batch = Batch {
-            migrations: vec![migration, detailed],
+            migrations: vec![migration, detailed].into(),
             status: None,
         };
         let mut out = Vec::new();

@@ -175,7 +175,7 @@ mod tests {
                 Some(50),
                 Some(100),
             ];
-            batching.count(&Ended::new(&migration));
+            batching.count(&Ended::new(&(&migration).into()));
         }
         batching
     }

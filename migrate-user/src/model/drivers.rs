@@ -29,9 +29,9 @@ pub struct Drivers(Vec<Driver>);
 impl Drivers {
     /// Adds one migration.
     pub(super) fn count(&mut self, migration: &Ended<'_>) {
-        let known = |driver: &Driver| same(driver.name.as_ref(), migration.driver.as_ref());
+        let known = |driver: &Driver| same(driver.name.as_ref(), migration.driver);
         let at = self.0.iter().position(known);
-        let at = at.unwrap_or_else(|| self.add(migration.driver.clone()));
+        let at = at.unwrap_or_else(|| self.add(migration.driver.cloned()));
         let driver = &mut self.0[at];
         driver.sums.count(migration);
         driver.recent.count(migration.end_ns, migration.arrived);
@@ -85,7 +85,7 @@ mod tests {
         let mut drivers = Drivers::default();
         for number in 0..1000 {
             migration.driver = Some(format!("driver{number}").into());
-            drivers.count(&Ended::new(&migration));
+            drivers.count(&Ended::new(&(&migration).into()));
         }
         let sorted = drivers.sorted();
         assert_eq!(sorted.len(), KEPT + 1);

@@ -3,11 +3,9 @@
 
 use std::fmt;
 
-use hdrhistogram::Histogram;
 use migrate_ebpf::wire::{Direction, Figure, Ledger, Outcome, Trigger};
 
-use super::steps::new_histogram;
-use super::{Reasons, ledger};
+use super::{Reasons, Values, ledger};
 
 /// Totals over many migrations. Bounded, as there are not many combinations.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,8 +48,8 @@ pub struct ExactFigure {
     pub figure: Figure,
     /// The sum of all values. Exact.
     pub sum: u64,
-    /// The values, within 1%, with [`super::steps::DIGITS`] digits.
-    pub histogram: Histogram<u64>,
+    /// The values, within 1%.
+    pub values: Values,
 }
 
 impl Exact {
@@ -77,9 +75,7 @@ impl Exact {
         });
         Self {
             counts: counts.filter(|count| count.migrations > 0).collect(),
-            figures: figures
-                .filter(|figure| !figure.histogram.is_empty())
-                .collect(),
+            figures: figures.filter(|figure| !figure.values.is_empty()).collect(),
         }
     }
 }
@@ -124,7 +120,7 @@ impl ExactFigure {
             trigger,
             figure,
             sum: 0,
-            histogram: new_histogram(),
+            values: Values::default(),
         }
     }
 
@@ -134,19 +130,9 @@ impl ExactFigure {
     }
 
     fn since(&self, before: &Self) -> Self {
-        let mut histogram = new_histogram();
-        for values in self.histogram.iter_recorded() {
-            let value = values.value_iterated_to();
-            let then = before.histogram.count_at(value);
-            let more = values.count_at_value().saturating_sub(then);
-            // A value that came no times would still be the largest.
-            if more > 0 {
-                histogram.saturating_record_n(value, more);
-            }
-        }
         Self {
             sum: self.sum.saturating_sub(before.sum),
-            histogram,
+            values: self.values.since(&before.values),
             ..*self
         }
     }
@@ -158,8 +144,7 @@ impl fmt::Debug for ExactFigure {
         f.debug_struct("ExactFigure")
             .field("of", &self.key())
             .field("sum", &self.sum)
-            .field("values", &self.histogram.len())
-            .field("max", &self.histogram.max())
+            .field("values", &self.values.len())
             .finish_non_exhaustive()
     }
 }

@@ -69,29 +69,32 @@ impl Migration {
 
     /// The tracer's own time in this migration, nanoseconds.
     pub fn probe_ns(&self) -> u64 {
-        self.probe.iter().fold(0, |sum, ns| sum.saturating_add(*ns))
+        sum(self.probe)
     }
 
     /// The five steps together, nanoseconds; those that did not happen count nothing.
     pub fn total_ns(&self) -> u64 {
-        self.steps
-            .iter()
-            .flatten()
-            .fold(0, |sum, ns| sum.saturating_add(*ns))
+        sum(self.steps.into_iter().flatten())
     }
 
     /// When it ended, nanoseconds of the recording's clock.
     pub fn end_ns(&self) -> u64 {
-        self.time_ns
-            .saturating_add(self.total_ns())
-            .saturating_add(self.probe_ns())
+        sum([self.time_ns, self.total_ns(), self.probe_ns()])
     }
 
     /// Does every requested page stand in exactly one row?
     pub fn is_balanced(&self) -> bool {
-        ledger::balance(&self.ledger) == Some(self.ledger.requested)
-            && self.anomalies & wire::anomaly::UNBALANCED == 0
+        is_balanced(&self.ledger, self.anomalies)
     }
+}
+
+/// All of them together. A sum that only bad input can reach stays at the largest number.
+pub(super) fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
+    numbers.into_iter().fold(0, u64::saturating_add)
+}
+
+pub(super) fn is_balanced(of: &Ledger, anomalies: u8) -> bool {
+    ledger::balance(of) == Some(of.requested) && anomalies & wire::anomaly::UNBALANCED == 0
 }
 
 /// The five steps of a migration, in order.

@@ -12,6 +12,7 @@ mod kernel;
 pub mod ledger;
 mod losses;
 mod migration;
+mod migrations;
 pub mod ping_pong;
 pub mod processes;
 pub mod rates;
@@ -25,6 +26,7 @@ mod sums;
 mod tally;
 pub mod timeline;
 mod totals;
+mod values;
 
 pub use batching::{Batching, Size};
 pub use coverage::{Coverage, Origin};
@@ -34,6 +36,7 @@ pub use exact::{Exact, ExactCount, ExactFigure};
 pub use fit::Fit;
 pub use losses::Losses;
 pub use migration::{Direction, Ledger, Migration, Outcome, Parts, Skips, Step, Trigger};
+pub use migrations::Migrations;
 pub use ping_pong::{Bounce, PingPong};
 pub use processes::{Process, Processes};
 pub use rates::{Rate, Rates};
@@ -46,8 +49,12 @@ pub use sums::Sums;
 pub use tally::Tally;
 pub use timeline::Timeline;
 pub use totals::{Kind, Reasons};
+pub use values::Values;
 
 pub use migrate_ebpf::wire::Figure;
+
+pub(crate) use ended::Row;
+pub(crate) use migrations::Rows;
 
 use ended::Ended;
 use kernel::Kernel;
@@ -59,6 +66,9 @@ use crate::source::{Batch, Status};
 fn index(direction: Direction) -> usize {
     direction as usize - 1
 }
+
+/// How many migrations are counted at once: what is counted of them should fit into a processor's nearest cache.
+const AT_ONCE: usize = 64;
 
 /// Everything that is known about a run so far.
 #[derive(Clone, Debug)]
@@ -113,9 +123,7 @@ impl Model {
 
     /// Takes in what has happened.
     pub fn apply(&mut self, batch: Batch) {
-        for migration in &batch.migrations {
-            self.migration(&Ended::new(migration));
-        }
+        self.count(batch.migrations.rows());
         self.recent.add(batch.migrations);
         if let Some(status) = batch.status {
             self.pass(status.time_ns);
@@ -124,26 +132,56 @@ impl Model {
         }
     }
 
-    fn migration(&mut self, migration: &Ended<'_>) {
-        self.pass(migration.end_ns);
-        self.records.add(migration);
-        self.rates
-            .count(migration.end_ns, migration.direction, migration.arrived);
-        self.timeline.count(migration);
-        self.drivers.count(migration);
-        self.processes.count(migration);
-        self.batching.count(migration);
-        self.ping_pong.count(migration, self.facts.page_size);
-        self.retries.count(migration);
-        self.slowest.count(migration);
-        self.parts.count(migration);
-        self.off_cpu.count(migration);
+    fn count(&mut self, rows: &dyn Rows) {
+        let mut some = Vec::with_capacity(AT_ONCE);
+        for begin in (0..rows.len()).step_by(AT_ONCE) {
+            let end = rows.len().min(begin + AT_ONCE);
+            rows.rows(begin..end, &mut some);
+            let ended: Vec<_> = some.iter().map(Ended::new).collect();
+            self.count_some(&ended, |at| rows.migration(begin + at));
+            some.clear();
+        }
+    }
+
+    /// Adds some; `whole` makes one of them with all that there is. Each loop is short: so the processor goes on with the next
+    /// migration while it waits for memory.
+    fn count_some(&mut self, some: &[Ended<'_>], whole: impl Fn(usize) -> Migration) {
+        for migration in some {
+            let (end_ns, arrived) = (migration.end_ns, migration.arrived);
+            self.reach(end_ns);
+            self.rates.count(end_ns, migration.direction, arrived);
+        }
+        for migration in some {
+            self.records.add(migration);
+        }
+        for migration in some {
+            self.timeline.count(migration);
+            self.batching.count(migration);
+        }
+        for migration in some {
+            self.drivers.count(migration);
+            self.processes.count(migration);
+        }
+        for migration in some {
+            self.ping_pong.count(migration, self.facts.page_size);
+            self.retries.count(migration);
+        }
+        for (at, migration) in some.iter().enumerate() {
+            self.slowest.count(migration.total_ns, || whole(at));
+            self.parts.count(migration);
+            self.off_cpu.count(migration);
+        }
     }
 
     fn pass(&mut self, time_ns: u64) {
-        self.began_ns.get_or_insert(time_ns);
-        self.now_ns = Some(self.now_ns.map_or(time_ns, |now| now.max(time_ns)));
+        self.reach(time_ns);
         self.rates.advance(time_ns);
+    }
+
+    /// Lets the run reach from its beginning to this time.
+    fn reach(&mut self, time_ns: u64) {
+        self.began_ns.get_or_insert(time_ns);
+        self.now_ns = self.now_ns.max(Some(time_ns));
     }
 
     /// Counts from here on, as if the tracer had just started.

@@ -63,11 +63,11 @@ impl Processes {
     pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let place = self.place(migration.pid);
         let process = &mut self.all[place];
-        if !Arc::ptr_eq(&process.comm, &migration.comm) {
-            process.comm = Arc::clone(&migration.comm);
+        if !Arc::ptr_eq(&process.comm, migration.comm) {
+            process.comm = Arc::clone(migration.comm);
         }
         // An eviction does not tell.
-        if let Some(cgroup) = &migration.cgroup
+        if let Some(cgroup) = migration.cgroup
             && !process
                 .cgroup
                 .as_ref()
@@ -152,7 +152,7 @@ mod tests {
         let all = Synthetic::new(3).batch(600).migrations;
         let mut processes = Processes::default();
         all.iter()
-            .for_each(|migration| processes.count(&Ended::new(migration)));
+            .for_each(|migration| processes.count(&Ended::new(&migration.into())));
         assert_eq!(processes.len(), 3);
         for process in processes.iter() {
             let own = || all.iter().filter(|m| m.pid == process.pid);
@@ -175,11 +175,11 @@ mod tests {
         let mut processes = Processes::default();
         migration.pid = 7;
         for _ in 0..5 {
-            processes.count(&Ended::new(&migration));
+            processes.count(&Ended::new(&(&migration).into()));
         }
         for pid in 1000..1000 + 3 * KEPT as u32 {
             migration.pid = pid;
-            processes.count(&Ended::new(&migration));
+            processes.count(&Ended::new(&(&migration).into()));
         }
         assert_eq!((processes.len(), processes.places.len()), (KEPT, KEPT));
         let first = processes.sorted()[0];

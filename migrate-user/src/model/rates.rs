@@ -68,8 +68,8 @@ impl Rates {
         }
     }
 
-    /// Lets time pass until `time_ns`. Bins in which nothing ended come into being.
-    pub fn advance(&mut self, time_ns: u64) {
+    /// Lets time pass until `time_ns`. Bins in which nothing ended come into being. The number of the bin with this time.
+    pub fn advance(&mut self, time_ns: u64) -> u64 {
         self.origin_ns.get_or_insert(time_ns);
         let number = self.number(time_ns);
         let next = self.front + self.bins.len() as u64;
@@ -84,12 +84,12 @@ impl Rates {
             self.bins.pop_front();
             self.front += 1;
         }
+        number
     }
 
     /// Counts a migration that ended at `end_ns`. One that is older than the history is not in it.
     pub fn count(&mut self, end_ns: u64, direction: Direction, pages: u64) {
-        self.advance(end_ns);
-        let number = self.number(end_ns);
+        let number = self.advance(end_ns);
         self.add(number, direction, (1, pages));
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Migration;
+use super::{Migration, Migrations};
 
 /// How many are kept.
 pub const KEPT: usize = 1000;
@@ -11,19 +11,23 @@ pub const KEPT: usize = 1000;
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
     /// As they came, oldest first, so that none is copied. Some of the oldest are too many.
-    batches: VecDeque<Vec<Migration>>,
+    batches: VecDeque<Migrations>,
     /// How many there are in all batches.
     len: usize,
 }
 
 impl Recent {
     /// Adds some, and forgets those of which enough newer ones are there.
-    pub fn add(&mut self, mut batch: Vec<Migration>) {
-        if batch.is_empty() {
+    pub fn add(&mut self, mut batch: Migrations) {
+        let len = batch.len();
+        if len == 0 {
             return;
         }
-        if batch.len() > 2 * KEPT {
-            batch = batch.split_off(batch.len() - KEPT);
+        if len < KEPT {
+            // What they are made of may be much more than they are. Of a batch that is enough by itself, there is just one.
+            batch.make();
+        } else if len > 2 * KEPT {
+            batch = batch.split_off(len - KEPT).into();
         }
         self.len += batch.len();
         self.batches.push_back(batch);

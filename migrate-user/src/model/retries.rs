@@ -155,13 +155,13 @@ mod tests {
     fn a_series_ends_when_something_arrives_or_time_goes_by() {
         let mut retries = Retries::default();
         for ms in 0..5 {
-            retries.count(&Ended::new(&call(ms, 0x1000, 0)));
-            retries.count(&Ended::new(&call(ms, 0x9000, 8)));
+            retries.count(&Ended::new(&(&call(ms, 0x1000, 0)).into()));
+            retries.count(&Ended::new(&(&call(ms, 0x9000, 8)).into()));
         }
-        retries.count(&Ended::new(&call(6, 0x1000, 1)));
-        retries.count(&Ended::new(&call(7, 0x1000, 0)));
-        retries.count(&Ended::new(&call(3000, 0x1000, 0)));
-        retries.count(&Ended::new(&call(3001, 0x1000, 0)));
+        retries.count(&Ended::new(&(&call(6, 0x1000, 1)).into()));
+        retries.count(&Ended::new(&(&call(7, 0x1000, 0)).into()));
+        retries.count(&Ended::new(&(&call(3000, 0x1000, 0)).into()));
+        retries.count(&Ended::new(&(&call(3001, 0x1000, 0)).into()));
         let sorted = retries.sorted();
         assert_eq!(sorted.len(), 1);
         let longest = sorted[0];
@@ -174,8 +174,8 @@ mod tests {
     fn memory_is_bounded() {
         let mut retries = Retries::default();
         for range in 0..50_000 {
-            retries.count(&Ended::new(&call(range, range * 4096, 0)));
-            retries.count(&Ended::new(&call(range, range * 4096, 0)));
+            retries.count(&Ended::new(&(&call(range, range * 4096, 0)).into()));
+            retries.count(&Ended::new(&(&call(range, range * 4096, 0)).into()));
         }
         assert!(retries.sorted().len() <= super::super::sets::KEPT);
         assert_eq!(retries.total_calls(), 50_000);

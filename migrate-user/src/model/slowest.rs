@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::{Ended, Migration};
+use super::Migration;
 
 /// How many are kept.
 pub const KEPT: usize = 1000;
@@ -16,15 +16,17 @@ pub struct Slowest(
 );
 
 impl Slowest {
-    /// Adds one, if it is slow enough.
-    pub(super) fn count(&mut self, migration: &Ended<'_>) {
-        let total_ns = migration.total_ns;
+    /// Adds one that took so long, if it is slow enough.
+    pub(super) fn count(&mut self, total_ns: u64, migration: impl FnOnce() -> Migration) {
         if self.0.len() < KEPT {
-            self.0.push(Slow::new(total_ns, migration));
-        } else if let Some(mut fastest) = self.0.peek_mut()
-            && fastest.total_ns < total_ns
+            self.0.push(Slow::new(total_ns, migration()));
+        } else if self
+            .0
+            .peek()
+            .is_some_and(|fastest| fastest.total_ns < total_ns)
         {
-            *fastest = Slow::new(total_ns, migration);
+            self.0.pop();
+            self.0.push(Slow::new(total_ns, migration()));
         }
     }
 
@@ -54,10 +56,10 @@ struct Slow {
 }
 
 impl Slow {
-    fn new(total_ns: u64, migration: &Ended<'_>) -> Self {
+    fn new(total_ns: u64, migration: Migration) -> Self {
         Self {
             total_ns,
-            migration: Migration::clone(migration),
+            migration,
         }
     }
 
@@ -96,7 +98,7 @@ mod tests {
         let mut all = Synthetic::new(5).batch(5000).migrations;
         let mut slowest = Slowest::default();
         all.iter()
-            .for_each(|migration| slowest.count(&Ended::new(migration)));
+            .for_each(|migration| slowest.count(migration.total_ns(), || migration.clone()));
         all.sort_by_key(|m| (Reverse(m.total_ns()), m.sequence));
         assert_eq!(slowest.len(), KEPT);
         let times: Vec<_> = slowest.sorted().iter().map(|m| m.total_ns()).collect();

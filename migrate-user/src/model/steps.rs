@@ -108,8 +108,7 @@ impl<'a> Steps<'a> {
             largest: self.largest.map(|_| 0),
         };
         for (at, of) in classes {
-            // All have the same bounds, so this cannot fail.
-            let _ = all.histogram.add(&self.exact.figures[at].histogram);
+            self.exact.figures[at].values.add_to(&mut all.histogram);
             all.sum = all.sum.saturating_add(of);
             all.largest = all
                 .largest

@@ -84,8 +84,8 @@ mod tests {
         let all = Synthetic::new(1).batch(400).migrations;
         let (mut whole, mut halves) = (Sums::default(), [Sums::default(); 2]);
         for (at, migration) in all.iter().enumerate() {
-            whole.count(&Ended::new(migration));
-            halves[at % 2].count(&Ended::new(migration));
+            whole.count(&Ended::new(&migration.into()));
+            halves[at % 2].count(&Ended::new(&migration.into()));
         }
         assert_eq!(whole.migrations, 400);
         assert_eq!(
@@ -115,7 +115,7 @@ mod tests {
             ..Ledger::default()
         };
         let mut sums = Sums::default();
-        sums.count(&Ended::new(&migration));
+        sums.count(&Ended::new(&(&migration).into()));
         assert_eq!((sums.time_ns, sums.wasted_ns), (1000, 250));
         assert_eq!(sums.ns_per_page(), Some(1000.0 / 6.0));
         assert_eq!(part_of(u64::MAX, u64::MAX, 1), u64::MAX);

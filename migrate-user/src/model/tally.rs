@@ -25,18 +25,19 @@ struct Places {
 impl Tally {
     /// Adds one migration.
     pub fn count(&mut self, migration: &Migration) {
-        self.add(&Ended::new(migration));
+        self.add(&Ended::new(&migration.into()));
     }
 
     /// Adds one migration.
     pub(super) fn add(&mut self, migration: &Ended<'_>) {
         self.sums(migration);
         let class = class(migration.direction, migration.trigger);
-        for (&figure, value) in Figure::ALL.iter().zip(values(migration)) {
-            if let Some(value) = value {
+        let values = migration.values.iter().zip(&migration.places);
+        for (&figure, (value, in_histogram)) in Figure::ALL.iter().zip(values) {
+            if let Some(value) = *value {
                 let place = self.places[class].figures[figure as usize];
                 let at = place.unwrap_or_else(|| self.new_figure(migration, figure));
-                self.measure(at, value);
+                self.measure(at, value, (*in_histogram).into());
             }
         }
     }
@@ -54,16 +55,16 @@ impl Tally {
         sums.unbalanced = sums.unbalanced.saturating_add(unbalanced);
     }
 
-    fn measure(&mut self, at: usize, value: u64) {
+    fn measure(&mut self, at: usize, value: u64, place: usize) {
         let of = &mut self.exact.figures[at];
         of.sum = of.sum.saturating_add(value);
-        of.histogram.saturating_record(value);
+        of.values.record_in(place);
         self.largest[at] = self.largest[at].max(value);
     }
 
     /// The place of sums that have not been there.
     #[cold]
-    fn new_count(&mut self, migration: &Migration) -> usize {
+    fn new_count(&mut self, migration: &Ended<'_>) -> usize {
         let new = ExactCount::new(migration.direction, migration.trigger, migration.outcome);
         let counts = &mut self.exact.counts;
         let at = counts.partition_point(|count| count.key() < new.key());
@@ -77,7 +78,7 @@ impl Tally {
 
     /// The place of a figure that has not been there.
     #[cold]
-    fn new_figure(&mut self, migration: &Migration, figure: Figure) -> usize {
+    fn new_figure(&mut self, migration: &Ended<'_>, figure: Figure) -> usize {
         let new = ExactFigure::new(migration.direction, migration.trigger, figure);
         let figures = &mut self.exact.figures;
         let at = figures.partition_point(|of| of.key() < new.key());
@@ -105,22 +106,6 @@ fn class(direction: Direction, trigger: Trigger) -> usize {
     wire::class(direction as u8, trigger as u8)
 }
 
-/// What one migration adds to each figure, in the order of [`Figure::ALL`]; `None` where it has no such value.
-fn values(migration: &Ended<'_>) -> [Option<u64>; Figure::ALL.len()] {
-    let [setup, alloc_and_copy, pages, finalize_and_map, finalize] = migration.steps;
-    let total = migration.total_ns;
-    [
-        setup,
-        alloc_and_copy,
-        pages,
-        finalize_and_map,
-        finalize,
-        Some(total),
-        Some(migration.ledger.requested),
-        total.checked_div(migration.arrived),
-    ]
-}
-
 impl From<Step> for Figure {
     fn from(step: Step) -> Self {
         match step {
@@ -137,26 +122,6 @@ impl From<Step> for Figure {
 mod tests {
     use super::*;
     use crate::support::Synthetic;
-
-    #[test]
-    fn figures_are_what_the_wire_says_they_are() {
-        let mut migration = Synthetic::new(1).migration();
-        migration.steps = [Some(100), Some(50), None, None, Some(7)];
-        migration.ledger = super::super::Ledger {
-            requested: 12,
-            moved: 3,
-            populated: 1,
-            skipped: 8,
-            ..Default::default()
-        };
-        let expected = [100, 50, 0, 0, 7, 157, 12, 39];
-        let got = values(&Ended::new(&migration));
-        assert_eq!(got.map(|value| value.unwrap_or(0)), expected);
-        assert_eq!((got[2], got[3]), (None, None));
-        migration.ledger.moved = 0;
-        migration.ledger.populated = 0;
-        assert_eq!(values(&Ended::new(&migration))[7], None, "nothing arrived");
-    }
 
     #[test]
     fn a_later_state_less_an_earlier_is_what_came_between() {

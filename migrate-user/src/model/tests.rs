@@ -132,7 +132,7 @@ fn a_status_alone_lets_time_pass() {
         ..Status::default()
     };
     let model = model(&[Batch {
-        migrations: Vec::new(),
+        migrations: Default::default(),
         status: Some(status),
     }]);
     assert_eq!(model.elapsed_ns(), 3_500_000_000);
@@ -165,7 +165,7 @@ fn an_endless_run_does_not_grow() {
         migration.pid = (number / 10 % 5000) as u32;
         migration.address = Some(number.wrapping_mul(0x9e37_79b9) << 12);
         model.apply(Batch {
-            migrations: vec![migration.clone()],
+            migrations: vec![migration.clone()].into(),
             status: None,
         });
     }
@@ -224,8 +224,8 @@ fn whole_records_are_what_the_kernel_counts() {
     {
         for quantile in [0.0, 0.5, 0.9, 0.99, 0.999, 1.0] {
             assert_eq!(
-                record.histogram.value_at_quantile(quantile),
-                total.histogram.value_at_quantile(quantile)
+                record.values.histogram().value_at_quantile(quantile),
+                total.values.histogram().value_at_quantile(quantile)
             );
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Memory is bounded: when there is no room for more time, two stretches become one.
 
+use migrate_ebpf::wire::histogram;
+
 use super::{Ended, Step};
 
 /// How long the first stretches are, nanoseconds.
@@ -10,12 +12,11 @@ const FIRST_NS: u64 = 250_000_000;
 /// How many stretches there are at most. Even.
 pub const STRETCHES: usize = 256;
 
-/// Classes of durations: two for each power of two, from 64 ns on. What is shorter is in the first, what is longer in the
-/// last.
-pub const CLASSES: usize = 64;
+/// How many places of a histogram are one class, as a power of two.
+const PLACES_BITS: u32 = histogram::PER_OCTAVE.ilog2() - 1;
 
-/// The power of two with which the second class begins.
-const LOWEST_BITS: u32 = 6;
+/// Classes of durations: two for each power of two, from 128 ns on, and two below. What is too long for the others is in the last.
+pub const CLASSES: usize = histogram::BUCKETS >> PLACES_BITS;
 
 /// What is counted: each step, and all of them together.
 const FIGURES: usize = Step::COUNT + 1;
@@ -50,13 +51,11 @@ impl Stretch {
         self.migrations = self.migrations.saturating_add(1);
         let arrived = &mut self.arrived[super::index(migration.direction)];
         *arrived = arrived.saturating_add(migration.arrived);
-        let times = migration
-            .steps
-            .into_iter()
-            .chain([Some(migration.total_ns)]);
-        for (counts, ns) in self.counts.iter_mut().zip(times) {
-            if let Some(ns) = ns {
-                let count = &mut counts[class(ns)];
+        // The figures begin with the steps and all of them together.
+        let values = migration.values.iter().zip(&migration.places);
+        for (counts, (value, place)) in self.counts.iter_mut().zip(values) {
+            if value.is_some() {
+                let count = &mut counts[class((*place).into())];
                 *count = count.saturating_add(1);
             }
         }
@@ -74,25 +73,14 @@ impl Stretch {
     }
 }
 
-/// The class of a duration.
-fn class(ns: u64) -> usize {
-    let Some(bits) = ns.checked_ilog2().filter(|bits| *bits >= LOWEST_BITS) else {
-        return 0;
-    };
-    let half = (ns >> (bits - 1)) & 1;
-    let class = 1 + 2 * (bits - LOWEST_BITS) as usize + half as usize;
-    class.min(CLASSES - 1)
+/// The class of a duration in this place of a histogram.
+fn class(place: usize) -> usize {
+    place >> PLACES_BITS
 }
 
 /// The shortest duration of a class, nanoseconds.
 pub fn class_begin(class: usize) -> u64 {
-    match class.checked_sub(1) {
-        None => 0,
-        Some(above) => {
-            let power = 1 << (LOWEST_BITS + above as u32 / 2);
-            power + if above % 2 == 1 { power / 2 } else { 0 }
-        }
-    }
+    histogram::lowest(class << PLACES_BITS)
 }
 
 /// The whole run, in stretches of the same length.
@@ -159,18 +147,19 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
+    use super::histogram::bucket;
     use super::*;
     use crate::support::Synthetic;
 
     #[test]
     fn classes_begin_where_they_say() {
         for at in 0..CLASSES {
-            assert_eq!(class(class_begin(at)), at);
+            assert_eq!(class(bucket(class_begin(at))), at);
             if at > 0 {
-                assert_eq!(class(class_begin(at) - 1), at - 1);
+                assert_eq!(class(bucket(class_begin(at) - 1)), at - 1);
             }
         }
-        assert_eq!(class(u64::MAX), CLASSES - 1);
+        assert_eq!(class(bucket(u64::MAX)), CLASSES - 1);
     }
 
     #[test]
@@ -180,7 +169,7 @@ mod tests {
         let mut timeline = Timeline::starting_at(0);
         for time_ns in [5, 0, 300_000_000, 3_600_000_000_000, u64::MAX, 1 << 50] {
             migration.time_ns = time_ns;
-            timeline.count(&Ended::new(&migration));
+            timeline.count(&Ended::new(&(&migration).into()));
             assert!(timeline.stretches().len() <= STRETCHES);
         }
         let sum = |step| -> u32 {
@@ -202,7 +191,7 @@ mod tests {
         migration.probe = [0; 3];
         migration.time_ns = 2 * FIRST_NS;
         let mut timeline = Timeline::starting_at(0);
-        timeline.count(&Ended::new(&migration));
+        timeline.count(&Ended::new(&(&migration).into()));
         let counts = timeline.stretches()[2].counts(Some(Step::Setup));
         let at = counts.iter().position(|count| *count == 1).unwrap();
         assert!(class_begin(at) <= 1000 && 1000 < class_begin(at + 1));

@@ -60,13 +60,13 @@ impl<R: Read> Reader<R> {
     fn batch(&mut self) -> Result<Batch, Ending> {
         loop {
             let damaged = |at| move |found: String| Ending::Damaged { at, found };
-            if let Some(batch) = self.rows.next().map_err(damaged(self.at))? {
+            if let Some(batch) = self.rows.next() {
                 return Ok(batch);
             }
             self.at = self.frames.position();
             let message = self.frames.next().map_err(|stop| ending(stop, self.at))?;
             if let Some(rows) = decode(&mut self.decoder, message).map_err(damaged(self.at))? {
-                self.rows.add(rows);
+                self.rows.add(&rows).map_err(damaged(self.at))?;
             }
         }
     }

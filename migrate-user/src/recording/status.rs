@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::column::Told;
 use super::histogram;
-use crate::model::{Exact, ExactCount, ExactFigure, Ledger, Reasons};
+use crate::model::{Exact, ExactCount, ExactFigure, Ledger, Reasons, Values};
 use crate::source::Status;
 
 /// Combinations of direction, trigger and outcome, and of direction, trigger and figure, are fewer: more of the kernel's
@@ -201,7 +201,7 @@ impl OfFigure {
             trigger: trigger(figure.trigger),
             figure: figure.figure.name().to_owned(),
             sum: figure.sum,
-            histogram: histogram::encode(&figure.histogram)?,
+            histogram: histogram::encode(&figure.values.histogram())?,
         })
     }
 
@@ -211,7 +211,7 @@ impl OfFigure {
             trigger: or_unknown(self.trigger, Trigger::from_name, Trigger::Unknown)?,
             figure: named(&self.figure, Figure::from_name)?,
             sum: self.sum,
-            histogram: histogram::decode(&self.histogram)?,
+            values: Values::of_histogram(&histogram::decode(&self.histogram)?),
         })
     }
 }

@@ -65,7 +65,7 @@ fn totals_are_written_first_every_30_seconds_and_last() {
         expected[second] = batches[second].clone();
     }
     expected.push(Batch {
-        migrations: Vec::new(),
+        migrations: Default::default(),
         status: batches[34].status.clone(),
     });
     assert_eq!(read(&written(&batches)).0, expected);

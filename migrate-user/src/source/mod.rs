@@ -10,14 +10,14 @@ pub use stream::{Input, StreamSource};
 
 use std::sync::Arc;
 
-use crate::model::{Exact, Migration};
+use crate::model::{Exact, Migrations};
 use crate::recording::Facts;
 
 /// What has happened since the last batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// Migrations that ended, in the order of their sequence numbers as far as the kernel delivered them so.
-    pub migrations: Vec<Migration>,
+    pub migrations: Migrations,
     /// The state of the tracer when the batch was made. Every batch from the kernel has one, also an empty
     /// batch: that is how losses are told and how a view knows that time has passed.
     pub status: Option<Status>,

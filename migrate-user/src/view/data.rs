@@ -130,7 +130,7 @@ impl Data {
             self.all = model;
         } else {
             let kept = Batch {
-                migrations: self.kept_through(None),
+                migrations: self.kept_through(None).into(),
                 status: self.status.clone(),
             };
             model.apply(self.through(kept));

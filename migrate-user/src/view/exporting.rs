@@ -43,7 +43,7 @@ impl Job {
             extent_ns: (after_ns, app.playback().and_then(Playback::here_ns)),
             input,
             kept: Batch {
-                migrations,
+                migrations: migrations.into(),
                 status: None,
             },
         }

@@ -36,7 +36,7 @@ impl<S: Source> Player<S> {
             let Some(batch) = self.source.next().await? else {
                 return Ok(None);
             };
-            self.rest = batch.migrations.into();
+            self.rest = batch.migrations.into_vec().into();
             self.status = batch.status;
         }
     }

@@ -78,7 +78,7 @@ impl Lately {
     /// Goes on with what is already known from the start on, oldest first, of a run as it is now.
     pub(super) fn catch_up(&mut self, run: &Model, migrations: Vec<Migration>) {
         let batch = Batch {
-            migrations,
+            migrations: migrations.into(),
             status: None,
         };
         self.begin(run, batch);

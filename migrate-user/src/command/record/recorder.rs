@@ -114,7 +114,7 @@ impl<S: Source> Recorder<S> {
         self.rotation.tidy();
         // Were it the last, it would tell nothing of itself without this.
         let begun = Batch {
-            migrations: Vec::new(),
+            migrations: Default::default(),
             status: Some(now),
         };
         self.write(next, begun).await

@@ -257,8 +257,8 @@ fn distribution(figure: &ExactFigure) -> Series<'_> {
         .find(|step| Figure::from(*step) == figure.figure);
     labels.extend(step.map(|step| ("step", step.name().into())));
     let histogram = match figure.figure {
-        Figure::Batch => Histogram::of_numbers(&figure.histogram, figure.sum),
-        _ => Histogram::of_ns(&figure.histogram, figure.sum),
+        Figure::Batch => Histogram::of_numbers(&figure.values, figure.sum),
+        _ => Histogram::of_ns(&figure.values, figure.sum),
     };
     Series {
         labels,

@@ -3,7 +3,10 @@
 use std::iter;
 use std::str::FromStr;
 
+use migrate_ebpf::wire::histogram::{bucket, lowest};
+
 use super::definition::Octaves;
+use crate::model::Values;
 
 /// The resolution of native and exponential histograms: 64 buckets in each power of two, each 1.1% wide.
 ///
@@ -45,7 +48,7 @@ impl FromStr for PerOctave {
 /// Values as the kernel counted them.
 #[derive(Clone, Copy, Debug)]
 pub struct Histogram<'a> {
-    values: &'a hdrhistogram::Histogram<u64>,
+    values: &'a Values,
     sum: u64,
     /// How many of the kernel's units are one of the family's.
     per_unit: f64,
@@ -62,7 +65,7 @@ pub struct Native {
 
 impl<'a> Histogram<'a> {
     /// Values in nanoseconds.
-    pub(super) fn of_ns(values: &'a hdrhistogram::Histogram<u64>, sum: u64) -> Self {
+    pub(super) fn of_ns(values: &'a Values, sum: u64) -> Self {
         Self {
             values,
             sum,
@@ -71,7 +74,7 @@ impl<'a> Histogram<'a> {
     }
 
     /// Numbers of things.
-    pub(super) fn of_numbers(values: &'a hdrhistogram::Histogram<u64>, sum: u64) -> Self {
+    pub(super) fn of_numbers(values: &'a Values, sum: u64) -> Self {
         Self {
             values,
             sum,
@@ -91,10 +94,10 @@ impl<'a> Histogram<'a> {
 
     /// Upper bounds, and how many values do not exceed them. A bound is the largest value of a place, so that the counts are exact.
     pub fn classic(&self, octaves: Octaves, per_octave: PerOctave) -> Vec<(f64, u64)> {
-        let mut recorded = self.recorded().peekable();
+        let mut recorded = self.values.recorded().peekable();
         let mut cumulative = 0_u64;
         let counted = bounds(octaves, per_octave).map(|bound| {
-            let bound = self.values.highest_equivalent(bound);
+            let bound = next(bound) - 1;
             while let Some((_, count)) = recorded.next_if(|(value, _)| *value <= bound) {
                 cumulative = cumulative.saturating_add(count);
             }
@@ -106,12 +109,12 @@ impl<'a> Histogram<'a> {
     /// The same values by powers of 2^(1/64).
     pub fn native(&self) -> Native {
         let mut native = Native::default();
-        for (value, count) in self.recorded() {
+        for (value, count) in self.values.recorded() {
             if value == 0 {
                 native.zero = count;
                 continue;
             }
-            let middle = self.unit(self.values.median_equivalent(value));
+            let middle = self.unit((value + next(value)) / 2);
             let index = (middle.log2() * PER_DOUBLING).ceil() as i32;
             match native.buckets.last_mut() {
                 Some((last, sum)) if *last == index => *sum = sum.saturating_add(count),
@@ -121,18 +124,14 @@ impl<'a> Histogram<'a> {
         native
     }
 
-    /// The values that occurred, ascending.
-    fn recorded(&self) -> impl Iterator<Item = (u64, u64)> + 'a {
-        let values = self.values;
-        values.iter_recorded().map(|place| {
-            let value = values.lowest_equivalent(place.value_iterated_to());
-            (value, place.count_at_value())
-        })
-    }
-
     fn unit(&self, value: u64) -> f64 {
         value as f64 / self.per_unit
     }
+}
+
+/// The first value behind the place of this one.
+fn next(value: u64) -> u64 {
+    lowest(bucket(value) + 1)
 }
 
 /// Whole numbers at equal distances in each power of two, and the power that ends the last.

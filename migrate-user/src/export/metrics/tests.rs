@@ -145,7 +145,7 @@ fn classic_buckets_count_exactly_what_is_not_above_their_bound() {
 
 #[test]
 fn bounds_are_the_last_values_of_the_kernels_places() {
-    let mut values = crate::model::steps::new_histogram();
+    let mut values = crate::model::Values::default();
     for value in [
         0,
         1,
@@ -159,7 +159,7 @@ fn bounds_are_the_last_values_of_the_kernels_places() {
         1032,
         u64::MAX >> 1,
     ] {
-        values.saturating_record(value);
+        values.record(value);
     }
     let histogram = super::Histogram::of_numbers(&values, 0);
     let Kind::Histogram(octaves) = super::definition::MIGRATION_PAGES.kind else {
@@ -180,10 +180,10 @@ fn bounds_are_the_last_values_of_the_kernels_places() {
 
 #[test]
 fn native_buckets_hold_everything_close_to_where_it_is() {
-    let mut values = crate::model::steps::new_histogram();
+    let mut values = crate::model::Values::default();
     let numbers = (0..30).flat_map(|shift| [1_u64 << shift, (1 << shift) + (1 << shift) / 3]);
     for number in numbers.clone() {
-        values.saturating_record(number);
+        values.record(number);
     }
     let native = super::Histogram::of_numbers(&values, 0).native();
     let counted: u64 = native.buckets.iter().map(|(_, count)| count).sum();
@@ -292,12 +292,12 @@ fn opentelemetry_reads_the_same_numbers() {
     let figures = figures.filter(|figure| figure.figure == migrate_ebpf::wire::Figure::Total);
     for (point, figure) in duration.data_points.iter().zip(figures) {
         let buckets = point.positive.as_ref().unwrap();
-        assert_eq!(point.count, figure.histogram.len());
+        assert_eq!(point.count, figure.values.len());
         assert_eq!(
             buckets.bucket_counts.iter().sum::<u64>() + point.zero_count,
             point.count
         );
-        let middle = figure.histogram.value_at_quantile(0.5) as f64 / 1e9;
+        let middle = figure.values.histogram().value_at_quantile(0.5) as f64 / 1e9;
         let mut left = point.count.div_ceil(2);
         let bucket = buckets.bucket_counts.iter().position(|count| {
             let found = left <= *count;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use arrow_array::types::{ArrowDictionaryKeyType, Int8Type, Int32Type};
 use arrow_array::{Array, ArrowPrimitiveType, DictionaryArray, PrimitiveArray, RecordBatch};
 use arrow_array::{StringArray, types::UInt32Type, types::UInt64Type};
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 
 use super::Wrong;
 
@@ -24,29 +24,26 @@ impl<'a> Columns<'a> {
             .ok_or_else(|| format!("column {name} is missing or of another type"))
     }
 
-    fn primitive<T: ArrowPrimitiveType>(
-        &self,
-        name: &str,
-    ) -> Result<Numbers<'a, T::Native>, Wrong> {
+    fn primitive<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Numbers<T::Native>, Wrong> {
         let array: &PrimitiveArray<T> = self.typed(name)?;
         Ok(Numbers {
-            values: array.values(),
+            values: array.values().clone(),
             nulls: nulls(array),
         })
     }
 
     /// A column of numbers.
-    pub(super) fn numbers(&self, name: &str) -> Result<Numbers<'a, u64>, Wrong> {
+    pub(super) fn numbers(&self, name: &str) -> Result<Numbers<u64>, Wrong> {
         self.primitive::<UInt64Type>(name)
     }
 
     /// A column of numbers without nulls.
-    pub(super) fn needed(&self, name: &str) -> Result<&'a [u64], Wrong> {
+    pub(super) fn needed(&self, name: &str) -> Result<ScalarBuffer<u64>, Wrong> {
         self.numbers(name)?.needed(name)
     }
 
     /// A column of small numbers.
-    pub(super) fn small(&self, name: &str) -> Result<Numbers<'a, u32>, Wrong> {
+    pub(super) fn small(&self, name: &str) -> Result<Numbers<u32>, Wrong> {
         self.primitive::<UInt32Type>(name)
     }
 
@@ -58,7 +55,7 @@ impl<'a> Columns<'a> {
     }
 
     /// A column of texts of which each batch holds every one once.
-    pub(super) fn texts(&self, name: &str) -> Result<(Keys<'a, i32>, &'a StringArray), Wrong> {
+    pub(super) fn texts(&self, name: &str) -> Result<(Keys<i32>, &'a StringArray), Wrong> {
         keys::<Int32Type>(self.typed(name)?, name)
     }
 
@@ -67,7 +64,7 @@ impl<'a> Columns<'a> {
         &self,
         name: &'static str,
         value: impl Fn(&str) -> Option<T>,
-    ) -> Result<Names<'a, T>, Wrong> {
+    ) -> Result<Names<T>, Wrong> {
         let (keys, values) = keys::<Int8Type>(self.typed(name)?, name)?;
         let meaning = |at| {
             let text = values.value(at);
@@ -78,41 +75,43 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn nulls(array: &dyn Array) -> Option<&NullBuffer> {
-    array.nulls().filter(|nulls| nulls.null_count() > 0)
+fn nulls(array: &dyn Array) -> Option<NullBuffer> {
+    let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+    nulls.cloned()
 }
 
 /// The keys and values of a dictionary. The library has checked that every key has a value.
 fn keys<'a, K: ArrowDictionaryKeyType>(
     array: &'a DictionaryArray<K>,
     name: &str,
-) -> Result<(Keys<'a, K::Native>, &'a StringArray), Wrong> {
+) -> Result<(Keys<K::Native>, &'a StringArray), Wrong> {
     let values = array.values().as_any().downcast_ref();
     let values = values.ok_or_else(|| format!("column {name} holds no texts"))?;
     let keys = Numbers {
-        values: array.keys().values(),
+        values: array.keys().values().clone(),
         nulls: nulls(array.keys()),
     };
     Ok((keys, values))
 }
 
 /// A column of numbers.
-pub(super) struct Numbers<'a, T> {
-    values: &'a [T],
-    nulls: Option<&'a NullBuffer>,
+pub(super) struct Numbers<T: ArrowNativeType> {
+    values: ScalarBuffer<T>,
+    nulls: Option<NullBuffer>,
 }
 
 /// The places of a dictionary's texts.
-pub(super) type Keys<'a, T> = Numbers<'a, T>;
+pub(super) type Keys<T> = Numbers<T>;
 
-impl<'a, T: Copy> Numbers<'a, T> {
+impl<T: ArrowNativeType> Numbers<T> {
+    #[inline]
     pub(super) fn get(&self, row: usize) -> Option<T> {
-        let is_valid = self.nulls.is_none_or(|nulls| nulls.is_valid(row));
+        let is_valid = self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
         is_valid.then(|| self.values[row])
     }
 
     /// The numbers, if none is missing.
-    pub(super) fn needed(&self, name: &str) -> Result<&'a [T], Wrong> {
+    pub(super) fn needed(self, name: &str) -> Result<ScalarBuffer<T>, Wrong> {
         match self.nulls {
             None => Ok(self.values),
             Some(_) => Err(format!("a row without {name}")),
@@ -121,13 +120,14 @@ impl<'a, T: Copy> Numbers<'a, T> {
 }
 
 /// A column of names out of a few.
-pub(super) struct Names<'a, T> {
+pub(super) struct Names<T> {
     name: &'static str,
-    keys: Keys<'a, i8>,
+    keys: Keys<i8>,
     values: Vec<T>,
 }
 
-impl<'a, T: Copy> Names<'a, T> {
+impl<T: Copy> Names<T> {
+    #[inline]
     pub(super) fn get(&self, row: usize) -> Option<T> {
         self.keys
             .get(row)
@@ -135,10 +135,11 @@ impl<'a, T: Copy> Names<'a, T> {
     }
 
     /// The names, if none is missing.
-    pub(super) fn needed(self) -> Result<NeededNames<'a, T>, Wrong> {
+    pub(super) fn needed(self) -> Result<NeededNames<T>, Wrong> {
         let keys = self.keys.needed(self.name)?;
-        let known = |key: &i8| usize::try_from(*key).is_ok_and(|key| key < self.values.len());
-        if !keys.iter().all(known) {
+        // As one maximum, which takes less time than to look for the first that is unknown. A negative key is a large one.
+        let largest = keys.iter().map(|key| *key as u8).max();
+        if largest.is_some_and(|key| usize::from(key) >= self.values.len()) {
             return Err(format!("a row with a {} that has no name", self.name));
         }
         Ok(NeededNames {
@@ -149,12 +150,13 @@ impl<'a, T: Copy> Names<'a, T> {
 }
 
 /// A column of names out of a few, without nulls.
-pub(super) struct NeededNames<'a, T> {
-    keys: &'a [i8],
+pub(super) struct NeededNames<T> {
+    keys: ScalarBuffer<i8>,
     values: Vec<T>,
 }
 
-impl<T: Copy> NeededNames<'_, T> {
+impl<T: Copy> NeededNames<T> {
+    #[inline]
     pub(super) fn get(&self, row: usize) -> T {
         self.values[self.keys[row] as usize]
     }

@@ -28,26 +28,27 @@ struct Dictionary {
 }
 
 /// A column of texts.
-pub(super) struct TextColumn<'a> {
-    keys: Keys<'a, i32>,
+pub(super) struct TextColumn {
+    keys: Keys<i32>,
     texts: Arc<[Arc<str>]>,
 }
 
-impl TextColumn<'_> {
-    pub(super) fn get(&self, row: usize) -> Option<Arc<str>> {
+impl TextColumn {
+    #[inline]
+    pub(super) fn get(&self, row: usize) -> Option<&Arc<str>> {
         let key = self.keys.get(row)?;
-        self.texts.get(key as usize).cloned()
+        self.texts.get(key as usize)
     }
 }
 
 impl Texts {
     /// The column of this name. A text that is longer than `most` bytes is damage.
-    pub(super) fn column<'a>(
+    pub(super) fn column(
         &mut self,
-        columns: &Columns<'a>,
+        columns: &Columns<'_>,
         name: &'static str,
         most: usize,
-    ) -> Result<TextColumn<'a>, Wrong> {
+    ) -> Result<TextColumn, Wrong> {
         let (keys, values) = columns.texts(name)?;
         let known = self.by_column.get(name);
         let texts = match known.filter(|known| is_same(&known.values, values)) {

@@ -1,50 +1,78 @@
 //! Rows of event `migration`.
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_buffer::ScalarBuffer;
 use migrate_ebpf::wire::{Direction, Outcome, Trigger};
 
 use super::Wrong;
 use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
-use crate::model::{Ledger, Migration, Parts, Skips, Step};
+use crate::model::{Ledger, Migration, Parts, Row, Rows, Skips, Step};
 use crate::recording::dictionary::MAX_STACK;
 use crate::recording::facts::Details;
 
 /// Longer names than any that Linux has (a path) are damage.
 const MAX_NAME: usize = 4096;
 
-/// A column for each step.
-type OfSteps<'a> = [Numbers<'a, u64>; Step::COUNT];
-
-/// The columns of rows that are all of event `migration`.
-pub(super) struct MigrationColumns<'a> {
-    sequence: &'a [u64],
-    time_ns: &'a [u64],
-    pid: &'a [u32],
-    tid: &'a [u32],
-    comm: TextColumn<'a>,
-    cgroup: TextColumn<'a>,
-    driver: TextColumn<'a>,
-    direction: Names<'a, Direction>,
-    trigger: Names<'a, Trigger>,
-    outcome: NeededNames<'a, Outcome>,
-    errno: Numbers<'a, u32>,
-    address: Numbers<'a, u64>,
-    ledger: LedgerColumns<'a>,
-    not_collected: Numbers<'a, u64>,
-    unmap_failed: Numbers<'a, u64>,
-    steps: OfSteps<'a>,
-    probe: [&'a [u64]; 3],
-    anomalies: &'a [u32],
-    pgmap_owner: Numbers<'a, u64>,
-    kernel_stack: Option<TextColumn<'a>>,
-    user_stack: Option<TextColumn<'a>>,
-    parts: Option<[Numbers<'a, u64>; 4]>,
-    off_cpu: Option<OfSteps<'a>>,
+/// Some of the rows of a message.
+pub(super) struct Stretch {
+    pub(super) columns: Arc<MigrationColumns>,
+    pub(super) range: Range<usize>,
 }
 
-impl<'a> MigrationColumns<'a> {
+impl Rows for Stretch {
+    fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    fn rows<'a>(&'a self, range: Range<usize>, rows: &mut Vec<Row<'a>>) {
+        let begin = self.range.start;
+        let range = begin + range.start..begin + range.end;
+        rows.extend(range.map(|row| self.columns.row(row)));
+    }
+
+    fn migration(&self, at: usize) -> Migration {
+        self.columns.migration(self.range.start + at)
+    }
+}
+
+/// A column for each step.
+type OfSteps = [Numbers<u64>; Step::COUNT];
+
+/// The columns of rows that are all of event `migration`.
+pub(super) struct MigrationColumns {
+    sequence: ScalarBuffer<u64>,
+    time_ns: ScalarBuffer<u64>,
+    pid: ScalarBuffer<u32>,
+    tid: ScalarBuffer<u32>,
+    comm: TextColumn,
+    cgroup: TextColumn,
+    driver: TextColumn,
+    direction: Names<Direction>,
+    trigger: Names<Trigger>,
+    outcome: NeededNames<Outcome>,
+    errno: Numbers<u32>,
+    address: Numbers<u64>,
+    ledger: LedgerColumns,
+    not_collected: Numbers<u64>,
+    unmap_failed: Numbers<u64>,
+    steps: OfSteps,
+    probe: [ScalarBuffer<u64>; 3],
+    anomalies: ScalarBuffer<u32>,
+    pgmap_owner: Numbers<u64>,
+    kernel_stack: Option<TextColumn>,
+    user_stack: Option<TextColumn>,
+    parts: Option<[Numbers<u64>; 4]>,
+    off_cpu: Option<OfSteps>,
+    /// The name of a thread without one.
+    no_text: Arc<str>,
+}
+
+impl MigrationColumns {
     pub(super) fn new(
-        columns: &Columns<'a>,
+        columns: &Columns<'_>,
         details: Details,
         texts: &mut Texts,
     ) -> Result<Self, Wrong> {
@@ -88,39 +116,62 @@ impl<'a> MigrationColumns<'a> {
                 .off_cpu
                 .then(|| of_steps(columns, "off_cpu_"))
                 .transpose()?,
+            no_text: Arc::default(),
         })
     }
 
-    /// One row. Inline, so that a migration is made where it stays.
     #[inline]
-    pub(super) fn get(&self, row: usize) -> Migration {
-        let stack = |column: &Option<TextColumn<'_>>| column.as_ref()?.get(row);
-        Migration {
-            sequence: self.sequence[row],
+    fn row(&self, row: usize) -> Row<'_> {
+        Row {
             time_ns: self.time_ns[row],
             pid: self.pid[row],
-            tid: self.tid[row],
-            comm: self.comm.get(row).unwrap_or_default(),
+            comm: self.comm.get(row).unwrap_or(&self.no_text),
             cgroup: self.cgroup.get(row),
             driver: self.driver.get(row),
             direction: self.direction.get(row).unwrap_or(Direction::Unknown),
             trigger: self.trigger.get(row).unwrap_or(Trigger::Unknown),
             outcome: self.outcome.get(row),
-            errno: self.errno.get(row),
             address: self.address.get(row),
             ledger: self.ledger.get(row),
             skips: self.skips(row),
             steps: std::array::from_fn(|step| self.steps[step].get(row)),
-            probe: self.probe.map(|column| column[row]),
-            pgmap_owner: self.pgmap_owner.get(row),
-            kernel_stack: stack(&self.kernel_stack),
-            user_stack: stack(&self.user_stack),
+            probe: std::array::from_fn(|call| self.probe[call][row]),
             parts: self.parts(row),
             off_cpu: self.off_cpu.as_ref().and_then(|columns| all(columns, row)),
             anomalies: self.anomalies[row] as u8,
         }
     }
 
+    fn migration(&self, at: usize) -> Migration {
+        let row = self.row(at);
+        let stack = |column: &Option<TextColumn>| column.as_ref()?.get(at).cloned();
+        Migration {
+            sequence: self.sequence[at],
+            time_ns: row.time_ns,
+            pid: row.pid,
+            tid: self.tid[at],
+            comm: row.comm.clone(),
+            cgroup: row.cgroup.cloned(),
+            driver: row.driver.cloned(),
+            direction: row.direction,
+            trigger: row.trigger,
+            outcome: row.outcome,
+            errno: self.errno.get(at),
+            address: row.address,
+            ledger: row.ledger,
+            skips: row.skips,
+            steps: row.steps,
+            probe: row.probe,
+            pgmap_owner: self.pgmap_owner.get(at),
+            kernel_stack: stack(&self.kernel_stack),
+            user_stack: stack(&self.user_stack),
+            parts: row.parts,
+            off_cpu: row.off_cpu,
+            anomalies: row.anomalies,
+        }
+    }
+
+    #[inline]
     fn skips(&self, row: usize) -> Option<Skips> {
         Some(Skips {
             not_collected: self.not_collected.get(row)?,
@@ -128,6 +179,7 @@ impl<'a> MigrationColumns<'a> {
         })
     }
 
+    #[inline]
     fn parts(&self, row: usize) -> Option<Parts> {
         let [lru_drain_ns, invalidate_ns, rmap_ns, split_ns] = all(self.parts.as_ref()?, row)?;
         Some(Parts {
@@ -139,14 +191,14 @@ impl<'a> MigrationColumns<'a> {
     }
 }
 
-fn anomalies(bits: &[u32]) -> Result<&[u32], Wrong> {
-    match bits.iter().find(|bits| **bits > u8::MAX.into()) {
-        Some(wrong) => Err(format!("anomalies {wrong:#x}")),
-        None => Ok(bits),
+fn anomalies(bits: ScalarBuffer<u32>) -> Result<ScalarBuffer<u32>, Wrong> {
+    match bits.iter().max() {
+        Some(wrong) if *wrong > u8::MAX.into() => Err(format!("anomalies {wrong:#x}")),
+        _ => Ok(bits),
     }
 }
 
-fn parts<'a>(columns: &Columns<'a>) -> Result<[Numbers<'a, u64>; 4], Wrong> {
+fn parts(columns: &Columns<'_>) -> Result<[Numbers<u64>; 4], Wrong> {
     Ok([
         columns.numbers("lru_drain_ns")?,
         columns.numbers("invalidate_ns")?,
@@ -155,7 +207,7 @@ fn parts<'a>(columns: &Columns<'a>) -> Result<[Numbers<'a, u64>; 4], Wrong> {
     ])
 }
 
-fn of_steps<'a>(columns: &Columns<'a>, prefix: &str) -> Result<OfSteps<'a>, Wrong> {
+fn of_steps(columns: &Columns<'_>, prefix: &str) -> Result<OfSteps, Wrong> {
     let column = |step: Step| columns.numbers(&format!("{prefix}{}_ns", step.name()));
     let [setup, alloc_and_copy, pages, finalize_and_map, finalize] = Step::ALL.map(column);
     Ok([
@@ -168,7 +220,7 @@ fn of_steps<'a>(columns: &Columns<'a>, prefix: &str) -> Result<OfSteps<'a>, Wron
 }
 
 /// All of these numbers, or none.
-fn all<const N: usize>(columns: &[Numbers<'_, u64>; N], row: usize) -> Option<[u64; N]> {
+fn all<const N: usize>(columns: &[Numbers<u64>; N], row: usize) -> Option<[u64; N]> {
     let mut numbers = [0; N];
     for (number, column) in numbers.iter_mut().zip(columns) {
         *number = column.get(row)?;
@@ -177,20 +229,20 @@ fn all<const N: usize>(columns: &[Numbers<'_, u64>; N], row: usize) -> Option<[u
 }
 
 /// The columns of the ledger.
-struct LedgerColumns<'a> {
-    requested: &'a [u64],
-    skipped: &'a [u64],
-    declined: &'a [u64],
-    moved: &'a [u64],
-    populated: &'a [u64],
-    wasted_copy: &'a [u64],
-    wasted_fill: &'a [u64],
-    rolled_back: &'a [u64],
-    rejected: &'a [u64],
+struct LedgerColumns {
+    requested: ScalarBuffer<u64>,
+    skipped: ScalarBuffer<u64>,
+    declined: ScalarBuffer<u64>,
+    moved: ScalarBuffer<u64>,
+    populated: ScalarBuffer<u64>,
+    wasted_copy: ScalarBuffer<u64>,
+    wasted_fill: ScalarBuffer<u64>,
+    rolled_back: ScalarBuffer<u64>,
+    rejected: ScalarBuffer<u64>,
 }
 
-impl<'a> LedgerColumns<'a> {
-    fn new(columns: &Columns<'a>) -> Result<Self, Wrong> {
+impl LedgerColumns {
+    fn new(columns: &Columns<'_>) -> Result<Self, Wrong> {
         Ok(Self {
             requested: columns.needed("requested")?,
             skipped: columns.needed("skipped")?,

@@ -5,6 +5,8 @@ mod interned;
 mod migration;
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
@@ -12,16 +14,16 @@ use arrow_schema::Schema;
 use super::columns::{EVENT, EVENTS, STATUS};
 use super::facts::Details;
 use super::status;
-use crate::source::Batch;
+use crate::model::Migrations;
+use crate::source::{Batch, Status};
 use columns::Columns;
 use interned::Texts;
-use migration::MigrationColumns;
+use migration::{MigrationColumns, Stretch};
 
 /// What is wrong with a row.
 type Wrong = String;
 
-/// The most migrations that are made of rows at a time: they take four times the memory, and what is used at once should fit
-/// into a processor's cache.
+/// The most migrations in a batch: what a view takes in at once should fit into a processor's cache.
 pub(super) const MOST: usize = 1024;
 
 /// Makes batches of rows.
@@ -31,8 +33,15 @@ pub(super) struct Rows {
     details: Details,
     /// Texts of earlier rows, so that equal ones share memory.
     texts: Texts,
-    /// Rows of which no batch has been made.
-    left: Option<RecordBatch>,
+    left: Option<Left>,
+}
+
+/// A message of which not all batches have been made.
+struct Left {
+    columns: Arc<MigrationColumns>,
+    /// The migrations that are in no batch yet.
+    migrations: Range<usize>,
+    status: Option<Status>,
 }
 
 impl Rows {
@@ -47,61 +56,65 @@ impl Rows {
         }
     }
 
-    /// Takes in rows. Those before must have been used up.
-    pub(super) fn add(&mut self, rows: RecordBatch) {
-        self.left = Some(rows);
+    /// Takes in a message. Those before must have been used up.
+    pub(super) fn add(&mut self, rows: &RecordBatch) -> Result<(), Wrong> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        let of = |rows| Columns {
+            rows,
+            places: &self.places,
+        };
+        let migrations = migrations(&of(rows))?;
+        let status = (migrations < rows.num_rows())
+            .then(|| status_at(&of(rows), migrations))
+            .transpose()?;
+        let rows = rows.slice(0, migrations);
+        let columns = MigrationColumns::new(&of(&rows), self.details, &mut self.texts)?;
+        self.left = Some(Left {
+            columns: Arc::new(columns),
+            migrations: 0..migrations,
+            status,
+        });
+        Ok(())
     }
 
     /// The next migrations, and with the last of a message its status; `None` when all rows are used up.
-    pub(super) fn next(&mut self) -> Result<Option<Batch>, Wrong> {
-        let Some(rows) = self.left.take().filter(|rows| rows.num_rows() > 0) else {
-            return Ok(None);
+    pub(super) fn next(&mut self) -> Option<Batch> {
+        let left = self.left.as_mut()?;
+        let Range { start, end } = left.migrations;
+        let next = end.min(start + MOST);
+        let stretch = Stretch {
+            columns: Arc::clone(&left.columns),
+            range: start..next,
         };
-        let [migrations, statuses] = self.events(&rows)?;
-        let taken = migrations.min(MOST);
         let mut batch = Batch {
-            migrations: self.migrations(&rows.slice(0, taken))?,
+            migrations: Migrations::of_rows(Arc::new(stretch)),
             status: None,
         };
-        if taken < migrations {
-            self.left = Some(rows.slice(taken, rows.num_rows() - taken));
-        } else if statuses > 0 {
-            let columns = self.columns(&rows);
-            let time_ns = columns.numbers("time_ns")?.get(taken);
-            let text = columns.text(STATUS, taken)?;
-            batch.status = Some(status::decode(time_ns.unwrap_or(0), text)?);
+        left.migrations.start = next;
+        if next == end {
+            batch.status = left.status.take();
+            self.left = None;
         }
-        Ok(Some(batch))
+        Some(batch)
     }
+}
 
-    fn columns<'a>(&'a self, rows: &'a RecordBatch) -> Columns<'a> {
-        Columns {
-            rows,
-            places: &self.places,
-        }
+/// How many of these rows are migrations. Behind them there is one status at the most.
+fn migrations(columns: &Columns<'_>) -> Result<usize, Wrong> {
+    let is_migration = |name: &str| Some(name == EVENTS[0]);
+    let events = columns.names(EVENT, is_migration)?.needed()?;
+    let rows = columns.rows.num_rows();
+    let migrations = (0..rows).take_while(|row| events.get(*row)).count();
+    match rows - migrations {
+        0 | 1 => Ok(migrations),
+        others => Err(format!("{others} rows in place of one status")),
     }
+}
 
-    /// How many migrations and statuses these rows are: one status at the most, behind all migrations.
-    fn events(&self, rows: &RecordBatch) -> Result<[usize; 2], Wrong> {
-        let is_migration = |name: &str| Some(name == EVENTS[0]);
-        let columns = self.columns(rows);
-        let events = columns.names(EVENT, is_migration)?.needed()?;
-        let migrations = (0..rows.num_rows())
-            .take_while(|row| events.get(*row))
-            .count();
-        let others = rows.num_rows() - migrations;
-        if others > 1 {
-            return Err(format!("{others} rows in place of one status"));
-        }
-        Ok([migrations, others])
-    }
-
-    fn migrations(&mut self, rows: &RecordBatch) -> Result<Vec<crate::model::Migration>, Wrong> {
-        let columns = Columns {
-            rows,
-            places: &self.places,
-        };
-        let columns = MigrationColumns::new(&columns, self.details, &mut self.texts)?;
-        Ok((0..rows.num_rows()).map(|row| columns.get(row)).collect())
-    }
+/// The status in this row.
+fn status_at(columns: &Columns<'_>, row: usize) -> Result<Status, Wrong> {
+    let time_ns = columns.numbers("time_ns")?.get(row);
+    status::decode(time_ns.unwrap_or(0), columns.text(STATUS, row)?)
 }

@@ -181,7 +181,7 @@ impl KernelSource {
             exact: self.exact(ended)?,
         };
         Ok(Batch {
-            migrations,
+            migrations: migrations.into(),
             status: Some(status),
         })
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use migrate_ebpf::wire::{
-    CLASSES, Counts, Direction, Figure, Histograms, Outcome, Trigger, class, count_of, histogram,
+    CLASSES, Counts, Direction, Figure, Histograms, Outcome, Trigger, class, count_of,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::TracerError;
-use crate::model::{Exact, ExactCount, ExactFigure, Reasons, steps::new_histogram};
+use crate::model::{Exact, ExactCount, ExactFigure, Reasons, Values};
 
 /// Values as aya takes them: without `unsafe`, numbers only.
 type AllCounts = [u64; PLACES * COUNTS_WORDS];
@@ -86,14 +86,14 @@ impl Totals {
         let (sums, buckets) = words.split_at(Figure::ALL.len());
         for (&figure, &sum) in Figure::ALL.iter().zip(sums) {
             let counts = buckets[figure as usize..].iter().step_by(sums.len());
-            let histogram = filled(counts.copied());
-            if !histogram.is_empty() {
+            let values = Values::of_places(counts.copied());
+            if !values.is_empty() {
                 figures.push(ExactFigure {
                     direction,
                     trigger,
                     figure,
                     sum,
-                    histogram,
+                    values,
                 });
             }
         }
@@ -123,42 +123,5 @@ fn count(
         },
         probe_ns: counts.probe_ns,
         unbalanced: counts.unbalanced,
-    }
-}
-
-/// The same counts in an HdrHistogram, whose places are the same.
-fn filled(counts: impl Iterator<Item = u64>) -> hdrhistogram::Histogram<u64> {
-    let mut filled = new_histogram();
-    for (place, count) in counts.enumerate().filter(|(_, count)| *count > 0) {
-        filled.saturating_record_n(histogram::lowest(place), count);
-    }
-    filled
-}
-
-#[cfg(test)]
-mod tests {
-    use migrate_ebpf::wire::histogram::{BUCKETS, LIMIT, bucket, lowest};
-
-    use super::*;
-
-    #[test]
-    fn places_are_those_of_the_library() {
-        let mut buckets = vec![0; BUCKETS];
-        let mut expected = new_histogram();
-        for value in (0..40).flat_map(|shift| [1 << shift, (1 << shift) + 1, (3 << shift) / 2]) {
-            if value < LIMIT {
-                buckets[bucket(value)] += 1;
-                expected.saturating_record(value);
-                assert_eq!(expected.lowest_equivalent(value), lowest(bucket(value)));
-            }
-        }
-        let filled = filled(buckets.into_iter());
-        for quantile in 0..=1000 {
-            let quantile = f64::from(quantile) / 1000.0;
-            assert_eq!(
-                filled.value_at_quantile(quantile),
-                expected.value_at_quantile(quantile)
-            );
-        }
     }
 }

@@ -47,12 +47,13 @@ fn count(count: &ExactCount) -> Value {
 }
 
 fn figure(figure: &ExactFigure) -> Value {
-    let quantile = |quantile| figure.histogram.value_at_quantile(quantile);
+    let histogram = figure.values.histogram();
+    let quantile = |quantile| histogram.value_at_quantile(quantile);
     json!({
         "direction": figure.direction.name(),
         "trigger": figure.trigger.name(),
         "figure": figure.figure.name(),
-        "count": figure.histogram.len(),
+        "count": histogram.len(),
         "sum": figure.sum,
         "p50": quantile(0.5),
         "p90": quantile(0.9),
