@@ -99,10 +99,14 @@ fn consume(bytes: &[u8], into_model: bool) -> u64 {
     let mut migrations = 0;
     for batch in reader.by_ref() {
         migrations += batch.migrations.len() as u64;
-        if let Some(model) = &mut model {
-            model.apply(batch);
+        match &mut model {
+            Some(model) => model.apply(batch),
+            // Only now is each of them made.
+            None => drop(batch.migrations.into_vec()),
         }
     }
+    let counted = |model: &Model| model.records().migrations() == migrations;
+    assert!(model.as_ref().is_none_or(counted));
     assert!(reader.ending().is_some());
     migrations
 }
