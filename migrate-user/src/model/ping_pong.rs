@@ -267,17 +267,18 @@ mod tests {
 
     use Direction::{ToDevice, ToSystem};
 
+    fn count(ping_pong: &mut PingPong, migration: &Migration) {
+        ping_pong.count(&Ended::new(&migration.into()), PAGE);
+    }
+
     #[test]
     fn pages_that_come_back_one_by_one_are_each_counted_once() {
         let mut ping_pong = PingPong::default();
         for round in 0..3 {
-            ping_pong.count(
-                &Ended::new(&(&migration(round * 100, ToDevice, 0, 16)).into()),
-                PAGE,
-            );
+            count(&mut ping_pong, &migration(round * 100, ToDevice, 0, 16));
             for page in 0..16 {
                 let back = migration(round * 100 + 20 + page, ToSystem, page, 1);
-                ping_pong.count(&Ended::new(&(&back).into()), PAGE);
+                count(&mut ping_pong, &back);
             }
         }
         // 16 home in each round, and out again in the last two.
@@ -295,30 +296,18 @@ mod tests {
     #[test]
     fn what_stays_for_long_does_not_bounce() {
         let mut ping_pong = PingPong::default();
-        ping_pong.count(&Ended::new(&(&migration(0, ToDevice, 0, 16)).into()), PAGE);
-        ping_pong.count(
-            &Ended::new(&(&migration(1200, ToSystem, 0, 16)).into()),
-            PAGE,
-        );
-        ping_pong.count(
-            &Ended::new(&(&migration(2500, ToDevice, 0, 16)).into()),
-            PAGE,
-        );
+        count(&mut ping_pong, &migration(0, ToDevice, 0, 16));
+        count(&mut ping_pong, &migration(1200, ToSystem, 0, 16));
+        count(&mut ping_pong, &migration(2500, ToDevice, 0, 16));
         // The same way twice: nothing came back.
-        ping_pong.count(
-            &Ended::new(&(&migration(2600, ToDevice, 0, 16)).into()),
-            PAGE,
-        );
+        count(&mut ping_pong, &migration(2600, ToDevice, 0, 16));
         assert_eq!(ping_pong.total_pages(), 0);
         assert!(ping_pong.sorted().is_empty());
         let mut other = migration(2700, ToSystem, 0, 16);
         other.pid = 8;
-        ping_pong.count(&Ended::new(&(&other).into()), PAGE);
+        count(&mut ping_pong, &other);
         assert_eq!(ping_pong.total_pages(), 0, "another process");
-        ping_pong.count(
-            &Ended::new(&(&migration(2700, ToSystem, 0, 16)).into()),
-            PAGE,
-        );
+        count(&mut ping_pong, &migration(2700, ToSystem, 0, 16));
         assert_eq!(ping_pong.total_pages(), 16);
     }
 
@@ -333,14 +322,8 @@ mod tests {
         assert_eq!(huge, 1);
         assert_eq!(parts(0, u64::MAX, 1, PAGE).count(), MOST_BLOCKS as usize);
         let mut ping_pong = PingPong::default();
-        ping_pong.count(
-            &Ended::new(&(&migration(0, ToDevice, 256, 1000)).into()),
-            PAGE,
-        );
-        ping_pong.count(
-            &Ended::new(&(&migration(5, ToSystem, 256, 1000)).into()),
-            PAGE,
-        );
+        count(&mut ping_pong, &migration(0, ToDevice, 256, 1000));
+        count(&mut ping_pong, &migration(5, ToSystem, 256, 1000));
         assert_eq!(ping_pong.total_pages(), 1000);
     }
 
@@ -349,9 +332,9 @@ mod tests {
         let mut ping_pong = PingPong::default();
         for block in 0..100_000 {
             let there = migration(block, ToDevice, block * 512, 4);
-            ping_pong.count(&Ended::new(&(&there).into()), PAGE);
+            count(&mut ping_pong, &there);
             let back = migration(block, ToSystem, block * 512, 4);
-            ping_pong.count(&Ended::new(&(&back).into()), PAGE);
+            count(&mut ping_pong, &back);
         }
         assert_eq!(ping_pong.sorted().len(), super::super::sets::KEPT);
         assert_eq!(ping_pong.total_pages(), 400_000);

@@ -151,17 +151,21 @@ mod tests {
         }
     }
 
+    fn count(retries: &mut Retries, migration: &Migration) {
+        retries.count(&Ended::new(&migration.into()));
+    }
+
     #[test]
     fn a_series_ends_when_something_arrives_or_time_goes_by() {
         let mut retries = Retries::default();
         for ms in 0..5 {
-            retries.count(&Ended::new(&(&call(ms, 0x1000, 0)).into()));
-            retries.count(&Ended::new(&(&call(ms, 0x9000, 8)).into()));
+            count(&mut retries, &call(ms, 0x1000, 0));
+            count(&mut retries, &call(ms, 0x9000, 8));
         }
-        retries.count(&Ended::new(&(&call(6, 0x1000, 1)).into()));
-        retries.count(&Ended::new(&(&call(7, 0x1000, 0)).into()));
-        retries.count(&Ended::new(&(&call(3000, 0x1000, 0)).into()));
-        retries.count(&Ended::new(&(&call(3001, 0x1000, 0)).into()));
+        count(&mut retries, &call(6, 0x1000, 1));
+        count(&mut retries, &call(7, 0x1000, 0));
+        count(&mut retries, &call(3000, 0x1000, 0));
+        count(&mut retries, &call(3001, 0x1000, 0));
         let sorted = retries.sorted();
         assert_eq!(sorted.len(), 1);
         let longest = sorted[0];
@@ -174,8 +178,8 @@ mod tests {
     fn memory_is_bounded() {
         let mut retries = Retries::default();
         for range in 0..50_000 {
-            retries.count(&Ended::new(&(&call(range, range * 4096, 0)).into()));
-            retries.count(&Ended::new(&(&call(range, range * 4096, 0)).into()));
+            count(&mut retries, &call(range, range * 4096, 0));
+            count(&mut retries, &call(range, range * 4096, 0));
         }
         assert!(retries.sorted().len() <= super::super::sets::KEPT);
         assert_eq!(retries.total_calls(), 50_000);

@@ -20,13 +20,10 @@ impl Slowest {
     pub(super) fn count(&mut self, total_ns: u64, migration: impl FnOnce() -> Migration) {
         if self.0.len() < KEPT {
             self.0.push(Slow::new(total_ns, migration()));
-        } else if self
-            .0
-            .peek()
-            .is_some_and(|fastest| fastest.total_ns < total_ns)
+        } else if let Some(mut fastest) = self.0.peek_mut()
+            && fastest.total_ns < total_ns
         {
-            self.0.pop();
-            self.0.push(Slow::new(total_ns, migration()));
+            *fastest = Slow::new(total_ns, migration());
         }
     }
 
