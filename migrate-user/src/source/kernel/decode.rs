@@ -33,6 +33,8 @@ struct Stacks {
     symbols: Symbols,
     /// Stacks of the kernel by id, under which the kernel never puts another. As many as the map has at most.
     kernel: HashMap<i32, Option<Stack>>,
+    /// The reading of the symbols that those names are of.
+    named_by: u64,
 }
 
 impl Stacks {
@@ -45,6 +47,11 @@ impl Stacks {
     }
 
     fn kernel(&mut self, id: i32) -> Option<Stack> {
+        let readings = self.symbols.readings();
+        if self.named_by != readings {
+            self.named_by = readings;
+            self.kernel.clear();
+        }
         if let Some(known) = self.kernel.get(&id) {
             return known.clone();
         }
@@ -74,6 +81,7 @@ impl Decoder {
             map: StackTraceMap::try_from(stacks).map_err(TracerError::Map)?,
             symbols,
             kernel: HashMap::new(),
+            named_by: 0,
         };
         Ok(Self::new(Some(stacks), asked.clone()))
     }

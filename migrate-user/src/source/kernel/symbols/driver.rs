@@ -31,7 +31,7 @@ pub(super) fn inside(frames: &[Place]) -> usize {
     let own = || {
         frames
             .iter()
-            .position(|frame| !is_tracer(frame))
+            .position(|frame| !is_generated(frame))
             .unwrap_or(0)
     };
     begins.unwrap_or_else(own)
@@ -41,7 +41,8 @@ fn is_beginning(frame: &Place) -> bool {
     matches!(frame, Place::Kernel(name) if BEGINNINGS.contains(&&**name))
 }
 
-fn is_tracer(frame: &Place) -> bool {
+/// What is in no module and no function of the kernel's was made while it ran, named or not.
+fn is_generated(frame: &Place) -> bool {
     matches!(frame, Place::Unknown | Place::Generated(_))
 }
 
@@ -65,10 +66,10 @@ pub(super) fn driver(
         _ if inside == 0 => return None,
         outward => outward,
     };
-    // Others may trace the driver; their trampolines stand between its frames.
+    // Others may trace the driver; their trampolines stand between its frames, and have come since symbols were read.
     let mut modules = outward
         .iter()
-        .filter(|frame| !matches!(frame, Place::Generated(_)))
+        .filter(|frame| !is_generated(frame))
         .map_while(|frame| match frame {
             Place::Module(name, _) => Some(name),
             _ => None,
@@ -117,8 +118,24 @@ mod tests {
         assert_eq!(inside(&frames), 3);
         assert_eq!(named(&frames).as_deref(), Some("amdgpu"));
         // Traced by another tool in between.
-        let traced = [kernel("migrate_device_pfns"), bpf(), module("nouveau")];
-        assert_eq!(named(&traced).as_deref(), Some("nouveau"));
+        for generated in [bpf(), Place::Unknown] {
+            let traced = [kernel("migrate_device_pfns"), generated, module("nouveau")];
+            assert_eq!(named(&traced).as_deref(), Some("nouveau"));
+        }
+    }
+
+    #[test]
+    fn generated_code_without_a_name_hides_nobody() {
+        let frames = [
+            Place::Unknown,
+            Place::Unknown,
+            module("drm_gpusvm_helper"),
+            Place::Unknown,
+            module("xe"),
+            kernel("do_swap_page"),
+        ];
+        assert_eq!(inside(&frames), 2);
+        assert_eq!(named(&frames).as_deref(), Some("xe"));
     }
 
     #[test]
@@ -166,7 +183,11 @@ mod tests {
         assert_eq!(named(&[Place::Unknown, Place::Unknown]), None);
         assert_eq!(named(&[module("amdgpu")]), None);
         assert_eq!(
-            named(&[kernel("migrate_vma_setup"), Place::Unknown, module("xe")]),
+            named(&[
+                kernel("migrate_vma_setup"),
+                kernel("ksm_scan"),
+                module("xe")
+            ]),
             None
         );
     }

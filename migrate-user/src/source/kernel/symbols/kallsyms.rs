@@ -6,11 +6,15 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where the code of the kernel itself ends. Nothing is named after what comes behind.
-const ENDS: [&str; 2] = ["_etext", "_einittext"];
+/// Where code of the kernel itself begins and ends. Symbols lie outside of it too (Debian's 7.3 has those of `.exit.text`
+/// behind it), and the kernel puts code that it generates behind the last of them.
+const CODE: [(&str, &str); 2] = [("_text", "_etext"), ("_sinittext", "_einittext")];
+/// Modules do not share pages.
+const PAGE: u64 = 4096;
 
 /// What an address is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub(super) struct Table {
     names: String,
     /// In the order of their addresses.
     symbols: Vec<Symbol>,
+    /// Where the kernel's own code lies.
+    code: Vec<Range<u64>>,
     /// What stands in `[...]` behind a symbol, each once.
     owners: Vec<Arc<str>>,
     /// In the order of their addresses.
@@ -79,11 +85,11 @@ struct Symbol {
     owner: Option<u16>,
 }
 
-/// Where a module's code begins, and how much memory the module has. Code comes first.
+/// Where a module's code is.
 struct Module {
     name: Arc<str>,
     start: u64,
-    bytes: u64,
+    end: u64,
 }
 
 impl Table {
@@ -99,7 +105,53 @@ impl Table {
         }
         // A stable sort: the first of several names for one address stays the first.
         table.symbols.sort_by_key(|symbol| symbol.address);
+        table.code = table.code();
+        table.end_modules();
         table
+    }
+
+    /// The pieces of the kernel's own code, as far as symbols tell.
+    fn code(&self) -> Vec<Range<u64>> {
+        let own = |name: &str| {
+            let mut symbols = self.symbols.iter();
+            symbols.find(|symbol| symbol.owner.is_none() && self.name(symbol) == name)
+        };
+        let address = |name| own(name).map(|symbol| symbol.address);
+        let pieces = CODE.map(|(start, end)| Some(address(start)?..address(end)?));
+        let known: Vec<_> = pieces.into_iter().flatten().collect();
+        if known.is_empty() {
+            return vec![0..u64::MAX];
+        }
+        known
+    }
+
+    /// Ends each module with its last function, which is taken to end where its page does. Its data can be anywhere else,
+    /// and other code where the list of modules has it.
+    fn end_modules(&mut self) {
+        let ends: Vec<_> = self
+            .modules
+            .iter()
+            .map(|module| self.end_of(module))
+            .collect();
+        for (module, end) in self.modules.iter_mut().zip(ends) {
+            module.end = end;
+        }
+    }
+
+    fn end_of(&self, module: &Module) -> u64 {
+        let behind = self
+            .symbols
+            .partition_point(|symbol| symbol.address < module.end);
+        let inside = self.symbols[..behind].iter().rev();
+        let last = inside
+            .take_while(|symbol| symbol.address >= module.start)
+            .find(|symbol| self.owner_of(symbol) == Some(&module.name));
+        // Without functions nothing more is known.
+        last.map_or(module.end, |last| {
+            module
+                .end
+                .min((last.address / PAGE + 1).saturating_mul(PAGE))
+        })
     }
 
     /// Takes over a line that tells of code: `ffffffffc0401000 t name [module]`.
@@ -162,7 +214,7 @@ impl Table {
                 let own = name.filter(|_| owner == Some(&module.name));
                 Place::Module(Arc::clone(&module.name), own.map(Arc::from))
             }
-            (None, Some(name)) if owner.is_none() && !ENDS.contains(&name) => {
+            (None, Some(name)) if owner.is_none() && self.is_kernel(address) => {
                 Place::Kernel(name.into())
             }
             // Behind the end of a module, or of the kernel.
@@ -170,9 +222,12 @@ impl Table {
         }
     }
 
+    fn is_kernel(&self, address: u64) -> bool {
+        self.code.iter().any(|code| code.contains(&address))
+    }
+
     fn module(&self, address: u64) -> Option<&Module> {
-        before(&self.modules, address, |module| module.start)
-            .filter(|module| address - module.start < module.bytes)
+        before(&self.modules, address, |module| module.start).filter(|module| address < module.end)
     }
 
     fn owner_of(&self, symbol: &Symbol) -> Option<&Arc<str>> {
@@ -195,13 +250,14 @@ fn generated(owner: &str) -> Option<&str> {
     }
 }
 
-/// A line of `/proc/modules`: `name bytes users used-by state 0xaddress`.
+/// A line of `/proc/modules`: `name bytes users used-by state 0xaddress`. All of its memory, of which code comes first.
 fn module(line: &str) -> Option<Module> {
     let mut words = line.split_ascii_whitespace();
     let name = words.next()?.into();
     let bytes = words.next()?.parse().ok()?;
     let start = u64::from_str_radix(words.nth(3)?.strip_prefix("0x")?, 16).ok()?;
-    (start != 0).then_some(Module { name, start, bytes })
+    let end = start.checked_add(bytes)?;
+    (start != 0).then_some(Module { name, start, end })
 }
 
 /// The last of a sorted list that begins at or before an address; of several at one address the first.
@@ -298,6 +354,44 @@ bare 4096 0 - Loading 0xffffffffc0700000
             table.place(0xffff_ffff_c070_0010),
             Place::Module("bare".into(), None)
         );
+    }
+
+    /// As on Debian's 7.3: symbols go on behind the kernel's code, and generated code lies behind all of them.
+    #[test]
+    fn what_is_behind_the_kernel_is_no_function_of_its() {
+        let kallsyms = KALLSYMS.to_owned()
+            + "ffffffff82000000 T _sinittext\nffffffff82000010 t start_kernel\n\
+            ffffffff82001000 T _einittext\nffffffff82001000 t handshake_exit\n";
+        let table = Table::new(&kallsyms, MODULES);
+        assert_eq!(
+            table.place(0xffff_ffff_8200_0010),
+            Place::Kernel("start_kernel".into())
+        );
+        for address in [
+            0xffff_ffff_8100_3000,
+            0xffff_ffff_8200_1010,
+            0xffff_ffff_c020_1080,
+        ] {
+            assert_eq!(table.place(address), Place::Unknown, "{address:x}");
+        }
+        // Nothing tells where it ends.
+        let table = Table::new("ffffffff81001000 T migrate_vma_setup\n", "");
+        assert_eq!(
+            table.place(0xffff_ffff_8100_1010),
+            Place::Kernel("migrate_vma_setup".into())
+        );
+    }
+
+    /// A module's data lies elsewhere, and what is behind its code can be anybody's.
+    #[test]
+    fn a_module_ends_with_the_page_of_its_last_function() {
+        let modules = MODULES.replace("xe 4096", "xe 409600");
+        let table = Table::new(KALLSYMS, &modules);
+        assert_eq!(
+            table.place(0xffff_ffff_c050_0fff),
+            function("xe", "xe_migrate")
+        );
+        assert_eq!(table.place(0xffff_ffff_c050_1000), Place::Unknown);
     }
 
     #[test]

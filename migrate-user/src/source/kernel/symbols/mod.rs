@@ -27,8 +27,11 @@ use std::time::{Duration, Instant};
 use kallsyms::{Files, Place, Table};
 use processes::Processes;
 
-/// How long it may take until a module or a library that has come or gone is noticed.
+/// How long it may take until a library that has come or gone is noticed.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The same of a module: less than from `rmmod` to the first migration of what is loaded in its place. Looking takes a
+/// thousandth of it.
+const MODULES_AFTER: Duration = Duration::from_millis(100);
 /// Stacks kept before starting afresh.
 const STACKS: usize = 4096;
 
@@ -53,6 +56,8 @@ pub(super) struct Symbols {
     /// What the table was read with.
     modules: Modules,
     looked_at: Instant,
+    /// How often it was read again.
+    readings: u64,
     stacks: HashMap<Box<[u64]>, Stack>,
     processes: Processes,
 }
@@ -76,6 +81,7 @@ impl Symbols {
             files,
             modules,
             looked_at: Instant::now(),
+            readings: 0,
             stacks: HashMap::new(),
             processes: Processes::new(root.clone()),
             root,
@@ -87,12 +93,19 @@ impl Symbols {
         self.table.is_readable()
     }
 
+    /// A number that is another one as soon as names given before need not hold: a module has come or gone, and others may
+    /// lie where it lay.
+    pub(super) fn readings(&mut self) -> u64 {
+        if self.looked_at.elapsed() >= MODULES_AFTER {
+            self.refresh();
+        }
+        self.readings
+    }
+
     /// Names a stack of the kernel: the instruction pointer, then return addresses, innermost first. What lies inside of
     /// the function with which the migration begins is the tracer, and left out.
     pub(super) fn kernel(&mut self, addresses: &[u64]) -> Stack {
-        if self.looked_at.elapsed() >= LOOK_AGAIN_AFTER {
-            self.refresh();
-        }
+        self.readings();
         if let Some(known) = self.stacks.get(addresses) {
             return known.clone();
         }
@@ -137,6 +150,7 @@ impl Symbols {
         self.modules = modules;
         self.table = self.files.read();
         self.stacks.clear();
+        self.readings += 1;
         true
     }
 }
