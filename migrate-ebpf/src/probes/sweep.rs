@@ -8,7 +8,7 @@ use aya_ebpf::{
     maps::Array,
     programs::RawTracePointContext,
 };
-use migrate_ebpf::wire::{Loss, SWEPT_ONE};
+use migrate_ebpf::wire::{Loss, SWEPT_ALL_IT_COULD};
 
 use super::setup::abandon;
 use crate::{
@@ -17,15 +17,20 @@ use crate::{
     losses,
 };
 
-/// What one sweep is about. In a map for the reason given in [`super::ledger`].
+/// Calls that one run ends at most.
+const AT_ONCE: usize = 256;
+
+/// What one run is about. In a map for the reason given in [`super::ledger`].
 #[repr(C)]
 struct Sweep {
     /// Calls that were set aside before are over.
     before: u64,
     /// Calls that are left.
     left: u64,
-    /// A slot with a call that is over; past the table: none.
-    over: u64,
+    /// How many slots stand in `over`.
+    found: u64,
+    /// Slots with calls that are over.
+    over: [u32; AT_ONCE],
 }
 
 #[map]
@@ -42,14 +47,16 @@ pub(super) fn following() -> bool {
     unsafe { core::ptr::read_volatile(&raw const FOLLOWING) != 0 }
 }
 
-/// Ends a call that collected nothing and has been silent for a while. Attached nowhere: user space runs it, one at
-/// a time, and again as long as there was one. Its arguments are how long a call must have been silent, in nanoseconds,
-/// and whether new calls are followed from here on. Returns how many calls are left in the table, and [`SWEPT_ONE`] if one was
-/// ended.
+/// Ends calls that collected nothing and have been silent for a while. Attached nowhere: user space runs it, one at
+/// a time, and again as long as it ended all that it could. Its arguments are how long a call must have been silent, in
+/// nanoseconds, and whether new calls are followed from here on. Returns how many calls are left in the table, and
+/// [`SWEPT_ALL_IT_COULD`] if there may be more that are over.
 ///
-/// One only, because a call is ended here and not in the callback: there the verifier would follow every combination of branches.
-#[raw_tracepoint]
-fn sweep(ctx: RawTracePointContext) -> i32 {
+/// Without the macro for such programs, which returns 0 whatever the function returns.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "raw_tp")]
+extern "C" fn sweep(ctx: *mut c_void) -> i32 {
+    let ctx = RawTracePointContext::new(ctx);
     let Some(sweep) = SWEEP.get_ptr_mut(0) else {
         return 0;
     };
@@ -60,17 +67,19 @@ fn sweep(ctx: RawTracePointContext) -> i32 {
     unsafe { core::ptr::write_volatile(&raw mut FOLLOWING, following) };
     sweep.before = clock::now().saturating_sub(silent_ns);
     sweep.left = 0;
-    sweep.over = SLOTS.into();
-    // SAFETY: the callback finds the sweep by itself and uses no context.
-    unsafe { bpf_loop(SLOTS, look_at_slot as *mut c_void, core::ptr::null_mut(), 0) };
-    let left = sweep.left as i32;
-    if let Some(call) = in_flight::slot(sweep.over as u32)
-        && call.sweep()
-    {
-        abandon(call);
-        return left | SWEPT_ONE as i32;
+    sweep.found = 0;
+    // SAFETY: the callbacks find the sweep by themselves and use no context.
+    unsafe {
+        bpf_loop(SLOTS, look_at_slot as *mut c_void, core::ptr::null_mut(), 0);
+        let found = sweep.found as u32;
+        bpf_loop(found, end_found as *mut c_void, core::ptr::null_mut(), 0);
     }
-    left
+    let left = sweep.left as i32;
+    if sweep.found >= AT_ONCE as u64 {
+        left | SWEPT_ALL_IT_COULD as i32
+    } else {
+        left
+    }
 }
 
 /// # Safety
@@ -85,11 +94,45 @@ unsafe extern "C" fn look_at_slot(index: u64, _context: *mut c_void) -> i64 {
     if call.is_taken() {
         sweep.left += 1;
     } else if call.is_aside() {
-        if call.mark > sweep.before {
-            sweep.left += 1;
-        } else {
-            sweep.over = index;
+        let place = sweep.over.get_mut(sweep.found as usize);
+        match place.filter(|_| call.mark <= sweep.before) {
+            Some(place) => {
+                *place = index as u32;
+                sweep.found += 1;
+            }
+            None => sweep.left += 1,
         }
+    }
+    0
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from [`sweep`].
+unsafe extern "C" fn end_found(index: u64, _context: *mut c_void) -> i64 {
+    let Some(sweep) = SWEEP.get_ptr_mut(0) else {
+        return 1;
+    };
+    // SAFETY: as in `sweep`, which is waiting for this.
+    let sweep = unsafe { &*sweep };
+    let Some(&slot) = sweep.over.get(index as usize) else {
+        return 1;
+    };
+    end_set_aside(slot);
+    0
+}
+
+/// Ends the call in this slot, if its thread has not gone on with it.
+///
+/// A function that the verifier checks by itself, because it is not mangled and so global. As a part of the callback it would be
+/// followed through every combination of its branches.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn end_set_aside(slot: u32) -> u32 {
+    if let Some(call) = in_flight::slot(slot)
+        && call.sweep()
+    {
+        abandon(call);
     }
     0
 }

@@ -18,5 +18,6 @@ pub use totals::{CLASSES, Counts, Figure, Histograms, class, count_of};
 /// Changes whenever the layout or the meaning of anything here does.
 pub const VERSION: u32 = 4;
 
-/// In what the sweep returns, beside the number of calls that are left: it has ended one, and there may be more.
-pub const SWEPT_ONE: u32 = 1 << 30;
+/// In what the sweep returns, beside the number of calls that are left: it has ended as many as it can in one run, and there may be
+/// more.
+pub const SWEPT_ALL_IT_COULD: u32 = 1 << 30;

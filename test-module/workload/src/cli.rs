@@ -22,6 +22,8 @@ pub enum Command {
     Run(RunOptions),
     /// Move patterned memory to the device and back, and check every byte each time
     RoundTrips(RoundTripOptions),
+    /// Make one call from each of many threads, which find nothing to do, or whose driver sleeps
+    Crowd(CrowdOptions),
     /// Measure what one call of the driver takes, by pages and direction
     Bench(BenchOptions),
     /// Attack the driver at random from several processes, and see that nothing is left
@@ -61,6 +63,21 @@ pub struct RoundTripOptions {
     /// Pages that travel together
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub pages: u32,
+}
+
+/// Options of `workload crowd`.
+#[derive(Clone, Debug, Args)]
+pub struct CrowdOptions {
+    /// How many threads
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=20_000))]
+    pub threads: u16,
+    /// The driver sleeps for a second between setup and pages, and for another before finalize; otherwise it finds nothing to do and
+    /// leaves it at setup
+    #[arg(long)]
+    pub asleep: bool,
+    /// How long each thread stays after its call
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    pub stay: u64,
 }
 
 /// Options of `workload bench`.

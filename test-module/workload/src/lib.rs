@@ -5,6 +5,7 @@ pub mod area;
 pub mod bench;
 pub mod cli;
 pub mod control;
+pub mod crowd;
 pub mod device;
 pub mod fuzz;
 pub mod memory;

@@ -6,7 +6,7 @@ use clap::Parser as _;
 use workload::{
     bench,
     cli::{Cli, Command},
-    fuzz, round_trips, run, scenario,
+    crowd, fuzz, round_trips, run, scenario,
 };
 
 /// The status of bad use, as clap has it.
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             }
         },
         Command::RoundTrips(options) => round_trips::run(&options),
+        Command::Crowd(options) => crowd::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
     };

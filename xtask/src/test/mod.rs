@@ -13,6 +13,7 @@ mod findings;
 mod host;
 mod killed;
 mod ledger;
+mod live;
 mod makefile;
 mod output;
 mod page;
@@ -125,6 +126,9 @@ const TESTS: &[Test] = tests![
     asked::the_driver_is_known_anyway,
     asked::parts_and_sleep_are_within_the_steps,
     asked::filters_let_through_what_is_asked_for,
+    live::abandoned_calls_are_all_recorded,
+    live::abandoned_calls_are_recorded_at_the_end,
+    live::unfinished_calls_are_counted,
     sigkill::leaves_nothing_in_the_kernel,
     dist::the_package_installs_and_goes_without_a_trace,
     serve::alerts_do_what_their_test_says,

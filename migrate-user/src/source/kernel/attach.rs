@@ -4,7 +4,7 @@ use aya::programs::{
     FEntry, FExit, Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _,
 };
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
-use migrate_ebpf::wire::{Config, Filter, SWEPT_ONE};
+use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD};
 
 use super::hooks::{HOOKS, Hook, Need, PARTS};
 use super::options::{Attach, Options};
@@ -262,24 +262,36 @@ fn programs(hook: &Hook) -> impl Iterator<Item = &'static str> {
     hook.at_return.into_iter().chain([hook.at_entry])
 }
 
-/// Ends the calls that collected nothing and have been silent for `silent_ns`. New calls are followed from
-/// here on, or not. How many calls are left under way.
+/// What one run of the sweep came to.
+#[derive(Clone, Copy)]
+pub(super) struct Swept {
+    /// Calls that are left under way.
+    pub(super) left: u64,
+    /// It ended all that it could in one run, and there may be more.
+    pub(super) may_be_more: bool,
+}
+
+impl Swept {
+    fn from_returned(returned: u32) -> Self {
+        Self {
+            left: (returned & !SWEPT_ALL_IT_COULD).into(),
+            may_be_more: returned & SWEPT_ALL_IT_COULD != 0,
+        }
+    }
+}
+
+/// Ends calls that collected nothing and have been silent for `silent_ns`, as many as fit into one run. New calls are
+/// followed from here on, or not.
 pub(super) fn sweep(
     tracer: &mut Ebpf,
     silent_ns: u64,
     following: bool,
-) -> Result<u64, TracerError> {
-    let sweep = raw_tracepoint(tracer, SWEEP)?;
-    loop {
-        let mut options = RawTracePointRunOptions::new();
-        (options.args[0], options.args[1]) = (silent_ns, u64::from(following));
-        let swept = sweep.test_run(options);
-        let returned = swept.map_err(|cause| TracerError::Sweep(cause.to_string()))?;
-        let returned = returned.return_value;
-        if returned & SWEPT_ONE == 0 {
-            return Ok(returned.into());
-        }
-    }
+) -> Result<Swept, TracerError> {
+    let mut options = RawTracePointRunOptions::new();
+    (options.args[0], options.args[1]) = (silent_ns, u64::from(following));
+    let swept = raw_tracepoint(tracer, SWEEP)?.test_run(options);
+    let swept = swept.map_err(|cause| TracerError::Sweep(cause.to_string()))?;
+    Ok(Swept::from_returned(swept.return_value))
 }
 
 fn raw_tracepoint<'a>(
@@ -340,4 +352,17 @@ fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
         other => other.to_string(),
     };
     TracerError::Program { function, cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_sweep_returns_is_told_apart() {
+        let swept = Swept::from_returned(7);
+        assert_eq!((swept.left, swept.may_be_more), (7, false));
+        let swept = Swept::from_returned(SWEPT_ALL_IT_COULD | 2047);
+        assert_eq!((swept.left, swept.may_be_more), (2047, true));
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) use hooks::PARTS;
 pub use options::{Attach, Only, Options, RING_BYTES};
 
 use super::{Batch, Source, Status, machine};
-use crate::model::Exact;
+use crate::model::{Exact, Migration};
 use crate::recording::{Details, Facts};
 use attach::Attached;
 use decode::Decoder;
@@ -53,6 +53,9 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 const SILENT: Duration = Duration::from_secs(1);
 /// The same when tracing ends, and everything is over soon.
 const SILENT_AT_END: Duration = Duration::from_millis(50);
+/// How often the sweep is run again at once, at most. Many times what the table holds, for the case that calls come as fast as they
+/// are ended.
+const RUNS: u32 = 1024;
 /// How long calls that are under way when tracing ends have to come to their own end.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -64,6 +67,8 @@ pub struct KernelSource {
     log: Log,
     totals: Totals,
     decoder: Decoder,
+    /// Taken out of the ring, and in no batch yet.
+    pending: Vec<Migration>,
     drain: Interval,
     last_batch: Instant,
     last_sweep: Instant,
@@ -114,6 +119,7 @@ impl KernelSource {
             log,
             totals,
             decoder,
+            pending: Vec::new(),
             drain,
             last_batch: Instant::now(),
             last_sweep: Instant::now(),
@@ -133,7 +139,25 @@ impl KernelSource {
     fn sweep(&mut self, silent: Duration) -> Result<u64, TracerError> {
         self.last_sweep = Instant::now();
         let following = self.state == State::Tracing;
-        attach::sweep(&mut self.tracer, silent.as_nanos() as u64, following)
+        let mut left = 0;
+        for _ in 0..RUNS {
+            let swept = attach::sweep(&mut self.tracer, silent.as_nanos() as u64, following)?;
+            left = swept.left;
+            if !swept.may_be_more {
+                break;
+            }
+            // Thousands of calls can be over at once: the ring takes their records as long as somebody reads there.
+            self.take_out()?;
+        }
+        Ok(left)
+    }
+
+    /// Takes what lies in the ring now.
+    fn take_out(&mut self) -> Result<(), TracerError> {
+        while let Some(item) = self.ring.next() {
+            self.pending.push(self.decoder.migration(&item)?);
+        }
+        Ok(())
     }
 
     /// Sweeps as the state asks for. At the end nothing is left in the table that has not been counted.
@@ -167,10 +191,7 @@ impl KernelSource {
 
     /// Everything that lies in the ring now, and the state of the tracer after it.
     fn drain(&mut self) -> Result<Batch, TracerError> {
-        let mut migrations = Vec::new();
-        while let Some(item) = self.ring.next() {
-            migrations.push(self.decoder.migration(&item)?);
-        }
+        self.take_out()?;
         self.log.read();
         let (ended, mut losses) = self.losses.read(&self.tracer)?;
         losses[Loss::Unfinished as usize] += self.unfinished;
@@ -181,7 +202,7 @@ impl KernelSource {
             exact: self.exact(ended)?,
         };
         Ok(Batch {
-            migrations: migrations.into(),
+            migrations: std::mem::take(&mut self.pending).into(),
             status: Some(status),
         })
     }

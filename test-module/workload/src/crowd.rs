@@ -1,0 +1,80 @@
+//! `workload crowd`: many threads that make one call each.
+
+use std::{
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+
+use crate::{
+    area::{Area, Backing},
+    cli::CrowdOptions,
+    device::{Device, Direction},
+    request::request,
+    uapi::{MAX_DELAY_NS, Migrate, flags, outcome},
+};
+
+/// Room for a thread's stack: there may be thousands.
+const STACK_BYTES: usize = 64 << 10;
+
+/// Every thread calls, stays for a while, and ends.
+pub fn run(options: &CrowdOptions) -> Result<()> {
+    let device = Device::open(0)?;
+    let mut area = Area::new(
+        usize::from(options.threads),
+        device.page_bytes(),
+        Backing::BasePages,
+    )?;
+    area.write(0, area.pages());
+    let begun = Instant::now();
+    let all_are_there = Barrier::new(usize::from(options.threads));
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for page in 0..usize::from(options.threads) {
+            let (device, area, all_are_there) = (&device, &area, &all_are_there);
+            let body = move || {
+                all_are_there.wait();
+                let result = call(device, area, page, options.asleep);
+                thread::sleep(Duration::from_millis(options.stay));
+                result
+            };
+            let thread = thread::Builder::new().stack_size(STACK_BYTES);
+            threads.push(thread.spawn_scoped(scope, body).context("start a thread")?);
+        }
+        threads.into_iter().try_for_each(|thread| {
+            let result = thread.join();
+            result.map_err(|_| anyhow!("a thread panicked"))?
+        })
+    })?;
+    area.check_all()?;
+    println!(
+        "{} threads made one call each, in {} ms",
+        options.threads,
+        begun.elapsed().as_millis()
+    );
+    Ok(())
+}
+
+/// One call for one page: its driver sleeps in the middle, or finds nothing to do and leaves it at setup.
+fn call(device: &Device, area: &Area, page: usize, asleep: bool) -> Result<()> {
+    if asleep {
+        let slow = Migrate {
+            alloc_and_copy_delay_ns: MAX_DELAY_NS,
+            finalize_and_map_delay_ns: MAX_DELAY_NS,
+            ..request(area, page, 1, flags::SLEEP)
+        };
+        let truth = device.migrate(Direction::ToDevice, &slow)?;
+        ensure!(truth.ledger.moved == 1, "it did not move: {truth:?}");
+    } else {
+        // It is in system memory already.
+        let home = request(area, page, 1, flags::ABANDON);
+        let truth = device.migrate(Direction::ToSystem, &home)?;
+        ensure!(
+            truth.outcome == outcome::ABANDONED,
+            "it was not abandoned: {truth:?}"
+        );
+    }
+    Ok(())
+}
