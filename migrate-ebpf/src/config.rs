@@ -3,7 +3,9 @@
 //! Read-only globals: the verifier knows their values, and the kernel drops what is not asked for. Each is read
 //! volatile, or the compiler would use what stands in the source.
 
-use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, PayerOffsets, VmaOffsets};
+use migrate_ebpf::wire::{
+    Config, Filter, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
+};
 
 /// Zero offsets would make every field alias the first.
 #[unsafe(no_mangle)]
@@ -20,14 +22,23 @@ pub(crate) static CONFIG: Config = Config {
         fault_page: OFFSET_UNKNOWN,
     },
     payer: PayerOffsets::UNKNOWN,
-    task_comm: OFFSET_UNKNOWN,
+    owner: OwnerOffsets::UNKNOWN,
     compound_pages: 1,
     page_shift: 12,
     record_every: 1,
     kernel_stacks: 0,
     user_stacks: 0,
     details: 0,
+    pagemap: PagemapOffsets::UNKNOWN,
+    page_size: 0,
+    page_refcount: 0,
 };
+
+/// Where `struct page`s are, one behind the other by frame number; 0 where that is not known.
+/// Set before new calls are followed.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.pages_at")]
+pub(crate) static mut PAGES_AT: u64 = 0;
 
 /// Nothing is asked for: every migration is wanted.
 #[unsafe(no_mangle)]
@@ -35,13 +46,14 @@ pub(crate) static FILTER: Filter = Filter {
     asked: 0,
     pid: 0,
     comm: [0; 2],
+    worker: [0; 2],
     cgroup: 0,
     direction: 0,
     outcome: 0,
     min_pages: 0,
     slower_than_ns: 0,
-    driver_start: 0,
-    driver_end: 0,
+    cause: 0,
+    driver: 0,
 };
 
 /// One value of [`CONFIG`].
@@ -63,7 +75,7 @@ macro_rules! filter {
 /// Does anything ask for the driver?
 #[inline(always)]
 pub(crate) fn names_driver() -> bool {
-    filter!(asked) != 0 && filter!(driver_start) != 0
+    filter!(asked) != 0 && filter!(driver) != 0
 }
 
 /// Are there records of migrations? Else there are totals only, which name nobody.
@@ -75,7 +87,9 @@ pub(crate) fn records() -> bool {
 /// Does anything ask for the process and the thread?
 #[inline(always)]
 pub(crate) fn names_process() -> bool {
-    records() || (filter!(asked) != 0 && (filter!(pid) != 0 || filter!(comm)[0] != 0))
+    records()
+        || (filter!(asked) != 0
+            && (filter!(pid) != 0 || filter!(comm)[0] != 0 || filter!(worker)[0] != 0))
 }
 
 /// Does anything ask for the memory cgroup that pays?

@@ -8,11 +8,11 @@
 //! wants it, the thread itself or the sweep on another CPU, has to win it by compare-and-swap.
 
 use aya_ebpf::helpers::generated::bpf_get_current_task;
-use migrate_ebpf::wire::{Details, Record};
+use migrate_ebpf::wire::{Details, Record, UNKNOWN, anomaly};
 
 use crate::{atomic::compare_and_swap, clock};
 
-const SETS: usize = 256;
+const SETS: usize = 512;
 const WAYS: usize = 8;
 /// Slots of the table.
 pub(crate) const SLOTS: u32 = (SETS * WAYS) as u32;
@@ -41,8 +41,19 @@ pub(crate) struct Call {
     pub(crate) incomplete: u32,
     /// When the interval that is running began.
     pub(crate) mark: u64,
-    /// The arrays of the call, and how many entries they have.
+    /// The arrays of the call, and how many entries they have. Of an eviction that several setups make, from the first entry of all to the
+    /// last.
     pub(crate) arrays: Arrays,
+    /// What the setup that is running, or was last, works on.
+    pub(crate) setup: Arrays,
+    /// How many pages it was asked for, base pages.
+    pub(crate) setup_requested: u64,
+    /// Setups of one page each that were made for this eviction; 0 where there is but one, of more pages.
+    pub(crate) singles: u64,
+    /// The entries that they were made for, by the place of an entry among [`REACH`].
+    entries_of_singles: [u64; REACH as usize / 64],
+    /// The number of the first page of an eviction's range; `UNKNOWN` where there is none.
+    pub(crate) first_frame: u64,
     /// Base pages that were collected when the kernel began to unmap them; `UNKNOWN` where that was not seen.
     pub(crate) before_unmap: u64,
     /// What setup collected, in base pages: real pages, and holes.
@@ -53,6 +64,10 @@ pub(crate) struct Call {
     nested: u32,
     /// Its entries may stand for several pages.
     pub(crate) compound: u32,
+    /// It is about a page that somebody waits for.
+    pub(crate) fault: u32,
+    /// The thread is none of the owner's own.
+    pub(crate) worker: u32,
     /// The filter asks for a driver, and it is not this call's.
     pub(crate) foreign: u32,
     /// Which parts of setup the thread is in, see `probes/parts.rs`.
@@ -81,6 +96,14 @@ pub(crate) struct Arrays {
     pub(crate) entries: u64,
 }
 
+impl Arrays {
+    /// The address behind `src`.
+    #[inline(always)]
+    fn end(&self) -> u64 {
+        self.src.wrapping_add(self.entries.wrapping_mul(ENTRY))
+    }
+}
+
 /// Base pages, by what stands behind a `src` entry.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -102,10 +125,22 @@ impl Kinds {
     }
 }
 
+/// Entries of an array among which those of one eviction are looked for, when each has a setup of its own. nvidia-uvm has as many as there
+/// are pages in 2 MiB.
+const REACH: u64 = 512;
+/// Bytes of an entry.
+const ENTRY: u64 = 8;
+
+/// How long a call must have been set aside before another may have its place, nanoseconds.
+const RIPE: u64 = 5_000_000;
+
 /// Set aside: nobody's until it is won. A thread is the address of its `struct task_struct`, which leaves low bits free.
 const ASIDE: u64 = 1 << 0;
 /// The owner of a slot that the sweep has won.
 const SWEPT: u64 = 1 << 1;
+
+/// Marks the context of a single folio: it lies among `struct page`s, whose addresses have free bits, too.
+const FOLIO: u64 = 2;
 
 /// Marks the context of an eviction: an array is aligned to words, so the bit is free.
 const DEVICE: u64 = 1;
@@ -118,6 +153,13 @@ type Set = [Call; WAYS];
 #[unsafe(no_mangle)]
 // SAFETY: a call is made of numbers, of which 0 is one, also as a stage.
 static mut IN_FLIGHT: [Set; SETS] = unsafe { core::mem::zeroed() };
+
+/// Where the entry at this address is noted: word and bit.
+#[inline(always)]
+fn place_of_single(src: u64) -> (usize, u64) {
+    let entry = src / ENTRY % REACH;
+    ((entry / 64) as usize, 1 << (entry % 64))
+}
 
 /// Who makes a call: one thread, and the address of its `struct migrate_vma` or (on the device path) `src_pfns`.
 #[derive(Clone, Copy)]
@@ -146,6 +188,16 @@ impl Identity {
         Self {
             owner: this_thread(),
             context: src_pfns | DEVICE,
+            device: true,
+        }
+    }
+
+    /// The migration of one folio of coherent memory by this thread.
+    #[inline(always)]
+    pub(crate) fn folio(folio: u64) -> Self {
+        Self {
+            owner: this_thread(),
+            context: folio | DEVICE | FOLIO,
             device: true,
         }
     }
@@ -219,12 +271,45 @@ pub(crate) fn resume(identity: Identity) -> Option<&'static mut Call> {
     call.win(identity.owner).then_some(call)
 }
 
+/// The eviction whose entries are among these, also if it was set aside: it goes on, and is known by where they begin from here on. Several
+/// setups may have been made for it, with gaps between them and before the first.
+#[inline(always)]
+pub(crate) fn resume_eviction(src: u64, entries: u64) -> Option<&'static mut Call> {
+    let identity = Identity::device(src);
+    let call = search(set_of(identity.owner), |call| {
+        call.owner() & !ASIDE == identity.owner
+            && (call.context == identity.context
+                || (call.singles != 0
+                    && call.context & DEVICE != 0
+                    && src <= call.arrays.src
+                    && call.arrays.end() <= src.wrapping_add(entries * ENTRY)))
+    })?;
+    if !call.win(identity.owner) {
+        return None;
+    }
+    call.context = identity.context;
+    Some(call)
+}
+
+/// The eviction that this thread is making setup by setup, each of one page, if this entry can be one of it.
+#[inline(always)]
+pub(crate) fn join(identity: Identity, src: u64) -> Option<&'static mut Call> {
+    let call = search(set_of(identity.owner), |call| {
+        call.owner() & !ASIDE == identity.owner && call.takes_single(src) && !call.has_single(src)
+    })?;
+    if !call.win(identity.owner) {
+        return None;
+    }
+    call.context = identity.context;
+    Some(call)
+}
+
 /// The call of this thread whose setup works on this array now.
 #[inline(always)]
 pub(crate) fn find_in_setup(src: u64) -> Option<&'static mut Call> {
     let owner = this_thread();
     search(set_of(owner), |call| {
-        call.owner() == owner && call.stage == Stage::InSetup && call.arrays.src == src
+        call.owner() == owner && call.stage == Stage::InSetup && call.setup.src == src
     })
 }
 
@@ -233,6 +318,12 @@ pub(crate) fn find_in_setup(src: u64) -> Option<&'static mut Call> {
 #[inline(always)]
 pub(crate) fn find_at(stage: Stage, device: bool) -> Option<&'static mut Call> {
     latest(|call| call.stage == stage && (call.migrate_vma().is_none() == device))
+}
+
+/// The folio of coherent memory that this thread migrates now.
+#[inline(always)]
+pub(crate) fn folio_of_this_thread() -> Option<&'static mut Call> {
+    latest(|call| call.context & (DEVICE | FOLIO) == DEVICE | FOLIO)
 }
 
 /// The call that this thread is in: where calls nest, the innermost.
@@ -285,7 +376,9 @@ pub(crate) fn others(identity: Identity) -> Others {
         if owner & !ASIDE != identity.owner {
             continue;
         }
-        if call.context == identity.context {
+        // An entry that is set up again has been given up before.
+        let again = identity.device && call.has_single(identity.context & !DEVICE);
+        if call.context == identity.context || again {
             same = way;
         } else if owner == identity.owner {
             others.nested = true;
@@ -307,6 +400,43 @@ fn has_any(set: &Set, owner: u64) -> bool {
 
 const _: () = assert!(WAYS == 8);
 
+/// A call whose place another may have, where a set is full: one that has been set aside for a while, the oldest; or one that this thread
+/// has left behind, if it has left nothing else: it must have missed how they went on. `None` if there is none.
+#[inline(always)]
+pub(crate) fn make_room(identity: Identity, now: u64) -> Option<&'static mut Call> {
+    let set = set_of(identity.owner);
+    let (mut aside, mut since) = (WAYS, now.saturating_sub(RIPE));
+    let (mut own, mut began, mut all_own) = (WAYS, u64::MAX, true);
+    for (way, call) in set.iter().enumerate() {
+        if call.is_aside() && call.mark < since {
+            (aside, since) = (way, call.mark);
+        }
+        if call.owner() != identity.owner {
+            all_own = false;
+        } else if call.record.time_ns < began {
+            (own, began) = (way, call.record.time_ns);
+        }
+    }
+    if aside < WAYS {
+        return at(set, aside).and_then(|call| call.sweep().then_some(call));
+    }
+    if !all_own {
+        return None;
+    }
+    at(set, own).map(|call| {
+        call.incomplete = 1;
+        call
+    })
+}
+
+/// A call that this thread has set aside.
+#[inline(always)]
+pub(crate) fn aside_of_this_thread() -> Option<&'static mut Call> {
+    let owner = this_thread();
+    let call = search(set_of(owner), |call| call.owner() == owner | ASIDE)?;
+    call.win(owner).then_some(call)
+}
+
 /// A free slot, taken for this identity; its fields hold what an earlier call left.
 #[inline(always)]
 pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call> {
@@ -315,6 +445,7 @@ pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call
     })?;
     call.context = identity.context;
     call.nested = u32::from(nested);
+    call.singles = 0;
     Some(call)
 }
 
@@ -379,6 +510,77 @@ impl Call {
     pub(crate) fn is_taken(&self) -> bool {
         let owner = self.owner();
         owner != 0 && owner & (ASIDE | SWEPT) == 0
+    }
+
+    /// Can a setup of this one entry be part of it?
+    #[inline(always)]
+    fn takes_single(&self, src: u64) -> bool {
+        let first = self.arrays.src.min(src);
+        let end = self.arrays.end().max(src.wrapping_add(ENTRY));
+        self.singles != 0
+            && self.context & DEVICE != 0
+            && self.stage == Stage::Collected
+            && end.wrapping_sub(first) <= REACH * ENTRY
+    }
+
+    /// Was a setup of this one entry made for it?
+    #[inline(always)]
+    fn has_single(&self, src: u64) -> bool {
+        let (word, bit) = place_of_single(src);
+        self.takes_single(src)
+            && self
+                .entries_of_singles
+                .get(word)
+                .is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// A setup of one entry is made for this eviction.
+    #[inline(always)]
+    pub(crate) fn note_single(&mut self, src: u64) {
+        if self.singles == 0 {
+            self.entries_of_singles = [0; REACH as usize / 64];
+        } else {
+            let first = self.arrays.src.min(src);
+            let end = self.arrays.end().max(src.wrapping_add(ENTRY));
+            self.arrays.src = first;
+            self.arrays.entries = end.wrapping_sub(first) / ENTRY;
+        }
+        self.singles += 1;
+        let (word, bit) = place_of_single(src);
+        if let Some(bits) = self.entries_of_singles.get_mut(word) {
+            *bits |= bit;
+        }
+    }
+
+    /// The driver goes on with an eviction: these are its entries. What lies between those that were set up was not collected.
+    #[inline(always)]
+    pub(crate) fn move_on(&mut self, src: u64, dst: u64, entries: u64) {
+        self.arrays = Arrays { src, dst, entries };
+        if self.singles > 1 || (self.singles == 1 && entries > 1) {
+            self.record.ledger.requested = entries;
+            // More than there are entries wrap here, and show as an unbalanced ledger.
+            self.record.ledger.skipped = entries.wrapping_sub(self.collected.sum());
+        }
+    }
+
+    /// Marks the record of a call of which an array could not be read, if `unreadable` is not 0.
+    #[inline(always)]
+    pub(crate) fn unreadable(&mut self, unreadable: u64) {
+        if unreadable != 0 {
+            self.record.anomalies |= anomaly::UNREADABLE;
+        }
+    }
+
+    /// Adds the driver's interval that ends now to its step of allocating and copying.
+    #[inline(always)]
+    pub(crate) fn end_alloc_and_copy(&mut self, now: u64) {
+        let interval = self.interval(now);
+        let step = &mut self.record.steps.alloc_and_copy_ns;
+        *step = if *step == UNKNOWN {
+            interval
+        } else {
+            *step + interval
+        };
     }
 
     /// Is every entry of its arrays one page?

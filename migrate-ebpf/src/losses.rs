@@ -1,16 +1,16 @@
 //! Counts what the tracer could not see.
 
-use migrate_ebpf::wire::{LOSS_NAMES, Loss};
+use migrate_ebpf::wire::{COUNTERS as COUNT, LOSS_NAMES, Loss};
 
 use crate::atomic::fetch_add;
 
-/// One counter per [`Loss`], and behind them the number of migrations that ended. A global in a map of its own, which user space
-/// reads.
+/// See [`COUNT`]. A global in a map of its own, which user space reads.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".bss.counters")]
-static mut COUNTERS: [u64; LOSS_NAMES.len() + 1] = [0; LOSS_NAMES.len() + 1];
+static mut COUNTERS: [u64; COUNT] = [0; COUNT];
 
 const ENDED: usize = LOSS_NAMES.len();
+const CHANGES: usize = ENDED + 1;
 
 /// Counts one loss.
 #[inline(always)]
@@ -28,6 +28,12 @@ pub(crate) fn add(loss: Loss, number: u64) {
 #[inline(always)]
 pub(crate) fn next_sequence() -> u64 {
     increase(ENDED, 1)
+}
+
+/// The kernel's memory or code is not what user space has told.
+#[inline(always)]
+pub(crate) fn changed() {
+    increase(CHANGES, 1);
 }
 
 #[inline(always)]

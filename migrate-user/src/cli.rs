@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::export::metrics::PerOctave;
-use crate::model::{Direction, Outcome, Step};
+use crate::model::{Cause, Direction, Outcome, Step};
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
@@ -139,12 +139,15 @@ pub struct Tracing {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Only migrations")]
 pub struct Only {
-    /// ... of this process
+    /// ... of memory of this process, whoever migrates it
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pub pid: Option<u32>,
-    /// ... of threads with this command name
+    /// ... of memory of processes with this command name
     #[arg(long, value_name = "NAME")]
     pub comm: Option<String>,
+    /// ... by threads with this command name that are none of the process's own, such as kworker/u8:1
+    #[arg(long, value_name = "NAME")]
+    pub worker: Option<String>,
     /// ... of processes whose memory is charged to this cgroup itself, such as /user.slice/job
     #[arg(long, value_name = "PATH")]
     pub cgroup: Option<PathBuf>,
@@ -152,8 +155,11 @@ pub struct Only {
     #[arg(long, value_name = "MODULE")]
     pub driver: Option<String>,
     /// ... in this direction
-    #[arg(long, value_name = "WHERE", value_parser = named(&[Direction::ToDevice, Direction::ToSystem], Direction::name))]
+    #[arg(long, value_name = "WHERE", value_parser = named(Direction::ALL, Direction::name))]
     pub direction: Option<Direction>,
+    /// ... for this reason
+    #[arg(long, value_name = "WHY", value_parser = named(Cause::ALL, Cause::name))]
+    pub cause: Option<Cause>,
     /// ... that ended so
     #[arg(long, value_name = "HOW", value_parser = named(Outcome::ALL, Outcome::name))]
     pub outcome: Option<Outcome>,
@@ -384,7 +390,7 @@ pub struct Export {
     #[arg(long, value_name = "STEP", value_parser = named(&Step::ALL, Step::name))]
     pub step: Option<Step>,
     /// With hgrm: in this direction [default: in all]
-    #[arg(long, value_name = "WHERE", value_parser = named(&[Direction::ToDevice, Direction::ToSystem], Direction::name))]
+    #[arg(long, value_name = "WHERE", value_parser = named(Direction::ALL, Direction::name))]
     pub direction: Option<Direction>,
     /// The file to write, which appears when it is whole [default: standard output]
     #[arg(short, long, value_name = "FILE")]
@@ -429,7 +435,7 @@ pub struct Serve {
     #[arg(long, value_name = "SECONDS", default_value = "15", requires = "otlp")]
     pub otlp_interval: Seconds,
     /// Buckets of classic histograms in each power of two: 1, 2, 4 ... 64. Each is a series of its own for each step, direction and
-    /// trigger; native histograms are as exact as 64 of them at less cost
+    /// cause; native histograms are as exact as 64 of them at less cost
     #[arg(long, value_name = "N", default_value = "2")]
     pub buckets: PerOctave,
     /// Have the kernel write records as well, which tell drivers apart

@@ -7,12 +7,12 @@ use aya_ebpf::{
 };
 use migrate_ebpf::wire::{Details, Ledger, Loss, Outcome, Record, anomaly};
 
-use super::{anomalies, details, filter, totals};
+use super::{anomalies, details, filter, memory, totals};
 use crate::{clock, config::config, in_flight::Call, losses};
 
-/// 4 MiB, unless user space says otherwise: room for 15,887 records, each with the ring's header of 8 bytes.
+/// 4 MiB, unless user space says otherwise: room for 13,107 records, each with the ring's header of 8 bytes.
 #[map]
-static RECORDS: RingBuf = RingBuf::with_byte_size(16384 * size_of::<Record>() as u32, 0);
+static RECORDS: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 
 /// A record with what follows it. They lie so in a [`Call`].
 #[repr(C)]
@@ -30,11 +30,19 @@ pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: Option<u64>) {
         losses::next_sequence();
         losses::count(Loss::Incomplete);
     } else {
+        note_direction(&mut call.record);
         if filter::wants(call, outcome) {
             report(call, outcome, since);
         }
     }
     call.release();
+}
+
+/// Where pages went decides; what was asked for stands only where none did.
+#[inline(always)]
+fn note_direction(record: &mut Record) {
+    record.direction =
+        memory::direction(&record.from, &record.to, &record.ledger, record.direction);
 }
 
 #[inline(always)]
@@ -117,7 +125,7 @@ fn copy<R: Reported>(to: *mut R, from: &R) {
 fn check(record: &mut Record) {
     let ledger = &record.ledger;
     let rows = sum(ledger);
-    if rows != ledger.requested || largest(ledger) > ledger.requested {
+    if rows != ledger.requested || any_negative(ledger) {
         record.anomalies |= anomaly::UNBALANCED;
     }
     if record.anomalies & anomaly::UNBALANCED != 0 {
@@ -145,6 +153,14 @@ fn sum(ledger: &Ledger) -> u64 {
 
 /// Finds a row that wrapped below zero, which the sum alone would not.
 #[inline(always)]
-fn largest(ledger: &Ledger) -> u64 {
-    ledger.wasted_copy.max(ledger.wasted_fill)
+fn any_negative(ledger: &Ledger) -> bool {
+    let bits = ledger.skipped
+        | ledger.declined
+        | ledger.moved
+        | ledger.populated
+        | ledger.wasted_copy
+        | ledger.wasted_fill
+        | ledger.rolled_back
+        | ledger.rejected;
+    bits >> 63 != 0
 }

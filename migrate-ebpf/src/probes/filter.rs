@@ -14,10 +14,12 @@ pub(super) fn wants(call: &Call, outcome: Outcome) -> bool {
         return true;
     }
     let record = &call.record;
-    let comm = filter!(comm);
+    let (comm, worker) = (filter!(comm), filter!(worker));
     is_or_any(filter!(pid), u64::from(record.pid))
         && (comm[0] == 0 || record.comm == comm)
+        && (worker[0] == 0 || record.worker_comm == worker)
         && is_or_any(filter!(cgroup), record.cgroup)
+        && is_or_any(filter!(cause), u64::from(record.cause))
         && is_or_any(filter!(direction), u64::from(record.direction))
         && is_or_any(filter!(outcome), outcome as u64)
         && record.ledger.requested >= filter!(min_pages)

@@ -2,27 +2,40 @@
 
 use migrate_ebpf::wire::{Loss, Outcome, UNKNOWN};
 
-use super::{emit::emit, sweep};
+use super::{coherent, emit::emit, sweep, unmap};
 use crate::{
     clock,
-    in_flight::{self, Call, Identity, Stage},
+    in_flight::{self, Call, Stage},
     losses,
 };
 
 /// One reading of the clock ends an interval and begins the next: what else there is to do takes less than a second one.
 #[inline(always)]
-pub(super) fn enter(identity: Identity) {
-    if let Some(call) = in_flight::resume(identity) {
+pub(super) fn enter(call: Option<&mut Call>) {
+    if let Some(call) = call {
         let now = clock::now();
         end_gap(call, now);
         call.mark = now;
     }
 }
 
+/// `migrate_device_finalize` is entered.
+#[inline(always)]
+pub(super) fn enter_device(src: u64, dst: u64, entries: u64) {
+    let mut call = in_flight::resume_eviction(src, entries);
+    if let Some(call) = call.as_deref_mut()
+        && call.stage == Stage::Collected
+    {
+        call.move_on(src, dst, entries);
+        call.record.skips = unmap::reasons(call);
+    }
+    enter(call);
+}
+
 #[inline(always)]
 pub(super) fn leave(call: Option<&mut Call>, now: u64) {
     let Some(call) = call else {
-        if sweep::following() {
+        if sweep::following() && !coherent::under_way() {
             losses::count(Loss::Headless);
         }
         return;
@@ -44,7 +57,7 @@ pub(super) fn leave(call: Option<&mut Call>, now: u64) {
 #[inline(always)]
 fn end_gap(call: &mut Call, now: u64) {
     if call.stage == Stage::Collected {
-        call.record.steps.alloc_and_copy_ns = call.interval(now);
+        call.end_alloc_and_copy(now);
         call.record.ledger.rolled_back = call.collected.sum();
         call.stage = Stage::InFinalize;
     } else {

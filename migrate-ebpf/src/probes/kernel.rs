@@ -4,11 +4,13 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_kernel};
-use migrate_ebpf::wire::{Direction, OFFSET_UNKNOWN, Trigger, UNKNOWN};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
+};
+use migrate_ebpf::wire::{Cause, Direction, OFFSET_UNKNOWN, UNKNOWN};
 
 use crate::{
-    config::{config, names_payer},
+    config::{config, names_payer, names_process},
     in_flight::{Call, Identity},
 };
 
@@ -18,6 +20,8 @@ pub(crate) const VALID: u64 = 1 << 0;
 pub(crate) const MIGRATE: u64 = 1 << 1;
 /// `MIGRATE_PFN_COMPOUND`: the entry stands for a whole folio. In older kernels the bit is never set.
 pub(crate) const COMPOUND: u64 = 1 << 4;
+/// `MIGRATE_PFN_SHIFT`: the frame number stands above the flags.
+pub(crate) const FRAME_SHIFT: u64 = 6;
 
 /// `MIGRATE_VMA_SELECT_SYSTEM`
 const SELECT_SYSTEM: u64 = 1 << 0;
@@ -30,48 +34,127 @@ pub(crate) fn compound_pages() -> u64 {
     u64::from(config!(compound_pages))
 }
 
-/// Notes what an eviction by `migrate_device_range` or `migrate_device_pfns` asks for, which knows of no address.
+/// Notes what an eviction by `migrate_device_range` or `migrate_device_pfns` asks for, which knows of no address, and whose
+/// pages may be anybody's.
 #[inline(always)]
-pub(crate) fn plan_eviction(call: &mut Call, src_pfns: u64, npages: u64) {
-    call.arrays.src = src_pfns;
-    call.arrays.entries = npages;
+pub(crate) fn plan_eviction(call: &mut Call, src_pfns: u64, npages: u64, first_frame: u64) {
+    call.setup.src = src_pfns;
+    call.setup.entries = npages;
+    if npages == 1 {
+        call.note_single(src_pfns);
+    }
+    call.first_frame = first_frame;
     call.compound = 1;
+    call.fault = 0;
+    call.worker = 1;
     let record = &mut call.record;
     record.address = UNKNOWN;
     record.ledger.requested = npages;
     record.pgmap_owner = 0;
     record.cgroup = UNKNOWN;
+    record.pid = 0;
+    record.comm = [0; 2];
     record.direction = Direction::ToSystem as u8;
-    record.trigger = Trigger::Eviction as u8;
+    record.cause = Cause::Eviction as u8;
 }
 
-/// `struct migrate_vma *`, however it is read.
-pub(crate) trait MigrateVma: Copy {
-    /// Where it lies.
+/// A pointer to a structure of the kernel's, however it is read.
+pub(crate) trait Pointer: Copy {
+    /// Where it points.
     fn address(self) -> u64;
+
+    /// The pointer at this offset.
+    fn pointer(self, offset: u32) -> Self;
 
     /// The word at this offset.
     fn word(self, offset: u32) -> u64;
 
+    /// The lower half of a word at this offset.
+    fn half(self, offset: u32) -> u32;
+}
+
+/// A pointer whose type the verifier knows: it makes a load through it safe whatever it points to. A load is a handful of
+/// instructions.
+#[derive(Clone, Copy)]
+pub(crate) struct Typed(pub(crate) *const c_void);
+
+impl Pointer for Typed {
+    #[inline(always)]
+    fn address(self) -> u64 {
+        self.0 as u64
+    }
+
+    #[inline(always)]
+    fn pointer(self, offset: u32) -> Self {
+        // SAFETY: a load through a pointer whose type the verifier tracks, at an offset of a pointer in that structure; were
+        // the memory gone, the load would give 0.
+        Self(unsafe { *self.0.byte_add(offset as usize).cast::<*const c_void>() })
+    }
+
+    #[inline(always)]
+    fn word(self, offset: u32) -> u64 {
+        // SAFETY: as above, of a number.
+        unsafe { *self.0.byte_add(offset as usize).cast::<u64>() }
+    }
+
+    #[inline(always)]
+    fn half(self, offset: u32) -> u32 {
+        // SAFETY: as above, of a number of 32 bits.
+        unsafe { *self.0.byte_add(offset as usize).cast::<u32>() }
+    }
+}
+
+/// An address that nothing is known about, as kprobes give it. A load is a call of a helper.
+#[derive(Clone, Copy)]
+pub(crate) struct Untyped(pub(crate) u64);
+
+impl Pointer for Untyped {
+    #[inline(always)]
+    fn address(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn pointer(self, offset: u32) -> Self {
+        Self(self.word(offset))
+    }
+
+    #[inline(always)]
+    fn word(self, offset: u32) -> u64 {
+        // As a typed load would do, it gives 0 where there is no memory.
+        read_word(self.0.wrapping_add(u64::from(offset))).unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn half(self, offset: u32) -> u32 {
+        self.word(offset) as u32
+    }
+}
+
+/// `struct migrate_vma *`.
+pub(crate) trait MigrateVma: Pointer {
     /// This thread's call.
     #[inline(always)]
     fn identity(self) -> Identity {
         Identity::vma(self.address())
     }
 
-    /// Notes what is asked for. Each field as it is read: what waits for others goes by the stack.
+    /// Notes what is asked for, and for whom. Each field as it is read: what waits for others goes by the stack.
     #[inline(always)]
     fn plan(self, call: &mut Call) {
-        call.arrays.src = self.word(config!(vma.src));
+        call.setup.src = self.word(config!(vma.src));
         let flags = field(self, config!(vma.flags));
         // Without flags nobody says that entries are pages.
         call.compound = flags.map_or(1, |flags| u32::from(flags & SELECT_COMPOUND != 0));
+        let fault_page = field(self, config!(vma.fault_page));
+        call.fault = u32::from(fault_page.is_some_and(|page| page != 0));
         let record = &mut call.record;
-        record.direction = direction(flags) as u8;
-        record.trigger = trigger(field(self, config!(vma.fault_page))) as u8;
         (record.address, record.ledger.requested) = range(self);
         record.pgmap_owner = field(self, config!(vma.pgmap_owner)).unwrap_or(0);
-        record.cgroup = if names_payer() { payer() } else { UNKNOWN };
+        record.direction = asked(flags, call.fault != 0, record.pgmap_owner) as u8;
+        // Unless the stack tells.
+        record.cause = Cause::Unknown as u8;
+        find_owner(self, call);
     }
 
     /// `npages`: how many entries setup filled.
@@ -93,41 +176,8 @@ pub(crate) trait MigrateVma: Copy {
     }
 }
 
-/// An argument of a function that is hooked with BTF: the verifier knows its type, and makes a load through it safe whatever it
-/// points to. A load is a handful of instructions.
-#[derive(Clone, Copy)]
-pub(crate) struct Typed(pub(crate) *const c_void);
-
-impl MigrateVma for Typed {
-    #[inline(always)]
-    fn address(self) -> u64 {
-        self.0 as u64
-    }
-
-    #[inline(always)]
-    fn word(self, offset: u32) -> u64 {
-        // SAFETY: a load through a pointer that the verifier tracks as `struct migrate_vma *`, at an offset of
-        // that structure; were the memory gone, the load would give 0.
-        unsafe { *self.0.byte_add(offset as usize).cast::<u64>() }
-    }
-}
-
-/// An address that nothing is known about, as kprobes give it. A load is a call of a helper.
-#[derive(Clone, Copy)]
-pub(crate) struct Untyped(pub(crate) u64);
-
-impl MigrateVma for Untyped {
-    #[inline(always)]
-    fn address(self) -> u64 {
-        self.0
-    }
-
-    #[inline(always)]
-    fn word(self, offset: u32) -> u64 {
-        // As a typed load would do, it gives 0 where there is no memory.
-        read_word(self.0.wrapping_add(u64::from(offset))).unwrap_or(0)
-    }
-}
+impl MigrateVma for Typed {}
+impl MigrateVma for Untyped {}
 
 /// The range: first address and base pages, counted as setup counts them (it rounds both ends down).
 #[inline(always)]
@@ -143,24 +193,86 @@ fn field(migrate: impl MigrateVma, offset: u32) -> Option<u64> {
     (offset != OFFSET_UNKNOWN).then(|| migrate.word(offset))
 }
 
-/// `SELECT_SYSTEM` decides: with it, system pages go to a device, also where the device's own pages are
-/// collected along the way.
+/// Where pages are to go, as far as the flags tell, which say what is collected and not where it goes: with a page that a CPU
+/// waits for, or of devices only, to the system; of the system only, and with a device's owner, to that. Drivers whose
+/// device memory is a NUMA node name no owner.
 #[inline(always)]
-fn direction(flags: Option<u64>) -> Direction {
+fn asked(flags: Option<u64>, fault: bool, pgmap_owner: u64) -> Direction {
+    const SELECT: u64 = SELECT_COMPOUND - 1;
     match flags {
-        Some(flags) if flags & SELECT_SYSTEM != 0 => Direction::ToDevice,
-        Some(_) => Direction::ToSystem,
-        None => Direction::Unknown,
+        _ if fault => Direction::ToSystem,
+        Some(flags) if flags & SELECT == SELECT_SYSTEM && pgmap_owner != 0 => Direction::ToDevice,
+        Some(flags) if flags & SELECT != 0 && flags & SELECT_SYSTEM == 0 => Direction::ToSystem,
+        _ => Direction::Unknown,
+    }
+}
+
+/// Notes whose memory it is, and whether the thread that calls is one of the owner's own.
+///
+/// Drivers migrate from threads of the kernel, which have no address space; whose pages move stands in the VMA.
+#[inline(always)]
+fn find_owner(migrate: impl MigrateVma, call: &mut Call) {
+    let mm = migrate
+        .pointer(config!(owner.vma))
+        .pointer(config!(owner.vma_mm));
+    let thread = this_thread();
+    call.worker = u32::from(thread.pointer(config!(owner.task_mm)).address() != mm.address());
+    if config!(owner.mm_owner) != OFFSET_UNKNOWN {
+        let owner = mm.pointer(config!(owner.mm_owner));
+        note_owner(owner, call);
+    } else if call.worker == 0 {
+        note_owner(thread.pointer(config!(owner.task_leader)), call);
+    } else {
+        note_nobody(call);
     }
 }
 
 #[inline(always)]
-fn trigger(fault_page: Option<u64>) -> Trigger {
-    match fault_page {
-        Some(0) => Trigger::Driver,
-        Some(_) => Trigger::Fault,
-        None => Trigger::Unknown,
+fn note_owner(owner: impl Pointer, call: &mut Call) {
+    // Nobody owns it any more; and newer verifiers want to see this.
+    if owner.address() == 0 {
+        note_nobody(call);
+        return;
     }
+    let record = &mut call.record;
+    if names_process() {
+        record.pid = owner.half(config!(owner.task_tgid));
+        let comm = config!(owner.task_comm);
+        record.comm = [owner.word(comm), owner.word(comm + 8)];
+    }
+    record.cgroup = if names_payer() { payer(owner) } else { UNKNOWN };
+}
+
+#[inline(always)]
+fn note_nobody(call: &mut Call) {
+    let record = &mut call.record;
+    record.pid = 0;
+    record.comm = [0; 2];
+    record.cgroup = UNKNOWN;
+}
+
+/// The id of the memory cgroup that pays for a process's address space, `UNKNOWN` where this kernel does not tell.
+///
+/// Linux: `get_mem_cgroup_from_mm` in `mm/memcontrol.c`, which charges the cgroup of `mm->owner`.
+#[inline(always)]
+fn payer(owner: impl Pointer) -> u64 {
+    if config!(payer.task_cgroups) == OFFSET_UNKNOWN {
+        return UNKNOWN;
+    }
+    let mut at = owner;
+    for offset in [
+        config!(payer.task_cgroups),
+        config!(payer.css_set_memory),
+        config!(payer.css_cgroup),
+        config!(payer.cgroup_kn),
+    ] {
+        at = at.pointer(offset);
+        // Newer verifiers want to see this.
+        if at.address() == 0 {
+            return UNKNOWN;
+        }
+    }
+    at.word(config!(payer.kn_id))
 }
 
 /// `migrate_vma::cpages` of the structure at this address; `None` if it cannot be read.
@@ -169,51 +281,38 @@ pub(crate) fn collected_entries(migrate_vma: u64) -> Option<u64> {
     read_word(migrate_vma.wrapping_add(u64::from(config!(vma.cpages))))
 }
 
-/// The id of the memory cgroup that pays for this thread's address space, `UNKNOWN` where this kernel does not tell.
-///
-/// Linux: `get_mem_cgroup_from_mm` in `mm/memcontrol.c`, which charges the cgroup of `mm->owner`.
+/// `struct task_struct` of the thread that runs.
 #[inline(always)]
-pub(crate) fn payer() -> u64 {
-    if config!(payer.task_mm) == OFFSET_UNKNOWN {
-        return UNKNOWN;
-    }
+fn this_thread() -> Typed {
     // SAFETY: the helper takes nothing.
-    let mut at = unsafe { bpf_get_current_task_btf() } as *const c_void;
-    for offset in [
-        config!(payer.task_mm),
-        config!(payer.mm_owner),
-        config!(payer.task_cgroups),
-        config!(payer.css_set_memory),
-        config!(payer.css_cgroup),
-        config!(payer.cgroup_kn),
-    ] {
-        // SAFETY: the verifier tracks the type of each of these pointers, and makes loads through them safe.
-        at = unsafe { *at.byte_add(offset as usize).cast::<*const c_void>() };
-        // Newer verifiers want to see this; and a kernel thread has no address space.
-        if at.is_null() {
-            return UNKNOWN;
-        }
-    }
-    let offset = config!(payer.kn_id) as usize;
-    // SAFETY: as above.
-    unsafe { *at.byte_add(offset).cast::<u64>() }
+    Typed(unsafe { bpf_get_current_task_btf() } as *const c_void)
 }
 
 /// `task_struct::comm` of this thread: its command name.
 #[inline(always)]
 pub(crate) fn command() -> [u64; 2] {
-    // SAFETY: the helper takes nothing.
-    let task = unsafe { bpf_get_current_task_btf() } as *const c_void;
-    let offset = config!(task_comm) as usize;
-    // SAFETY: loads through a pointer that the verifier tracks as `struct task_struct *`.
-    unsafe {
-        let comm = task.byte_add(offset).cast::<u64>();
-        [*comm, *comm.add(1)]
-    }
+    let (thread, comm) = (this_thread(), config!(owner.task_comm));
+    [thread.word(comm), thread.word(comm + 8)]
 }
 
+/// Did this thread come into the kernel by an exception, and not by a system call? A thread of the kernel did neither, and
+/// its registers say so by chance; `None` where this machine's do not tell.
 #[inline(always)]
-fn read_word(address: u64) -> Option<u64> {
+pub(crate) fn in_exception() -> Option<bool> {
+    if config!(owner.regs_syscall) == OFFSET_UNKNOWN {
+        return None;
+    }
+    // SAFETY: the helper takes a thread that the verifier knows as one.
+    let regs = unsafe { bpf_task_pt_regs(this_thread().0 as *mut _) } as *const c_void;
+    if regs.is_null() {
+        return None;
+    }
+    Some((Typed(regs).half(config!(owner.regs_syscall)) as i32) < 0)
+}
+
+/// A word at this address; `None` if it cannot be read.
+#[inline(always)]
+pub(crate) fn read_word(address: u64) -> Option<u64> {
     let mut word = 0;
     // SAFETY: there is room for one word.
     unsafe { read_entries(&raw mut word, address, 1) }.then_some(word)

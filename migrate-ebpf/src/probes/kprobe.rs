@@ -7,12 +7,14 @@ use aya_ebpf::{
     macros::{kprobe, kretprobe},
     programs::{ProbeContext, RetProbeContext},
 };
+use migrate_ebpf::wire::UNKNOWN;
 
 use super::{
-    finalize,
+    coherent, finalize,
     kernel::{MigrateVma as _, Untyped, plan_eviction},
     ledger::Stop,
     pages,
+    path::Entered,
     setup::{self, Setup},
     unmap,
 };
@@ -20,6 +22,15 @@ use crate::{
     clock,
     in_flight::{self, Call, Identity, Stage},
 };
+
+impl Entered for ProbeContext {
+    /// Where the stack was when the function was entered.
+    #[inline(always)]
+    fn stack(&self) -> u64 {
+        // SAFETY: the context of a kprobe is the registers.
+        unsafe { (*self.regs).rsp }
+    }
+}
 
 /// An argument; every function here has as many as are asked for.
 #[inline(always)]
@@ -54,8 +65,11 @@ fn setup_return_kprobe(ctx: RetProbeContext) -> u32 {
 #[kprobe]
 fn range_entry_kprobe(ctx: ProbeContext) -> u32 {
     let began = clock::now();
-    let src = arg(&ctx, 0);
-    let plan = |call: &mut Call| plan_eviction(call, src, arg(&ctx, 2));
+    let (src, first, pages) = (arg(&ctx, 0), arg(&ctx, 1), arg(&ctx, 2));
+    if pages == 1 && setup::joins(Identity::device(src), src, began) {
+        return 0;
+    }
+    let plan = |call: &mut Call| plan_eviction(call, src, pages, first);
     setup::enter(&ctx, Setup::Range, Identity::device(src), plan, began);
     0
 }
@@ -72,7 +86,7 @@ fn range_return_kprobe(ctx: RetProbeContext) -> u32 {
 fn pfns_entry_kprobe(ctx: ProbeContext) -> u32 {
     let began = clock::now();
     let src = arg(&ctx, 0);
-    let plan = |call: &mut Call| plan_eviction(call, src, arg(&ctx, 1));
+    let plan = |call: &mut Call| plan_eviction(call, src, arg(&ctx, 1), UNKNOWN);
     setup::enter(&ctx, Setup::Pfns, Identity::device(src), plan, began);
     0
 }
@@ -113,8 +127,9 @@ fn pages_return_kprobe(_ctx: RetProbeContext) -> u32 {
 
 #[kprobe]
 fn device_pages_entry_kprobe(ctx: ProbeContext) -> u32 {
-    if let Some(call) = in_flight::resume(Identity::device(arg(&ctx, 0))) {
-        pages::enter_device(call, arg(&ctx, 1), arg(&ctx, 2));
+    let (src, entries) = (arg(&ctx, 0), arg(&ctx, 2));
+    if let Some(call) = in_flight::resume_eviction(src, entries) {
+        pages::enter_device(call, src, arg(&ctx, 1), entries);
     }
     0
 }
@@ -130,7 +145,7 @@ fn device_pages_return_kprobe(_ctx: RetProbeContext) -> u32 {
 
 #[kprobe]
 fn finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
-    finalize::enter(Untyped(arg(&ctx, 0)).identity());
+    finalize::enter(in_flight::resume(Untyped(arg(&ctx, 0)).identity()));
     0
 }
 
@@ -143,7 +158,7 @@ fn finalize_return_kprobe(_ctx: RetProbeContext) -> u32 {
 
 #[kprobe]
 fn device_finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
-    finalize::enter(Identity::device(arg(&ctx, 0)));
+    finalize::enter_device(arg(&ctx, 0), arg(&ctx, 1), arg(&ctx, 2));
     0
 }
 
@@ -157,4 +172,17 @@ fn device_finalize_return_kprobe(_ctx: RetProbeContext) -> u32 {
 #[inline(always)]
 fn finalized(device: bool) -> Option<&'static mut Call> {
     in_flight::find_at(Stage::InFinalize, device)
+}
+
+#[kprobe]
+fn coherent_entry_kprobe(ctx: ProbeContext) -> u32 {
+    coherent::enter(&ctx, arg(&ctx, 0));
+    0
+}
+
+#[kretprobe]
+fn coherent_return_kprobe(ctx: RetProbeContext) -> u32 {
+    let now = clock::now();
+    coherent::leave(in_flight::folio_of_this_thread(), ctx.ret(), now);
+    0
 }

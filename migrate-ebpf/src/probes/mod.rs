@@ -2,19 +2,24 @@
 //! [`totals`] adds it up, [`kernel`] knows the kernel's structures. How they are hooked: [`fentry`], [`kprobe`].
 
 mod anomalies;
+mod coherent;
 mod details;
 mod emit;
 mod fentry;
 mod filter;
 mod finalize;
+mod frames;
 mod kernel;
 mod kprobe;
 mod ledger;
+mod memory;
 mod off_cpu;
 mod pages;
 mod parts;
+mod path;
+mod peek;
+mod regions;
 mod setup;
-mod stacks;
 mod sweep;
 mod totals;
 mod unmap;

@@ -3,6 +3,7 @@
 use super::{
     kernel::MigrateVma,
     ledger::{self, Stop},
+    unmap,
 };
 use crate::{
     clock,
@@ -11,33 +12,33 @@ use crate::{
 
 /// `migrate_vma_pages` is entered.
 ///
-/// Where an entry is a page there is nothing to do but to read the clock, and what little there is takes less than a second
+/// Where an entry is a page, and all were collected, there is nothing to do but to read the clock, and what little there is takes less than a second
 /// reading: one ends an interval and begins the next.
 #[inline(always)]
 pub(super) fn enter_vma(call: &mut Call, migrate: impl MigrateVma) {
     let now = clock::now();
     begin(call, now);
-    if call.is_plain() {
-        call.mark = now;
-    } else {
+    if ledger::counts_before_pages(call) {
         call.arrays.dst = migrate.dst();
         attempted(call, Stop::VmaAttempted, now);
+    } else {
+        call.mark = now;
     }
 }
 
-/// `migrate_device_pages` is entered. Setup knew of no `dst`.
+/// `migrate_device_pages` is entered. Setup knew of no `dst`, and perhaps there were several, each of some of these entries.
 #[inline(always)]
-pub(super) fn enter_device(call: &mut Call, dst: u64, entries: u64) {
+pub(super) fn enter_device(call: &mut Call, src: u64, dst: u64, entries: u64) {
     let now = clock::now();
     begin(call, now);
-    call.arrays.dst = dst;
-    call.arrays.entries = entries;
+    call.move_on(src, dst, entries);
+    call.record.skips = unmap::reasons(call);
     attempted(call, Stop::DeviceAttempted, now);
 }
 
 #[inline(always)]
 fn begin(call: &mut Call, now: u64) {
-    call.record.steps.alloc_and_copy_ns = call.interval(now);
+    call.end_alloc_and_copy(now);
     call.advance(Stage::Collected, Stage::InPages);
 }
 

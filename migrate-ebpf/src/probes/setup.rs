@@ -1,19 +1,21 @@
 //! `migrate_vma_setup`, `migrate_device_range`, `migrate_device_pfns`: a migration begins, and what it can move is
 //! collected.
 
-use aya_ebpf::{helpers::bpf_get_current_pid_tgid, programs::tracing::StackIdContext};
-use migrate_ebpf::wire::{Ledger, Loss, Outcome, Probe, Skips, Steps, UNKNOWN};
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use migrate_ebpf::wire::{Apart, Ledger, Loss, Outcome, Probe, Skips, Steps, UNKNOWN};
 
 use super::{
     details,
     emit::emit,
     kernel::{self, MigrateVma},
     ledger::{self, Stop},
-    stacks, sweep, unmap,
+    memory::NOWHERE,
+    path::{self, Entered},
+    sweep, unmap,
 };
 use crate::{
     clock, config,
-    in_flight::{self, Call, Identity, Kinds, Stage},
+    in_flight::{self, Arrays, Call, Identity, Kinds, Stage},
     losses,
 };
 
@@ -24,31 +26,73 @@ pub(super) enum Setup {
     Vma,
     Range,
     Pfns,
+    Coherent,
+}
+
+impl Setup {
+    /// How many there are.
+    pub(super) const COUNT: u32 = Self::Coherent as u32 + 1;
 }
 
 #[inline(always)]
 pub(super) fn enter(
-    ctx: &impl StackIdContext,
+    ctx: &impl Entered,
     setup: Setup,
     identity: Identity,
     plan: impl FnOnce(&mut Call),
     began: u64,
 ) {
     let others = in_flight::others(identity);
-    if let Some(call) = others.abandoned {
+    let mut taken = None;
+    let mut over = others.abandoned;
+    if over.is_none() && sweep::following() {
+        taken = in_flight::take(identity, others.nested);
+        if taken.is_none() {
+            over = in_flight::make_room(identity, began);
+        }
+    }
+    // At one place only: the verifier follows all that ends a call from each.
+    if let Some(call) = over {
         abandon(call);
+        if sweep::following() {
+            taken = in_flight::take(identity, others.nested);
+        }
     }
-    if !sweep::following() {
-        return;
-    }
-    let Some(call) = in_flight::take(identity, others.nested) else {
-        losses::count(Loss::InFlightFull);
+    let Some(call) = taken else {
+        if sweep::following() {
+            losses::count(Loss::InFlightFull);
+        }
         return;
     };
     begin(call, began);
     plan(call);
-    stacks::take(ctx, call, setup);
+    note_worker(call);
+    call.arrays = call.setup;
+    call.setup_requested = call.record.ledger.requested;
+    path::take(ctx, call, setup);
     call.record.probe.setup_ns = call.next_interval(began);
+}
+
+/// `migrate_device_range` or `migrate_device_pfns` is entered for one page. nvidia-uvm evicts so: page by page, and then moves them all at
+/// once. False if this begins a migration of its own.
+#[inline(always)]
+pub(super) fn joins(identity: Identity, src: u64, began: u64) -> bool {
+    let Some(call) = in_flight::join(identity, src) else {
+        return false;
+    };
+    // Between two setups it is the driver's time.
+    call.end_alloc_and_copy(began);
+    call.advance(Stage::Collected, Stage::InSetup);
+    call.note_single(src);
+    call.setup = Arrays {
+        src,
+        dst: 0,
+        entries: 1,
+    };
+    call.setup_requested = 1;
+    call.record.ledger.requested += 1;
+    call.record.probe.setup_ns += call.next_interval(began);
+    true
 }
 
 /// Sets everything that neither `plan` sets nor every later hook does; the rest of the record is set when it is emitted.
@@ -59,6 +103,7 @@ fn begin(call: &mut Call, began: u64) {
     call.before_unmap = UNKNOWN;
     call.collected = Kinds::NONE;
     call.attempted = Kinds::NONE;
+    call.first_frame = UNKNOWN;
     details::begin(call);
     let record = &mut call.record;
     record.time_ns = began;
@@ -67,6 +112,11 @@ fn begin(call: &mut Call, began: u64) {
         not_collected: 0,
         unmap_failed: 0,
     };
+    record.apart = Apart {
+        declined_holes: 0,
+        free: 0,
+    };
+    (record.from, record.to) = (NOWHERE, NOWHERE);
     record.steps = Steps {
         setup_ns: UNKNOWN,
         alloc_and_copy_ns: UNKNOWN,
@@ -77,18 +127,24 @@ fn begin(call: &mut Call, began: u64) {
     record.probe = Probe::default();
     record.errno = 0;
     record.anomalies = 0;
-    if config::names_process() {
-        let ids = bpf_get_current_pid_tgid();
-        record.pid = (ids >> 32) as u32;
-        record.tid = ids as u32;
-        record.comm = kernel::command();
-    }
+    record.tid = bpf_get_current_pid_tgid() as u32;
+}
+
+/// Who works, where it is none of the owner's threads.
+#[inline(always)]
+fn note_worker(call: &mut Call) {
+    call.record.worker_comm = if call.worker != 0 && config::names_process() {
+        kernel::command()
+    } else {
+        [0; 2]
+    };
 }
 
 /// `migrate_vma_setup` returns.
 #[inline(always)]
 pub(super) fn leave_vma(call: &mut Call, migrate: impl MigrateVma, returned: i32) {
-    call.arrays.entries = migrate.entries();
+    call.setup.entries = migrate.entries();
+    call.arrays = call.setup;
     if call.is_plain() && returned >= 0 {
         // Two words are read, which takes no longer than to read the clock again: setup ends when that is done.
         ledger::after_vma_setup(call, migrate);
@@ -129,7 +185,14 @@ fn returned_from(call: &mut Call, returned: i32, now: u64) -> Option<&mut Call> 
 
 #[inline(always)]
 fn end(call: &mut Call, now: u64) {
-    call.record.steps.setup_ns = call.interval(now);
+    let interval = call.interval(now);
+    let step = &mut call.record.steps.setup_ns;
+    // An eviction can have several.
+    *step = if *step == UNKNOWN {
+        interval
+    } else {
+        *step + interval
+    };
     call.advance(Stage::InSetup, Stage::Collected);
 }
 

@@ -144,5 +144,9 @@ fn thread_exit(_ctx: RawTracePointContext) -> i32 {
     if forgotten > 0 {
         losses::add(Loss::Unfinished, forgotten);
     }
+    // What it had set aside is over. Mostly it is one at the most; others are left to the sweep.
+    if let Some(call) = in_flight::aside_of_this_thread() {
+        abandon(call);
+    }
     0
 }

@@ -2,7 +2,7 @@
 
 use aya_ebpf::{macros::map, maps::Array};
 use migrate_ebpf::wire::{
-    CLASSES, Counts, Figure, Histograms, Ledger, Outcome, Record, Skips, UNKNOWN, anomaly, class,
+    CLASSES, Counts, Figure, Histograms, Ledger, Outcome, Record, UNKNOWN, anomaly, class,
     count_of,
     histogram::{BUCKETS, bucket},
 };
@@ -20,10 +20,10 @@ static mut COUNTS: [Counts; PLACES] = unsafe { core::mem::zeroed() };
 #[map]
 static HISTOGRAMS: Array<Histograms> = Array::with_max_entries(CLASSES as u32, 0);
 
-/// The sums of one direction, trigger and outcome.
+/// The sums of one direction, cause and outcome.
 #[inline(always)]
 fn counts_of(record: &Record, outcome: Outcome) -> Option<*mut Counts> {
-    let class = class(record.direction, record.trigger);
+    let class = class(record.direction, record.cause);
     // SAFETY: one of the global's.
     (class < CLASSES).then(|| unsafe {
         (&raw mut COUNTS)
@@ -44,7 +44,7 @@ pub(super) fn add_probe_time(record: &Record, outcome: Outcome, ns: u64) {
 /// Adds one migration, but for the tracer's own time.
 #[inline(always)]
 pub(super) fn count(record: &Record, outcome: Outcome) {
-    let class = class(record.direction, record.trigger);
+    let class = class(record.direction, record.cause);
     if let Some(histograms) = HISTOGRAMS.get_ptr_mut(class as u32) {
         measure(histograms, record);
     }
@@ -55,7 +55,7 @@ pub(super) fn count(record: &Record, outcome: Outcome) {
     unsafe {
         add(&raw mut (*counts).migrations, 1);
         pages(&raw mut (*counts).ledger, &record.ledger);
-        skips(counts, &record.skips, record.ledger.skipped);
+        skips(counts, record);
         if record.anomalies & anomaly::UNBALANCED != 0 {
             add(&raw mut (*counts).unbalanced, 1);
         }
@@ -88,12 +88,19 @@ unsafe fn pages(sums: *mut Ledger, ledger: &Ledger) {
 ///
 /// `counts` points into a map's value.
 #[inline(always)]
-unsafe fn skips(counts: *mut Counts, skips: &Skips, skipped: u64) {
-    if skipped == 0 {
-        return;
-    }
+unsafe fn skips(counts: *mut Counts, record: &Record) {
+    let (skips, apart, skipped) = (&record.skips, &record.apart, record.ledger.skipped);
     // SAFETY: the caller's promise.
     unsafe {
+        if record.ledger.declined != 0 && apart.declined_holes != UNKNOWN {
+            add(&raw mut (*counts).declined_holes, apart.declined_holes);
+        }
+        if skipped == 0 {
+            return;
+        }
+        if apart.free != UNKNOWN {
+            add(&raw mut (*counts).free, apart.free);
+        }
         if skips.not_collected == UNKNOWN {
             add(&raw mut (*counts).unknown, skipped);
         } else {

@@ -32,8 +32,8 @@ pub(super) fn enter(src: u64, entries: u64) {
         }
     }
     let began = clock::now();
-    call.arrays.src = src;
-    call.arrays.entries = entries;
+    call.setup.src = src;
+    call.setup.entries = entries;
     ledger::before_unmap(call);
     call.record.probe.setup_ns += call.same_interval(began);
 }

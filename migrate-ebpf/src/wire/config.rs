@@ -14,8 +14,8 @@ pub struct Config {
     pub vma: VmaOffsets,
     /// Offsets on the way from a thread to the memory cgroup that pays for its memory.
     pub payer: PayerOffsets,
-    /// `task_struct::comm`
-    pub task_comm: u32,
+    /// Offsets on the way from a call to the process whose memory it is about.
+    pub owner: OwnerOffsets,
     /// Base pages behind a compound entry: `HPAGE_PMD_NR` of the running kernel.
     pub compound_pages: u32,
     /// log2 of the base page size.
@@ -28,6 +28,12 @@ pub struct Config {
     pub user_stacks: u32,
     /// Not 0: [`Details`](super::Details) follow each record.
     pub details: u32,
+    /// Offsets in `struct dev_pagemap`.
+    pub pagemap: PagemapOffsets,
+    /// Bytes of a `struct page`; 0 where it cannot be found by its number.
+    pub page_size: u32,
+    /// `page::_refcount`
+    pub page_refcount: u32,
 }
 
 /// Bytes from the start of `struct migrate_vma`, from the running kernel's BTF.
@@ -54,15 +60,55 @@ pub struct VmaOffsets {
     pub fault_page: u32,
 }
 
+/// Byte offsets on the way from a call to the process whose memory it is about.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnerOffsets {
+    /// `migrate_vma::vma`
+    pub vma: u32,
+    /// `vm_area_struct::vm_mm`
+    pub vma_mm: u32,
+    /// `mm_struct::owner`, or [`OFFSET_UNKNOWN`]: then only who works for itself is known.
+    pub mm_owner: u32,
+    /// `task_struct::mm`
+    pub task_mm: u32,
+    /// `task_struct::tgid`
+    pub task_tgid: u32,
+    /// `task_struct::group_leader`
+    pub task_leader: u32,
+    /// `task_struct::comm`
+    pub task_comm: u32,
+    /// The number of the system call that a thread is in, in its `struct pt_regs`: 32 bits, negative in an exception.
+    /// [`OFFSET_UNKNOWN`] where this machine's registers do not tell.
+    pub regs_syscall: u32,
+}
+
+/// Bytes from the start of `struct dev_pagemap`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PagemapOffsets {
+    /// `dev_pagemap::type`, or [`OFFSET_UNKNOWN`]: then the others mean nothing.
+    pub kind: u32,
+    /// `dev_pagemap::nr_range`
+    pub nr_range: u32,
+    /// `dev_pagemap::ranges`
+    pub ranges: u32,
+}
+
+impl PagemapOffsets {
+    /// This kernel has no such structure.
+    pub const UNKNOWN: Self = Self {
+        kind: OFFSET_UNKNOWN,
+        nr_range: OFFSET_UNKNOWN,
+        ranges: OFFSET_UNKNOWN,
+    };
+}
+
 /// Byte offsets of the pointers that lead from a thread to the cgroup that pays for its memory. All or none are known.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayerOffsets {
-    /// `task_struct::mm`, or [`OFFSET_UNKNOWN`]: then the others mean nothing.
-    pub task_mm: u32,
-    /// `mm_struct::owner`
-    pub mm_owner: u32,
-    /// `task_struct::cgroups`
+    /// `task_struct::cgroups`, or [`OFFSET_UNKNOWN`]: then the others mean nothing.
     pub task_cgroups: u32,
     /// `css_set::subsys`, the entry of the memory controller
     pub css_set_memory: u32,
@@ -74,11 +120,23 @@ pub struct PayerOffsets {
     pub kn_id: u32,
 }
 
+impl OwnerOffsets {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        vma: OFFSET_UNKNOWN,
+        vma_mm: OFFSET_UNKNOWN,
+        mm_owner: OFFSET_UNKNOWN,
+        task_mm: OFFSET_UNKNOWN,
+        task_tgid: OFFSET_UNKNOWN,
+        task_leader: OFFSET_UNKNOWN,
+        task_comm: OFFSET_UNKNOWN,
+        regs_syscall: OFFSET_UNKNOWN,
+    };
+}
+
 impl PayerOffsets {
     /// This kernel does not tell who pays.
     pub const UNKNOWN: Self = Self {
-        task_mm: OFFSET_UNKNOWN,
-        mm_owner: OFFSET_UNKNOWN,
         task_cgroups: OFFSET_UNKNOWN,
         css_set_memory: OFFSET_UNKNOWN,
         css_cgroup: OFFSET_UNKNOWN,
@@ -89,8 +147,8 @@ impl PayerOffsets {
 
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; 23] {
-        let (vma, payer) = (self.vma, self.payer);
+    pub const fn words(self) -> [u32; 33] {
+        let (vma, payer, owner) = (self.vma, self.payer, self.owner);
         [
             vma.src,
             vma.dst,
@@ -101,25 +159,35 @@ impl Config {
             vma.pgmap_owner,
             vma.flags,
             vma.fault_page,
-            payer.task_mm,
-            payer.mm_owner,
             payer.task_cgroups,
             payer.css_set_memory,
             payer.css_cgroup,
             payer.cgroup_kn,
             payer.kn_id,
-            self.task_comm,
+            owner.vma,
+            owner.vma_mm,
+            owner.mm_owner,
+            owner.task_mm,
+            owner.task_tgid,
+            owner.task_leader,
+            owner.task_comm,
+            owner.regs_syscall,
             self.compound_pages,
             self.page_shift,
             self.record_every,
             self.kernel_stacks,
             self.user_stacks,
             self.details,
+            self.pagemap.kind,
+            self.pagemap.nr_range,
+            self.pagemap.ranges,
+            self.page_size,
+            self.page_refcount,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; 23]>());
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; 33]>());
 
 /// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
 /// otherwise.
@@ -128,10 +196,12 @@ const _: () = assert!(size_of::<Config>() == size_of::<[u32; 23]>());
 pub struct Filter {
     /// Not 0: something is asked for.
     pub asked: u64,
-    /// The process.
+    /// The process whose memory it is.
     pub pid: u64,
-    /// The thread's command name, padded with zero bytes: two little-endian words.
+    /// Its command name, padded with zero bytes: two little-endian words.
     pub comm: [u64; 2],
+    /// The command name of a thread that is none of the process's own, in the same form.
+    pub worker: [u64; 2],
     /// The id of the memory cgroup that pays.
     pub cgroup: u64,
     /// A [`Direction`](super::Direction).
@@ -142,29 +212,31 @@ pub struct Filter {
     pub min_pages: u64,
     /// All steps together took at least so long, nanoseconds.
     pub slower_than_ns: u64,
-    /// Addresses of the driver's code: it is in the kernel's stack at setup.
-    pub driver_start: u64,
-    /// Where that code ends.
-    pub driver_end: u64,
+    /// A [`Cause`](super::Cause).
+    pub cause: u64,
+    /// Not 0: a driver, whose code is that of `DRIVER_CODE` and stands around the call.
+    pub driver: u64,
 }
 
 impl Filter {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u64; 11] {
+    pub const fn words(self) -> [u64; 13] {
         [
             self.asked,
             self.pid,
             self.comm[0],
             self.comm[1],
+            self.worker[0],
+            self.worker[1],
             self.cgroup,
             self.direction,
             self.outcome,
             self.min_pages,
             self.slower_than_ns,
-            self.driver_start,
-            self.driver_end,
+            self.cause,
+            self.driver,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Filter>() == size_of::<[u64; 11]>());
+const _: () = assert!(size_of::<Filter>() == size_of::<[u64; 13]>());

@@ -43,3 +43,7 @@ pub const LOSS_NAMES: [&str; 9] = [
     "unfinished",
     "stack_lost",
 ];
+
+/// The counters that user space reads: one for each loss, and behind them how many migrations ended, and how often the kernel's
+/// memory or code changed.
+pub const COUNTERS: usize = LOSS_NAMES.len() + 2;

@@ -4,19 +4,26 @@ mod config;
 mod details;
 pub mod histogram;
 mod losses;
+mod place;
 mod record;
 mod totals;
 
-pub use config::{Config, Filter, OFFSET_UNKNOWN, PayerOffsets, VmaOffsets};
+pub use config::{
+    Config, Filter, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
+};
 pub use details::{Details, OffCpu, Parts};
-pub use losses::{LOSS_NAMES, Loss};
+pub use losses::{COUNTERS, LOSS_NAMES, Loss};
+pub use place::{
+    CODE_RANGES, Code, DEVICE_REGIONS, NODE_REGIONS, PEEK_WORDS, Peek, Region, Regions, code,
+};
 pub use record::{
-    Direction, Ledger, NO_STACK, Outcome, Probe, Record, Skips, Steps, Trigger, UNKNOWN, anomaly,
+    Apart, Cause, Direction, Ledger, Memory, NO_PLACE, NO_STACK, Outcome, Probe, Record,
+    SEVERAL_PLACES, Side, Skips, Steps, UNKNOWN, anomaly,
 };
 pub use totals::{CLASSES, Counts, Figure, Histograms, class, count_of};
 
 /// Changes whenever the layout or the meaning of anything here does.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended as many as it can in one run, and there may be
 /// more.

@@ -52,6 +52,66 @@ pub struct Skips {
     pub unmap_failed: u64,
 }
 
+/// What a ledger's rows are made of, as far as it matters. Unit: base pages.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Apart {
+    /// Of [`Ledger::declined`]: nothing was mapped there. [`UNKNOWN`] where that was not seen.
+    pub declined_holes: u64,
+    /// Of [`Ledger::skipped`], in an eviction: nobody used the page, so that there was nothing to move. [`UNKNOWN`] where this
+    /// kernel does not let it be seen; 0 in other migrations.
+    pub free: u64,
+}
+
+/// A kind of memory that pages live in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(usize)]
+pub enum Memory {
+    /// The machine's own, in a NUMA node.
+    System = 0,
+    /// A device's, which no CPU can reach (`MEMORY_DEVICE_PRIVATE`).
+    DevicePrivate = 1,
+    /// A device's, which CPUs can reach (`MEMORY_DEVICE_COHERENT`).
+    DeviceCoherent = 2,
+}
+
+impl Memory {
+    /// Every kind, in the order of [`Side::pages`].
+    pub const ALL: [Self; 3] = [Self::System, Self::DevicePrivate, Self::DeviceCoherent];
+
+    /// The name used on screen, in JSON, in columns and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::DevicePrivate => "device_private",
+            Self::DeviceCoherent => "device_coherent",
+        }
+    }
+}
+
+/// A place in memory that is not known, or none.
+pub const NO_PLACE: u32 = 0;
+/// More places than one.
+pub const SEVERAL_PLACES: u32 = u32::MAX;
+
+/// Where the pages of one migration came from, or where they went: those that arrived.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Side {
+    /// Base pages by [`Memory`]. Pages of memory that is not known are in none.
+    pub pages: [u32; 3],
+    /// The [`Region::place`](super::Region::place) of all of them; [`NO_PLACE`] or [`SEVERAL_PLACES`].
+    pub place: u32,
+}
+
 /// How long each step took, nanoseconds of CLOCK_BOOTTIME without the probe's own work.
 /// [`UNKNOWN`] where the step did not happen.
 #[repr(C)]
@@ -93,7 +153,7 @@ pub struct Probe {
     pub finalize_ns: u64,
 }
 
-/// One migration. 256 bytes.
+/// One migration.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -107,49 +167,55 @@ pub struct Record {
     pub time_ns: u64,
     /// First address of the range; [`UNKNOWN`] for an eviction, which has none.
     pub address: u64,
-    /// The id of the memory cgroup that pays for the process's memory; [`UNKNOWN`] for an eviction, whose pages may be
+    /// The id of the memory cgroup that pays for the owner's memory; [`UNKNOWN`] for an eviction, whose pages may be
     /// anybody's, and where this kernel does not tell.
     pub cgroup: u64,
-    /// `pgmap_owner` of the call: tells devices apart. Only its identity means something. 0 where there is none.
+    /// `pgmap_owner` of the call: tells drivers apart, and some devices. Only its identity means something. 0 where there is none.
     pub pgmap_owner: u64,
     /// Where the pages went.
     pub ledger: Ledger,
     /// Why some were skipped.
     pub skips: Skips,
+    /// What rows are made of.
+    pub apart: Apart,
+    /// Where the pages that arrived came from.
+    pub from: Side,
+    /// Where they went.
+    pub to: Side,
     /// How long each step took.
     pub steps: Steps,
     /// The tracer's own time.
     pub probe: Probe,
-    /// Process (the kernel's tgid).
+    /// The process whose memory it is (the kernel's tgid); 0 for an eviction, and where nobody owns it any more.
     pub pid: u32,
-    /// Thread (the kernel's pid).
+    /// The thread that made the calls (the kernel's pid).
     pub tid: u32,
     /// What setup returned when it refused, negative; else 0.
     pub errno: i32,
     /// A [`Direction`].
     pub direction: u8,
-    /// A [`Trigger`].
-    pub trigger: u8,
+    /// A [`Cause`].
+    pub cause: u8,
     /// An [`Outcome`].
     pub outcome: u8,
     /// Bits of [`anomaly`]. Anything but 0 means that this record is not to be trusted.
     pub anomalies: u8,
-    /// The thread's command name, padded with zero bytes: two little-endian words.
+    /// The owner's command name, padded with zero bytes: two little-endian words. Zero where there is no owner.
     pub comm: [u64; 2],
+    /// The command name of the thread that made the calls, where it is none of the owner's; else zero.
+    pub worker_comm: [u64; 2],
     /// The kernel's stack at setup, as an id of the map `STACKS`; [`NO_STACK`]. Unless stacks of every migration were
-    /// asked for, it is one of an earlier migration with the same `pgmap_owner`: good to tell the driver by.
+    /// asked for, it is one of an earlier migration that came the same way: good to tell the driver by.
     pub kernel_stack: i32,
     /// The user's stack that led there, where it was asked for; or [`NO_STACK`].
     pub user_stack: i32,
-    /// Keeps the size a multiple of a cache line.
-    pub reserved: [u8; 24],
 }
 
 const _: () = assert!(size_of::<Ledger>() == 72);
 const _: () = assert!(size_of::<Skips>() == 16);
 const _: () = assert!(size_of::<Steps>() == 40);
 const _: () = assert!(size_of::<Probe>() == 24);
-const _: () = assert!(size_of::<Record>() == 256);
+const _: () = assert!(size_of::<Record>() == 296);
 
 /// What went wrong while the tracer counted one migration.
 pub mod anomaly {
@@ -189,28 +255,38 @@ macro_rules! wire_enum {
 }
 
 wire_enum! {
-    /// Where pages were to go.
+    /// Where pages went: from the memory of those that arrived; where none did, what was asked for.
     Direction {
         /// From system memory to a device.
         ToDevice = 1 "to_device",
         /// From a device back to system memory.
         ToSystem = 2 "to_system",
-        /// This kernel has no `flags` field to tell.
-        Unknown = 3 "unknown",
+        /// From one device to another, or within one.
+        DeviceToDevice = 3 "device_to_device",
+        /// From one NUMA node to another, or within one. On coherent machines the memory of a GPU is a node.
+        SystemToSystem = 4 "system_to_system",
+        /// Nothing arrived, and what was asked for does not tell; or it is memory that the tracer does not know.
+        Unknown = 5 "unknown",
     }
 }
 
 wire_enum! {
-    /// Why a migration happened.
-    Trigger {
-        /// A CPU touched a page that was on the device (`fault_page` is set).
-        Fault = 1 "fault",
-        /// The driver's own decision: a prefetch, a device fault, a system call.
-        Driver = 2 "driver",
-        /// Device memory was reclaimed without a VMA (`migrate_device_*`).
-        Eviction = 3 "eviction",
-        /// This kernel has no `fault_page` field to tell.
-        Unknown = 4 "unknown",
+    /// Why a migration happened: told from the functions on the kernel's stack at setup.
+    Cause {
+        /// A CPU touched a page that was on a device, in code of the process that owns it.
+        CpuFault = 1 "cpu_fault",
+        /// The kernel, or somebody else, needed such a page: a system call, a worker, another device.
+        KernelAccess = 2 "kernel_access",
+        /// A device touched a page.
+        DeviceFault = 3 "device_fault",
+        /// Somebody asked for memory to be moved ahead.
+        Prefetch = 4 "prefetch",
+        /// Device memory was needed for something else.
+        Eviction = 5 "eviction",
+        /// The driver's own decision; nothing more is known.
+        Driver = 6 "driver",
+        /// Nothing tells.
+        Unknown = 7 "unknown",
     }
 }
 

@@ -1,15 +1,15 @@
 //! What the kernel counts by itself: exact, whatever becomes of the records.
 
 use super::histogram::BUCKETS;
-use super::{Direction, Ledger, Outcome, Trigger};
+use super::{Cause, Direction, Ledger, Outcome};
 
-/// Combinations of direction and trigger.
-pub const CLASSES: usize = Direction::ALL.len() * Trigger::ALL.len();
+/// Combinations of direction and cause.
+pub const CLASSES: usize = Direction::ALL.len() * Cause::ALL.len();
 
-/// The place of a combination of direction and trigger, by their numbers on the wire.
+/// The place of a combination of direction and cause, by their numbers on the wire.
 #[inline(always)]
-pub const fn class(direction: u8, trigger: u8) -> usize {
-    (direction as usize - 1) * Trigger::ALL.len() + trigger as usize - 1
+pub const fn class(direction: u8, cause: u8) -> usize {
+    (direction as usize - 1) * Cause::ALL.len() + cause as usize - 1
 }
 
 /// The place of a [`Counts`]: one for each class and outcome.
@@ -18,7 +18,7 @@ pub const fn count_of(class: usize, outcome: Outcome) -> usize {
     class * Outcome::ALL.len() + outcome as usize - 1
 }
 
-/// Sums over the migrations of one direction, trigger and outcome.
+/// Sums over the migrations of one direction, cause and outcome.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
@@ -36,6 +36,10 @@ pub struct Counts {
     pub unmap_failed: u64,
     /// Of the skipped pages: nobody could see why. Unit: base pages.
     pub unknown: u64,
+    /// Of the skipped pages: nobody used them, so that there was nothing to move. Unit: base pages.
+    pub free: u64,
+    /// Of the declined pages: nothing was mapped there. Unit: base pages.
+    pub declined_holes: u64,
     /// The tracer's own time, nanoseconds.
     pub probe_ns: u64,
     /// Ledgers that do not balance.
@@ -85,7 +89,7 @@ figures! {
     PerPage = 7 "ns_per_page",
 }
 
-/// The histograms of one class. 272 KiB; all classes together 3.2 MiB, however long the tracer runs.
+/// The histograms of one class. 272 KiB; all classes together 9.3 MiB, however long the tracer runs.
 #[repr(C)]
 #[derive(Clone, Debug)]
 #[cfg_attr(
@@ -100,5 +104,5 @@ pub struct Histograms {
     pub buckets: [[u64; Figure::ALL.len()]; BUCKETS],
 }
 
-const _: () = assert!(size_of::<Counts>() == 15 * 8);
-const _: () = assert!(size_of::<Histograms>() * CLASSES < 4 << 20);
+const _: () = assert!(size_of::<Counts>() == 17 * 8);
+const _: () = assert!(size_of::<Histograms>() * CLASSES < 10 << 20);

@@ -38,9 +38,11 @@ impl From<cli::Only> for Only {
         Self {
             pid: asked.pid,
             comm: asked.comm,
+            worker: asked.worker,
             cgroup: asked.cgroup,
             driver: asked.driver,
             direction: asked.direction,
+            cause: asked.cause,
             outcome: asked.outcome,
             min_pages: asked.min_pages,
             slower_than: asked.slower_than,

@@ -67,7 +67,7 @@ const FIELDS: &[Field] = &[
         "migrate_vma",
         "fault_page",
         State::Limited,
-        "Triggers are unknown (Linux 6.1 has it)",
+        "Causes are unknown (Linux 6.1 has it)",
     ),
     Field(
         "migrate_vma",

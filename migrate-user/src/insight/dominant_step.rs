@@ -67,7 +67,7 @@ fn advice(step: Step) -> [&'static str; 2] {
         ],
         Step::AllocAndCopy => [
             "Record with --off-cpu: asleep, the driver waits for its copy engine or for memory; else it copies with the CPU.",
-            "See whether evictions are nested in it (trigger eviction), and whether calls are large enough for the copy engine.",
+            "See whether evictions are nested in it (cause eviction), and whether calls are large enough for the copy engine.",
         ],
         Step::Pages => [
             "Large folios that are split here cost most: record with --sub-steps.",

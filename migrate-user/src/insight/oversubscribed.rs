@@ -3,15 +3,16 @@
 use super::scene::{Scene, share};
 use super::{Finding, Kind};
 use crate::model::ledger::arrived;
-use crate::model::{Direction, Exact, Figure, Trigger};
+use crate::model::{Cause, Direction, Exact, Figure};
 use crate::text::{counted, duration, percent};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let totals = scene.model.totals();
-    let of = |trigger: Trigger| {
-        let counts = totals.counts.iter().filter(move |count| {
-            count.trigger == trigger && count.direction == Direction::ToSystem
-        });
+    let of = |cause: Cause| {
+        let counts = totals
+            .counts
+            .iter()
+            .filter(move |count| count.cause == cause && count.direction == Direction::ToSystem);
         counts.fold((0u64, 0u64), |(calls, pages), count| {
             let more = arrived(&count.ledger);
             (
@@ -20,7 +21,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
             )
         })
     };
-    let ((evictions, evicted), (faults, faulted)) = (of(Trigger::Eviction), of(Trigger::Fault));
+    let ((evictions, evicted), (faults, faulted)) = (of(Cause::Eviction), of(Cause::CpuFault));
     let there = arrived(&totals.ledger(Some(Direction::ToDevice)));
     let part = share(evicted, there);
     if !scene.has_enough() || evicted == 0 || part < scene.at.evicted_share {
@@ -66,6 +67,6 @@ fn evictions_ns(totals: &Exact) -> u64 {
     let evictions = totals
         .figures
         .iter()
-        .filter(|figure| figure.trigger == Trigger::Eviction && figure.figure == Figure::Total);
+        .filter(|figure| figure.cause == Cause::Eviction && figure.figure == Figure::Total);
     evictions.fold(0, |sum, figure| sum.saturating_add(figure.sum))
 }

@@ -97,16 +97,31 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
 
 /// `process trainer (1200)`.
 fn named(process: &Process) -> String {
-    format!("process {} ({})", printable(&process.comm), process.pid)
+    match (&process.comm, process.pid) {
+        (Some(comm), Some(pid)) => format!("process {} ({pid})", printable(comm)),
+        (None, Some(pid)) => format!("process {pid}"),
+        (_, None) => NOBODY.to_owned(),
+    }
 }
+
+/// Whose memory it is where nobody is known to own it.
+const NOBODY: &str = "memory of nobody in particular";
 
 fn driver_named(driver: &Driver) -> Option<String> {
     let name = driver.name.as_deref()?;
     Some(format!("driver {}", printable(name)))
 }
 
+/// Whose memory a migration was about.
+pub(super) fn owner(model: &Model, pid: Option<u32>) -> String {
+    pid.map_or_else(|| NOBODY.to_owned(), |pid| process(model, pid))
+}
+
 /// The same for a process by its number.
 pub(super) fn process(model: &Model, pid: u32) -> String {
-    let known = model.processes().iter().find(|process| process.pid == pid);
+    let known = model
+        .processes()
+        .iter()
+        .find(|process| process.pid == Some(pid));
     known.map_or_else(|| format!("process {pid}"), named)
 }

@@ -1,6 +1,6 @@
 //! A few migrations take many times as long as others of their size.
 
-use super::scene::{Scene, process};
+use super::scene::{Scene, owner};
 use super::{Finding, Kind};
 use crate::model::{Migration, Outcome, Size, Step};
 use crate::text::{counted, duration};
@@ -44,7 +44,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         evidence: vec![
             format!(
                 "the worst: {}, {}, {}, where {} is the average",
-                process(scene.model, worst.migration.pid),
+                owner(scene.model, worst.migration.pid),
                 counted(worst.migration.ledger.requested, "page", "pages"),
                 duration(worst.migration.total_ns()),
                 duration(worst.mean_ns)
@@ -57,7 +57,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         ],
         cost: format!("{} beyond the average", scene.time(beyond_ns)),
         try_this: vec![
-            "Look at the slowest migrations one by one: which step, which process, what else happened at that moment.".to_owned(),
+            "Look at the slowest migrations one by one: which step, which owner, what else happened at that moment.".to_owned(),
             "Record with --off-cpu, which tells waiting from working, and with --kernel-stacks, which tells the path.".to_owned(),
         ],
         cost_ns: Some(beyond_ns),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use migrate_ebpf::wire::Loss;
 
 use super::{Finding, Kind, Severity, Thresholds, findings};
-use crate::model::{Direction, Ledger, Migration, Model, Outcome, Parts, Skips, Trigger};
+use crate::model::{Cause, Direction, Ledger, Migration, Model, Outcome, Parts, Skips};
 use crate::recording::Facts;
 use crate::source::{Batch, Status};
 use crate::support::{START_NS, Synthetic, facts};
@@ -43,7 +43,7 @@ fn calm(number: u64, some: &Migration) -> Migration {
         time_ns: START_NS + number * 1_000_000,
         pid: 1200 + (number % 2) as u32,
         direction: Direction::ToDevice,
-        trigger: Trigger::Driver,
+        cause: Cause::Driver,
         outcome: Outcome::Completed,
         errno: None,
         address: Some(0x7f00_0000_0000 + (number << 21)),
@@ -262,7 +262,7 @@ fn oversubscribed() {
         run(move |number, migration| {
             if number % every == 0 {
                 migration.direction = Direction::ToSystem;
-                migration.trigger = Trigger::Eviction;
+                migration.cause = Cause::Eviction;
                 migration.address = None;
             }
         })

@@ -5,24 +5,24 @@ use std::sync::Arc;
 
 use migrate_ebpf::wire::{Figure, histogram::bucket};
 
-use super::{
-    Direction, Ledger, Migration, Outcome, Parts, Skips, Step, Trigger, ledger, migration,
-};
+use super::{Cause, Direction, Ledger, Migration, Outcome, Parts, Skips, Step, ledger, migration};
 
 /// What is counted of a migration, wherever it stands. Fields are those of [`Migration`].
 #[derive(Clone, Debug)]
 pub(crate) struct Row<'a> {
     pub(crate) time_ns: u64,
-    pub(crate) pid: u32,
-    pub(crate) comm: &'a Arc<str>,
+    pub(crate) pid: Option<u32>,
+    pub(crate) comm: Option<&'a Arc<str>>,
     pub(crate) cgroup: Option<&'a Arc<str>>,
     pub(crate) driver: Option<&'a Arc<str>>,
     pub(crate) direction: Direction,
-    pub(crate) trigger: Trigger,
+    pub(crate) cause: Cause,
     pub(crate) outcome: Outcome,
     pub(crate) address: Option<u64>,
     pub(crate) ledger: Ledger,
     pub(crate) skips: Option<Skips>,
+    pub(crate) declined_holes: Option<u64>,
+    pub(crate) free: Option<u64>,
     pub(crate) steps: [Option<u64>; Step::COUNT],
     pub(crate) probe: [u64; 3],
     pub(crate) parts: Option<Parts>,
@@ -36,15 +36,17 @@ impl<'a> From<&'a Migration> for Row<'a> {
         Self {
             time_ns: migration.time_ns,
             pid: migration.pid,
-            comm: &migration.comm,
+            comm: migration.comm.as_ref(),
             cgroup: migration.cgroup.as_ref(),
             driver: migration.driver.as_ref(),
             direction: migration.direction,
-            trigger: migration.trigger,
+            cause: migration.cause,
             outcome: migration.outcome,
             address: migration.address,
             ledger: migration.ledger,
             skips: migration.skips,
+            declined_holes: migration.declined_holes,
+            free: migration.free,
             steps: migration.steps,
             probe: migration.probe,
             parts: migration.parts,

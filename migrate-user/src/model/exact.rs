@@ -1,28 +1,28 @@
-//! Exact sums and histograms, by direction and trigger: what the kernel counts by itself, whatever becomes of the
+//! Exact sums and histograms, by direction and cause: what the kernel counts by itself, whatever becomes of the
 //! records, and what [`Tally`](super::Tally) counts of the records in the same way.
 
 use std::fmt;
 
-use migrate_ebpf::wire::{Direction, Figure, Ledger, Outcome, Trigger};
+use migrate_ebpf::wire::{Cause, Direction, Figure, Ledger, Outcome};
 
 use super::{Reasons, Values, ledger};
 
 /// Totals over many migrations. Bounded, as there are not many combinations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exact {
-    /// Of each direction, trigger and outcome that occurred.
+    /// Of each direction, cause and outcome that occurred.
     pub counts: Vec<ExactCount>,
-    /// Of each direction and trigger that occurred, and each figure with values.
+    /// Of each direction and cause that occurred, and each figure with values.
     pub figures: Vec<ExactFigure>,
 }
 
-/// Sums over the migrations of one direction, trigger and outcome.
+/// Sums over the migrations of one direction, cause and outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExactCount {
     /// Where pages were to go.
     pub direction: Direction,
     /// Why.
-    pub trigger: Trigger,
+    pub cause: Cause,
     /// How it ended.
     pub outcome: Outcome,
     /// How many there were.
@@ -37,13 +37,13 @@ pub struct ExactCount {
     pub unbalanced: u64,
 }
 
-/// The histogram of one figure over the migrations of one direction and trigger.
+/// The histogram of one figure over the migrations of one direction and cause.
 #[derive(Clone, PartialEq)]
 pub struct ExactFigure {
     /// Where pages were to go.
     pub direction: Direction,
     /// Why.
-    pub trigger: Trigger,
+    pub cause: Cause,
     /// What was measured, and its unit.
     pub figure: Figure,
     /// The sum of all values. Exact.
@@ -82,10 +82,10 @@ impl Exact {
 
 impl ExactCount {
     /// Nothing yet.
-    pub(super) fn new(direction: Direction, trigger: Trigger, outcome: Outcome) -> Self {
+    pub(super) fn new(direction: Direction, cause: Cause, outcome: Outcome) -> Self {
         Self {
             direction,
-            trigger,
+            cause,
             outcome,
             migrations: 0,
             ledger: Ledger::default(),
@@ -96,8 +96,8 @@ impl ExactCount {
     }
 
     /// What it is about. Sorts as the enumerations do.
-    pub(super) fn key(&self) -> (Direction, Trigger, Outcome) {
-        (self.direction, self.trigger, self.outcome)
+    pub(super) fn key(&self) -> (Direction, Cause, Outcome) {
+        (self.direction, self.cause, self.outcome)
     }
 
     fn since(&self, before: &Self) -> Self {
@@ -114,10 +114,10 @@ impl ExactCount {
 
 impl ExactFigure {
     /// Nothing yet.
-    pub(super) fn new(direction: Direction, trigger: Trigger, figure: Figure) -> Self {
+    pub(super) fn new(direction: Direction, cause: Cause, figure: Figure) -> Self {
         Self {
             direction,
-            trigger,
+            cause,
             figure,
             sum: 0,
             values: Values::default(),
@@ -125,8 +125,8 @@ impl ExactFigure {
     }
 
     /// What it is about. Sorts as the enumerations do.
-    pub(super) fn key(&self) -> (Direction, Trigger, Figure) {
-        (self.direction, self.trigger, self.figure)
+    pub(super) fn key(&self) -> (Direction, Cause, Figure) {
+        (self.direction, self.cause, self.figure)
     }
 
     fn since(&self, before: &Self) -> Self {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use migrate_ebpf::wire;
-pub use migrate_ebpf::wire::{Direction, Ledger, Outcome, Parts, Skips, Trigger};
+pub use migrate_ebpf::wire::{Cause, Direction, Ledger, Memory, Outcome, Parts, Skips};
 
 use super::ledger;
 
@@ -14,20 +14,26 @@ pub struct Migration {
     pub sequence: u64,
     /// When setup was entered, nanoseconds of the recording's clock.
     pub time_ns: u64,
-    /// Process.
-    pub pid: u32,
-    /// Thread.
-    pub tid: u32,
-    /// The thread's command name.
-    pub comm: Arc<str>,
-    /// The memory cgroup that pays for the process's memory: a path where it could be found, else `None`.
+    /// The process whose memory it is; `None` for an eviction, whose pages may be anybody's, and where nobody owns it any more.
+    pub pid: Option<u32>,
+    /// The thread of that process that made the calls; `None` where a [`Migration::worker`] did.
+    pub tid: Option<u32>,
+    /// The command name of that process.
+    pub comm: Option<Arc<str>>,
+    /// The thread that made the calls, where it is none of that process's own.
+    pub worker: Option<Worker>,
+    /// The memory cgroup that pays for that process's memory: a path where it could be found, else `None`.
     pub cgroup: Option<Arc<str>>,
     /// The driver's module name.
     pub driver: Option<Arc<str>>,
-    /// Where pages were to go.
+    /// Where pages went, or were to go where none arrived.
     pub direction: Direction,
+    /// Where the pages that arrived came from.
+    pub from: Side,
+    /// Where they are now.
+    pub to: Side,
     /// Why.
-    pub trigger: Trigger,
+    pub cause: Cause,
     /// How the sequence of calls ended.
     pub outcome: Outcome,
     /// The positive errno of a rejected call.
@@ -38,6 +44,10 @@ pub struct Migration {
     pub ledger: Ledger,
     /// Why some were skipped, if the kernel let it be seen. Both together are the ledger's `skipped`.
     pub skips: Option<Skips>,
+    /// Of [`Ledger::declined`]: nothing was mapped there. `None` where that was not seen. Unit: base pages.
+    pub declined_holes: Option<u64>,
+    /// Of [`Ledger::skipped`], in an eviction: nobody used the page. `None` where the kernel did not let it be seen. Unit: base pages.
+    pub free: Option<u64>,
     /// How long each step took, nanoseconds, by [`Step`]; `None` where it did not happen.
     pub steps: [Option<u64>; Step::COUNT],
     /// The tracer's own time, in none of the steps, by kernel call: setup, pages, finalize. Nanoseconds.
@@ -56,15 +66,48 @@ pub struct Migration {
     pub anomalies: u8,
 }
 
+/// A thread that migrates memory of others: a thread of the kernel, mostly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Its number.
+    pub tid: u32,
+    /// Its command name.
+    pub comm: Arc<str>,
+}
+
+/// Where pages came from, or where they went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Side {
+    /// Base pages, by [`Memory`].
+    pub pages: [u64; Memory::ALL.len()],
+    /// The node or the device, where it is known and all pages are in one.
+    pub place: Option<Arc<str>>,
+}
+
+/// The kind of memory of several pages that are not all in one kind.
+pub const MIXED: &str = "mixed";
+
+impl Side {
+    /// The kind of memory: the name of a [`Memory`], or [`MIXED`]. `None` where nothing arrived, or in memory that is not known.
+    pub fn kind(&self) -> Option<&'static str> {
+        let mut kinds = Memory::ALL
+            .iter()
+            .zip(self.pages)
+            .filter(|(_, pages)| *pages > 0);
+        let (first, _) = kinds.next()?;
+        Some(kinds.next().map_or(first.name(), |_| MIXED))
+    }
+}
+
 impl Migration {
     /// The direction's name; `None` where this kernel could not tell.
     pub fn known_direction(&self) -> Option<&'static str> {
         (self.direction != Direction::Unknown).then(|| self.direction.name())
     }
 
-    /// The trigger's name; `None` where this kernel could not tell.
-    pub fn known_trigger(&self) -> Option<&'static str> {
-        (self.trigger != Trigger::Unknown).then(|| self.trigger.name())
+    /// The cause's name; `None` where this kernel could not tell.
+    pub fn known_cause(&self) -> Option<&'static str> {
+        (self.cause != Cause::Unknown).then(|| self.cause.name())
     }
 
     /// The tracer's own time in this migration, nanoseconds.

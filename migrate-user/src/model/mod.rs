@@ -35,7 +35,9 @@ pub use drivers::{Driver, Drivers};
 pub use exact::{Exact, ExactCount, ExactFigure};
 pub use fit::Fit;
 pub use losses::Losses;
-pub use migration::{Direction, Ledger, Migration, Outcome, Parts, Skips, Step, Trigger};
+pub use migration::{
+    Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
+};
 pub use migrations::Migrations;
 pub use ping_pong::{Bounce, PingPong};
 pub use processes::{Process, Processes};

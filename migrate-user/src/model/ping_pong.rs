@@ -130,15 +130,23 @@ pub struct PingPong {
 }
 
 impl PingPong {
-    /// Adds one migration. Evictions have no address, and are not followed.
+    /// Adds one migration. Evictions have no address and no owner, and are not followed.
     pub(super) fn count(&mut self, migration: &Ended<'_>, page_size: u64) {
-        let known = migration.direction != Direction::Unknown;
-        let (true, Some(address)) = (known && migration.arrived > 0, migration.address) else {
+        // Between devices, or between nodes, nothing comes home.
+        let known = matches!(
+            migration.direction,
+            Direction::ToDevice | Direction::ToSystem
+        );
+        let (true, Some(address), Some(pid)) = (
+            known && migration.arrived > 0,
+            migration.address,
+            migration.pid,
+        ) else {
             return;
         };
         let (requested, arrived) = (migration.ledger.requested, migration.arrived);
         let back: u64 = parts(address, requested, arrived, page_size)
-            .map(|part| self.part(migration, &part, page_size))
+            .map(|part| self.part(migration, pid, &part, page_size))
             .sum();
         if back > 0 {
             let part_ns = part_of(migration.total_ns, back, arrived);
@@ -148,9 +156,9 @@ impl PingPong {
     }
 
     /// Adds one part. How many pages soon came back with it.
-    fn part(&mut self, migration: &Ended<'_>, part: &Part, page_size: u64) -> u64 {
-        let (key, direction) = ((migration.pid, part.number), migration.direction);
-        let hash = part.number ^ u64::from(migration.pid) << 32;
+    fn part(&mut self, migration: &Ended<'_>, pid: u32, part: &Part, page_size: u64) -> u64 {
+        let (key, direction) = ((pid, part.number), migration.direction);
+        let hash = part.number ^ u64::from(pid) << 32;
         let new = || Block::new(key, direction);
         let block = self.blocks.entry(key, hash, new);
         let turned = std::mem::replace(&mut block.last, direction) != direction;
@@ -304,7 +312,7 @@ mod tests {
         assert_eq!(ping_pong.total_pages(), 0);
         assert!(ping_pong.sorted().is_empty());
         let mut other = migration(2700, ToSystem, 0, 16);
-        other.pid = 8;
+        other.pid = Some(8);
         count(&mut ping_pong, &other);
         assert_eq!(ping_pong.total_pages(), 0, "another process");
         count(&mut ping_pong, &migration(2700, ToSystem, 0, 16));

@@ -15,10 +15,11 @@ const FOUND: usize = 256;
 /// Sums over the records of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// Its number. One that is used again is taken for the same process.
-    pub pid: u32,
-    /// The command name of the thread that migrated last.
-    pub comm: Arc<str>,
+    /// Its number; `None` for memory of which nobody is known to be the owner, as in evictions. One that is used again is taken for the same
+    /// process.
+    pub pid: Option<u32>,
+    /// Its command name, as it was last.
+    pub comm: Option<Arc<str>>,
     /// The memory cgroup that pays for its memory; `None` where it is not known.
     pub cgroup: Option<Arc<str>>,
     /// What its migrations did.
@@ -32,7 +33,7 @@ pub struct Process {
 pub struct Processes {
     all: Vec<Process>,
     /// The place of each in `all`.
-    places: HashMap<u32, usize>,
+    places: HashMap<Option<u32>, usize>,
     /// Where processes were last found, by their numbers' lowest bits: quicker to ask than `places`, and may be wrong.
     found: [usize; FOUND],
     others: Others,
@@ -63,8 +64,13 @@ impl Processes {
     pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let place = self.place(migration.pid);
         let process = &mut self.all[place];
-        if !Arc::ptr_eq(&process.comm, migration.comm) {
-            process.comm = Arc::clone(migration.comm);
+        if let Some(comm) = migration.comm
+            && !process
+                .comm
+                .as_ref()
+                .is_some_and(|known| Arc::ptr_eq(known, comm))
+        {
+            process.comm = Some(Arc::clone(comm));
         }
         // An eviction does not tell.
         if let Some(cgroup) = migration.cgroup
@@ -79,20 +85,21 @@ impl Processes {
         process.recent.count(migration.end_ns, migration.arrived);
     }
 
-    fn place(&mut self, pid: u32) -> usize {
-        let found = self.found[pid as usize % FOUND];
+    fn place(&mut self, pid: Option<u32>) -> usize {
+        let nth = pid.unwrap_or(0) as usize % FOUND;
+        let found = self.found[nth];
         let is_there = |process: &Process| process.pid == pid;
         if self.all.get(found).is_some_and(is_there) {
             return found;
         }
         let known = self.places.get(&pid).copied();
         let place = known.unwrap_or_else(|| self.add(pid));
-        self.found[pid as usize % FOUND] = place;
+        self.found[nth] = place;
         place
     }
 
     /// A place for a process that is new: the one that migrated least gives way.
-    fn add(&mut self, pid: u32) -> usize {
+    fn add(&mut self, pid: Option<u32>) -> usize {
         let new = Process {
             pid,
             ..Process::default()
@@ -161,8 +168,8 @@ mod tests {
                 process.sums.time_ns,
                 own().map(Migration::total_ns).sum::<u64>()
             );
-            let comm = own().next_back().map(|m| Arc::clone(&m.comm));
-            assert_eq!(Some(&process.comm), comm.as_ref());
+            let comm = own().next_back().and_then(|m| m.comm.clone());
+            assert_eq!(process.comm, comm);
         }
         let times: Vec<_> = processes.sorted().iter().map(|p| p.sums.time_ns).collect();
         assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
@@ -173,17 +180,17 @@ mod tests {
     fn memory_is_bounded_and_nothing_is_lost() {
         let mut migration = Synthetic::new(1).migration();
         let mut processes = Processes::default();
-        migration.pid = 7;
+        migration.pid = Some(7);
         for _ in 0..5 {
             processes.count(&Ended::new(&(&migration).into()));
         }
         for pid in 1000..1000 + 3 * KEPT as u32 {
-            migration.pid = pid;
+            migration.pid = Some(pid);
             processes.count(&Ended::new(&(&migration).into()));
         }
         assert_eq!((processes.len(), processes.places.len()), (KEPT, KEPT));
         let first = processes.sorted()[0];
-        assert_eq!((first.pid, first.sums.migrations), (7, 5));
+        assert_eq!((first.pid, first.sums.migrations), (Some(7), 5));
         let others = processes.others().unwrap();
         assert_eq!(others.processes, 2 * KEPT as u64 + 1);
         let kept: u64 = processes.iter().map(|p| p.sums.migrations).sum();

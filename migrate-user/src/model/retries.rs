@@ -57,13 +57,13 @@ pub struct Retries {
 }
 
 impl Retries {
-    /// Adds one migration. Evictions have no address, and are not followed.
+    /// Adds one migration. Evictions have no address and no owner, and are not followed.
     pub(super) fn count(&mut self, migration: &Ended<'_>) {
-        let Some(address) = migration.address else {
+        let (Some(address), Some(pid)) = (migration.address, migration.pid) else {
             return;
         };
         let nothing = Retry {
-            pid: migration.pid,
+            pid,
             address,
             direction: migration.direction,
             calls: 0,
@@ -71,8 +71,8 @@ impl Retries {
             outcome: migration.outcome,
             time_ns: 0,
         };
-        let key = (migration.pid, address, migration.direction);
-        let hash = address >> 12 ^ u64::from(migration.pid) << 40 ^ migration.direction as u64;
+        let key = (pid, address, migration.direction);
+        let hash = address >> 12 ^ u64::from(pid) << 40 ^ migration.direction as u64;
         if migration.arrived > 0 {
             if let Some(tried) = self.tried.known(key, hash) {
                 (tried.now, tried.last_ns) = (nothing, migration.end_ns);

@@ -1,7 +1,7 @@
 //! How long the five steps take, and what else there are histograms of.
 
 use hdrhistogram::Histogram;
-use migrate_ebpf::wire::{self, Direction, Figure, Trigger};
+use migrate_ebpf::wire::{self, Cause, Direction, Figure};
 
 use super::{Exact, Step, Tally};
 
@@ -95,10 +95,10 @@ impl<'a> Steps<'a> {
         &self,
         figure: impl Into<Figure>,
         direction: Direction,
-        trigger: Trigger,
+        cause: Cause,
     ) -> Distribution {
         let classes = self.matching(figure.into(), Some(direction));
-        self.together(classes.filter(|(at, _)| self.exact.figures[*at].trigger == trigger))
+        self.together(classes.filter(|(at, _)| self.exact.figures[*at].cause == cause))
     }
 
     fn together(&self, classes: impl Iterator<Item = (usize, u64)>) -> Distribution {

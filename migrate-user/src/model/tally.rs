@@ -1,12 +1,12 @@
 //! Adds migrations up one by one, as the kernel does.
 
-use migrate_ebpf::wire::{self, CLASSES, Direction, Figure, Outcome, Trigger};
+use migrate_ebpf::wire::{self, CLASSES, Cause, Direction, Figure, Outcome};
 
 use super::exact::{Exact, ExactCount, ExactFigure};
 use super::{Ended, Migration, Step, ledger};
 
 /// The totals of the migrations that were counted here, and the largest value of each figure.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Tally {
     exact: Exact,
     /// By place in [`Exact::figures`].
@@ -22,6 +22,16 @@ struct Places {
     figures: [Option<usize>; Figure::ALL.len()],
 }
 
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            exact: Exact::default(),
+            largest: Vec::new(),
+            places: std::array::from_fn(|_| Places::default()),
+        }
+    }
+}
+
 impl Tally {
     /// Adds one migration.
     pub fn count(&mut self, migration: &Migration) {
@@ -31,7 +41,7 @@ impl Tally {
     /// Adds one migration.
     pub(super) fn add(&mut self, migration: &Ended<'_>) {
         self.sums(migration);
-        let class = class(migration.direction, migration.trigger);
+        let class = class(migration.direction, migration.cause);
         let values = migration.values.iter().zip(&migration.places);
         for (&figure, (value, in_histogram)) in Figure::ALL.iter().zip(values) {
             if let Some(value) = *value {
@@ -43,7 +53,7 @@ impl Tally {
     }
 
     fn sums(&mut self, migration: &Ended<'_>) {
-        let places = &self.places[class(migration.direction, migration.trigger)].counts;
+        let places = &self.places[class(migration.direction, migration.cause)].counts;
         let place = places[migration.outcome as usize - 1];
         let at = place.unwrap_or_else(|| self.new_count(migration));
         let sums = &mut self.exact.counts[at];
@@ -65,12 +75,12 @@ impl Tally {
     /// The place of sums that have not been there.
     #[cold]
     fn new_count(&mut self, migration: &Ended<'_>) -> usize {
-        let new = ExactCount::new(migration.direction, migration.trigger, migration.outcome);
+        let new = ExactCount::new(migration.direction, migration.cause, migration.outcome);
         let counts = &mut self.exact.counts;
         let at = counts.partition_point(|count| count.key() < new.key());
         counts.insert(at, new);
         for (at, count) in counts.iter().enumerate() {
-            let places = &mut self.places[class(count.direction, count.trigger)];
+            let places = &mut self.places[class(count.direction, count.cause)];
             places.counts[count.outcome as usize - 1] = Some(at);
         }
         at
@@ -79,13 +89,13 @@ impl Tally {
     /// The place of a figure that has not been there.
     #[cold]
     fn new_figure(&mut self, migration: &Ended<'_>, figure: Figure) -> usize {
-        let new = ExactFigure::new(migration.direction, migration.trigger, figure);
+        let new = ExactFigure::new(migration.direction, migration.cause, figure);
         let figures = &mut self.exact.figures;
         let at = figures.partition_point(|of| of.key() < new.key());
         figures.insert(at, new);
         self.largest.insert(at, 0);
         for (at, of) in figures.iter().enumerate() {
-            self.places[class(of.direction, of.trigger)].figures[of.figure as usize] = Some(at);
+            self.places[class(of.direction, of.cause)].figures[of.figure as usize] = Some(at);
         }
         at
     }
@@ -101,9 +111,9 @@ impl Tally {
     }
 }
 
-/// The place of a direction and a trigger among all classes.
-fn class(direction: Direction, trigger: Trigger) -> usize {
-    wire::class(direction as u8, trigger as u8)
+/// The place of a direction and a cause among all classes.
+fn class(direction: Direction, cause: Cause) -> usize {
+    wire::class(direction as u8, cause as u8)
 }
 
 impl From<Step> for Figure {

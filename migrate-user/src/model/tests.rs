@@ -33,7 +33,7 @@ fn counts_what_the_records_say() {
 
     for kind in model.totals().kinds() {
         let same = all.iter().filter(|m| {
-            (m.direction, m.trigger, m.outcome) == (kind.direction, kind.trigger, kind.outcome)
+            (m.direction, m.cause, m.outcome) == (kind.direction, kind.cause, kind.outcome)
         });
         assert_eq!(same.count() as u64, kind.migrations);
     }

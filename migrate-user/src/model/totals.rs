@@ -1,6 +1,6 @@
 //! Counts and ledgers of totals.
 
-use migrate_ebpf::wire::{Direction, Ledger, Outcome, Trigger};
+use migrate_ebpf::wire::{Cause, Direction, Ledger, Outcome};
 
 use super::{Ended, Exact, ExactCount, ledger};
 
@@ -13,20 +13,29 @@ pub struct Reasons {
     pub unmap_failed: u64,
     /// Skipped in calls of which the kernel did not let it be seen.
     pub unknown: u64,
+    /// Of the skipped, whatever the reason: in evictions, nobody used the page.
+    pub free: u64,
+    /// Of the declined: nothing was mapped there.
+    pub declined_holes: u64,
 }
 
 impl Reasons {
     /// Adds one migration.
     pub(super) fn count(&mut self, migration: &Ended<'_>) {
+        let apart = Self {
+            free: migration.free.unwrap_or(0),
+            declined_holes: migration.declined_holes.unwrap_or(0),
+            ..Self::default()
+        };
         let more = match migration.skips {
             Some(skips) => Self {
                 not_collected: skips.not_collected,
                 unmap_failed: skips.unmap_failed,
-                unknown: 0,
+                ..apart
             },
             None => Self {
                 unknown: migration.ledger.skipped,
-                ..Self::default()
+                ..apart
             },
         };
         self.add(more);
@@ -36,6 +45,8 @@ impl Reasons {
         self.not_collected = self.not_collected.saturating_add(more.not_collected);
         self.unmap_failed = self.unmap_failed.saturating_add(more.unmap_failed);
         self.unknown = self.unknown.saturating_add(more.unknown);
+        self.free = self.free.saturating_add(more.free);
+        self.declined_holes = self.declined_holes.saturating_add(more.declined_holes);
     }
 
     pub(super) fn since(self, before: Self) -> Self {
@@ -43,6 +54,8 @@ impl Reasons {
             not_collected: self.not_collected.saturating_sub(before.not_collected),
             unmap_failed: self.unmap_failed.saturating_sub(before.unmap_failed),
             unknown: self.unknown.saturating_sub(before.unknown),
+            free: self.free.saturating_sub(before.free),
+            declined_holes: self.declined_holes.saturating_sub(before.declined_holes),
         }
     }
 
@@ -52,13 +65,13 @@ impl Reasons {
     }
 }
 
-/// One combination of direction, trigger and outcome that occurred.
+/// One combination of direction, cause and outcome that occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     /// Where pages were to go.
     pub direction: Direction,
     /// Why.
-    pub trigger: Trigger,
+    pub cause: Cause,
     /// How it ended.
     pub outcome: Outcome,
     /// How many migrations.
@@ -120,7 +133,7 @@ impl Exact {
     pub fn kinds(&self) -> impl Iterator<Item = Kind> + '_ {
         self.counts.iter().map(|count| Kind {
             direction: count.direction,
-            trigger: count.trigger,
+            cause: count.cause,
             outcome: count.outcome,
             migrations: count.migrations,
         })

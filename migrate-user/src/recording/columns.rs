@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use arrow_schema::{Field, Schema};
-use migrate_ebpf::wire::{Direction, Outcome, Trigger};
+use migrate_ebpf::wire::{Cause, Direction, Outcome};
 
 use super::column::Column;
 use super::facts::{Details, Facts};
-use crate::model::{Migration, Parts, Step, ledger};
+use crate::model::{Memory, Migration, Parts, Side, Step, ledger};
 
 /// The column that tells the kind of a row.
 pub(super) const EVENT: &str = "event";
@@ -22,6 +22,7 @@ pub(super) const EVENTS: [&str; 2] = ["migration", "status"];
 pub(super) fn columns(details: Details) -> Vec<Column> {
     let mut columns = vec![Column::event(EVENT, EVENTS)];
     columns.extend(what());
+    columns.extend(sides());
     columns.extend(pages());
     columns.extend(times());
     columns.push(Column::small("anomalies", |m| Some(u32::from(m.anomalies))));
@@ -55,30 +56,66 @@ pub(super) fn schema(facts: &Facts) -> Schema {
     )
 }
 
-/// Which migration it was. A direction or trigger that this kernel could not tell is null.
+/// Which migration it was. A direction or cause that this kernel could not tell is null.
 fn what() -> Vec<Column> {
     let directions = Direction::ALL.iter().filter(|d| **d != Direction::Unknown);
-    let triggers = Trigger::ALL.iter().filter(|t| **t != Trigger::Unknown);
+    let causes = Cause::ALL.iter().filter(|t| **t != Cause::Unknown);
     let outcomes = Outcome::ALL.iter().map(|o| o.name());
     vec![
         Column::number("sequence", "", |m| m.sequence),
         Column::time("time_ns"),
-        Column::small("pid", |m| Some(m.pid)),
-        Column::small("tid", |m| Some(m.tid)),
-        Column::text("comm", |m| Some(&m.comm)),
+        Column::small("pid", |m| m.pid),
+        Column::small("tid", |m| m.tid),
+        Column::text("comm", |m| m.comm.as_ref()),
+        Column::small("worker_tid", |m| m.worker.as_ref().map(|worker| worker.tid)),
+        Column::text("worker_comm", |m| {
+            m.worker.as_ref().map(|worker| &worker.comm)
+        }),
         Column::text("cgroup", |m| m.cgroup.as_ref()),
         Column::text("driver", |m| m.driver.as_ref()),
         // Numbers on the wire begin at 1, and the last stands for unknown.
         Column::name("direction", directions.map(|d| d.name()), |m| {
             (m.direction != Direction::Unknown).then_some(m.direction as i8 - 1)
         }),
-        Column::name("trigger", triggers.map(|t| t.name()), |m| {
-            (m.trigger != Trigger::Unknown).then_some(m.trigger as i8 - 1)
+        Column::name("cause", causes.map(|t| t.name()), |m| {
+            (m.cause != Cause::Unknown).then_some(m.cause as i8 - 1)
         }),
         Column::name("outcome", outcomes, |m| Some(m.outcome as i8 - 1)),
         Column::small("errno", |m| m.errno),
         Column::optional("address", "", |m| m.address),
     ]
+}
+
+/// Which memory pages came from and went to. What is 0 is null: most migrations have one kind on each side.
+fn sides() -> Vec<Column> {
+    let side = |prefix: &'static str, get: fn(&Migration) -> &Side| {
+        Memory::ALL
+            .into_iter()
+            .enumerate()
+            .map(move |(nth, memory)| {
+                let name = format!("{prefix}_{}_pages", short(memory));
+                Column::optional(name, "pages", move |m| {
+                    Some(get(m).pages[nth]).filter(|pages| *pages > 0)
+                })
+            })
+    };
+    let places = [
+        Column::text("from_place", |m| m.from.place.as_ref()),
+        Column::text("to_place", |m| m.to.place.as_ref()),
+    ];
+    side("from", |m| &m.from)
+        .chain(side("to", |m| &m.to))
+        .chain(places)
+        .collect()
+}
+
+/// A kind of memory in the name of a column.
+pub(super) fn short(memory: Memory) -> &'static str {
+    match memory {
+        Memory::System => "system",
+        Memory::DevicePrivate => "private",
+        Memory::DeviceCoherent => "coherent",
+    }
 }
 
 /// Where the pages went.
@@ -94,6 +131,8 @@ fn pages() -> Vec<Column> {
         Column::optional("unmap_failed", "pages", |m| {
             m.skips.map(|skips| skips.unmap_failed)
         }),
+        Column::optional("declined_holes", "pages", |m| m.declined_holes),
+        Column::optional("free", "pages", |m| m.free),
     ];
     std::iter::once(requested)
         .chain(rows)

@@ -1,7 +1,7 @@
 //! What is known before the first migration: the machine, the kernel and the clock.
 
 /// The version of the recording format. It changes whenever the meaning of a column does.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// Where and how a recording was made. Unknown is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

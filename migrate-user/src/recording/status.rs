@@ -1,14 +1,14 @@
 //! What the tracer tells of itself and of all migrations, as the text in column `status`: one JSON object.
 //!
 //! `ended`: migrations that ended; `losses`: what was lost, by name; and now and then `totals`, the kernel's own:
-//! `counts`, for each direction, trigger and outcome, and `figures`, for each direction and trigger a histogram in
+//! `counts`, for each direction, cause and outcome, and `figures`, for each direction and cause a histogram in
 //! HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's decoders of every language take it. All count
 //! from when the tracer started; unknown is `null`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use migrate_ebpf::wire::{Direction, Figure, LOSS_NAMES, Outcome, Trigger};
+use migrate_ebpf::wire::{Cause, Direction, Figure, LOSS_NAMES, Outcome};
 use serde::{Deserialize, Serialize};
 
 use super::column::Told;
@@ -16,9 +16,9 @@ use super::histogram;
 use crate::model::{Exact, ExactCount, ExactFigure, Ledger, Reasons, Values};
 use crate::source::Status;
 
-/// Combinations of direction, trigger and outcome, and of direction, trigger and figure, are fewer: more of the kernel's
+/// Combinations of direction, cause and outcome, and of direction, cause and figure, are fewer: more of the kernel's
 /// totals in one status are damage.
-const MAX_TOTALS: usize = 256;
+const MAX_TOTALS: usize = 1024;
 
 /// What is wrong with a status.
 type Wrong = String;
@@ -37,11 +37,11 @@ struct Totals {
     figures: Vec<OfFigure>,
 }
 
-/// Sums over the migrations of one direction, trigger and outcome. Unit of the ledger: base pages.
+/// Sums over the migrations of one direction, cause and outcome. Unit of the ledger: base pages.
 #[derive(Serialize, Deserialize)]
 struct Count {
     direction: Option<String>,
-    trigger: Option<String>,
+    cause: Option<String>,
     outcome: String,
     migrations: u64,
     requested: u64,
@@ -57,15 +57,21 @@ struct Count {
     unmap_failed: u64,
     /// Skipped, and nobody saw why.
     unknown: u64,
+    /// Skipped, and nobody used it.
+    #[serde(default)]
+    free: u64,
+    /// Declined, and nothing was mapped there.
+    #[serde(default)]
+    declined_holes: u64,
     probe_ns: u64,
     unbalanced: u64,
 }
 
-/// The histogram of one figure over the migrations of one direction and trigger.
+/// The histogram of one figure over the migrations of one direction and cause.
 #[derive(Serialize, Deserialize)]
 struct OfFigure {
     direction: Option<String>,
-    trigger: Option<String>,
+    cause: Option<String>,
     figure: String,
     sum: u64,
     histogram: String,
@@ -146,7 +152,7 @@ impl Count {
         } = count.ledger;
         Self {
             direction: direction(count.direction),
-            trigger: trigger(count.trigger),
+            cause: cause(count.cause),
             outcome: count.outcome.name().to_owned(),
             migrations: count.migrations,
             requested,
@@ -161,6 +167,8 @@ impl Count {
             not_collected: count.reasons.not_collected,
             unmap_failed: count.reasons.unmap_failed,
             unknown: count.reasons.unknown,
+            free: count.reasons.free,
+            declined_holes: count.reasons.declined_holes,
             probe_ns: count.probe_ns,
             unbalanced: count.unbalanced,
         }
@@ -169,7 +177,7 @@ impl Count {
     fn exact(self) -> Result<ExactCount, Wrong> {
         Ok(ExactCount {
             direction: or_unknown(self.direction, Direction::from_name, Direction::Unknown)?,
-            trigger: or_unknown(self.trigger, Trigger::from_name, Trigger::Unknown)?,
+            cause: or_unknown(self.cause, Cause::from_name, Cause::Unknown)?,
             outcome: named(&self.outcome, Outcome::from_name)?,
             migrations: self.migrations,
             ledger: Ledger {
@@ -187,6 +195,8 @@ impl Count {
                 not_collected: self.not_collected,
                 unmap_failed: self.unmap_failed,
                 unknown: self.unknown,
+                free: self.free,
+                declined_holes: self.declined_holes,
             },
             probe_ns: self.probe_ns,
             unbalanced: self.unbalanced,
@@ -198,7 +208,7 @@ impl OfFigure {
     fn of(figure: &ExactFigure) -> Result<Self, Wrong> {
         Ok(Self {
             direction: direction(figure.direction),
-            trigger: trigger(figure.trigger),
+            cause: cause(figure.cause),
             figure: figure.figure.name().to_owned(),
             sum: figure.sum,
             histogram: histogram::encode(&figure.values.histogram())?,
@@ -208,7 +218,7 @@ impl OfFigure {
     fn exact(self) -> Result<ExactFigure, Wrong> {
         Ok(ExactFigure {
             direction: or_unknown(self.direction, Direction::from_name, Direction::Unknown)?,
-            trigger: or_unknown(self.trigger, Trigger::from_name, Trigger::Unknown)?,
+            cause: or_unknown(self.cause, Cause::from_name, Cause::Unknown)?,
             figure: named(&self.figure, Figure::from_name)?,
             sum: self.sum,
             values: Values::of_histogram(&histogram::decode(&self.histogram)?),
@@ -220,8 +230,8 @@ fn direction(direction: Direction) -> Option<String> {
     (direction != Direction::Unknown).then(|| direction.name().to_owned())
 }
 
-fn trigger(trigger: Trigger) -> Option<String> {
-    (trigger != Trigger::Unknown).then(|| trigger.name().to_owned())
+fn cause(cause: Cause) -> Option<String> {
+    (cause != Cause::Unknown).then(|| cause.name().to_owned())
 }
 
 fn named<T>(name: &str, from_name: fn(&str) -> Option<T>) -> Result<T, Wrong> {

@@ -10,7 +10,7 @@ use super::dictionary::MAX_STACK;
 use super::encode::MAX_ROWS;
 use super::{END_MARK, FORMAT, Reader, Writer};
 use crate::Error;
-use crate::model::{Direction, Trigger};
+use crate::model::{Cause, Direction};
 use crate::source::{Batch, Ending, Status};
 use crate::support::{START_NS, Synthetic, facts, recording, written};
 
@@ -137,7 +137,7 @@ fn unknown_stays_unknown_and_extremes_survive() {
     let mut batch = Synthetic::new(3).batch(2);
     let migration = &mut batch.migrations[0];
     migration.direction = Direction::Unknown;
-    migration.trigger = Trigger::Unknown;
+    migration.cause = Cause::Unknown;
     (migration.cgroup, migration.driver, migration.errno) = (None, None, None);
     migration.steps = [None; 5];
     (migration.address, migration.skips) = (None, None);

@@ -19,6 +19,19 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// A process: `trainer (1200)`. Memory can be of nobody in particular.
+pub fn process(comm: Option<&str>, pid: Option<u32>) -> String {
+    let comm = comm.map(printable);
+    match (comm, pid) {
+        (Some(comm), Some(pid)) => format!("{comm} ({pid})"),
+        (None, Some(pid)) => format!("({pid})"),
+        (comm, None) => comm.unwrap_or_else(|| NOBODY.to_owned()),
+    }
+}
+
+/// The owner of memory that is not known to have one: pages that are evicted may be anybody's.
+pub const NOBODY: &str = "(owner unknown)";
+
 /// A word for a number of things: `1 call`, `2 calls`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })

@@ -53,19 +53,24 @@ impl Filter {
         let Only {
             pid,
             comm,
+            worker,
             cgroup,
             driver,
             direction,
+            cause,
             outcome,
             min_pages,
             slower_than,
         } = &self.only;
         let path = migration.cgroup.as_deref().map(std::path::Path::new);
-        pid.is_none_or(|pid| pid == migration.pid)
-            && same(comm.as_deref(), Some(&*migration.comm))
+        let by = migration.worker.as_ref().map(|worker| &*worker.comm);
+        pid.is_none_or(|pid| Some(pid) == migration.pid)
+            && same(comm.as_deref(), migration.comm.as_deref())
+            && same(worker.as_deref(), by)
             && same(cgroup.as_deref(), path)
             && same(driver.as_deref(), migration.driver.as_deref())
             && direction.is_none_or(|direction| direction == migration.direction)
+            && cause.is_none_or(|cause| cause == migration.cause)
             && outcome.is_none_or(|outcome| outcome == migration.outcome)
             && min_pages.is_none_or(|pages| pages <= migration.ledger.requested)
             && slower_than.is_none_or(|time| time.as_nanos() <= migration.total_ns().into())
@@ -104,11 +109,11 @@ mod tests {
 
     #[test]
     fn words_mean_what_they_mean_on_the_command_line() {
-        assert_eq!(matching("pid=1201"), counted(|m| m.pid == 1201));
+        assert_eq!(matching("pid=1201"), counted(|m| m.pid == Some(1201)));
         assert_eq!(matching("--pid 1201"), matching("pid=1201"));
         assert_eq!(
             matching("comm='trainer'"),
-            counted(|m| &*m.comm == "trainer")
+            counted(|m| m.comm.as_deref() == Some("trainer"))
         );
         assert_eq!(
             matching("driver=migrate_test direction=to_system"),

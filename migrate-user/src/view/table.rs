@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::canvas::Canvas;
+use super::figures::NONE;
 use super::keys::Action;
 use super::theme::Theme;
 use super::units::Unit;
@@ -72,6 +73,11 @@ pub(super) type Cell<R> = fn(&R, Context) -> (String, Style);
 
 /// Which of two rows comes first.
 pub(super) type Order<R> = fn(&R, &R) -> Ordering;
+
+/// A number that may be unknown, in a cell.
+pub(super) fn number(number: Option<u32>) -> String {
+    number.map_or_else(|| NONE.to_owned(), |number| number.to_string())
+}
 
 /// One column of a table with rows of type `R`.
 pub(super) struct Column<R> {

@@ -11,7 +11,7 @@ use super::report::Report;
 use super::{App, figures};
 use crate::config::Config;
 use crate::insight::Thresholds;
-use crate::model::{Direction, Model, Trigger};
+use crate::model::{Cause, Direction, Model};
 use crate::recording::Facts;
 use crate::source::Ending;
 use crate::support::{Synthetic, facts};
@@ -46,7 +46,7 @@ fn lossy() -> App {
     let mut batch = synthetic.batch(2000);
     batch.migrations[7].ledger.moved += 1;
     batch.migrations[1999].direction = Direction::Unknown;
-    batch.migrations[1999].trigger = Trigger::Unknown;
+    batch.migrations[1999].cause = Cause::Unknown;
     batch.migrations[1998].comm = "a name too long \x07".into();
     let status = batch.status.as_mut().unwrap();
     status.losses[Loss::Headless as usize] = 3;

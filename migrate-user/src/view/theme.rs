@@ -98,6 +98,8 @@ impl Theme {
         self.colour(match direction {
             Direction::ToDevice => (Color::Blue, Color::Blue, Color::LightBlue),
             Direction::ToSystem => (Color::Magenta, Color::Magenta, Color::LightMagenta),
+            Direction::DeviceToDevice => (Color::Cyan, Color::Cyan, Color::LightCyan),
+            Direction::SystemToSystem => (Color::Green, Color::Green, Color::LightGreen),
             Direction::Unknown => (Color::Gray, Color::DarkGray, Color::White),
         })
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use migrate_ebpf::wire::LOSS_NAMES;
-use migscope::model::{Direction, Ledger, Migration, Outcome, Parts, Skips, Step, Tally, Trigger};
+use migscope::model::{
+    Cause, Direction, Ledger, Migration, Outcome, Parts, Side, Skips, Step, Tally, Worker,
+};
 use migscope::recording::{Details, Facts, Writer};
 use migscope::source::{Batch, Status};
 
@@ -40,6 +42,24 @@ pub(crate) struct Synthetic {
     kernel: Option<Tally>,
     /// Is everything measured that can be asked for?
     detailed: bool,
+}
+
+/// Where the pages of a migration were and are: in node 0, and on one device.
+fn sides(direction: Direction, ledger: &Ledger) -> (Side, Side) {
+    let system = |pages| Side {
+        pages: [pages, 0, 0],
+        place: (pages > 0).then(|| "node0".into()),
+    };
+    let device = |pages| Side {
+        pages: [0, pages, 0],
+        place: (pages > 0).then(|| "0000:03:00.0".into()),
+    };
+    let (left, arrived) = (ledger.moved, ledger.moved + ledger.populated);
+    if direction == Direction::ToDevice {
+        (system(left), device(arrived))
+    } else {
+        (device(left), system(arrived))
+    }
 }
 
 impl Synthetic {
@@ -148,30 +168,41 @@ impl Synthetic {
         } else {
             Direction::ToDevice
         };
-        let trigger = match (direction, self.below(4)) {
-            (Direction::ToSystem, 0..=2) => Trigger::Fault,
-            (Direction::ToSystem, _) => Trigger::Eviction,
-            _ => Trigger::Driver,
+        let cause = match (direction, self.below(4)) {
+            (Direction::ToSystem, 0..=2) => Cause::CpuFault,
+            (Direction::ToSystem, _) => Cause::Eviction,
+            _ => Cause::Driver,
         };
         let ledger = self.ledger(outcome);
         let steps = self.steps(outcome, ledger.requested);
-        let who = self.below(3) as u32;
+        let (who, thread) = (self.below(3) as u32, self.below(2) as u32);
+        let evicted = cause == Cause::Eviction;
+        let worker = (evicted || self.below(8) == 0).then(|| Worker {
+            tid: 40 + thread,
+            comm: "kworker/u8:1".into(),
+        });
+        let (from, to) = sides(direction, &ledger);
         Migration {
             sequence: self.sequence,
             time_ns: self.time_ns,
-            pid: 1200 + who,
-            tid: 1200 + who + self.below(2) as u32,
-            comm: ["trainer", "solver", "python3"][who as usize].into(),
+            pid: (!evicted).then_some(1200 + who),
+            tid: (!evicted && worker.is_none()).then_some(1200 + who + thread),
+            comm: (!evicted).then(|| ["trainer", "solver", "python3"][who as usize].into()),
+            worker,
             cgroup: (who > 0).then(|| "/user.slice/job".into()),
             driver: (who < 2).then(|| "migrate_test".into()),
             direction,
-            trigger,
+            from,
+            to,
+            cause,
             outcome,
             errno: (outcome == Outcome::Rejected).then_some(22),
-            address: (trigger != Trigger::Eviction)
+            address: (cause != Cause::Eviction)
                 .then(|| 0x7f00_0000_0000 + self.below(1 << 20) * 4096),
             ledger,
             skips: self.skips(ledger.skipped),
+            declined_holes: Some(0),
+            free: Some(0),
             steps,
             probe: [
                 90 + self.below(20),

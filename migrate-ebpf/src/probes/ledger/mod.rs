@@ -14,7 +14,10 @@ use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_loop;
 
-use super::kernel::MigrateVma;
+use super::{
+    kernel::MigrateVma,
+    memory::{self, After},
+};
 use crate::in_flight::Call;
 
 /// `bpf_loop` gives up beyond this many rounds (`BPF_MAX_LOOPS`).
@@ -64,11 +67,20 @@ pub(super) fn after_device_setup(call: &mut Call, stop: Stop) {
     walk::count_collected(call, stop);
 }
 
-/// Before pages: for what the driver gave a destination, and what it declined. Where entries are pages, it is seen after
-/// pages as well.
+/// Is before pages the only time when it can be seen for what the driver gave a destination, and what it declined?
+#[inline(always)]
+pub(super) fn counts_before_pages(call: &Call) -> bool {
+    !call.is_plain() || plain::counts_attempted(call)
+}
+
+/// Before pages: counts that, where [`counts_before_pages`] says so.
 #[inline(always)]
 pub(super) fn before_pages(call: &mut Call, stop: Stop) {
-    walk::count_attempted(call, stop);
+    if call.is_plain() {
+        plain::count_attempted(call);
+    } else {
+        walk::count_attempted(call, stop);
+    }
 }
 
 /// After `migrate_vma_pages`: what arrived. What was attempted and did not arrive was wasted.
@@ -78,6 +90,7 @@ pub(super) fn after_vma_pages(call: &mut Call, migrate: impl MigrateVma) {
         plain::count_arrived(call, migrate);
     } else {
         walk::count_arrived(call, Stop::VmaArrived);
+        memory::note_each(&mut call.record, call.arrays, After::Vma);
     }
 }
 
@@ -85,4 +98,5 @@ pub(super) fn after_vma_pages(call: &mut Call, migrate: impl MigrateVma) {
 #[inline(always)]
 pub(super) fn after_device_pages(call: &mut Call) {
     walk::count_arrived(call, Stop::DeviceArrived);
+    memory::note_each(&mut call.record, call.arrays, After::Device);
 }

@@ -1,9 +1,11 @@
 //! Counts a call in which each entry of the arrays is one page.
 //!
 //! After pages, the low bits of `src` say it all for what arrived: `MIGRATE` and `VALID`, a page moved; `MIGRATE`
-//! alone, a hole got a page. When that is everything that was collected, and mostly it is, nothing was declined or wasted, and `dst`
-//! need not be read. Else a second look, at both arrays, tells what was given a destination: the rest was declined, and what
-//! had one and did not arrive was wasted. The kernel never writes to `dst`.
+//! alone, a hole got a page. When that is everything that was requested, and mostly it is, nothing was declined or wasted.
+//! Else what was given a destination has to be known. Where setup collected every page, both arrays tell that after pages as well: what had
+//! a destination and did not arrive was wasted, the rest was declined. Where it did not, an entry that is 0 after pages can be one that was
+//! never collected, and there are drivers that give those a destination, too: then the arrays are looked at before pages. The kernel never
+//! writes to `dst`.
 
 use core::ffi::c_void;
 
@@ -11,10 +13,13 @@ use aya_ebpf::{macros::map, maps::PerCpuArray};
 use migrate_ebpf::wire::anomaly;
 
 use super::{
-    super::kernel::{COMPOUND, MIGRATE, MigrateVma, VALID, read_entries},
+    super::{
+        kernel::{COMPOUND, MIGRATE, MigrateVma, VALID, read_entries},
+        memory::{self, After, Common},
+    },
     Chunk, each_chunk,
 };
-use crate::in_flight::{Call, Kinds};
+use crate::in_flight::{Arrays, Call, Kinds};
 
 /// Entries copied at once.
 const CHUNK: usize = 512;
@@ -24,33 +29,41 @@ const GROUP: usize = 4;
 /// What is read, and what is counted, in a map for the reason given in [`super::walk`].
 #[repr(C)]
 struct Count {
-    /// Where the arrays lie, and how many entries they have.
-    src_at: u64,
-    dst_at: u64,
-    entries: u64,
+    arrays: Arrays,
     /// `MIGRATE` and `VALID`.
     moved: u64,
     /// `MIGRATE` alone.
     populated: u64,
-    /// A destination was given.
-    attempted: u64,
-    /// `VALID` alone, and a destination was given.
-    wasted_copy: u64,
+    /// Not 0: something did not move.
+    uneven: u64,
+    /// What entries of `src` have in common, and those of `dst`.
+    from: Common,
+    to: Common,
+    /// What was given a destination: real pages, and holes.
+    attempted: Kinds,
+    /// What was not.
+    declined: Kinds,
     unreadable: u64,
-    /// Every bit that was set in an entry.
-    bits: u64,
     src: [u64; CHUNK + GROUP],
     dst: [u64; CHUNK + GROUP],
 }
 
-/// Used by the program after `migrate_vma_pages` only, which is never preempted by itself.
+/// By [`Stop`]: a program is never preempted by itself.
 #[map]
-static COUNT: PerCpuArray<Count> = PerCpuArray::with_max_entries(1, 0);
+static COUNT: PerCpuArray<Count> = PerCpuArray::with_max_entries(2, 0);
+
+/// Where the arrays are looked at.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Stop {
+    Before,
+    After,
+}
 
 /// After setup, which has counted what it collected.
 #[inline(always)]
 pub(super) fn count_collected(call: &mut Call, cpages: u64) {
-    // Whether they are pages or holes is seen after pages.
+    // Whether they are pages or holes is seen later.
     call.collected = Kinds {
         pages: cpages,
         holes: 0,
@@ -59,46 +72,85 @@ pub(super) fn count_collected(call: &mut Call, cpages: u64) {
     call.record.ledger.skipped = call.record.ledger.requested.wrapping_sub(cpages);
 }
 
+/// Before pages: is there anything that is not seen after pages?
+#[inline(always)]
+pub(super) fn counts_attempted(call: &Call) -> bool {
+    call.record.ledger.skipped != 0
+}
+
+/// Before pages, where [`counts_attempted`] says so.
+#[inline(always)]
+pub(super) fn count_attempted(call: &mut Call) {
+    let Some(count) = Count::scratch(Stop::Before) else {
+        return;
+    };
+    count.begin(call.arrays);
+    walk(count, attempted_chunk);
+    call.attempted = count.attempted;
+    decline(call, count.declined);
+    call.unreadable(count.unreadable);
+}
+
+#[inline(always)]
+fn decline(call: &mut Call, declined: Kinds) {
+    call.record.ledger.declined = declined.sum();
+    call.record.apart.declined_holes = declined.holes;
+}
+
 /// After pages.
 #[inline(always)]
 pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
-    let Some(count) = Count::scratch() else {
+    let Some(count) = Count::scratch(Stop::After) else {
         return;
     };
-    count.src_at = call.arrays.src;
-    count.entries = call.arrays.entries;
-    (count.moved, count.populated, count.bits, count.unreadable) = (0, 0, 0, 0);
+    call.arrays.dst = migrate.dst();
+    count.begin(call.arrays);
     count.arrived(0);
-    if count.entries > CHUNK as u64 {
+    if count.arrays.entries > CHUNK as u64 {
         walk(count, arrived_chunk);
     }
     let collected = call.collected.sum();
-    let arrived = count.moved + count.populated;
-    call.record.ledger.moved = count.moved;
-    call.record.ledger.populated = count.populated;
-    if arrived != collected {
-        count.dst_at = migrate.dst();
-        (count.attempted, count.wasted_copy) = (0, 0);
-        walk(count, attempted_chunk);
-        let wasted = count.attempted.wrapping_sub(arrived);
-        let ledger = &mut call.record.ledger;
-        ledger.declined = collected.wrapping_sub(count.attempted);
-        ledger.wasted_copy = count.wasted_copy;
-        ledger.wasted_fill = wasted.wrapping_sub(count.wasted_copy);
+    let (moved, populated) = (count.moved, count.populated);
+    call.record.ledger.moved = moved;
+    call.record.ledger.populated = populated;
+    if moved + populated != collected {
+        waste(call, count);
     }
-    if count.unreadable != 0 {
-        call.record.anomalies |= anomaly::UNREADABLE;
-    }
-    if count.bits & COMPOUND != 0 {
+    call.unreadable(count.unreadable);
+    if count.from.any & COMPOUND != 0 {
         // Not what it was taken for.
         call.record.anomalies |= anomaly::UNBALANCED;
     }
+    if moved + populated != 0
+        && (count.uneven != 0
+            || !memory::note_common(&mut call.record, count.from, count.to, moved))
+    {
+        memory::note_each(&mut call.record, call.arrays, After::Vma);
+    }
+}
+
+/// What was collected and did not arrive.
+#[inline(always)]
+fn waste(call: &mut Call, count: &mut Count) {
+    let (moved, populated) = (count.moved, count.populated);
+    if !counts_attempted(call) {
+        walk(count, tried_chunk);
+        call.attempted = Kinds {
+            pages: moved + count.attempted.pages,
+            holes: populated + count.attempted.holes,
+        };
+        decline(call, count.declined);
+    }
+    let ledger = &mut call.record.ledger;
+    // More arrivals than attempts wrap here, and show as an unbalanced ledger.
+    ledger.wasted_copy = call.attempted.pages.wrapping_sub(moved);
+    ledger.wasted_fill = call.attempted.holes.wrapping_sub(populated);
 }
 
 /// Walks the arrays once.
 #[inline(always)]
 fn walk(count: &mut Count, chunk: Chunk) {
-    if !each_chunk(count.entries, CHUNK, chunk) {
+    if !each_chunk(count.arrays.entries, CHUNK, chunk) {
         count.unreadable = 1;
     }
 }
@@ -107,7 +159,7 @@ fn walk(count: &mut Count, chunk: Chunk) {
 ///
 /// Called by `bpf_loop`, from the program after pages, which has counted the first chunk by itself: most calls have no other.
 unsafe extern "C" fn arrived_chunk(index: u64, _context: *mut c_void) -> i64 {
-    match Count::scratch() {
+    match Count::scratch(Stop::After) {
         Some(count) if index > 0 => i64::from(!count.arrived(index)),
         _ => 0,
     }
@@ -115,10 +167,20 @@ unsafe extern "C" fn arrived_chunk(index: u64, _context: *mut c_void) -> i64 {
 
 /// # Safety
 ///
-/// As [`arrived_chunk`], and for every chunk.
+/// Called by `bpf_loop`, from the program before pages.
 unsafe extern "C" fn attempted_chunk(index: u64, _context: *mut c_void) -> i64 {
-    match Count::scratch() {
+    match Count::scratch(Stop::Before) {
         Some(count) => i64::from(!count.attempted(index)),
+        None => 1,
+    }
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from the program after pages.
+unsafe extern "C" fn tried_chunk(index: u64, _context: *mut c_void) -> i64 {
+    match Count::scratch(Stop::After) {
+        Some(count) => i64::from(!count.tried(index)),
         None => 1,
     }
 }
@@ -127,101 +189,150 @@ const _: () = assert!(VALID == 1 && MIGRATE == 2 && CHUNK < 1 << 16);
 
 impl Count {
     #[inline(always)]
-    fn scratch() -> Option<&'static mut Self> {
-        // SAFETY: this CPU's value, used by one program only.
-        COUNT.get_ptr_mut(0).map(|count| unsafe { &mut *count })
+    fn scratch(stop: Stop) -> Option<&'static mut Self> {
+        // SAFETY: this CPU's value, used by one program only (see `COUNT`).
+        COUNT
+            .get_ptr_mut(stop as u32)
+            .map(|count| unsafe { &mut *count })
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, arrays: Arrays) {
+        self.arrays = arrays;
+        (self.moved, self.populated, self.uneven) = (0, 0, 0);
+        (self.from, self.to) = (Common::NONE, Common::NONE);
+        (self.attempted, self.declined) = (Kinds::NONE, Kinds::NONE);
+        self.unreadable = 0;
     }
 
     /// Counts what arrived of a chunk. False if it cannot be read.
     #[inline(always)]
     fn arrived(&mut self, index: u64) -> bool {
-        let Some(entries) = self.read_src(index) else {
+        // With a copy of the first entry behind the last, which has nothing in common with them that they have not.
+        let Some(entries) = self.read(index) else {
             return false;
         };
-        // A lane of 16 bits for each of the four states: no chunk has more entries than fit.
-        let (mut lanes, mut bits) = (0u64, 0u64);
-        for group in 0..CHUNK / GROUP {
-            if (group * GROUP) as u32 >= entries {
-                break;
-            }
-            for entry in group * GROUP..(group + 1) * GROUP {
-                let src = self.src[entry];
-                lanes += 1 << ((src & (MIGRATE | VALID)) << 4);
-                bits |= src;
-            }
-        }
-        self.moved += lanes >> ((MIGRATE | VALID) << 4) & 0xffff;
-        self.populated += lanes >> (MIGRATE << 4) & 0xffff;
-        self.bits |= bits;
-        true
-    }
-
-    /// Counts what was given a destination of a chunk, and what of it was wasted. False if it cannot be read.
-    #[inline(always)]
-    fn attempted(&mut self, index: u64) -> bool {
-        let Some(entries) = self.read_both(index) else {
-            return false;
-        };
-        let (mut attempted, mut wasted_copy) = (0u64, 0u64);
+        let (mut from, mut to) = (self.from, self.to);
         for group in 0..CHUNK / GROUP {
             if (group * GROUP) as u32 >= entries {
                 break;
             }
             for entry in group * GROUP..(group + 1) * GROUP {
                 let (src, dst) = (self.src[entry], self.dst[entry]);
-                attempted += dst & VALID;
-                wasted_copy += dst & src & !(src / MIGRATE) & VALID;
+                from.all &= src;
+                from.any |= src;
+                to.all &= dst;
+                to.any |= dst;
             }
         }
-        self.attempted += attempted;
-        self.wasted_copy += wasted_copy;
+        (self.from, self.to) = (from, to);
+        if from.all & to.all & VALID != 0 && from.all & MIGRATE != 0 {
+            self.moved += u64::from(entries);
+        } else {
+            self.uneven = 1;
+            self.count(entries);
+        }
         true
     }
 
+    /// Counts the entries that were read, one by one.
     #[inline(always)]
-    fn read_src(&mut self, index: u64) -> Option<u32> {
-        let (first, entries) = self.chunk(index);
-        let from = self.src_at.wrapping_add(first * 8);
-        let read = read(&mut self.src, from, entries);
-        self.or_unreadable(read, entries)
-    }
-
-    #[inline(always)]
-    fn read_both(&mut self, index: u64) -> Option<u32> {
-        let (first, entries) = self.chunk(index);
-        let (src, dst) = (self.src_at, self.dst_at);
-        let read = read(&mut self.src, src.wrapping_add(first * 8), entries)
-            && read(&mut self.dst, dst.wrapping_add(first * 8), entries);
-        self.or_unreadable(read, entries)
-    }
-
-    /// The first entry of a chunk, and how many it has.
-    #[inline(always)]
-    fn chunk(&self, index: u64) -> (u64, u32) {
-        let first = index * CHUNK as u64;
-        let entries = self.entries.saturating_sub(first);
-        (first, entries.min(CHUNK as u64) as u32)
-    }
-
-    #[inline(always)]
-    fn or_unreadable(&mut self, read: bool, entries: u32) -> Option<u32> {
-        if !read {
-            self.unreadable = 1;
-            return None;
+    fn count(&mut self, entries: u32) {
+        // A lane of 16 bits for each of the four states: no chunk has more entries than fit.
+        let mut lanes = 0u64;
+        for group in 0..CHUNK / GROUP {
+            if (group * GROUP) as u32 >= entries {
+                break;
+            }
+            for entry in group * GROUP..(group + 1) * GROUP {
+                let arrived = self.src[entry] & MIGRATE & self.dst[entry] << 1;
+                lanes += 1 << ((self.src[entry] & VALID | arrived) << 4);
+            }
         }
-        Some(entries)
+        // Those behind the last are as the first.
+        let behind = u64::from(entries).next_multiple_of(GROUP as u64) - u64::from(entries);
+        let arrived = self.src[0] & MIGRATE & self.dst[0] << 1;
+        lanes -= behind << ((self.src[0] & VALID | arrived) << 4);
+        self.moved += lanes >> ((MIGRATE | VALID) << 4) & 0xffff;
+        self.populated += lanes >> (MIGRATE << 4) & 0xffff;
+    }
+
+    /// Counts what of a chunk is given a destination, before pages. False if it cannot be read.
+    #[inline(always)]
+    fn attempted(&mut self, index: u64) -> bool {
+        self.each(index, |src, dst| {
+            let collected = src / MIGRATE & VALID;
+            // A page that was collected and is no longer to migrate was given back by the driver.
+            (src & VALID, collected & !src & VALID, collected & dst)
+        })
+    }
+
+    /// Counts what of a chunk was given a destination, but did not arrive, after pages, where everything was collected. False if it cannot
+    /// be read.
+    #[inline(always)]
+    fn tried(&mut self, index: u64) -> bool {
+        self.each(index, |src, dst| {
+            let stayed = !(src / MIGRATE & dst) & VALID;
+            (stayed & src, stayed & !src & VALID, dst)
+        })
+    }
+
+    /// Adds up, over a chunk, whether each entry is about a page or about a hole, and whether it has a destination: bits 0 or 1.
+    #[inline(always)]
+    fn each(&mut self, index: u64, of: impl Fn(u64, u64) -> (u64, u64, u64)) -> bool {
+        let Some(entries) = self.read(index) else {
+            return false;
+        };
+        let (mut attempted, mut declined) = (Kinds::NONE, Kinds::NONE);
+        for group in 0..CHUNK / GROUP {
+            if (group * GROUP) as u32 >= entries {
+                break;
+            }
+            for entry in group * GROUP..(group + 1) * GROUP {
+                // Those behind the last are as the first, and are not counted.
+                let counts = u64::from((entry as u32) < entries);
+                let (page, hole, given) = of(self.src[entry], self.dst[entry]);
+                let (page, hole, given) = (page & counts, hole & counts, given & VALID);
+                attempted.pages += page & given;
+                attempted.holes += hole & given;
+                declined.pages += page & !given;
+                declined.holes += hole & !given;
+            }
+        }
+        self.attempted.pages += attempted.pages;
+        self.attempted.holes += attempted.holes;
+        self.declined.pages += declined.pages;
+        self.declined.holes += declined.holes;
+        true
+    }
+
+    /// Copies a chunk of both arrays, with a copy of its first entry behind its last. How many entries it has; `None` if it cannot be
+    /// read.
+    #[inline(always)]
+    fn read(&mut self, index: u64) -> Option<u32> {
+        let first = index * CHUNK as u64;
+        let entries = self.arrays.entries.saturating_sub(first).min(CHUNK as u64) as u32;
+        let (src, dst) = (self.arrays.src, self.arrays.dst);
+        if read(&mut self.src, src.wrapping_add(first * 8), entries)
+            && read(&mut self.dst, dst.wrapping_add(first * 8), entries)
+        {
+            return Some(entries);
+        }
+        self.unreadable = 1;
+        None
     }
 }
 
-/// Copies entries, and clears those behind them that are counted with the last group.
+/// Copies entries, and the first behind the last: so many that they can be counted in groups.
 #[inline(always)]
 fn read(to: &mut [u64; CHUNK + GROUP], from: u64, entries: u32) -> bool {
-    if entries as usize > CHUNK {
+    // SAFETY: there is room for `CHUNK` words, and `entries` is at most that.
+    if entries as usize > CHUNK || !unsafe { read_entries(to.as_mut_ptr(), from, entries) } {
         return false;
     }
+    let first = to[0];
     for behind in &mut to[entries as usize..entries as usize + GROUP] {
-        *behind = 0;
+        *behind = first;
     }
-    // SAFETY: there is room for `CHUNK` words, and `entries` is at most that.
-    unsafe { read_entries(to.as_mut_ptr(), from, entries) }
+    true
 }

@@ -11,13 +11,16 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{macros::map, maps::PerCpuArray};
-use migrate_ebpf::wire::anomaly;
+use migrate_ebpf::wire::UNKNOWN;
 
 use super::{
-    super::kernel::{COMPOUND, MIGRATE, VALID, compound_pages, read_entries},
+    super::kernel::{COMPOUND, MIGRATE, VALID, compound_pages, read_entries, read_word},
     Chunk, each_chunk,
 };
-use crate::in_flight::{Arrays, Call, Kinds};
+use crate::{
+    config::{PAGES_AT, config},
+    in_flight::{Arrays, Call, Kinds},
+};
 
 /// Entries copied at once. The verifier follows each of them: with more, loading takes longer than walking gains.
 const CHUNK: usize = 32;
@@ -30,6 +33,12 @@ struct Walk {
     taken: Kinds,
     /// Base pages that are not (skipped, declined).
     left: u64,
+    /// Of those: nobody uses them.
+    free: u64,
+    /// The number of the first page of an eviction's range.
+    first_frame: u64,
+    /// The entries are those of an eviction.
+    device: u64,
     unreadable: u64,
     tails: Tails,
     src: [u64; CHUNK],
@@ -57,41 +66,69 @@ static WALKS: PerCpuArray<Walk> = PerCpuArray::with_max_entries(Stop::Unmapping 
 /// When the kernel begins to unmap: what was collected until then, in base pages.
 #[inline(always)]
 pub(in super::super) fn count_before_unmap(call: &mut Call) {
-    if let Some(walk) = Walk::over(call, Stop::Unmapping) {
-        call.before_unmap = walk.taken.sum();
+    let arrays = call.setup;
+    if let Some(walk) = Walk::over(call, arrays, Stop::Unmapping) {
+        call.before_unmap = add_known(call.before_unmap, walk.taken.sum());
     }
+}
+
+/// Several setups can make one eviction. What the first counts begins at unknown.
+#[inline(always)]
+fn add_known(sum: u64, more: u64) -> u64 {
+    if sum == UNKNOWN { more } else { sum + more }
 }
 
 /// After setup: what was collected, and what was skipped.
 #[inline(always)]
 pub(in super::super) fn count_collected(call: &mut Call, stop: Stop) {
-    let Some(walk) = Walk::over(call, stop) else {
+    let arrays = call.setup;
+    let Some(walk) = Walk::over(call, arrays, stop) else {
         return;
     };
-    call.collected = walk.taken;
     // Entries past those that setup filled were never reached.
-    let unreached = call
-        .record
-        .ledger
-        .requested
-        .saturating_sub(call.arrays.entries);
-    call.record.ledger.skipped = walk.left + unreached;
+    let unreached = call.setup_requested.saturating_sub(arrays.entries);
+    call.collected.pages += walk.taken.pages;
+    call.collected.holes += walk.taken.holes;
+    call.record.ledger.skipped += walk.left + unreached;
+    note_free(call, walk);
 }
 
-/// Before pages: for what the driver gave a destination, and what it declined.
+/// How many of the skipped pages nobody used: of an eviction only, where a page can be found by its number.
+#[inline(always)]
+fn note_free(call: &mut Call, walk: &Walk) {
+    let free = &mut call.record.apart.free;
+    if *free == UNKNOWN || walk.device == 0 || walk.left == 0 {
+        return;
+    }
+    *free = if walk.first_frame != UNKNOWN && pages_at() != 0 {
+        *free + walk.free
+    } else {
+        UNKNOWN
+    };
+}
+
+/// Before pages: for what the driver gave a destination. The rest of what was collected it declined.
 #[inline(always)]
 pub(in super::super) fn count_attempted(call: &mut Call, stop: Stop) {
-    let Some(walk) = Walk::over(call, stop) else {
+    let arrays = call.arrays;
+    let Some(walk) = Walk::over(call, arrays, stop) else {
         return;
     };
     call.attempted = walk.taken;
-    call.record.ledger.declined = walk.left;
+    // More than were collected wrap here, and show as an unbalanced ledger.
+    let declined = Kinds {
+        pages: call.collected.pages.wrapping_sub(walk.taken.pages),
+        holes: call.collected.holes.wrapping_sub(walk.taken.holes),
+    };
+    call.record.ledger.declined = declined.pages.wrapping_add(declined.holes);
+    call.record.apart.declined_holes = declined.holes;
 }
 
 /// After pages: what arrived. What was attempted and did not arrive was wasted.
 #[inline(always)]
 pub(in super::super) fn count_arrived(call: &mut Call, stop: Stop) {
-    let Some(walk) = Walk::over(call, stop) else {
+    let arrays = call.arrays;
+    let Some(walk) = Walk::over(call, arrays, stop) else {
         return;
     };
     let ledger = &mut call.record.ledger;
@@ -122,19 +159,19 @@ impl Stop {
 impl Walk {
     /// Walks the arrays of a call. Marks its record where they could not be read to the end.
     #[inline(always)]
-    fn over(call: &mut Call, stop: Stop) -> Option<&'static mut Self> {
+    fn over(call: &mut Call, arrays: Arrays, stop: Stop) -> Option<&'static mut Self> {
         let walk = Self::scratch(stop)?;
-        walk.arrays = call.arrays;
+        walk.arrays = arrays;
         walk.taken = Kinds::NONE;
-        walk.left = 0;
+        (walk.left, walk.free) = (0, 0);
+        walk.first_frame = call.first_frame;
+        walk.device = u64::from(call.migrate_vma().is_none());
         walk.unreadable = 0;
         walk.tails.start(0, 0);
-        if !each_chunk(call.arrays.entries, CHUNK, stop.chunk()) {
+        if !each_chunk(arrays.entries, CHUNK, stop.chunk()) {
             walk.unreadable = 1;
         }
-        if walk.unreadable != 0 {
-            call.record.anomalies |= anomaly::UNREADABLE;
-        }
+        call.unreadable(walk.unreadable);
         Some(walk)
     }
 
@@ -177,17 +214,24 @@ impl Walk {
 
     /// After setup: every entry with `MIGRATE` was collected; the others are skipped, but for the tails of a
     /// compound entry, which are collected with it. (An eviction leaves `COMPOUND` alone where it found a large folio
-    /// that it could not lock; that one and its tails are skipped one by one.)
+    /// that it could not lock; that one and its tails are skipped, and not free.)
     #[inline(always)]
-    fn collected(&mut self, src: u64) {
+    fn collected(&mut self, src: u64, index: u64) {
         if src & MIGRATE != 0 {
             let pages = pages_behind(src);
             self.take(src & VALID, pages);
             if src & COMPOUND != 0 {
                 self.tails.start(pages - 1, src & VALID);
             }
+        } else if src & COMPOUND != 0 {
+            let pages = compound_pages();
+            self.left += pages;
+            self.tails.start(pages - 1, 0);
         } else if !self.tails.next() {
             self.left += 1;
+            if pages_at() != 0 && self.first_frame != UNKNOWN && is_free(self.first_frame + index) {
+                self.free += 1;
+            }
         }
     }
 
@@ -203,7 +247,13 @@ impl Walk {
             valid = self.tails.valid();
         } else if src & COMPOUND != 0 {
             let pages = pages_behind(src);
-            if dst & (VALID | COMPOUND) == VALID | COMPOUND {
+            // An eviction is never split: a base page for a large folio is a copy of all of it in vain.
+            let whole = if self.device != 0 {
+                VALID
+            } else {
+                VALID | COMPOUND
+            };
+            if dst & whole == whole {
                 self.tails.start(0, 0);
                 self.take(valid, pages);
                 return;
@@ -212,8 +262,6 @@ impl Walk {
         }
         if dst & VALID != 0 {
             self.take(valid, 1);
-        } else {
-            self.left += 1;
         }
     }
 
@@ -235,6 +283,21 @@ fn pages_behind(src: u64) -> u64 {
     } else {
         1
     }
+}
+
+/// Where `struct page`s are; 0 where that is not known.
+#[inline(always)]
+fn pages_at() -> u64 {
+    // SAFETY: an aligned word. Volatile, because user space sets it after the programs were loaded.
+    unsafe { core::ptr::read_volatile(&raw const PAGES_AT) }
+}
+
+/// Does nobody use the page with this number?
+#[inline(always)]
+fn is_free(frame: u64) -> bool {
+    let page = pages_at().wrapping_add(frame.wrapping_mul(config!(page_size).into()));
+    read_word(page.wrapping_add(config!(page_refcount).into()))
+        .is_some_and(|references| references as u32 == 0)
 }
 
 /// What is still to come of a compound entry: its tails follow with `src == 0`.
@@ -279,7 +342,7 @@ impl Tails {
 
 /// Defines the callback of one walk: copies a chunk and counts its entries.
 macro_rules! chunk {
-    ($name:ident, $stop:expr, |$walk:ident, $src:ident, $dst:ident| $count:expr, dst: $with_dst:literal) => {
+    ($name:ident, $stop:expr, |$walk:ident, $src:ident, $dst:ident, $index:ident| $count:expr, dst: $with_dst:literal) => {
         /// # Safety
         ///
         /// Called by `bpf_loop`, from the program that the walk belongs to.
@@ -295,6 +358,7 @@ macro_rules! chunk {
                     break;
                 }
                 let ($src, $dst) = ($walk.src[entry], $walk.dst[entry]);
+                let $index = index * CHUNK as u64 + entry as u64;
                 $count;
             }
             0
@@ -302,11 +366,11 @@ macro_rules! chunk {
     };
 }
 
-chunk!(vma_collected, Stop::VmaCollected, |walk, src, _dst| walk.collected(src), dst: false);
-chunk!(range_collected, Stop::RangeCollected, |walk, src, _dst| walk.collected(src), dst: false);
-chunk!(pfns_collected, Stop::PfnsCollected, |walk, src, _dst| walk.collected(src), dst: false);
-chunk!(unmapping, Stop::Unmapping, |walk, src, _dst| walk.collected(src), dst: false);
-chunk!(vma_attempted, Stop::VmaAttempted, |walk, src, dst| walk.attempted(src, dst), dst: true);
-chunk!(device_attempted, Stop::DeviceAttempted, |walk, src, dst| walk.attempted(src, dst), dst: true);
-chunk!(vma_arrived, Stop::VmaArrived, |walk, src, dst| walk.arrived(src, dst), dst: true);
-chunk!(device_arrived, Stop::DeviceArrived, |walk, src, dst| walk.arrived(src, dst), dst: true);
+chunk!(vma_collected, Stop::VmaCollected, |walk, src, _dst, index| walk.collected(src, index), dst: false);
+chunk!(range_collected, Stop::RangeCollected, |walk, src, _dst, index| walk.collected(src, index), dst: false);
+chunk!(pfns_collected, Stop::PfnsCollected, |walk, src, _dst, index| walk.collected(src, index), dst: false);
+chunk!(unmapping, Stop::Unmapping, |walk, src, _dst, index| walk.collected(src, index), dst: false);
+chunk!(vma_attempted, Stop::VmaAttempted, |walk, src, dst, _index| walk.attempted(src, dst), dst: true);
+chunk!(device_attempted, Stop::DeviceAttempted, |walk, src, dst, _index| walk.attempted(src, dst), dst: true);
+chunk!(vma_arrived, Stop::VmaArrived, |walk, src, dst, _index| walk.arrived(src, dst), dst: true);
+chunk!(device_arrived, Stop::DeviceArrived, |walk, src, dst, _index| walk.arrived(src, dst), dst: true);

@@ -156,8 +156,14 @@ impl<'a> Metrics<'a> {
     fn processes(&self) -> [Family<'a>; 3] {
         let row = |process: &'a Process| {
             let labels = vec![
-                ("pid", process.pid.to_string().into()),
-                ("comm", process.comm.as_ref().into()),
+                (
+                    "pid",
+                    process
+                        .pid
+                        .map_or(String::new(), |pid| pid.to_string())
+                        .into(),
+                ),
+                ("comm", process.comm.as_deref().unwrap_or_default().into()),
             ];
             (labels, process.sums)
         };
@@ -221,7 +227,7 @@ fn number(labels: Vec<Label<'_>>, number: f64) -> Series<'_> {
 fn kind(count: &ExactCount) -> Vec<Label<'static>> {
     vec![
         ("direction", count.direction.name().into()),
-        ("trigger", count.trigger.name().into()),
+        ("cause", count.cause.name().into()),
         ("outcome", count.outcome.name().into()),
     ]
 }
@@ -250,7 +256,7 @@ fn reasons(count: &ExactCount) -> [Series<'static>; 3] {
 fn distribution(figure: &ExactFigure) -> Series<'_> {
     let mut labels: Vec<Label<'_>> = vec![
         ("direction", figure.direction.name().into()),
-        ("trigger", figure.trigger.name().into()),
+        ("cause", figure.cause.name().into()),
     ];
     let step = Step::ALL
         .into_iter()

@@ -216,10 +216,16 @@ fn annotations(migration: &Migration) -> Vec<DebugAnnotation> {
     let skips = migration.skips;
     let mut all = vec![
         number("sequence", Some(migration.sequence)),
+        number("owner_pid", migration.pid.map(u64::from)),
+        text("owner_comm", migration.comm.as_deref()),
         text("driver", migration.driver.as_deref()),
         text("cgroup", migration.cgroup.as_deref()),
         text("direction", migration.known_direction()),
-        text("trigger", migration.known_trigger()),
+        text("cause", migration.known_cause()),
+        text("from", migration.from.kind()),
+        text("from_place", migration.from.place.as_deref()),
+        text("to", migration.to.kind()),
+        text("to_place", migration.to.place.as_deref()),
         text("outcome", Some(migration.outcome.name())),
         number("errno", migration.errno.map(u64::from)),
         ("address".to_owned(), migration.address.map(Value::Address)),

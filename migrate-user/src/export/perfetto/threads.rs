@@ -31,7 +31,7 @@ impl Threads {
     /// The track that a migration goes to: the thread's first on which it overlaps no other. And tracks that are new, or
     /// have another name.
     pub(super) fn track(&mut self, migration: &Migration) -> (u64, Vec<TrackDescriptor>) {
-        let key = (migration.pid, migration.tid);
+        let key = key(migration);
         if self.0.len() >= REMEMBERED && !self.0.contains_key(&key) {
             self.0.clear();
         }
@@ -40,8 +40,9 @@ impl Threads {
             name: "".into(),
             ends: Vec::new(),
         });
-        if thread.ends.is_empty() || thread.name != migration.comm {
-            thread.name = migration.comm.clone();
+        let name = name(migration);
+        if thread.ends.is_empty() || thread.name != name {
+            thread.name = name;
             new.push(described(migration));
         }
         let is_free = |end: &u64| *end <= migration.time_ns;
@@ -58,18 +59,37 @@ impl Threads {
     }
 }
 
+/// Process and thread of the track: those of the worker where one did it, which is a thread of the kernel, mostly.
+fn key(migration: &Migration) -> (u32, u32) {
+    match &migration.worker {
+        Some(worker) => (worker.tid, worker.tid),
+        None => (migration.pid.unwrap_or(0), migration.tid.unwrap_or(0)),
+    }
+}
+
+/// The name of that thread.
+fn name(migration: &Migration) -> Arc<str> {
+    let worker = migration.worker.as_ref().map(|worker| &worker.comm);
+    worker
+        .or(migration.comm.as_ref())
+        .cloned()
+        .unwrap_or_default()
+}
+
 fn number(migration: &Migration, lane: usize) -> u64 {
-    let process = u64::from(migration.pid) << PROCESS;
-    THREADS ^ process ^ u64::from(migration.tid) ^ ((lane as u64) << LANE)
+    let (process, thread) = key(migration);
+    let process = u64::from(process) << PROCESS;
+    THREADS ^ process ^ u64::from(thread) ^ ((lane as u64) << LANE)
 }
 
 fn described(migration: &Migration) -> TrackDescriptor {
+    let (process, thread) = key(migration);
     TrackDescriptor {
         uuid: number(migration, 0),
         thread: Some(ThreadDescriptor {
-            pid: migration.pid as i32,
-            tid: migration.tid.into(),
-            thread_name: migration.comm.to_string(),
+            pid: process as i32,
+            tid: thread.into(),
+            thread_name: name(migration).to_string(),
         }),
         ..TrackDescriptor::default()
     }

@@ -4,12 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_buffer::ScalarBuffer;
-use migrate_ebpf::wire::{Direction, Outcome, Trigger};
+use migrate_ebpf::wire::{Cause, Direction, Outcome};
 
 use super::Wrong;
 use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
-use crate::model::{Ledger, Migration, Parts, Row, Rows, Skips, Step};
+use crate::model::{Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips, Step, Worker};
+use crate::recording::columns::short;
 use crate::recording::dictionary::MAX_STACK;
 use crate::recording::facts::Details;
 
@@ -45,19 +46,25 @@ type OfSteps = [Numbers<u64>; Step::COUNT];
 pub(super) struct MigrationColumns {
     sequence: ScalarBuffer<u64>,
     time_ns: ScalarBuffer<u64>,
-    pid: ScalarBuffer<u32>,
-    tid: ScalarBuffer<u32>,
+    pid: Numbers<u32>,
+    tid: Numbers<u32>,
     comm: TextColumn,
+    worker_tid: Numbers<u32>,
+    worker_comm: TextColumn,
     cgroup: TextColumn,
     driver: TextColumn,
     direction: Names<Direction>,
-    trigger: Names<Trigger>,
+    cause: Names<Cause>,
     outcome: NeededNames<Outcome>,
     errno: Numbers<u32>,
     address: Numbers<u64>,
+    from: SideColumns,
+    to: SideColumns,
     ledger: LedgerColumns,
     not_collected: Numbers<u64>,
     unmap_failed: Numbers<u64>,
+    declined_holes: Numbers<u64>,
+    free: Numbers<u64>,
     steps: OfSteps,
     probe: [ScalarBuffer<u64>; 3],
     anomalies: ScalarBuffer<u32>,
@@ -66,7 +73,7 @@ pub(super) struct MigrationColumns {
     user_stack: Option<TextColumn>,
     parts: Option<[Numbers<u64>; 4]>,
     off_cpu: Option<OfSteps>,
-    /// The name of a thread without one.
+    /// The name of a worker without one.
     no_text: Arc<str>,
 }
 
@@ -88,19 +95,31 @@ impl MigrationColumns {
         Ok(Self {
             sequence: columns.needed("sequence")?,
             time_ns: columns.needed("time_ns")?,
-            pid: small("pid")?,
-            tid: small("tid")?,
+            pid: columns.small("pid")?,
+            tid: columns.small("tid")?,
             comm: name("comm")?,
+            worker_tid: columns.small("worker_tid")?,
+            worker_comm: name("worker_comm")?,
             cgroup: name("cgroup")?,
             driver: name("driver")?,
             direction: columns.names("direction", Direction::from_name)?,
-            trigger: columns.names("trigger", Trigger::from_name)?,
+            cause: columns.names("cause", Cause::from_name)?,
             outcome: columns.names("outcome", Outcome::from_name)?.needed()?,
             errno: columns.small("errno")?,
             address: columns.numbers("address")?,
+            from: SideColumns {
+                pages: pages_of(columns, "from")?,
+                place: name("from_place")?,
+            },
+            to: SideColumns {
+                pages: pages_of(columns, "to")?,
+                place: name("to_place")?,
+            },
             ledger: LedgerColumns::new(columns)?,
             not_collected: columns.numbers("not_collected")?,
             unmap_failed: columns.numbers("unmap_failed")?,
+            declined_holes: columns.numbers("declined_holes")?,
+            free: columns.numbers("free")?,
             steps: of_steps(columns, "")?,
             probe: [
                 columns.needed("probe_setup_ns")?,
@@ -124,16 +143,18 @@ impl MigrationColumns {
     fn row(&self, row: usize) -> Row<'_> {
         Row {
             time_ns: self.time_ns[row],
-            pid: self.pid[row],
-            comm: self.comm.get(row).unwrap_or(&self.no_text),
+            pid: self.pid.get(row),
+            comm: self.comm.get(row),
             cgroup: self.cgroup.get(row),
             driver: self.driver.get(row),
             direction: self.direction.get(row).unwrap_or(Direction::Unknown),
-            trigger: self.trigger.get(row).unwrap_or(Trigger::Unknown),
+            cause: self.cause.get(row).unwrap_or(Cause::Unknown),
             outcome: self.outcome.get(row),
             address: self.address.get(row),
             ledger: self.ledger.get(row),
             skips: self.skips(row),
+            declined_holes: self.declined_holes.get(row),
+            free: self.free.get(row),
             steps: std::array::from_fn(|step| self.steps[step].get(row)),
             probe: std::array::from_fn(|call| self.probe[call][row]),
             parts: self.parts(row),
@@ -149,17 +170,22 @@ impl MigrationColumns {
             sequence: self.sequence[at],
             time_ns: row.time_ns,
             pid: row.pid,
-            tid: self.tid[at],
-            comm: row.comm.clone(),
+            tid: self.tid.get(at),
+            comm: row.comm.cloned(),
+            worker: self.worker(at),
             cgroup: row.cgroup.cloned(),
             driver: row.driver.cloned(),
             direction: row.direction,
-            trigger: row.trigger,
+            from: self.from.get(at),
+            to: self.to.get(at),
+            cause: row.cause,
             outcome: row.outcome,
             errno: self.errno.get(at),
             address: row.address,
             ledger: row.ledger,
             skips: row.skips,
+            declined_holes: row.declined_holes,
+            free: row.free,
             steps: row.steps,
             probe: row.probe,
             pgmap_owner: self.pgmap_owner.get(at),
@@ -169,6 +195,15 @@ impl MigrationColumns {
             off_cpu: row.off_cpu,
             anomalies: row.anomalies,
         }
+    }
+
+    fn worker(&self, at: usize) -> Option<Worker> {
+        let tid = self.worker_tid.get(at)?;
+        let comm = self.worker_comm.get(at).unwrap_or(&self.no_text);
+        Some(Worker {
+            tid,
+            comm: Arc::clone(comm),
+        })
     }
 
     #[inline]
@@ -189,6 +224,27 @@ impl MigrationColumns {
             split_ns,
         })
     }
+}
+
+/// The columns of where pages came from, or went to.
+struct SideColumns {
+    pages: [Numbers<u64>; Memory::ALL.len()],
+    place: TextColumn,
+}
+
+impl SideColumns {
+    fn get(&self, at: usize) -> Side {
+        Side {
+            pages: std::array::from_fn(|memory| self.pages[memory].get(at).unwrap_or(0)),
+            place: self.place.get(at).cloned(),
+        }
+    }
+}
+
+fn pages_of(columns: &Columns<'_>, prefix: &str) -> Result<[Numbers<u64>; 3], Wrong> {
+    let column = |memory| columns.numbers(&format!("{prefix}_{}_pages", short(memory)));
+    let [system, private, coherent] = Memory::ALL.map(column);
+    Ok([system?, private?, coherent?])
 }
 
 fn anomalies(bits: ScalarBuffer<u32>) -> Result<ScalarBuffer<u32>, Wrong> {

@@ -6,7 +6,7 @@ use aya::programs::{
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD};
 
-use super::hooks::{HOOKS, Hook, Need, PARTS};
+use super::hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 use super::options::{Attach, Options};
 use super::{TracerError, modules};
 use crate::source::machine;
@@ -20,6 +20,15 @@ const SWEEP: &str = "sweep";
 const THREAD_EXIT: (&str, &str) = ("thread_exit", "sched_process_exit");
 /// The program that notices threads that stop running, and its tracepoint.
 const SCHED_SWITCH: (&str, &str) = ("sched_switch", "sched_switch");
+
+/// The programs that notice code that comes and goes, and their tracepoints. A kernel without modules has none.
+const MODULES: [(&str, &str); 2] = [
+    ("module_load", "module_load"),
+    ("module_free", "module_free"),
+];
+
+/// The program that reads memory of the kernel's. As [`SWEEP`].
+const PEEK: &str = "peek";
 
 /// Stacks that fit where only one for each driver is kept, and where every migration has its own.
 const FEW_STACKS: u32 = 256;
@@ -61,10 +70,15 @@ pub(super) struct Attached {
     pub(super) started_unix_ns: Option<u64>,
 }
 
-/// Loads maps and programs, puts the hooks in place, and begins to trace.
-pub(super) fn attach(config: &Config, options: &Options) -> Result<Attached, TracerError> {
+/// Loads maps and programs, puts the hooks in place, and begins to trace. `prepare` is called before anything is followed, when changes of
+/// memory and code are seen already.
+pub(super) fn attach<T>(
+    config: &Config,
+    options: &Options,
+    mut prepare: impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
+) -> Result<(Attached, T), TracerError> {
     let filter = options.only.filter()?;
-    let by = |method| attach_by(method, config, &filter, options);
+    let mut by = |method| attach_by(method, config, &filter, options, &mut prepare);
     match options.attach {
         Attach::Fentry => by(Method::Fentry),
         Attach::Kprobe => by(Method::Kprobe),
@@ -73,12 +87,13 @@ pub(super) fn attach(config: &Config, options: &Options) -> Result<Attached, Tra
     }
 }
 
-fn attach_by(
+fn attach_by<T>(
     method: Method,
     config: &Config,
     filter: &Filter,
     options: &Options,
-) -> Result<Attached, TracerError> {
+    prepare: &mut impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
+) -> Result<(Attached, T), TracerError> {
     let btf = Btf::from_sys_fs().map_err(|cause| bad_btf(&cause))?;
     let mut attached = Attached {
         tracer: object(&btf, config, filter, options)?,
@@ -91,7 +106,7 @@ fn attach_by(
     let parts: &[Hook] = if options.sub_steps { &PARTS } else { &[] };
     let mut loaded = Vec::new();
     // What every migration is seen by comes last, and of that how the rarest migrations begin.
-    for hook in parts.iter().chain(&HOOKS) {
+    for hook in MEMORY.iter().chain(parts).chain(&HOOKS) {
         match attached.load(hook, &btf, &functions)? {
             Some(function) => loaded.push((hook, function)),
             None => attached.not_hooked.push(hook.functions[0].to_owned()),
@@ -100,7 +115,14 @@ fn attach_by(
     attached.load_tracepoints(options)?;
     attached.attach_tracepoints(options)?;
     let last = loaded.pop();
-    for (hook, function) in loaded {
+    let (memory, others): (Vec<_>, Vec<_>) = loaded
+        .into_iter()
+        .partition(|(hook, _)| MEMORY.iter().any(|of| of.functions == hook.functions));
+    for (hook, function) in memory {
+        attached.hook(hook, function)?;
+    }
+    let prepared = prepare(&mut attached.tracer)?;
+    for (hook, function) in others {
         attached.hook(hook, function)?;
     }
     attached.started_ns = machine::boot_time_ns();
@@ -110,7 +132,7 @@ fn attach_by(
     if let Some((hook, function)) = last {
         attached.hook(hook, function)?;
     }
-    Ok(attached)
+    Ok((attached, prepared))
 }
 
 /// The object with its maps, and nothing that runs yet.
@@ -228,7 +250,8 @@ impl Attached {
 
     fn load_tracepoints(&mut self, options: &Options) -> Result<(), TracerError> {
         let hooked = tracepoints(options).map(|(name, _)| name);
-        for name in hooked.chain([SWEEP]) {
+        let modules = MODULES.map(|(name, _)| name);
+        for name in hooked.chain([SWEEP, PEEK]).chain(modules) {
             raw_tracepoint(&mut self.tracer, name)?
                 .load()
                 .map_err(|cause| refusal(name, &cause))?;
@@ -241,6 +264,10 @@ impl Attached {
             raw_tracepoint(&mut self.tracer, name)?
                 .attach(tracepoint)
                 .map_err(|cause| refusal(tracepoint, &cause))?;
+        }
+        for (name, tracepoint) in MODULES {
+            // Where there are no modules, none comes or goes.
+            let _ = raw_tracepoint(&mut self.tracer, name)?.attach(tracepoint);
         }
         Ok(())
     }
@@ -259,7 +286,7 @@ fn tracepoints(options: &Options) -> impl Iterator<Item = (&'static str, &'stati
 
 /// The programs of a hook, in the order in which they are attached.
 fn programs(hook: &Hook) -> impl Iterator<Item = &'static str> {
-    hook.at_return.into_iter().chain([hook.at_entry])
+    hook.at_return.into_iter().chain(hook.at_entry)
 }
 
 /// What one run of the sweep came to.

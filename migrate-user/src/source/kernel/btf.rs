@@ -3,7 +3,9 @@
 use std::fs;
 
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
-use migrate_ebpf::wire::{Config, OFFSET_UNKNOWN, PayerOffsets, VmaOffsets};
+use migrate_ebpf::wire::{
+    Config, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
+};
 
 use super::TracerError;
 
@@ -13,7 +15,7 @@ const FUNCTION: &str = "migrate_vma_setup";
 const HPAGE_PMD_SIZE: &str = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
 
 /// What the probes must know of the running kernel. What is asked for is left at nothing.
-pub(super) fn config() -> Result<Config, TracerError> {
+pub(super) fn config() -> Result<(Config, StructureOffsets), TracerError> {
     let bytes = fs::read(BTF).map_err(|_| TracerError::NoBtf { path: BTF })?;
     let page_size = rustix::param::page_size() as u64;
     let compound = fs::read_to_string(HPAGE_PMD_SIZE).ok();
@@ -32,22 +34,50 @@ fn compound_pages(hpage_pmd_size: Option<&str>, page_size: u64) -> u32 {
         .map_or(1, |pages| pages.max(1))
 }
 
-fn offsets(bytes: Vec<u8>, page_size: u64, compound_pages: u32) -> Result<Config, TracerError> {
+fn offsets(
+    bytes: Vec<u8>,
+    page_size: u64,
+    compound_pages: u32,
+) -> Result<(Config, StructureOffsets), TracerError> {
     let types = Types::parse(bytes).map_err(|cause| TracerError::BadBtf { path: BTF, cause })?;
     if !types.has("migrate_vma") || !types.has(FUNCTION) {
         return Err(TracerError::NoFunction { function: FUNCTION });
     }
-    Ok(Config {
+    let pagemap = pagemap(&types).unwrap_or(PagemapOffsets::UNKNOWN);
+    let config = Config {
         vma: vma(&types)?,
         payer: payer(&types).unwrap_or(PayerOffsets::UNKNOWN),
-        task_comm: types.needed("task_struct", "comm")?,
+        owner: owner(&types)?,
+        pagemap,
+        page_size: types.size("page").unwrap_or(0),
+        page_refcount: types.offset("page", "_refcount").unwrap_or(OFFSET_UNKNOWN),
         compound_pages,
         page_shift: page_size.trailing_zeros(),
         record_every: 1,
         kernel_stacks: 0,
         user_stacks: 0,
         details: 0,
-    })
+    };
+    let structures = StructureOffsets {
+        xa_head: types.offset("xarray", "xa_head"),
+        xa_slots: types.offset("xa_node", "slots"),
+        page_refcount: config.page_refcount,
+        pagemap,
+    };
+    Ok((config, structures))
+}
+
+/// Where user space finds things in the kernel's structures, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct StructureOffsets {
+    /// `xarray::xa_head`
+    pub(super) xa_head: Option<u32>,
+    /// `xa_node::slots`
+    pub(super) xa_slots: Option<u32>,
+    /// `page::_refcount`, or [`OFFSET_UNKNOWN`]
+    pub(super) page_refcount: u32,
+    /// In `struct dev_pagemap`.
+    pub(super) pagemap: PagemapOffsets,
 }
 
 fn vma(types: &Types) -> Result<VmaOffsets, TracerError> {
@@ -66,13 +96,42 @@ fn vma(types: &Types) -> Result<VmaOffsets, TracerError> {
     })
 }
 
+/// The way to the process whose memory it is.
+fn owner(types: &Types) -> Result<OwnerOffsets, TracerError> {
+    let optional = |structure, field| types.offset(structure, field).unwrap_or(OFFSET_UNKNOWN);
+    // Where this machine keeps the number of the system call: x86-64, 64-bit ARM.
+    let syscall = ["orig_ax", "syscallno"].map(|field| types.offset("pt_regs", field));
+    Ok(OwnerOffsets {
+        vma: types.needed("migrate_vma", "vma")?,
+        vma_mm: types.needed("vm_area_struct", "vm_mm")?,
+        mm_owner: optional("mm_struct", "owner"),
+        task_mm: types.needed("task_struct", "mm")?,
+        task_tgid: types.needed("task_struct", "tgid")?,
+        task_leader: types.needed("task_struct", "group_leader")?,
+        task_comm: types.needed("task_struct", "comm")?,
+        regs_syscall: syscall
+            .into_iter()
+            .flatten()
+            .next()
+            .unwrap_or(OFFSET_UNKNOWN),
+    })
+}
+
+/// What is read of a device's memory; `None` in a kernel whose is described otherwise.
+fn pagemap(types: &Types) -> Option<PagemapOffsets> {
+    let offset = |field| types.offset("dev_pagemap", field);
+    Some(PagemapOffsets {
+        kind: offset("type")?,
+        nr_range: offset("nr_range")?,
+        ranges: offset("ranges").or_else(|| offset("range"))?,
+    })
+}
+
 /// The way to the memory cgroup that pays; `None` in a kernel without one.
 fn payer(types: &Types) -> Option<PayerOffsets> {
     let memory = types.enumerator("cgroup_subsys_id", "memory_cgrp_id")?;
     let pointer = u32::try_from(size_of::<*const ()>()).ok()?;
     Some(PayerOffsets {
-        task_mm: types.offset("task_struct", "mm")?,
-        mm_owner: types.offset("mm_struct", "owner")?,
         task_cgroups: types.offset("task_struct", "cgroups")?,
         css_set_memory: types.offset("css_set", "subsys")? + memory * pointer,
         css_cgroup: types.offset("cgroup_subsys_state", "cgroup")?,
@@ -96,13 +155,25 @@ impl Types {
         self.0.id_of(name).is_some()
     }
 
+    /// A structure by its name. A function or a variable can have the same name.
+    fn structure(&self, name: &str) -> Option<u32> {
+        let (id, _) = self.0.get().iter().find(|(_, variant)| {
+            matches!(variant, TypeVariant::Struct(found) if found.name().as_deref() == Some(name))
+        })?;
+        Some(*id)
+    }
+
+    /// The size of a structure, in bytes.
+    fn size(&self, structure: &str) -> Option<u32> {
+        self.0
+            .size_of(self.structure(structure)?)
+            .ok()
+            .and_then(|size| u32::try_from(size).ok())
+    }
+
     /// Where in a structure a field is, in bytes.
     pub(crate) fn offset(&self, structure: &str, field: &str) -> Option<u32> {
-        // A function or a variable can have the same name.
-        let (id, _) = self.0.get().iter().find(|(_, variant)| {
-            matches!(variant, TypeVariant::Struct(found) if found.name().as_deref() == Some(structure))
-        })?;
-        match self.0.offset_of(*id, field) {
+        match self.0.offset_of(self.structure(structure)?, field) {
             Ok((_, Offset::ByteOffset(offset))) => Some(offset),
             _ => None,
         }

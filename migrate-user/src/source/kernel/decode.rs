@@ -6,15 +6,16 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{MapData, StackTraceMap};
 use migrate_ebpf::wire::{
-    Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, Trigger, UNKNOWN,
+    self, Cause, Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN,
 };
 use zerocopy::FromBytes as _;
 
 use super::TracerError;
 use super::cgroups::Cgroups;
 use super::options::Options;
+use super::regions::Places;
 use super::symbols::{Stack, Symbols};
-use crate::model::Migration;
+use crate::model::{Migration, Side, Worker};
 
 /// Decodes records. Keeps each name once.
 pub(super) struct Decoder {
@@ -95,6 +96,15 @@ impl Decoder {
         }
     }
 
+    /// Names of functions.
+    pub(super) fn symbols(&mut self) -> Option<&mut Symbols> {
+        self.stacks.as_mut().map(|stacks| {
+            // They may be asked because they have changed.
+            stacks.kernel.clear();
+            &mut stacks.symbols
+        })
+    }
+
     /// Whether functions of the kernel have names, and so drivers.
     pub(super) fn names_functions(&self) -> bool {
         let stacks = self.stacks.as_ref();
@@ -102,7 +112,11 @@ impl Decoder {
     }
 
     /// The migration that these bytes of the ring tell.
-    pub(super) fn migration(&mut self, bytes: &[u8]) -> Result<Migration, TracerError> {
+    pub(super) fn migration(
+        &mut self,
+        bytes: &[u8],
+        places: &Places,
+    ) -> Result<Migration, TracerError> {
         let bad = |what| TracerError::Record {
             length: bytes.len(),
             what,
@@ -113,22 +127,31 @@ impl Decoder {
             rest => Some(Details::read_from_bytes(rest).map_err(|_| bad("length"))?),
         };
         let kernel = self.kernel_stack(&record);
+        let worker = self.name(record.worker_comm).map(|comm| Worker {
+            tid: record.tid,
+            comm,
+        });
         let user_stack = self.user_stack(&record);
         Ok(Migration {
             sequence: record.sequence,
             time_ns: record.time_ns,
-            pid: record.pid,
-            tid: record.tid,
-            comm: self.name(record.comm.map(u64::to_ne_bytes).as_flattened()),
+            pid: (record.pid != 0).then_some(record.pid),
+            tid: worker.is_none().then_some(record.tid),
+            comm: self.name(record.comm),
+            worker,
             cgroup: known(record.cgroup).and_then(|id| self.cgroups.path(id)),
             driver: kernel.as_ref().and_then(|stack| stack.driver.clone()),
             direction: Direction::from_wire(record.direction).ok_or_else(|| bad("direction"))?,
-            trigger: Trigger::from_wire(record.trigger).ok_or_else(|| bad("trigger"))?,
+            from: side(&record.from, places),
+            to: side(&record.to, places),
+            cause: Cause::from_wire(record.cause).ok_or_else(|| bad("cause"))?,
             outcome: Outcome::from_wire(record.outcome).ok_or_else(|| bad("outcome"))?,
             errno: (record.errno < 0).then(|| record.errno.unsigned_abs()),
             address: known(record.address),
             ledger: record.ledger,
             skips: skips(record.skips),
+            declined_holes: known(record.apart.declined_holes),
+            free: known(record.apart.free),
             steps: steps(&record.steps),
             probe: [
                 record.probe.setup_ns,
@@ -159,26 +182,40 @@ impl Decoder {
         if record.user_stack == NO_STACK {
             return None;
         }
+        // The user's frames are those of the thread that called; a worker has none.
         let stack = self.stacks.as_mut()?.user(record.user_stack, record.pid)?;
         Some(stack.folded)
     }
 
-    /// The text before the first zero byte.
-    fn name(&mut self, comm: &[u8]) -> Arc<str> {
+    /// A command name: the text before the first zero byte; `None` for none at all.
+    fn name(&mut self, comm: [u64; 2]) -> Option<Arc<str>> {
+        let comm = comm.map(u64::to_ne_bytes);
+        let comm = comm.as_flattened();
+        if comm[0] == 0 {
+            return None;
+        }
         let end = comm
             .iter()
             .position(|byte| *byte == 0)
             .unwrap_or(comm.len());
         let name = String::from_utf8_lossy(&comm[..end]);
         if let Some(known) = self.names.get(&*name) {
-            return Arc::clone(known);
+            return Some(Arc::clone(known));
         }
         if self.names.len() >= NAMES {
             self.names.clear();
         }
         let name: Arc<str> = name.into();
         self.names.insert(Arc::clone(&name));
-        name
+        Some(name)
+    }
+}
+
+/// Where pages came from, or went to.
+fn side(side: &wire::Side, places: &Places) -> Side {
+    Side {
+        pages: side.pages.map(u64::from),
+        place: places.name(side.place),
     }
 }
 
@@ -216,13 +253,13 @@ mod tests {
     fn refuses_bytes_that_are_no_record() {
         let mut decoder = decoder();
         assert!(matches!(
-            decoder.migration(&[0; 8]),
+            decoder.migration(&[0; 8], &Places::default()),
             Err(TracerError::Record { length: 8, .. })
         ));
         // All zero: no direction has that number.
         let zeros = [0; size_of::<Record>()];
         assert!(matches!(
-            decoder.migration(&zeros),
+            decoder.migration(&zeros, &Places::default()),
             Err(TracerError::Record {
                 what: "direction",
                 ..
@@ -235,19 +272,19 @@ mod tests {
         let mut bytes = [0; size_of::<Record>()];
         for (place, value) in [
             (std::mem::offset_of!(Record, direction), 2),
-            (std::mem::offset_of!(Record, trigger), 3),
+            (std::mem::offset_of!(Record, cause), 5),
             (std::mem::offset_of!(Record, outcome), 3),
         ] {
             bytes[place] = value;
         }
         change(&mut bytes);
-        decoder().migration(&bytes).unwrap()
+        decoder().migration(&bytes, &Places::default()).unwrap()
     }
 
     #[test]
     fn unknown_is_none_and_zero_is_zero() {
         let migration = record(|_| {});
-        assert_eq!(migration.trigger, Trigger::Eviction);
+        assert_eq!(migration.cause, Cause::Eviction);
         assert_eq!(migration.outcome, Outcome::Abandoned);
         assert_eq!(migration.address, Some(0));
         let none = Skips {
@@ -281,8 +318,18 @@ mod tests {
     #[test]
     fn a_name_ends_at_its_first_zero_byte() {
         let mut decoder = decoder();
-        assert_eq!(&*decoder.name(b"python3\0\0garbage"), "python3");
-        assert_eq!(&*decoder.name(b"sixteen-bytes-ok"), "sixteen-bytes-ok");
-        assert_eq!(&*decoder.name(b"\xff\xfe\0"), "\u{fffd}\u{fffd}");
+        let mut name = |bytes: &[u8; 16]| {
+            let (first, second) = bytes.split_at(8);
+            let word = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().unwrap());
+            decoder.name([word(first), word(second)])
+        };
+        assert_eq!(name(b"python3\0\0garbage").as_deref(), Some("python3"));
+        assert_eq!(
+            name(b"sixteen-bytes-ok").as_deref(),
+            Some("sixteen-bytes-ok")
+        );
+        let strange = name(b"\xff\xfe\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(strange.as_deref(), Some("\u{fffd}\u{fffd}"));
+        assert_eq!(name(&[0; 16]), None);
     }
 }

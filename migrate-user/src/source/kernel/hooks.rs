@@ -7,8 +7,8 @@ pub(crate) struct Hook {
     pub(crate) functions: &'static [&'static str],
     /// The program at its return, if there is one. Attached first: what is seen to begin is seen to end.
     pub(crate) at_return: Option<&'static str>,
-    /// The program at its entry.
-    pub(crate) at_entry: &'static str,
+    /// The program at its entry, if there is one.
+    pub(crate) at_entry: Option<&'static str>,
     pub(crate) need: Need,
 }
 
@@ -32,13 +32,13 @@ const fn hook(
     Hook {
         functions,
         at_return: Some(at_return),
-        at_entry,
+        at_entry: Some(at_entry),
         need,
     }
 }
 
 /// What every migration is seen by. In the order in which they are attached.
-pub(crate) const HOOKS: [Hook; 8] = [
+pub(crate) const HOOKS: [Hook; 9] = [
     hook(
         &["migrate_vma_finalize"],
         "finalize_entry",
@@ -63,10 +63,19 @@ pub(crate) const HOOKS: [Hook; 8] = [
         "device_pages_return",
         Need::IfThere,
     ),
+    hook(
+        &[
+            "migrate_device_coherent_folio",
+            "migrate_device_coherent_page",
+        ],
+        "coherent_entry",
+        "coherent_return",
+        Need::IfThere,
+    ),
     Hook {
         functions: &["migrate_device_unmap"],
         at_return: None,
-        at_entry: "unmap_entry",
+        at_entry: Some("unmap_entry"),
         need: Need::Detail,
     },
     hook(
@@ -87,6 +96,22 @@ pub(crate) const HOOKS: [Hook; 8] = [
         "pfns_return",
         Need::IfThere,
     ),
+];
+
+/// What tells where device memory is. In place before anything migrates.
+pub(crate) const MEMORY: [Hook; 2] = [
+    Hook {
+        functions: &["memremap_pages"],
+        at_return: Some("memremap_return"),
+        at_entry: None,
+        need: Need::Detail,
+    },
+    Hook {
+        functions: &["memunmap_pages"],
+        at_return: None,
+        at_entry: Some("memunmap_entry"),
+        need: Need::Detail,
+    },
 ];
 
 /// What the parts of setup are seen by.

@@ -6,15 +6,15 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use aya::programs::Program;
-use migrate_ebpf::wire::{LOSS_NAMES, Loss};
+use migrate_ebpf::wire::{COUNTERS as COUNT, LOSS_NAMES, Loss};
 
 use super::TracerError;
 
 /// The map of the probes' counters: one value, of all of them.
 const COUNTERS: &str = ".bss.counters";
 
-/// Every [`Loss`], and behind them the number of migrations that ended.
-type Counters = [u64; LOSS_NAMES.len() + 1];
+/// See [`COUNT`].
+type Counters = [u64; COUNT];
 
 /// The probes' counters.
 pub(super) struct Losses {
@@ -31,15 +31,27 @@ impl Losses {
         })
     }
 
-    /// How many migrations ended, and every [`Loss`]; totals since the probes were loaded.
-    pub(super) fn read(
-        &self,
-        tracer: &Ebpf,
-    ) -> Result<(u64, [u64; LOSS_NAMES.len()]), TracerError> {
-        let [mut losses @ .., ended] = self.counters.get(&0, 0).map_err(TracerError::Map)?;
+    /// What the probes have counted since they were loaded.
+    pub(super) fn read(&self, tracer: &Ebpf) -> Result<Counted, TracerError> {
+        let counters = self.counters.get(&0, 0).map_err(TracerError::Map)?;
+        let [mut losses @ .., ended, changes] = counters;
         losses[Loss::HookMissed as usize] = missed(tracer)?;
-        Ok((ended, losses))
+        Ok(Counted {
+            ended,
+            losses,
+            changes,
+        })
     }
+}
+
+/// What the probes have counted.
+pub(super) struct Counted {
+    /// Migrations that ended.
+    pub(super) ended: u64,
+    /// Every [`Loss`].
+    pub(super) losses: [u64; LOSS_NAMES.len()],
+    /// How often memory or code has come or gone.
+    pub(super) changes: u64,
 }
 
 /// How often the kernel left out a probe because it was running on that CPU already.

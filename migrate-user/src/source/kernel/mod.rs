@@ -2,7 +2,9 @@
 
 mod attach;
 mod btf;
+mod causes;
 mod cgroups;
+mod code;
 mod decode;
 mod error;
 mod hooks;
@@ -10,9 +12,12 @@ mod log;
 mod losses;
 mod modules;
 mod options;
+mod peek;
+mod regions;
 mod requirements;
 mod symbols;
 mod totals;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +38,10 @@ use crate::recording::{Details, Facts};
 use attach::Attached;
 use decode::Decoder;
 use log::Log;
-use losses::Losses;
+use losses::{Counted, Losses};
 use symbols::Symbols;
 use totals::Totals;
+use watch::Watch;
 
 /// How often the ring is drained. The probes wake nobody, which is cheaper for the traced thread than a wake-up
 /// for each record; at the default size the ring takes 317,000 migrations per second at this pace.
@@ -43,7 +49,7 @@ const DRAIN_EVERY: Duration = Duration::from_millis(50);
 /// How often a batch comes when nothing happened, so that views know that time passes.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
-/// How often the kernel's totals are read, which are some 270 KiB for each direction and trigger.
+/// How often the kernel's totals are read, which are some 270 KiB for each direction and cause.
 const TOTALS_EVERY: Duration = Duration::from_millis(500);
 
 /// How often calls are looked for of which nothing more comes.
@@ -67,6 +73,7 @@ pub struct KernelSource {
     log: Log,
     totals: Totals,
     decoder: Decoder,
+    watch: Watch,
     /// Taken out of the ring, and in no batch yet.
     pending: Vec<Migration>,
     drain: Interval,
@@ -96,11 +103,13 @@ impl KernelSource {
     /// Says which of the requirements this kernel or this user does not meet, and what to do about it.
     pub fn open(options: &Options) -> Result<Self, TracerError> {
         requirements::check()?;
-        let mut config = btf::config()?;
+        let (mut config, structures) = btf::config()?;
         options.tell(&mut config);
         // All that takes long comes before the first hook.
         let symbols = Symbols::new();
-        let mut attached = attach::attach(&config, options)?;
+        let (mut attached, watch) = attach::attach(&config, options, |tracer| {
+            Watch::begin(tracer, structures, options, &symbols)
+        })?;
         let tracer = &mut attached.tracer;
         let ring = tracer
             .take_map("RECORDS")
@@ -119,6 +128,7 @@ impl KernelSource {
             log,
             totals,
             decoder,
+            watch,
             pending: Vec::new(),
             drain,
             last_batch: Instant::now(),
@@ -155,7 +165,8 @@ impl KernelSource {
     /// Takes what lies in the ring now.
     fn take_out(&mut self) -> Result<(), TracerError> {
         while let Some(item) = self.ring.next() {
-            self.pending.push(self.decoder.migration(&item)?);
+            let places = self.watch.places();
+            self.pending.push(self.decoder.migration(&item, places)?);
         }
         Ok(())
     }
@@ -191,9 +202,18 @@ impl KernelSource {
 
     /// Everything that lies in the ring now, and the state of the tracer after it.
     fn drain(&mut self) -> Result<Batch, TracerError> {
+        // Names first: what is in the ring may be of memory, or of code, that is new.
+        let changes = self.losses.read(&self.tracer)?.changes;
+        if self.watch.is_behind(changes)
+            && let Some(symbols) = self.decoder.symbols()
+        {
+            self.watch.follow(&mut self.tracer, symbols, changes)?;
+        }
         self.take_out()?;
         self.log.read();
-        let (ended, mut losses) = self.losses.read(&self.tracer)?;
+        let Counted {
+            ended, mut losses, ..
+        } = self.losses.read(&self.tracer)?;
         losses[Loss::Unfinished as usize] += self.unfinished;
         let status = Status {
             time_ns: machine::boot_time_ns(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use migrate_ebpf::wire::{Config, Filter};
 
 use super::{TracerError, modules};
-use crate::model::{Direction, Outcome};
+use crate::model::{Cause, Direction, Outcome};
 use crate::source::MemoryCgroups;
 
 /// What to trace, and how.
@@ -68,14 +68,18 @@ pub enum Attach {
 pub struct Only {
     /// Of this process.
     pub pid: Option<u32>,
-    /// Of threads with this command name.
+    /// Of processes with this command name.
     pub comm: Option<String>,
+    /// By threads with this command name that are none of the process's own.
+    pub worker: Option<String>,
     /// Of processes whose memory this cgroup pays for: a path below the root of the memory controller.
     pub cgroup: Option<PathBuf>,
     /// By this driver's module.
     pub driver: Option<String>,
     /// In this direction.
     pub direction: Option<Direction>,
+    /// For this cause.
+    pub cause: Option<Cause>,
     /// With this outcome.
     pub outcome: Option<Outcome>,
     /// Of at least so many requested base pages.
@@ -116,10 +120,12 @@ impl Only {
         };
         word("pid", self.pid.map(|pid| pid.to_string()));
         word("comm", self.comm.clone());
+        word("worker", self.worker.clone());
         let cgroup = self.cgroup.as_ref();
         word("cgroup", cgroup.map(|path| path.display().to_string()));
         word("driver", self.driver.clone());
         word("direction", self.direction.map(|d| d.name().to_owned()));
+        word("cause", self.cause.map(|cause| cause.name().to_owned()));
         word("outcome", self.outcome.map(|o| o.name().to_owned()));
         word("min-pages", self.min_pages.map(|pages| pages.to_string()));
         let slower = self
@@ -131,20 +137,22 @@ impl Only {
 
     /// As the probes understand it. Looks up ids and addresses on this machine.
     pub(super) fn filter(&self) -> Result<Filter, TracerError> {
-        let driver = self.driver.as_deref().map(modules::code_of).transpose()?;
-        let driver = driver.unwrap_or(0..0);
+        if let Some(driver) = &self.driver {
+            modules::code_of(driver)?;
+        }
         let slower_than = self.slower_than.unwrap_or_default().as_nanos();
         let filter = Filter {
             asked: 0,
             pid: self.pid.unwrap_or(0).into(),
             comm: self.comm.as_deref().map_or([0; 2], comm),
+            worker: self.worker.as_deref().map_or([0; 2], comm),
             cgroup: self.cgroup.as_deref().map_or(Ok(0), cgroup_id)?,
             direction: self.direction.map_or(0, |direction| direction as u64),
             outcome: self.outcome.map_or(0, |outcome| outcome as u64),
             min_pages: self.min_pages.unwrap_or(0),
             slower_than_ns: u64::try_from(slower_than).unwrap_or(u64::MAX),
-            driver_start: driver.start,
-            driver_end: driver.end,
+            cause: self.cause.map_or(0, |cause| cause as u64),
+            driver: self.driver.is_some().into(),
         };
         Ok(Filter {
             asked: u64::from(filter != Filter::default()),

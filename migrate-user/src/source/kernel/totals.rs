@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use migrate_ebpf::wire::{
-    CLASSES, Counts, Direction, Figure, Histograms, Outcome, Trigger, class, count_of,
+    CLASSES, Cause, Counts, Direction, Figure, Histograms, Outcome, class, count_of,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
@@ -56,18 +56,18 @@ impl Totals {
         let mut exact = Exact::default();
         let all = self.counts.get(&0, 0).map_err(TracerError::Map)?;
         for &direction in Direction::ALL {
-            for &trigger in Trigger::ALL {
-                let class = class(direction as u8, trigger as u8);
+            for &cause in Cause::ALL {
+                let class = class(direction as u8, cause as u8);
                 let before = exact.counts.len();
                 for &outcome in Outcome::ALL {
                     let counts = counts_at(&all, count_of(class, outcome))?;
                     if counts.migrations > 0 {
-                        let of = (direction, trigger, outcome);
+                        let of = (direction, cause, outcome);
                         exact.counts.push(count(of, &counts));
                     }
                 }
                 if exact.counts.len() > before {
-                    self.figures(class, (direction, trigger), &mut exact.figures)?;
+                    self.figures(class, (direction, cause), &mut exact.figures)?;
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Totals {
     fn figures(
         &self,
         class: usize,
-        (direction, trigger): (Direction, Trigger),
+        (direction, cause): (Direction, Cause),
         figures: &mut Vec<ExactFigure>,
     ) -> Result<(), TracerError> {
         let words = self.histograms.get(&(class as u32), 0);
@@ -90,7 +90,7 @@ impl Totals {
             if !values.is_empty() {
                 figures.push(ExactFigure {
                     direction,
-                    trigger,
+                    cause,
                     figure,
                     sum,
                     values,
@@ -106,13 +106,10 @@ fn counts_at(all: &AllCounts, place: usize) -> Result<Counts, TracerError> {
     Counts::read_from_bytes(words.as_bytes()).map_err(|_| TracerError::Object(COUNTS))
 }
 
-fn count(
-    (direction, trigger, outcome): (Direction, Trigger, Outcome),
-    counts: &Counts,
-) -> ExactCount {
+fn count((direction, cause, outcome): (Direction, Cause, Outcome), counts: &Counts) -> ExactCount {
     ExactCount {
         direction,
-        trigger,
+        cause,
         outcome,
         migrations: counts.migrations,
         ledger: counts.ledger,
@@ -120,6 +117,8 @@ fn count(
             not_collected: counts.not_collected,
             unmap_failed: counts.unmap_failed,
             unknown: counts.unknown,
+            free: counts.free,
+            declined_holes: counts.declined_holes,
         },
         probe_ns: counts.probe_ns,
         unbalanced: counts.unbalanced,

@@ -9,8 +9,8 @@ use super::super::theme::sign;
 use super::super::widgets::waterfall;
 use super::migrations::since;
 use crate::model::ledger::{self, Row};
-use crate::model::{Migration, PARTS, Step};
-use crate::text::{bytes, count, duration, percent, printable};
+use crate::model::{MIXED, Memory, Migration, PARTS, Side, Step};
+use crate::text::{self, bytes, count, duration, percent, printable};
 
 /// The width of one half, where both fit beside each other.
 const HALF: u16 = 62;
@@ -64,19 +64,19 @@ fn fact_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> 
             canvas,
             "what",
             &format!(
-                "{}, trigger {}, {outcome}",
+                "{}, cause {}, {outcome}",
                 migration.direction.name(),
-                migration.trigger.name()
+                migration.cause.name()
             ),
         ),
         fact(
             canvas,
             "process",
-            &format!(
-                "{} {}, thread {}",
-                migration.comm, migration.pid, migration.tid
-            ),
+            &text::process(migration.comm.as_deref(), migration.pid),
         ),
+        fact(canvas, "by", &who(migration)),
+        fact(canvas, "from", &side(canvas, &migration.from)),
+        fact(canvas, "to", &side(canvas, &migration.to)),
     ];
     let owner = migration.pgmap_owner.map(|owner| format!("{owner:#x}"));
     for (name, is) in [
@@ -90,6 +90,32 @@ fn fact_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> 
     lines.extend(off_cpu(migration).map(|text| fact(canvas, "off CPU", &text)));
     lines.extend(parts(migration).map(|text| fact(canvas, "of which", &text)));
     lines
+}
+
+/// The thread that made the calls.
+fn who(migration: &Migration) -> String {
+    match &migration.worker {
+        Some(worker) => format!("{}, thread {}, none of its own", worker.comm, worker.tid),
+        None => migration.tid.map_or_else(
+            || "a thread that is not known".to_owned(),
+            |tid| format!("its own thread {tid}"),
+        ),
+    }
+}
+
+/// Where pages were or are, by kind of memory where there are several.
+fn side(canvas: &Canvas<'_>, side: &Side) -> String {
+    let Some(kind) = side.kind() else {
+        return "nothing arrived, or in memory that is not known".to_owned();
+    };
+    let place = side.place.as_deref().map(|place| format!(", {place}"));
+    if kind != MIXED {
+        return kind.to_owned() + place.as_deref().unwrap_or_default();
+    }
+    let of = |(memory, pages): (Memory, u64)| format!("{} {}", memory.name(), canvas.amount(pages));
+    let kinds = Memory::ALL.into_iter().zip(side.pages);
+    let kinds: Vec<_> = kinds.filter(|(_, pages)| *pages > 0).map(of).collect();
+    format!("{kind}: {}", kinds.join(", "))
 }
 
 /// The range; an eviction has none.

@@ -6,24 +6,30 @@ use ratatui::style::Style;
 use super::super::app::App;
 use super::super::canvas::Canvas;
 use super::super::figures::NONE;
-use super::super::table::{Column, Context, draw_list};
+use super::super::table::{self, Column, Context, draw_list};
 use super::{Opened, Tab, migration};
-use crate::model::{Migration, Step, ledger};
+use crate::model::{Migration, Side, Step, ledger};
 use crate::text::{counted, duration, printable};
 
 /// In the order on screen. Ranks say which are left out first when it is narrow.
-const COLUMNS: [Column<Migration>; 19] = [
+const COLUMNS: [Column<Migration>; 22] = [
     Column::right("began", 12, 3, |m, context| {
         (since(m.time_ns, context.began_ns), context.theme.quiet())
     }),
-    Column::left("process", 15, 4, |m, _| (printable(&m.comm), Style::new())),
-    Column::right("pid", 8, 7, |m, _| (m.pid.to_string(), Style::new())),
-    Column::left("direction", 9, 0, |m, context| {
+    Column::left("process", 15, 4, |m, _| {
+        (printable(m.comm.as_deref().unwrap_or(NONE)), Style::new())
+    }),
+    Column::right("pid", 8, 7, |m, _| (table::number(m.pid), Style::new())),
+    Column::left("worker", 15, 14, |m, _| {
+        let worker = m.worker.as_ref().map_or(NONE, |worker| &worker.comm);
+        (printable(worker), Style::new())
+    }),
+    Column::left("direction", 16, 0, |m, context| {
         let style = context.theme.direction(m.direction);
         (m.direction.name().to_owned(), style)
     }),
-    Column::left("trigger", 8, 6, |m, _| {
-        (m.trigger.name().to_owned(), Style::new())
+    Column::left("cause", 13, 6, |m, _| {
+        (m.cause.name().to_owned(), Style::new())
     }),
     Column::left("outcome", 11, 5, |m, context| {
         let style = context.theme.outcome(m.outcome);
@@ -57,10 +63,18 @@ const COLUMNS: [Column<Migration>; 19] = [
     Column::right("finalize", 8, 12, |m, context| {
         step(m, Step::Finalize, context)
     }),
+    Column::left("from", 18, 15, |m, _| (place(&m.from), Style::new())),
+    Column::left("to", 18, 15, |m, _| (place(&m.to), Style::new())),
     Column::left("driver", 16, 13, |m, _| {
         (printable(m.driver.as_deref().unwrap_or(NONE)), Style::new())
     }),
 ];
+
+/// Where the pages of one side are: the node or device where that is known, else the kind of memory.
+pub(super) fn place(side: &Side) -> String {
+    let kind = side.kind().unwrap_or(NONE);
+    printable(side.place.as_deref().unwrap_or(kind))
+}
 
 /// Rolled back, or rejected with everything else.
 fn undone(migration: &Migration) -> u64 {

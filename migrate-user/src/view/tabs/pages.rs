@@ -9,7 +9,7 @@ use super::super::table::{self, Column};
 use super::super::widgets::ledger as widget;
 use super::processes::by_wasted;
 use crate::model::{Bounce, Sums, ledger};
-use crate::text::{bytes, count, counted, duration, printable};
+use crate::text::{self, bytes, count, counted, duration, printable};
 
 /// The pages of a driver or a process.
 struct Part {
@@ -117,7 +117,7 @@ fn draw_parts(canvas: &mut Canvas<'_>, area: Rect) {
         .processes()
         .iter()
         .map(|process| Part {
-            name: format!("{} {}", process.comm, process.pid),
+            name: text::process(process.comm.as_deref(), process.pid),
             sums: process.sums,
         })
         .collect();

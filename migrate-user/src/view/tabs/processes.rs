@@ -12,17 +12,20 @@ use super::super::table::{self, Column, Context, draw_list, sorted};
 use super::super::widgets::bar::sparkline;
 use super::{Opened, Tab};
 use crate::model::{Direction, Process, Sparkline, Sums, ledger};
-use crate::text::{count, counted, duration, printable};
+use crate::text::{NOBODY, count, counted, duration, printable};
 
 type Of = Column<Process>;
 
 /// Columns, with room for a sparkline.
 pub(super) const COLUMNS: [Of; 13] = [
     Of::left("process", 16, 0, |row, _| {
-        (printable(&row.comm), Style::new())
+        (
+            printable(row.comm.as_deref().unwrap_or(NOBODY)),
+            Style::new(),
+        )
     })
     .by(|a, b| a.comm.cmp(&b.comm)),
-    Of::right("pid", 8, 1, |row, _| (row.pid.to_string(), Style::new()))
+    Of::right("pid", 8, 1, |row, _| (table::number(row.pid), Style::new()))
         .by(|a, b| a.pid.cmp(&b.pid)),
     Of::right("calls", 11, 4, |row, _| {
         (count(row.sums.migrations), Style::new())
@@ -138,5 +141,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 pub(super) fn open(app: &App) -> Option<Opened> {
     let rows = rows(app);
     let row = *rows.get(app.view.list(Tab::Processes).chosen)?;
-    Some(Opened::Filter(format!("pid={}", row.pid)))
+    Some(Opened::Filter(match row.pid {
+        Some(pid) => format!("pid={pid}"),
+        // Whose memory nobody knows: nearly all of it is evicted.
+        None => "cause=eviction".to_owned(),
+    }))
 }

@@ -13,7 +13,7 @@ use super::super::widgets::bar::bar;
 use super::super::widgets::heat;
 use super::super::widgets::histogram::Histogram;
 use super::Tab;
-use crate::model::{Direction, Distribution, Model, Step, Trigger};
+use crate::model::{Cause, Direction, Distribution, Model, Step};
 use crate::text::{count, duration, percent};
 
 /// The steps, and the whole migration.
@@ -73,7 +73,7 @@ const COLUMNS: [Column<Row>; 11] = [
 /// The chosen step in one direction, for one reason.
 struct Kind {
     direction: Direction,
-    trigger: Trigger,
+    cause: Cause,
     durations: Distribution,
 }
 
@@ -84,8 +84,8 @@ const KINDS: [Column<Kind>; 6] = [
             context.theme.direction(kind.direction),
         )
     }),
-    Column::left("trigger", 8, 0, |kind, _| {
-        (kind.trigger.name().to_owned(), Style::new())
+    Column::left("cause", 8, 0, |kind, _| {
+        (kind.cause.name().to_owned(), Style::new())
     }),
     Column::right("count", 11, 2, |kind, _| {
         (count(kind.durations.count()), Style::new())
@@ -159,18 +159,18 @@ fn rows(model: &Model) -> Vec<Row> {
 }
 
 fn draw_kinds(canvas: &mut Canvas<'_>, step: Option<Step>, area: Rect) {
-    let mut kinds: Vec<(Direction, Trigger)> = Vec::new();
+    let mut kinds: Vec<(Direction, Cause)> = Vec::new();
     for kind in canvas.model.totals().kinds() {
-        if !kinds.contains(&(kind.direction, kind.trigger)) {
-            kinds.push((kind.direction, kind.trigger));
+        if !kinds.contains(&(kind.direction, kind.cause)) {
+            kinds.push((kind.direction, kind.cause));
         }
     }
     let figure = step.map_or(Figure::Total, Figure::from);
     let steps = canvas.model.steps();
-    let kind = |(direction, trigger)| Kind {
+    let kind = |(direction, cause)| Kind {
         direction,
-        trigger,
-        durations: steps.of_kind(figure, direction, trigger),
+        cause,
+        durations: steps.of_kind(figure, direction, cause),
     };
     let mut kinds: Vec<Kind> = kinds.into_iter().map(kind).collect();
     kinds.sort_by_key(|kind| Reverse(kind.durations.count()));

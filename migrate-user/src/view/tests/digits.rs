@@ -60,7 +60,7 @@ impl Known {
         // Of the step that is chosen at first.
         let steps = app.shown().steps();
         for kind in app.shown().totals().kinds() {
-            let times = steps.of_kind(Figure::Setup, kind.direction, kind.trigger);
+            let times = steps.of_kind(Figure::Setup, kind.direction, kind.cause);
             known.0.extend(times.max().map(duration));
         }
         known

@@ -252,7 +252,7 @@ fn single_migrations() {
             name(&migration["comm"]),
             migration["pid"].to_string(),
             name(&migration["direction"]),
-            name(&migration["trigger"]),
+            name(&migration["cause"]),
             name(&migration["outcome"]),
             pages(&migration["requested"]),
         ]

@@ -1,4 +1,4 @@
-//! How many migrations of each kind there were: direction, trigger, outcome.
+//! How many migrations of each kind there were: direction, cause, outcome.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,8 +14,8 @@ const COLUMNS: [Column<Kind>; 4] = [
         let name = kind.direction.name().to_owned();
         (name, context.theme.direction(kind.direction))
     }),
-    Column::left("trigger", 8, 2, |kind, _| {
-        (kind.trigger.name().to_owned(), Style::new())
+    Column::left("cause", 8, 2, |kind, _| {
+        (kind.cause.name().to_owned(), Style::new())
     }),
     Column::left("outcome", 11, 1, |kind, context| {
         let name = kind.outcome.name().to_owned();

@@ -20,6 +20,11 @@ const HELPERS: [&str; 5] = [
     "ttm",
 ];
 
+/// Does this module never migrate for itself?
+pub(in super::super) fn is_helper(module: &str) -> bool {
+    HELPERS.contains(&module)
+}
+
 /// How many of the innermost frames are the tracer's own, and the kernel's on the way to it: all that were called by
 /// the function with which the migration begins. Where the kernel jumps into the tracer's trampoline (Linux 7), that function is not
 /// on the stack yet: then all that is not named.

@@ -30,6 +30,14 @@ pub(super) enum Place {
     Unknown,
 }
 
+/// A function, and where its code is.
+pub(in super::super) struct Function<'a> {
+    pub(in super::super) name: &'a str,
+    /// What stands in `[...]` behind it; `None` for the kernel itself.
+    pub(in super::super) module: Option<&'a str>,
+    pub(in super::super) range: Range<u64>,
+}
+
 /// The two files.
 pub(super) struct Files {
     kallsyms: Option<File>,
@@ -220,6 +228,28 @@ impl Table {
             // Behind the end of a module, or of the kernel.
             (None, _) => Place::Unknown,
         }
+    }
+
+    /// Every function, and what it is in. It ends where the next begins.
+    pub(super) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
+        let ends = self.symbols.iter().skip(1).map(|next| next.address);
+        self.symbols.iter().zip(ends).map(|(symbol, end)| Function {
+            name: self.name(symbol),
+            module: self.owner_of(symbol).map(|owner| &**owner),
+            range: symbol.address..end,
+        })
+    }
+
+    /// Modules, and where the code of each is.
+    pub(super) fn code_of_modules(&self) -> impl Iterator<Item = (Arc<str>, Range<u64>)> {
+        self.modules
+            .iter()
+            .map(|module| (Arc::clone(&module.name), module.start..module.end))
+    }
+
+    /// Where the code of the kernel itself is.
+    pub(super) fn code_of_kernel(&self) -> &[Range<u64>] {
+        &self.code
     }
 
     fn is_kernel(&self, address: u64) -> bool {

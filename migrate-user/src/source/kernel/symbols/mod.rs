@@ -19,12 +19,14 @@ mod processes;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
+use std::ops::Range;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kallsyms::{Files, Place, Table};
+pub(super) use driver::is_helper;
+use kallsyms::{Files, Function, Place, Table};
 use processes::Processes;
 
 /// How long it may take until a library that has come or gone is noticed.
@@ -100,6 +102,34 @@ impl Symbols {
             self.refresh();
         }
         self.readings
+    }
+
+    /// Every function of the kernel and its modules.
+    pub(super) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
+        self.table.functions()
+    }
+
+    /// Modules, and where the code of each is.
+    pub(super) fn code_of_modules(&self) -> impl Iterator<Item = (Arc<str>, Range<u64>)> {
+        self.table.code_of_modules()
+    }
+
+    /// Where the code of the kernel itself is.
+    pub(super) fn code_of_kernel(&self) -> &[Range<u64>] {
+        self.table.code_of_kernel()
+    }
+
+    /// The module that uses a helper, if no other does.
+    pub(super) fn only_user(&self, helper: &str) -> Option<Arc<str>> {
+        only_user(&self.root, helper)
+    }
+
+    /// Reads everything again: modules have come or gone, perhaps one by the name of another. Stacks that were named may be of other code.
+    pub(super) fn read_again(&mut self) {
+        self.modules = modules(&self.root);
+        self.table = self.files.read();
+        self.stacks.clear();
+        self.looked_at = Instant::now();
     }
 
     /// Names a stack of the kernel: the instruction pointer, then return addresses, innermost first. What lies inside of

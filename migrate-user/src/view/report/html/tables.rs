@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::Report;
 use crate::model::ledger::{Row, wasted};
 use crate::model::{Figure, Migration, Step, Sums};
-use crate::text::{bytes, count, duration, percent};
+use crate::text::{self, bytes, count, duration, percent};
 use crate::view::figures::{self, NONE};
 
 /// Rows of a table, at most.
@@ -115,7 +115,7 @@ pub(super) fn who(report: &Report<'_>) -> Markup {
         (name, driver.sums)
     });
     let processes = model.processes().sorted().into_iter().map(|process| {
-        let name = format!("{} ({})", process.comm, process.pid);
+        let name = text::process(process.comm.as_deref(), process.pid);
         (name, process.sums)
     });
     let all_ns = model.drivers().sum().time_ns;
@@ -197,7 +197,7 @@ pub(super) fn slowest(report: &Report<'_>) -> Markup {
                 tbody {
                     @for migration in slowest.iter().take(ROWS) {
                         tr {
-                            td { (migration.comm) " (" (migration.pid) ")" }
+                            td { (text::process(migration.comm.as_deref(), migration.pid)) }
                             td { (duration(migration.time_ns.saturating_sub(began_ns))) }
                             td { (migration.direction.name()) }
                             td { (count(migration.ledger.requested)) }

@@ -1,8 +1,8 @@
-//! Totals by direction and trigger as JSON.
+//! Totals by direction and cause as JSON.
 //!
-//! - `counts`: for each `direction`, `trigger` and `outcome` that occurred: `migrations`, the `ledger`, with the reasons of
+//! - `counts`: for each `direction`, `cause` and `outcome` that occurred: `migrations`, the `ledger`, with the reasons of
 //!   skipped pages (`not_collected`, `unmap_failed`, `skipped_unknown`), `probe_ns`, `unbalanced`
-//! - `figures`: for each `direction`, `trigger` and `figure` that occurred: `count`, `sum` (exact), `p50`, `p90`, `p99` and
+//! - `figures`: for each `direction`, `cause` and `figure` that occurred: `count`, `sum` (exact), `p50`, `p90`, `p99` and
 //!   `p999`, within 1% and of no value too low. The unit is in the name of the figure: `setup_ns`, `alloc_and_copy_ns`,
 //!   `pages_ns`, `finalize_and_map_ns`, `finalize_ns`, `total_ns` (all five), `pages_per_call` (requested), `ns_per_page`
 //!   (`total_ns` by the pages that arrived, of calls in which some did)
@@ -37,7 +37,7 @@ fn count(count: &ExactCount) -> Value {
     ledger.extend(reasons.map(|(name, pages)| (name.to_owned(), json!(pages))));
     json!({
         "direction": count.direction.name(),
-        "trigger": count.trigger.name(),
+        "cause": count.cause.name(),
         "outcome": count.outcome.name(),
         "migrations": count.migrations,
         "ledger": ledger,
@@ -51,7 +51,7 @@ fn figure(figure: &ExactFigure) -> Value {
     let quantile = |quantile| histogram.value_at_quantile(quantile);
     json!({
         "direction": figure.direction.name(),
-        "trigger": figure.trigger.name(),
+        "cause": figure.cause.name(),
         "figure": figure.figure.name(),
         "count": histogram.len(),
         "sum": figure.sum,

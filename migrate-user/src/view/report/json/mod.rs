@@ -84,7 +84,7 @@ fn kinds(model: &Model) -> Vec<Value> {
     let kind = |kind: crate::model::Kind| {
         json!({
             "direction": kind.direction.name(),
-            "trigger": kind.trigger.name(),
+            "cause": kind.cause.name(),
             "outcome": kind.outcome.name(),
             "migrations": kind.migrations,
         })

@@ -14,7 +14,7 @@
 //!   that came back soonest
 //! - `retries`: `calls` and `time_ns` of what was tried again in vain, `evicted`, and the longest series in `ranges`: `pid`, `address`,
 //!   `direction`, `calls`, `pages`, `outcome`, `time_ns`
-//! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `trigger`, `outcome`, `requested`, `total_ns`, `steps_ns`,
+//! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `cause`, `outcome`, `requested`, `total_ns`, `steps_ns`,
 //!   `ledger`, `driver`
 
 use serde_json::{Map, Value, json};
@@ -37,7 +37,7 @@ pub(super) fn processes(model: &Model) -> Vec<Value> {
     let process = |process: &Process| {
         let who = json!({
             "pid": process.pid,
-            "comm": &*process.comm,
+            "comm": process.comm.as_deref(),
             "cgroup": process.cgroup.as_deref(),
         });
         with(who, &process.sums)
@@ -169,9 +169,9 @@ pub(super) fn slowest(model: &Model) -> Vec<Value> {
             "sequence": migration.sequence,
             "time_ns": migration.time_ns,
             "pid": migration.pid,
-            "comm": &*migration.comm,
+            "comm": migration.comm.as_deref(),
             "direction": migration.known_direction(),
-            "trigger": migration.known_trigger(),
+            "cause": migration.known_cause(),
             "outcome": migration.outcome.name(),
             "requested": migration.ledger.requested,
             "total_ns": migration.total_ns(),

@@ -83,9 +83,9 @@ pub(super) fn kinds(report: &Report<'_>, page: &mut Page) {
     let all = totals.migrations();
     page.head(format!("{:<43}{:>13}", "Migrations", count(all)));
     for kind in totals.kinds() {
-        let (direction, trigger) = (kind.direction.name(), kind.trigger.name());
+        let (direction, cause) = (kind.direction.name(), kind.cause.name());
         let (outcome, number) = (kind.outcome.name(), count(kind.migrations));
-        let line = format!("  {direction:<16}{trigger:<10}{outcome:<15}{number:>13}");
+        let line = format!("  {direction:<16}{cause:<10}{outcome:<15}{number:>13}");
         page.bar(&line, kind.migrations as f64 / all.max(1) as f64);
     }
 }

@@ -4,7 +4,7 @@ use super::Report;
 use super::page::Page;
 use crate::model::Sums;
 use crate::model::ledger::wasted;
-use crate::text::{count, counted, duration, percent, printable};
+use crate::text::{self, count, counted, duration, percent, printable};
 use crate::view::figures::NONE;
 
 /// Rows of a table, at most.
@@ -34,7 +34,7 @@ pub(super) fn processes(report: &Report<'_>, page: &mut Page) {
     let all_ns = report.model.drivers().sum().time_ns;
     head(page, "Recorded processes");
     for process in processes.sorted().into_iter().take(ROWS) {
-        let name = format!("{} ({})", printable(&process.comm), process.pid);
+        let name = text::process(process.comm.as_deref(), process.pid);
         row(page, &name, &process.sums, all_ns);
     }
     if processes.len() > ROWS {

@@ -1,0 +1,251 @@
+//! The frames of one stack: what code each is in, and where on the stack it lies.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::{bpf_get_stack, bpf_loop},
+    macros::map,
+    maps::{Array, PerCpuArray},
+};
+use migrate_ebpf::wire::{CODE_RANGES, Cause, Code, code};
+
+use super::{kernel::read_entries, setup::Setup};
+
+/// Frames that are looked at.
+const FRAMES: usize = 48;
+/// Words of the stack that are read at once, and how often: a stack is 16 KiB.
+const WORDS: usize = 32;
+const CHUNKS: u32 = 64;
+
+/// What the code that is loaded means, most particular first. User space keeps it.
+#[map]
+static CODE: Array<[Code; CODE_RANGES]> = Array::with_max_entries(1, 0);
+
+/// One stack. In a map for the reason given in [`super::ledger`].
+#[repr(C)]
+pub(super) struct Frames {
+    /// Return addresses, innermost first, and how many there are.
+    addresses: [u64; FRAMES],
+    count: u64,
+    /// A [`Cause`]: of the innermost function that tells one.
+    cause: u64,
+    /// The return address into it.
+    reason: u64,
+    reason_at: u64,
+    /// The return addresses into the modules around the call, of which the first can be hidden by whoever hooks the return.
+    drivers: [u64; 2],
+    drivers_at: [u64; 2],
+    /// What the module that is taken for the driver means; [`code::MODULE`] is set once there is one.
+    driver: u64,
+    /// Not 0: the frames of the driver are over.
+    beyond: u64,
+    /// Where the stack is read from.
+    stack: u64,
+    words: [u64; WORDS],
+}
+
+/// A place for each way to begin: a program is never preempted by itself.
+#[map]
+static FRAMES_OF: PerCpuArray<Frames> = PerCpuArray::with_max_entries(Setup::COUNT, 0);
+
+/// Walks the stack that leads here. `stack` is an address on it inside of all that is looked for.
+#[inline(always)]
+pub(super) fn of(ctx: &impl EbpfContext, setup: Setup, stack: u64) -> Option<&'static Frames> {
+    let frames = scratch(setup)?;
+    frames.cause = Cause::Unknown as u64;
+    (frames.reason, frames.reason_at) = (0, 0);
+    (frames.drivers, frames.drivers_at) = ([0; 2], [0; 2]);
+    (frames.driver, frames.beyond) = (0, 0);
+    frames.stack = stack;
+    // SAFETY: the helper writes at most the bytes that it is told there are.
+    let bytes = unsafe {
+        bpf_get_stack(
+            ctx.as_ptr(),
+            frames.addresses.as_mut_ptr().cast(),
+            size_of::<[u64; FRAMES]>() as u32,
+            0,
+        )
+    };
+    frames.count = if bytes > 0 { bytes as u64 / 8 } else { 0 };
+    // SAFETY: the callbacks find the frames by the number of the place, which they are called with.
+    unsafe {
+        let (look, find) = callbacks(setup);
+        bpf_loop(FRAMES as u32, look as *mut c_void, core::ptr::null_mut(), 0);
+        bpf_loop(CHUNKS, find as *mut c_void, core::ptr::null_mut(), 0);
+    }
+    Some(frames)
+}
+
+#[inline(always)]
+fn scratch(setup: Setup) -> Option<&'static mut Frames> {
+    // SAFETY: this CPU's value, used by one program only (see `FRAMES_OF`).
+    FRAMES_OF
+        .get_ptr_mut(setup as u32)
+        .map(|frames| unsafe { &mut *frames })
+}
+
+/// What `bpf_loop` calls: an index, and a context, which is not used.
+type Callback = unsafe extern "C" fn(u64, *mut c_void) -> i64;
+
+/// The two callbacks of each way to begin. Constant in each program.
+#[inline(always)]
+fn callbacks(setup: Setup) -> (Callback, Callback) {
+    match setup {
+        Setup::Vma => (look_vma, find_vma),
+        Setup::Range => (look_range, find_range),
+        Setup::Pfns => (look_pfns, find_pfns),
+        Setup::Coherent => (look_coherent, find_coherent),
+    }
+}
+
+macro_rules! callbacks {
+    ($($setup:expr, $look:ident, $find:ident;)*) => {$(
+        /// # Safety
+        ///
+        /// Called by `bpf_loop`, from [`of`].
+        unsafe extern "C" fn $look(index: u64, _context: *mut c_void) -> i64 {
+            scratch($setup).map_or(1, |frames| i64::from(!frames.look_at(index)))
+        }
+
+        /// # Safety
+        ///
+        /// Called by `bpf_loop`, from [`of`].
+        unsafe extern "C" fn $find(index: u64, _context: *mut c_void) -> i64 {
+            scratch($setup).map_or(1, |frames| i64::from(!frames.find_in(index)))
+        }
+    )*};
+}
+
+callbacks! {
+    Setup::Vma, look_vma, find_vma;
+    Setup::Range, look_range, find_range;
+    Setup::Pfns, look_pfns, find_pfns;
+    Setup::Coherent, look_coherent, find_coherent;
+}
+
+/// What is known of the code at this address; 0 for nothing.
+#[inline(always)]
+fn meaning(address: u64, found: &mut u64) {
+    let Some(table) = CODE.get_ptr(0) else {
+        return;
+    };
+    // SAFETY: the map's value, which user space replaces as a whole: what is read of two tables is a frame that tells nothing.
+    let table = unsafe { &*table };
+    for code in table {
+        if code.end == 0 {
+            return;
+        }
+        if address >= code.start && address < code.end {
+            // SAFETY: a valid, aligned place. Volatile, so that the verifier need not follow what was found.
+            unsafe { core::ptr::write_volatile(found, code.meaning) };
+            return;
+        }
+    }
+}
+
+impl Frames {
+    /// Looks at a frame. False past the last.
+    #[inline(always)]
+    fn look_at(&mut self, index: u64) -> bool {
+        if index >= self.count || index >= FRAMES as u64 {
+            return false;
+        }
+        let address = self.addresses[index as usize];
+        let mut meaning_of = 0;
+        meaning(address, &mut meaning_of);
+        // SAFETY: a valid, aligned place. Volatile, for the reason given in `meaning`.
+        let meaning = unsafe { core::ptr::read_volatile(&raw const meaning_of) };
+        let cause = meaning & code::CAUSE;
+        if cause != 0 && self.reason == 0 {
+            (self.cause, self.reason) = (cause, address);
+        }
+        if meaning & code::MODULE != 0 {
+            self.pass_module(address, meaning);
+        } else if meaning & code::KERNEL != 0 && self.drivers[0] != 0 {
+            // What comes behind has asked for no migration. Generated code means nothing, and hides nobody.
+            self.beyond = 1;
+        }
+        true
+    }
+
+    /// The module that called is the driver, but a helper is passed over for the module that called it.
+    #[inline(always)]
+    fn pass_module(&mut self, address: u64, meaning: u64) {
+        if self.drivers[0] == 0 {
+            self.drivers[0] = address;
+        } else if self.drivers[1] == 0 {
+            self.drivers[1] = address;
+        }
+        if self.beyond == 0 && (self.driver == 0 || self.driver & code::HELPER != 0) {
+            if self.driver == 0 || meaning & code::HELPER == 0 {
+                self.driver = meaning;
+            }
+        }
+    }
+
+    /// Looks for the return addresses in a chunk of the stack. False where it ends.
+    #[inline(always)]
+    fn find_in(&mut self, index: u64) -> bool {
+        let at = index * (WORDS * 8) as u64;
+        let from = self.stack.wrapping_add(at);
+        // SAFETY: there is room for as many words.
+        if !unsafe { read_entries(self.words.as_mut_ptr(), from, WORDS as u32) } {
+            return false;
+        }
+        for word in 0..WORDS {
+            let (value, at) = (self.words[word], at + (word * 8) as u64);
+            if value == self.reason && self.reason_at == 0 {
+                self.reason_at = at;
+            }
+            if value == self.drivers[0] && self.drivers_at[0] == 0 {
+                self.drivers_at[0] = at;
+            }
+            if value == self.drivers[1] && self.drivers_at[1] == 0 {
+                self.drivers_at[1] = at;
+            }
+        }
+        true
+    }
+
+    /// The return address into the driver that lies on the stack; 0 if there is none.
+    #[inline(always)]
+    pub(super) fn driver(&self) -> u64 {
+        self.drivers[self.nth()]
+    }
+
+    /// How far it lies from where the search began; 0 if it was not found.
+    #[inline(always)]
+    pub(super) fn driver_at(&self) -> u64 {
+        self.drivers_at[self.nth()]
+    }
+
+    #[inline(always)]
+    fn nth(&self) -> usize {
+        usize::from(self.drivers_at[0] == 0)
+    }
+
+    /// The return address into the function that tells why; 0 if none does.
+    #[inline(always)]
+    pub(super) fn reason(&self) -> u64 {
+        self.reason
+    }
+
+    /// As [`Frames::driver_at`].
+    #[inline(always)]
+    pub(super) fn reason_at(&self) -> u64 {
+        self.reason_at
+    }
+
+    /// A [`Cause`].
+    #[inline(always)]
+    pub(super) fn cause(&self) -> u64 {
+        self.cause
+    }
+
+    /// Is the driver the one that the filter asks for? If it cannot be seen, it is not.
+    #[inline(always)]
+    pub(super) fn is_wanted(&self) -> bool {
+        self.driver & code::WANTED != 0
+    }
+}

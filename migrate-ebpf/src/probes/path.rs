@@ -1,0 +1,242 @@
+//! How a call came about: which functions are on the stack at setup. They tell the driver, and why it migrates.
+//!
+//! To walk the kernel's stack takes as long as all else that is done at setup, so that it is walked once for each way. What is
+//! remembered of a way is where on the stack, counted from the hook, two return addresses lie: into the driver, and into the
+//! function that tells why. A call that has both in these places came the same way; to look takes two loads.
+
+use aya_ebpf::{
+    bindings::BPF_F_USER_STACK,
+    macros::map,
+    maps::{Array, StackTrace},
+    programs::tracing::StackIdContext,
+};
+use migrate_ebpf::wire::{Cause, Loss, NO_STACK};
+
+use super::{
+    frames::{self, Frames},
+    kernel::{in_exception, read_word},
+    setup::Setup,
+};
+use crate::{
+    atomic::compare_and_swap,
+    config::{config, names_driver, records},
+    in_flight::Call,
+    losses,
+};
+
+/// A hook at which a call begins.
+pub(super) trait Entered: StackIdContext {
+    /// An address on the stack that is always as far from the caller's frames.
+    fn stack(&self) -> u64;
+}
+
+/// Every stack once. How many fit, user space says.
+#[map]
+static STACKS: StackTrace = StackTrace::with_max_entries(64, 0);
+
+/// A way in which calls were seen to come.
+#[repr(C)]
+struct Path {
+    /// What calls that come this way have in common; 0 for a free place.
+    key: u64,
+    /// Not 0: the rest is there.
+    ready: u64,
+    /// The return address into the driver, and how far from the hook it lies.
+    driver: u64,
+    driver_at: u64,
+    /// The same of the function that tells why; both 0 where none was looked for.
+    reason: u64,
+    reason_at: u64,
+    /// A [`Cause`].
+    cause: u64,
+    /// Not 0: it is the driver that the filter asks for.
+    wanted: u64,
+    /// The id of the stack, as a record has it.
+    stack: u64,
+}
+
+const PLACES: u64 = 256;
+/// Places where a way is looked for.
+const TRIES: u64 = 8;
+
+/// Ways that are known. User space clears it when other code is loaded.
+#[map]
+static PATHS: Array<Path> = Array::with_max_entries(PLACES as u32, 0);
+
+/// Notes what is known of the way that led here, and keeps what was asked for of the stacks.
+#[inline(always)]
+pub(super) fn take(ctx: &impl Entered, call: &mut Call, setup: Setup) {
+    let by_registers = note_fault(call);
+    let wants_reason = call.record.cause == Cause::Unknown as u8 && !by_registers;
+    call.record.user_stack = NO_STACK;
+    call.record.kernel_stack = NO_STACK;
+    // Totals are by cause, and name no driver.
+    if wants_reason || names_driver() || records() {
+        follow(ctx, call, setup, wants_reason);
+    }
+    if records() {
+        if config!(kernel_stacks) != 0 {
+            call.record.kernel_stack = keep(ctx, 0);
+        }
+        if config!(user_stacks) != 0 {
+            call.record.user_stack = keep(ctx, u64::from(BPF_F_USER_STACK));
+        }
+    }
+}
+
+/// Why a page on a device was touched: a thread of the owner's that came by an exception did so itself; everybody else had the
+/// kernel do it. False where that is not what happened, or cannot be seen.
+#[inline(always)]
+fn note_fault(call: &mut Call) -> bool {
+    if call.fault == 0 {
+        return false;
+    }
+    let cause = if call.worker != 0 {
+        Cause::KernelAccess
+    } else {
+        match in_exception() {
+            Some(true) => Cause::CpuFault,
+            Some(false) => Cause::KernelAccess,
+            None => return false,
+        }
+    };
+    call.record.cause = cause as u8;
+    true
+}
+
+#[inline(always)]
+fn follow(ctx: &impl Entered, call: &mut Call, setup: Setup, wants_reason: bool) {
+    let key = key(call, wants_reason);
+    let stack = ctx.stack();
+    if let Some(path) = known(key, stack) {
+        note(call, path, wants_reason);
+        return;
+    }
+    let Some(frames) = frames::of(ctx, setup, stack) else {
+        return;
+    };
+    let seen = Path {
+        key,
+        ready: 1,
+        driver: frames.driver(),
+        driver_at: frames.driver_at(),
+        reason: if wants_reason { frames.reason() } else { 0 },
+        reason_at: if wants_reason { frames.reason_at() } else { 0 },
+        cause: frames.cause(),
+        wanted: u64::from(frames.is_wanted()),
+        stack: if records() {
+            keep(ctx, 0) as u64
+        } else {
+            NO_STACK as u64
+        },
+    };
+    note(call, &seen, wants_reason);
+    if is_recognizable(&seen, frames, wants_reason) {
+        remember(&seen);
+    }
+}
+
+/// What calls that come the same way have in common, never 0. It need not tell all ways apart.
+#[inline(always)]
+fn key(call: &Call, wants_reason: bool) -> u64 {
+    let kind =
+        u64::from(call.fault) << 1 | u64::from(call.worker) << 2 | u64::from(wants_reason) << 3;
+    call.record.pgmap_owner << 4 | kind | 1
+}
+
+/// Would a call that does not come this way be told from it? What the stack does not tell is looked for again.
+#[inline(always)]
+fn is_recognizable(seen: &Path, frames: &Frames, wants_reason: bool) -> bool {
+    seen.driver_at != 0
+        && (!wants_reason || (seen.reason_at != 0 && frames.cause() != Cause::Unknown as u64))
+}
+
+#[inline(always)]
+fn note(call: &mut Call, path: &Path, wants_reason: bool) {
+    if wants_reason {
+        call.record.cause = path.cause as u8;
+    }
+    call.record.kernel_stack = path.stack as i32;
+    call.foreign = u32::from(names_driver() && path.wanted == 0);
+}
+
+/// The n-th place of a way.
+#[inline(always)]
+fn place(key: u64, nth: u64) -> Option<*mut Path> {
+    // Most of it is an address: its low bits say little.
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    PATHS.get_ptr_mut(((hash + nth) % PLACES) as u32)
+}
+
+#[inline(always)]
+fn known(key: u64, stack: u64) -> Option<&'static Path> {
+    for nth in 0..TRIES {
+        let path = place(key, nth)?;
+        // SAFETY: aligned words of a map's value, which lives as long as the program; volatile, because other CPUs write them.
+        let (found, ready) = unsafe {
+            (
+                core::ptr::read_volatile(&raw const (*path).key),
+                core::ptr::read_volatile(&raw const (*path).ready),
+            )
+        };
+        if found == 0 {
+            return None;
+        }
+        // SAFETY: as above; what is ready is not written any more. (User space clears it: then a return address is 0, or the rest
+        // is still there.)
+        let path = unsafe { &*path };
+        if found == key && ready != 0 && came_this_way(path, stack) {
+            return Some(path);
+        }
+    }
+    None
+}
+
+#[inline(always)]
+fn came_this_way(path: &Path, stack: u64) -> bool {
+    has(stack, path.driver_at, path.driver)
+        && (path.reason_at == 0 || has(stack, path.reason_at, path.reason))
+}
+
+#[inline(always)]
+fn has(stack: u64, at: u64, address: u64) -> bool {
+    address != 0 && read_word(stack.wrapping_add(at)) == Some(address)
+}
+
+/// Where all places are taken, nothing is: then the stack is walked each time.
+#[inline(always)]
+fn remember(seen: &Path) {
+    for nth in 0..TRIES {
+        let Some(path) = place(seen.key, nth) else {
+            return;
+        };
+        // SAFETY: a word of a map's value.
+        if !compare_and_swap(unsafe { &raw mut (*path).key }, 0, seen.key) {
+            continue;
+        }
+        // SAFETY: as in `known`; only who has won the place writes it.
+        unsafe {
+            (*path).driver = seen.driver;
+            (*path).driver_at = seen.driver_at;
+            (*path).reason = seen.reason;
+            (*path).reason_at = seen.reason_at;
+            (*path).cause = seen.cause;
+            (*path).wanted = seen.wanted;
+            (*path).stack = seen.stack;
+            core::ptr::write_volatile(&raw mut (*path).ready, 1);
+        }
+        return;
+    }
+}
+
+/// The id of the stack that leads here.
+#[inline(always)]
+fn keep(ctx: &impl StackIdContext, flags: u64) -> i32 {
+    match ctx.get_stackid(&STACKS, flags) {
+        Ok(id) => id as i32,
+        Err(_) => {
+            losses::count(Loss::StackLost);
+            NO_STACK
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Reads memory of the kernel's, by a program that the kernel has checked.
+
+use std::collections::HashMap;
+use std::fs;
+
+use aya::Ebpf;
+use aya::maps::Array;
+use aya::programs::{Program, RawTracePointRunOptions, TestRun as _};
+use migrate_ebpf::wire::{self, PEEK_WORDS};
+
+const PROGRAM: &str = "peek";
+const WORDS: usize = size_of::<wire::Peek>() / 8;
+
+/// Variables of the kernel's that are looked for.
+const VARIABLES: [&str; 2] = ["pgmap_array", "vmemmap_base"];
+
+/// Where these variables are; empty where this user may not know.
+pub(super) fn variables() -> HashMap<String, u64> {
+    let symbols = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+    let found = symbols.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let address = u64::from_str_radix(words.next()?, 16).ok()?;
+        let name = words.nth(1)?;
+        // A module can have one of the same name.
+        let is_kernels = words.next().is_none();
+        (address != 0 && is_kernels && VARIABLES.contains(&name))
+            .then(|| (name.to_owned(), address))
+    });
+    found.collect()
+}
+
+/// Reads words at addresses. What cannot be read is `None`.
+pub(super) struct Peek<'a> {
+    pub(super) tracer: &'a mut Ebpf,
+    pub(super) variables: &'a HashMap<String, u64>,
+}
+
+impl Peek<'_> {
+    /// The address of a variable.
+    pub(super) fn symbol(&self, name: &str) -> Option<u64> {
+        self.variables.get(name).copied()
+    }
+
+    /// The word at this address.
+    pub(super) fn word(&mut self, address: u64) -> Option<u64> {
+        // What lies behind may be another page, which cannot be read: that page's end is where these words end.
+        let bytes = (PEEK_WORDS * 8) as u64;
+        let page = address | 0xfff;
+        let from = address.min((page + 1).saturating_sub(bytes));
+        let words = self.words(from)?;
+        words.get(((address - from) / 8) as usize).copied()
+    }
+
+    /// As many words from this address on as are read at once.
+    pub(super) fn words(&mut self, address: u64) -> Option<[u64; PEEK_WORDS]> {
+        let Some(Program::RawTracePoint(peek)) = self.tracer.program_mut(PROGRAM) else {
+            return None;
+        };
+        let mut options = RawTracePointRunOptions::new();
+        options.args[0] = address;
+        peek.test_run(options).ok()?;
+        let read: Array<_, [u64; WORDS]> = Array::try_from(self.tracer.map("PEEK")?).ok()?;
+        let [ok, words @ ..] = read.get(&0, 0).ok()?;
+        (ok != 0).then_some(words)
+    }
+}

@@ -1,0 +1,96 @@
+//! Keeps the probes informed of what the kernel's memory and code mean, which change while they run.
+
+use std::collections::HashMap;
+
+use aya::Ebpf;
+use aya::maps::Array;
+use migrate_ebpf::wire::OFFSET_UNKNOWN;
+
+use super::TracerError;
+use super::btf::StructureOffsets;
+use super::code::Meaning;
+use super::options::Options;
+use super::peek::{self, Peek};
+use super::regions::{Places, Regions};
+use super::symbols::Symbols;
+
+/// The map that holds where `struct page`s are.
+const PAGES_AT: &str = ".bss.pages_at";
+
+/// What the probes have been told, and when it has to be told again.
+pub(super) struct Watch {
+    regions: Regions,
+    meaning: Meaning,
+    variables: HashMap<String, u64>,
+    /// How often the probes had seen a change when they were told last.
+    changes: u64,
+}
+
+impl Watch {
+    /// Tells the probes for the first time. `symbols` are those of this moment.
+    pub(super) fn begin(
+        tracer: &mut Ebpf,
+        offsets: StructureOffsets,
+        options: &Options,
+        symbols: &Symbols,
+    ) -> Result<Self, TracerError> {
+        let has_refcount = offsets.page_refcount != OFFSET_UNKNOWN;
+        let mut watch = Self {
+            regions: Regions::open(tracer, offsets)?,
+            meaning: Meaning::open(tracer, options.only.driver.clone())?,
+            variables: peek::variables(),
+            changes: 0,
+        };
+        if has_refcount {
+            watch.tell_where_pages_are(tracer)?;
+        }
+        watch.tell(tracer, symbols)?;
+        Ok(watch)
+    }
+
+    /// Have the probes seen a change since they were told? `changes`: how many they have seen.
+    pub(super) fn is_behind(&self, changes: u64) -> bool {
+        changes != self.changes
+    }
+
+    /// Tells the probes again, after so many changes.
+    pub(super) fn follow(
+        &mut self,
+        tracer: &mut Ebpf,
+        symbols: &mut Symbols,
+        changes: u64,
+    ) -> Result<(), TracerError> {
+        self.changes = changes;
+        symbols.read_again();
+        self.tell(tracer, symbols)
+    }
+
+    /// Names of nodes and devices.
+    pub(super) fn places(&self) -> &Places {
+        &self.regions.places
+    }
+
+    fn tell(&mut self, tracer: &mut Ebpf, symbols: &Symbols) -> Result<(), TracerError> {
+        self.meaning.tell(symbols)?;
+        let variables = &self.variables;
+        self.regions.tell(&mut Peek { tracer, variables })
+    }
+
+    /// On x86-64 `struct page`s lie one behind the other from where a variable says; other machines compute it in other ways, and free pages
+    /// are not told there.
+    fn tell_where_pages_are(&mut self, tracer: &mut Ebpf) -> Result<(), TracerError> {
+        let variables = &self.variables;
+        let mut peek = Peek { tracer, variables };
+        let Some(address) = peek.symbol("vmemmap_base") else {
+            return Ok(());
+        };
+        let Some(pages_at) = peek.word(address) else {
+            return Ok(());
+        };
+        let map = tracer
+            .map_mut(PAGES_AT)
+            .ok_or(TracerError::Object(PAGES_AT))?;
+        let mut map: Array<_, u64> = Array::try_from(map).map_err(TracerError::Map)?;
+        map.set(0, pages_at, 0).map_err(TracerError::Map)
+    }
+}
