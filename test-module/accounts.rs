@@ -166,7 +166,7 @@ impl Device {
 impl Totals {
     fn count(&mut self, truth: &Truth) {
         self.unbalanced += u64::from(truth.unbalanced);
-        let total = &mut self.by_kind[Totals::index(truth.direction, truth.trigger)];
+        let total = &mut self.by_kind[Totals::index(truth.direction, truth.cause)];
         total.migrations += 1;
         total.ledger.add(&truth.ledger);
     }

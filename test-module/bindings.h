@@ -44,9 +44,14 @@ static const unsigned long MIGRATE_TEST_SIZE_FILE = sizeof(struct file);
 static const unsigned long MIGRATE_TEST_SIZE_KIOCB = sizeof(struct kiocb);
 static const unsigned long MIGRATE_TEST_SIZE_XARRAY = sizeof(struct xarray);
 
+static const unsigned int MIGRATE_TEST_COMM_LEN = TASK_COMM_LEN;
+
 struct mm_struct *migrate_test_current_mm(void);
 int migrate_test_current_pid(void);
 int migrate_test_current_tgid(void);
+void migrate_test_current_comm(char *comm);
+int migrate_test_mm_owner(struct mm_struct *mm, char *comm);
+bool migrate_test_in_user_exception(void);
 struct folio *migrate_test_alloc_folio(gfp_t gfp, unsigned int order);
 void migrate_test_copy_page(struct page *to, struct page *from);
 void migrate_test_clear_page(struct page *page);
@@ -61,6 +66,8 @@ void migrate_test_folio_put(struct folio *folio);
 void migrate_test_folio_lock(struct folio *folio);
 bool migrate_test_folio_trylock(struct folio *folio);
 bool migrate_test_is_device_page(const struct page *page);
+bool migrate_test_is_coherent_page(const struct page *page);
+int migrate_test_page_node(const struct page *page);
 bool migrate_test_is_anonymous(struct page *page);
 void migrate_test_cpu_relax(void);
 void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgmap, unsigned int order);

@@ -338,6 +338,12 @@ impl DeviceMemory {
         }
     }
 
+    /// Whether a page is ours and in use.
+    pub(crate) fn is_taken(&self, pfn: Pfn) -> bool {
+        let index = pfn.checked_sub(self.first());
+        index.is_some_and(|index| self.slots.lock().is_taken(index))
+    }
+
     /// Whether a page is ours, and what arrived there has not gone.
     pub(crate) fn is_occupied(&self, pfn: Pfn) -> bool {
         let index = pfn.checked_sub(self.first());

@@ -44,6 +44,7 @@ mod layout;
 mod migrate;
 mod mirror;
 mod page_table;
+mod places;
 mod range;
 mod registration;
 mod sequence;
@@ -52,6 +53,7 @@ mod summary;
 mod transfer;
 mod truth;
 pub mod uapi;
+mod who;
 
 use device_memory::DeviceMemory;
 use registration::Registration;

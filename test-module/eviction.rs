@@ -12,7 +12,8 @@ use crate::{
     migrate::{Select, Setup},
     transfer::Plan,
     truth::Kind,
-    uapi::{EVICTED_AT_ONCE, Truth, direction, trigger},
+    uapi::{EVICTED_AT_ONCE, Truth, cause, direction},
+    who::Who,
 };
 
 /// Milliseconds between attempts.
@@ -61,8 +62,9 @@ fn evict_pfns(memory: &DeviceMemory, pfns: KVVec<Pfn>) -> Result<Truth> {
 
 fn evict(memory: &DeviceMemory, setup: Setup<'_>, pages: usize) -> Truth {
     let kind = Kind {
-        direction: direction::TO_SYSTEM,
-        trigger: trigger::EVICTION,
+        who: Who::anybody(),
+        asked: direction::TO_SYSTEM,
+        cause: cause::EVICTION,
         address: 0,
         requested: pages,
         pinned: 0,

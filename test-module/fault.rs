@@ -18,7 +18,8 @@ use crate::{
     range::Range,
     transfer::Plan,
     truth::Kind,
-    uapi::{Truth, direction, outcome, trigger},
+    uapi::{Truth, direction, outcome},
+    who::{self, Who},
 };
 
 /// `dev_pagemap_ops::migrate_to_ram`.
@@ -79,8 +80,9 @@ unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
     // SAFETY: It is the page of this fault, locked and referenced by the caller of the handler.
     let setup = unsafe { Setup::for_fault(&range, memory.owner(), whole, page)? };
     let kind = Kind {
-        direction: direction::TO_SYSTEM,
-        trigger: trigger::FAULT,
+        who: Who::of(vma.mm()),
+        asked: direction::TO_SYSTEM,
+        cause: who::cause_of_fault(vma.mm()),
         address: range.address(0),
         requested: range.pages(),
         pinned: 0,

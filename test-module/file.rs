@@ -33,9 +33,10 @@ use crate::{
     transfer::{Delays, Large, Plan},
     truth::Kind,
     uapi::{
-        self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Totals, Truth, direction, evict,
-        flags, trigger,
+        self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Totals, Truth, cause, direction,
+        evict, flags,
     },
+    who::Who,
 };
 
 // SAFETY: Only integers, without padding: `uapi.rs` asserts the size.
@@ -210,11 +211,13 @@ impl OpenFile {
         }
         .hold(&inject)?;
         let kind = Kind {
-            direction: match select {
+            who: Who::of(range.vma().mm()),
+            asked: match select {
                 Select::Device => direction::TO_SYSTEM,
-                Select::System | Select::Anywhere => direction::TO_DEVICE,
+                Select::System => direction::TO_DEVICE,
+                Select::Anywhere => direction::UNKNOWN,
             },
-            trigger: trigger::DRIVER,
+            cause: cause::DRIVER,
             address: range.address(0),
             requested: range.pages(),
             pinned: held.pinned,

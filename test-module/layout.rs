@@ -60,3 +60,9 @@ pub(crate) fn current_ids() -> (u32, u32) {
     };
     (process.unsigned_abs(), thread.unsigned_abs())
 }
+
+/// Whether the current task runs in this address space.
+pub(crate) fn current_mm_is(mm: &Mm) -> bool {
+    // SAFETY: There is always a current task. The pointer is only compared.
+    unsafe { bindings::migrate_test_current_mm() == mm.as_raw() }
+}

@@ -202,6 +202,11 @@ impl<'mm> Collected<'mm> {
         })
     }
 
+    /// The page at a position of a range of device memory, found or not.
+    pub(crate) fn device_frame(&self, index: usize) -> Option<Pfn> {
+        self.0.device_frame(index)
+    }
+
     /// What is to be copied.
     pub(crate) fn source(&self, entry: &Entry) -> Option<Source<'_>> {
         let src = self.0.src(entry.index);

@@ -196,6 +196,14 @@ impl<'mm> Sequence<'mm> {
         self.len
     }
 
+    /// The page at a position, where a range of device memory is asked for.
+    pub(crate) fn device_frame(&self, index: usize) -> Option<Pfn> {
+        match self.call {
+            Call::DeviceRange(first) => Some(first + index),
+            Call::Vma(_) | Call::DevicePages => None,
+        }
+    }
+
     pub(crate) fn src(&self, index: usize) -> Mpfn {
         Mpfn(self.src[index])
     }

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Functions for inline functions and macros of the kernel that Rust cannot call. Nothing else belongs here. */
+#include <linux/sched/task_stack.h>
+#include <linux/string.h>
+#include <asm/syscall.h>
+
 #include "bindings.h"
+
+static void get_task_comm_padded(char *comm, struct task_struct *task)
+{
+	memset(comm, 0, TASK_COMM_LEN);
+	strscpy(comm, task->comm, TASK_COMM_LEN);
+}
 
 struct mm_struct *migrate_test_current_mm(void)
 {
@@ -15,6 +25,43 @@ int migrate_test_current_pid(void)
 int migrate_test_current_tgid(void)
 {
 	return current->tgid;
+}
+
+void migrate_test_current_comm(char *comm)
+{
+	get_task_comm_padded(comm, current);
+}
+
+/*
+ * Whose address space it is: the process, and its name. 0 where nobody has it any more, and where the kernel
+ * does not keep that (it does for memory cgroups).
+ */
+int migrate_test_mm_owner(struct mm_struct *mm, char *comm)
+{
+	int tgid = 0;
+#ifdef CONFIG_MEMCG
+	struct task_struct *owner;
+
+	rcu_read_lock();
+	owner = rcu_dereference(mm->owner);
+	if (owner) {
+		tgid = owner->tgid;
+		get_task_comm_padded(comm, owner);
+	}
+	rcu_read_unlock();
+#endif
+	return tgid;
+}
+
+/*
+ * Whether this thread came from user code by an exception, and not by a system call: entries by an exception say
+ * that there is no call to restart.
+ */
+bool migrate_test_in_user_exception(void)
+{
+	if (current->flags & PF_KTHREAD)
+		return false;
+	return syscall_get_nr(current, task_pt_regs(current)) == -1;
 }
 
 struct folio *migrate_test_alloc_folio(gfp_t gfp, unsigned int order)
@@ -85,6 +132,16 @@ bool migrate_test_folio_trylock(struct folio *folio)
 bool migrate_test_is_device_page(const struct page *page)
 {
 	return is_device_private_page(page);
+}
+
+bool migrate_test_is_coherent_page(const struct page *page)
+{
+	return is_device_coherent_page(page);
+}
+
+int migrate_test_page_node(const struct page *page)
+{
+	return page_to_nid(page);
 }
 
 bool migrate_test_is_anonymous(struct page *page)

@@ -149,6 +149,12 @@ impl Slots {
         core::mem::take(&mut self.slots[index]).backing
     }
 
+    /// Whether there is such a page and it is in use.
+    pub(crate) fn is_taken(&self, index: usize) -> bool {
+        let word = self.used.get(index / BITS);
+        word.is_some_and(|word| word >> (index % BITS) & 1 == 1)
+    }
+
     pub(crate) fn set_backing(&mut self, index: usize, backing: Backing) {
         self.slots[index].backing = Some(backing);
     }

@@ -2,7 +2,7 @@
 
 //! debugfs's `migrate_test/totals`: what every device and open file did, as a table for people and `awk`.
 //!
-//! The first line names the columns, which are separated by one space. A line is about one direction and trigger of
+//! The first line names the columns, which are separated by one space. A line is about one direction and cause of
 //! one device, since the module was loaded (`file` is `-`), or of one file that is open now, since it was opened
 //! (`file` is its number, `pid` who opened it). Units are base pages, except for `migrations`.
 
@@ -10,27 +10,28 @@ use kernel::{debugfs::Writer, fmt, prelude::*, sync::Arc};
 
 use crate::{
     device_memory::DeviceMemory,
-    uapi::{Total, Totals, direction, trigger},
+    uapi::{Total, Totals, cause, direction},
 };
 
-const COLUMNS: &str = "device file pid direction trigger migrations requested skipped declined moved populated \
-     wasted_copy wasted_fill rolled_back rejected";
+const COLUMNS: &str = "device file pid direction cause migrations requested skipped declined moved populated \
+     wasted_copy wasted_fill rolled_back rejected declined_holes free";
 
-const KINDS: [(u32, u32, &str); Totals::KINDS] = [
-    (direction::TO_DEVICE, trigger::FAULT, "to_device fault"),
-    (direction::TO_DEVICE, trigger::DRIVER, "to_device driver"),
-    (
-        direction::TO_DEVICE,
-        trigger::EVICTION,
-        "to_device eviction",
-    ),
-    (direction::TO_SYSTEM, trigger::FAULT, "to_system fault"),
-    (direction::TO_SYSTEM, trigger::DRIVER, "to_system driver"),
-    (
-        direction::TO_SYSTEM,
-        trigger::EVICTION,
-        "to_system eviction",
-    ),
+/// By their numbers.
+const DIRECTIONS: [&str; direction::COUNT] = [
+    "unknown",
+    "to_device",
+    "to_system",
+    "device_to_device",
+    "system_to_system",
+];
+const CAUSES: [&str; cause::COUNT] = [
+    "unknown",
+    "cpu_fault",
+    "kernel_access",
+    "device_fault",
+    "prefetch",
+    "eviction",
+    "driver",
 ];
 
 /// Every device of the module.
@@ -64,12 +65,13 @@ impl Writer for Summary {
 }
 
 fn lines(to: &mut fmt::Formatter<'_>, who: fmt::Arguments<'_>, totals: &Totals) -> fmt::Result {
-    for (direction, trigger, kind) in KINDS {
-        let Total { migrations, ledger } = totals.by_kind[Totals::index(direction, trigger)];
-        if migrations == 0 {
+    for (index, Total { migrations, ledger }) in totals.by_kind.iter().enumerate() {
+        if *migrations == 0 {
             continue;
         }
-        write!(to, "{who} {kind} {migrations}")?;
+        let (direction, cause) = Totals::kind(index);
+        let (direction, cause) = (DIRECTIONS[direction as usize], CAUSES[cause as usize]);
+        write!(to, "{who} {direction} {cause} {migrations}")?;
         for pages in [
             ledger.requested,
             ledger.skipped,
@@ -80,6 +82,8 @@ fn lines(to: &mut fmt::Formatter<'_>, who: fmt::Arguments<'_>, totals: &Totals) 
             ledger.wasted_fill,
             ledger.rolled_back,
             ledger.rejected,
+            ledger.declined_holes,
+            ledger.free,
         ] {
             write!(to, " {pages}")?;
         }

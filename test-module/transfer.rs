@@ -15,7 +15,7 @@ use crate::{
     migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Select, Setup, Source},
     mirror, quietly,
     truth::{Count, Given, Kind},
-    uapi::{Truth, trigger},
+    uapi::{Truth, cause},
 };
 
 /// What to do with large folios.
@@ -153,6 +153,9 @@ impl<'a> Plan<'a> {
             index += pages;
             if entry.found == Found::Skipped {
                 count.skipped += pages as u64;
+                if self.is_free(collected, entry.index) {
+                    count.free += pages as u64;
+                }
                 continue;
             }
             let given = if self.wants(&entry) && !self.is_empty_page(collected, &entry) {
@@ -174,6 +177,12 @@ impl<'a> Plan<'a> {
         references
     }
 
+    /// Whether nobody uses the page at a position of a range of device memory.
+    fn is_free(&self, collected: &Collected<'_>, index: usize) -> bool {
+        let pfn = collected.device_frame(index);
+        pfn.is_some_and(|pfn| !self.memory.is_taken(pfn))
+    }
+
     fn wants(&self, entry: &Entry) -> bool {
         !self.inject.decline.hits_entry(entry) && (entry.found == Found::Page || self.populate)
     }
@@ -183,8 +192,7 @@ impl<'a> Plan<'a> {
     /// that belongs to no memory cgroup, and `folio_lruvec_lock` would never come back from it.
     fn is_empty_page(&self, collected: &Collected<'_>, entry: &Entry) -> bool {
         let pfn = collected.source(entry).and_then(|source| source.pfn(0));
-        self.kind.trigger == trigger::EVICTION
-            && pfn.is_some_and(|pfn| !self.memory.is_occupied(pfn))
+        self.kind.cause == cause::EVICTION && pfn.is_some_and(|pfn| !self.memory.is_occupied(pfn))
     }
 
     fn fill_entry(
@@ -313,6 +321,7 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Counts what arrived, and from where and to where.
 fn count_arrived(migrated: &Migrated<'_>, count: &mut Count, mut map: impl FnMut(&Arrived)) {
     for arrived in migrated.arrived() {
         let pages = arrived.pages as u64;
@@ -322,6 +331,14 @@ fn count_arrived(migrated: &Migrated<'_>, count: &mut Count, mut map: impl FnMut
         }
         if arrived.pages > 1 {
             count.whole += pages;
+        }
+        // SAFETY: What was collected and where it went is held until finalize, and of this driver's devices or the
+        // system's memory.
+        unsafe {
+            if let Some(from) = arrived.from {
+                count.from.count(from, pages);
+            }
+            count.to.count(arrived.pfn, pages);
         }
         map(&arrived);
     }

@@ -5,8 +5,10 @@
 use crate::{
     layout,
     migrate::{Entry, Found, Rejected},
+    places,
     sequence::{Span, Timeline},
-    uapi::{Ledger, Steps, Truth, UNKNOWN, outcome},
+    uapi::{Ledger, Memory, Steps, Truth, UNKNOWN, outcome},
+    who::Who,
 };
 
 /// Base pages, counted where the driver handled them.
@@ -14,10 +16,14 @@ use crate::{
 pub(crate) struct Count {
     /// Positions that setup left empty.
     pub(crate) skipped: u64,
+    /// Of these, in an eviction: pages that nobody used.
+    pub(crate) free: u64,
     /// Pages and holes that setup collected.
     collected: u64,
     /// Collected, and not given a destination.
     declined: u64,
+    /// Of these, holes.
+    declined_holes: u64,
     /// Pages that were copied to a destination.
     copied: u64,
     /// Holes that were given a page.
@@ -26,6 +32,10 @@ pub(crate) struct Count {
     pub(crate) moved: u64,
     /// Holes whose page arrived.
     pub(crate) populated: u64,
+    /// Where those that moved were.
+    pub(crate) from: Memory,
+    /// Where what arrived is.
+    pub(crate) to: Memory,
     /// Pages of folios on which a reference was taken.
     pub(crate) referenced: u64,
     /// Pages for which no destination could be had: some of the declined.
@@ -58,6 +68,9 @@ impl Count {
         let (all, pages) = (entry.size.pages() as u64, given.pages as u64);
         self.collected += all;
         self.declined += all - pages;
+        if entry.found == Found::Hole {
+            self.declined_holes += all - pages;
+        }
         self.failed += given.failed as u64;
         if given.split {
             self.split += pages;
@@ -83,8 +96,10 @@ impl Count {
 /// What is known of a migration before it begins.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
-    pub(crate) direction: u32,
-    pub(crate) trigger: u32,
+    pub(crate) who: Who,
+    /// Where pages are to go, as far as what is asked of the kernel says so.
+    pub(crate) asked: u32,
+    pub(crate) cause: u32,
     pub(crate) address: usize,
     pub(crate) requested: usize,
     pub(crate) pinned: usize,
@@ -99,7 +114,9 @@ impl Kind {
         let ledger = Ledger {
             requested: self.requested as u64,
             skipped: count.skipped,
+            free: count.free,
             declined: count.declined,
+            declined_holes: count.declined_holes,
             moved: count.moved,
             populated: count.populated,
             // Where more arrived than was sent the ledger will not balance, which is what there is to say.
@@ -115,6 +132,7 @@ impl Kind {
         let ledger = Ledger {
             requested: self.requested as u64,
             skipped: count.skipped,
+            free: count.free,
             rolled_back: count.collected,
             ..Ledger::default()
         };
@@ -126,6 +144,7 @@ impl Kind {
         let ledger = Ledger {
             requested: self.requested as u64,
             skipped: count.skipped,
+            free: count.free,
             ..Ledger::default()
         };
         self.truth(outcome::ABANDONED, count, ledger, timeline)
@@ -156,10 +175,14 @@ impl Kind {
         Truth {
             time_ns: timeline.setup.map_or(0, |span| span.from),
             address: self.address as u64,
+            owner: self.who.owner,
+            worker: u32::from(self.who.is_worker),
+            comm: self.who.comm,
+            worker_comm: self.who.worker_comm,
             pid,
             tid,
-            direction: self.direction,
-            trigger: self.trigger,
+            direction: places::direction(&count.from, &count.to, self.asked),
+            cause: self.cause,
             outcome,
             errno: 0,
             unbalanced: u32::from(!ledger.balances()),
@@ -174,6 +197,8 @@ impl Kind {
             engine_ns: count.engine,
             invalidate_ns: count.invalidate,
             ledger,
+            from: count.from,
+            to: count.to,
             steps: steps(timeline),
         }
     }

@@ -67,22 +67,41 @@ pub mod configuration {
     pub const ALL: u64 = WAIT_AFTER_PAGES;
 }
 
-/// Values of [`Truth::direction`].
+/// Values of [`Truth::direction`]: where the pages that arrived were, and where they are now. Where none arrived, what
+/// was asked for.
 pub mod direction {
-    /// From system memory to the device.
+    /// Nothing arrived, and it was not said where to.
+    pub const UNKNOWN: u32 = 0;
+    /// To a device, from system memory (or from there too, or only holes were filled).
     pub const TO_DEVICE: u32 = 1;
-    /// From the device to system memory.
+    /// To system memory, from a device (or from there too, or only holes were filled).
     pub const TO_SYSTEM: u32 = 2;
+    /// Between devices, or within one.
+    pub const DEVICE_TO_DEVICE: u32 = 3;
+    /// Between the nodes of system memory.
+    pub const SYSTEM_TO_SYSTEM: u32 = 4;
+    /// How many there are.
+    pub const COUNT: usize = 5;
 }
 
-/// Values of [`Truth::trigger`].
-pub mod trigger {
-    /// A CPU touched a page on the device.
-    pub const FAULT: u32 = 1;
-    /// An ioctl asked for it.
-    pub const DRIVER: u32 = 2;
-    /// Device memory was cleared without a VMA.
-    pub const EVICTION: u32 = 3;
+/// Values of [`Truth::cause`]: why pages were migrated.
+pub mod cause {
+    /// Nobody knows. The driver always does.
+    pub const UNKNOWN: u32 = 0;
+    /// User code of the owner's touched a page on the device.
+    pub const CPU_FAULT: u32 = 1;
+    /// The kernel touched one: in a system call, for another device, for another process.
+    pub const KERNEL_ACCESS: u32 = 2;
+    /// The device touched a page that was elsewhere.
+    pub const DEVICE_FAULT: u32 = 3;
+    /// Somebody asked for memory to be moved ahead.
+    pub const PREFETCH: u32 = 4;
+    /// Room was needed on the device.
+    pub const EVICTION: u32 = 5;
+    /// An ioctl asked for it, or the driver thought it well.
+    pub const DRIVER: u32 = 6;
+    /// How many there are.
+    pub const COUNT: usize = 7;
 }
 
 /// Values of [`Truth::outcome`].
@@ -119,6 +138,10 @@ pub struct Ledger {
     pub rolled_back: u64,
     /// Everything requested by a call that setup refused.
     pub rejected: u64,
+    /// Of the declined: holes.
+    pub declined_holes: u64,
+    /// Of the skipped, in an eviction: pages that nobody used.
+    pub free: u64,
 }
 
 impl Ledger {
@@ -145,11 +168,15 @@ impl Ledger {
         self.wasted_fill += other.wasted_fill;
         self.rolled_back += other.rolled_back;
         self.rejected += other.rejected;
+        self.declined_holes += other.declined_holes;
+        self.free += other.free;
     }
 
     /// Whether every page that was requested went somewhere, and only once.
     pub const fn balances(&self) -> bool {
         self.requested == self.accounted()
+            && self.declined_holes <= self.declined
+            && self.free <= self.skipped
     }
 }
 
@@ -187,22 +214,80 @@ impl Default for Steps {
     }
 }
 
+/// No place, or more than one.
+pub const NO_PLACE: u32 = u32::MAX;
+
+/// What kinds of memory the pages that arrived were in, or are in now. Unit: base pages.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Of the system.
+    pub system: u64,
+    /// Of devices, where CPUs cannot reach it.
+    pub device_private: u64,
+    /// Of devices, where CPUs can.
+    pub device_coherent: u64,
+    /// The node of all the system's; [`NO_PLACE`] where there are none, or several nodes'.
+    pub node: u32,
+    /// The number of the device of all the devices'; [`NO_PLACE`] where there are none, or several devices'.
+    pub device: u32,
+}
+
+impl Memory {
+    /// No pages.
+    pub const NONE: Self = Self {
+        system: 0,
+        device_private: 0,
+        device_coherent: 0,
+        node: NO_PLACE,
+        device: NO_PLACE,
+    };
+
+    /// All of them.
+    pub const fn pages(&self) -> u64 {
+        self.system + self.on_devices()
+    }
+
+    /// Those on devices.
+    pub const fn on_devices(&self) -> u64 {
+        self.device_private + self.device_coherent
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// A task's name, as the kernel has it: bytes, filled up with zeroes.
+pub type Comm = [u8; 16];
+
 /// One migration as the driver saw it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Truth {
     /// CLOCK_BOOTTIME right before setup.
     pub time_ns: u64,
-    /// First address of the range; 0 for an eviction, which has none.
+    /// First address of the range; 0 for an eviction by page frames, which has none.
     pub address: u64,
-    /// Process (the kernel's tgid, of the initial pid namespace).
+    /// Process that the memory belongs to (the kernel's tgid, of the initial pid namespace); 0 for an eviction by
+    /// page frames, which may be anybody's.
+    pub owner: u32,
+    /// 1 where the calling thread is none of the owner's. Else 0.
+    pub worker: u32,
+    /// Name of the owner.
+    pub comm: Comm,
+    /// Name of the calling thread, where it is none of the owner's. Else empty.
+    pub worker_comm: Comm,
+    /// Process that called (its tgid).
     pub pid: u32,
-    /// Thread (the kernel's pid).
+    /// Thread that called (the kernel's pid).
     pub tid: u32,
     /// One of [`direction`].
     pub direction: u32,
-    /// One of [`trigger`].
-    pub trigger: u32,
+    /// One of [`cause`].
+    pub cause: u32,
     /// One of [`outcome`].
     pub outcome: u32,
     /// Why setup refused, positive; else 0.
@@ -232,6 +317,10 @@ pub struct Truth {
     pub invalidate_ns: u64,
     /// Where the pages went.
     pub ledger: Ledger,
+    /// Where those that moved were.
+    pub from: Memory,
+    /// Where those that moved or were populated are.
+    pub to: Memory,
     /// How long it took.
     pub steps: Steps,
 }
@@ -361,9 +450,9 @@ pub struct Configuration {
 /// migrations made through it, those that its evictions caused, and CPU faults on pages which it brought to the
 /// device while it is open).
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
-    /// By direction and trigger, in the order of [`Totals::index`].
+    /// By direction and cause, in the order of [`Totals::index`].
     pub by_kind: [Total; Totals::KINDS],
     /// Truths of the device's that were lost because nobody read the log in time.
     pub log_lost: u64,
@@ -371,7 +460,7 @@ pub struct Totals {
     pub unbalanced: u64,
 }
 
-/// Sums over the migrations of one direction and trigger.
+/// Sums over the migrations of one direction and cause.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Total {
@@ -382,12 +471,27 @@ pub struct Total {
 }
 
 impl Totals {
-    /// Directions times triggers.
-    pub const KINDS: usize = 6;
+    /// Directions times causes.
+    pub const KINDS: usize = direction::COUNT * cause::COUNT;
 
-    /// Where in [`Totals::by_kind`] a direction and a trigger are counted.
-    pub const fn index(direction: u32, trigger: u32) -> usize {
-        (direction as usize - 1) * 3 + trigger as usize - 1
+    /// Where in [`Totals::by_kind`] a direction and a cause are counted.
+    pub const fn index(direction: u32, cause: u32) -> usize {
+        direction as usize * cause::COUNT + cause as usize
+    }
+
+    /// What is counted at a place in [`Totals::by_kind`]: direction and cause.
+    pub const fn kind(index: usize) -> (u32, u32) {
+        ((index / cause::COUNT) as u32, (index % cause::COUNT) as u32)
+    }
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Self {
+            by_kind: [Total::default(); Self::KINDS],
+            log_lost: 0,
+            unbalanced: 0,
+        }
     }
 }
 
@@ -439,8 +543,9 @@ const fn number(direction: u32, number: u32, size: usize) -> u32 {
     (direction << 30) | ((size as u32) << 16) | ((b'm' as u32) << 8) | number
 }
 
-const _: () = assert!(size_of::<Truth>() == 232);
-const _: () = assert!(size_of::<Migrate>() == 328);
-const _: () = assert!(size_of::<Evict>() == 256);
-const _: () = assert!(Totals::index(direction::TO_DEVICE, trigger::FAULT) == 0);
-const _: () = assert!(Totals::index(direction::TO_SYSTEM, trigger::EVICTION) == 5);
+const _: () = assert!(size_of::<Truth>() == 352);
+const _: () = assert!(size_of::<Migrate>() == 448);
+const _: () = assert!(size_of::<Evict>() == 376);
+const _: () = assert!(Totals::index(0, 0) == 0);
+const _: () =
+    assert!(Totals::index(direction::SYSTEM_TO_SYSTEM, cause::DRIVER) == Totals::KINDS - 1);

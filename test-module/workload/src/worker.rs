@@ -13,7 +13,7 @@ use crate::{
     process::{self, Child},
     rng::Rng,
     truth::{pipe::Sender, sums},
-    uapi::{Evict, Migrate, Totals, Truth, direction, trigger},
+    uapi::{Evict, Migrate, Totals, Truth, cause, direction},
 };
 
 /// Most threads in a process: each has a number of its own in the whole run.
@@ -123,9 +123,9 @@ impl<'a> Process<'a> {
         for (device, sums) in self.devices.iter().zip(&self.sums) {
             let returned = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let counted = device.file_totals()?;
-            for direction in [direction::TO_DEVICE, direction::TO_SYSTEM] {
+            for direction in 0..direction::COUNT as u32 {
                 // Faults and evictions in the middle of a call are counted and not returned.
-                let index = Totals::index(direction, trigger::DRIVER);
+                let index = Totals::index(direction, cause::DRIVER);
                 let (counted, returned) = (counted.by_kind[index], returned.by_kind[index]);
                 ensure!(
                     counted == returned,

@@ -75,7 +75,7 @@ pub(super) fn stacks_name_the_driver_and_the_program(context: &Context<'_>) -> R
         &["oversubscribe", "--calls", "60", "--seed", "10"],
     ];
     let trace = compare_by(context, "stacks", by, &runs)?;
-    Tally::of(&trace.runs[1])?.expect(&[("trigger eviction", 1)])?;
+    Tally::of(&trace.runs[1])?.expect(&[("cause eviction", 1)])?;
     for line in trace.runs.iter().flat_map(|run| &run.traced) {
         ensure!(line.text("driver")? == DRIVER, "the driver of {line:?}");
         let kernel = line.text("kernel_stack")?;
@@ -185,8 +185,7 @@ fn who_waits_for_the_engine_sleeps(trace: &Trace) -> Result<()> {
     const ENGINE_NS: u64 = 1_000_000;
     let batching = trace.runs.last().context("nothing ran")?;
     let moved = batching.traced.iter().filter(|line| {
-        line.trigger.as_deref() == Some("driver")
-            && line.pages("moved").is_ok_and(|moved| moved > 0)
+        line.cause.as_deref() == Some("driver") && line.pages("moved").is_ok_and(|moved| moved > 0)
     });
     let mut calls = 0;
     for line in moved {

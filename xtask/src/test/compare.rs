@@ -33,8 +33,11 @@ pub(super) fn compare_by(
 }
 
 fn calls_are_equal(run: &Run) -> Result<()> {
+    let mut devices = Devices::default();
     run.pairs()?.into_iter().try_for_each(|(traced, truth)| {
-        equal(traced, truth).with_context(|| format!("traced: {traced:?}\ndriver: {truth:?}"))
+        equal(traced, truth)
+            .and_then(|()| places_are_equal(&mut devices, traced, truth))
+            .with_context(|| format!("traced: {traced:?}\ndriver: {truth:?}"))
     })
 }
 
@@ -43,7 +46,17 @@ fn equal(traced: &Line, truth: &Line) -> Result<()> {
     ensure!(traced.pid == truth.pid, "pid");
     ensure!(traced.address == truth.address, "address");
     ensure!(traced.direction == truth.direction, "direction");
-    ensure!(traced.trigger == truth.trigger, "trigger");
+    for name in TOLD_BY_BOTH {
+        if let Some((traced, truth)) = told_by_both(traced, truth, name) {
+            ensure!(
+                traced == truth,
+                "{name}: {traced} was traced, the driver says {truth}"
+            );
+        }
+    }
+    ensure!(traced.cause == truth.cause, "cause");
+    ensure!(traced.tid == truth.tid, "tid");
+    ensure!(traced.worker_tid == truth.worker_tid, "worker_tid");
     ensure!(traced.outcome == truth.outcome, "outcome");
     ensure!(traced.errno == truth.errno, "errno");
     let mut sum = 0;
@@ -61,8 +74,75 @@ fn equal(traced: &Line, truth: &Line) -> Result<()> {
     Ok(())
 }
 
+/// What of two accounts of one call is the same, beside the rows of the ledger.
+const TOLD_BY_BOTH: [&str; 12] = [
+    "comm",
+    "worker_comm",
+    "from",
+    "to",
+    "from_system_pages",
+    "from_private_pages",
+    "from_coherent_pages",
+    "to_system_pages",
+    "to_private_pages",
+    "to_coherent_pages",
+    "declined_holes",
+    "free",
+];
+
+/// What both say under a name. Not every tracer's line has everything; what it does not know is null.
+fn told_by_both<'a>(
+    traced: &'a Line,
+    truth: &'a Line,
+    name: &str,
+) -> Option<(&'a Value, &'a Value)> {
+    let told = (traced.value(name)?, truth.value(name)?);
+    let unknown = name == "free" && (told.0.is_null() || told.1.is_null());
+    (!unknown).then_some(told)
+}
+
+/// The names that the tracer has for devices, and the driver's.
+#[derive(Default)]
+struct Devices {
+    by_traced: BTreeMap<String, String>,
+    by_driver: BTreeMap<String, String>,
+}
+
+impl Devices {
+    /// Whether two names stand for one device, and for no other.
+    fn are_one(&mut self, traced: &str, driver: &str) -> bool {
+        let of = |names: &mut BTreeMap<String, String>, from: &str, to: &str| {
+            names
+                .entry(from.to_owned())
+                .or_insert_with(|| to.to_owned())
+                == to
+        };
+        of(&mut self.by_traced, traced, driver) && of(&mut self.by_driver, driver, traced)
+    }
+}
+
+/// Nodes have their numbers. Devices have a name each, which only has to be the same every time.
+fn places_are_equal(devices: &mut Devices, traced: &Line, truth: &Line) -> Result<()> {
+    for name in ["from_place", "to_place"] {
+        let Some((traced, truth)) = told_by_both(traced, truth, name) else {
+            continue;
+        };
+        let equal = match (traced.as_str(), truth.as_str()) {
+            (Some(traced), Some(truth)) if truth.starts_with("device") => {
+                devices.are_one(traced, truth)
+            }
+            (traced, truth) => traced == truth,
+        };
+        ensure!(
+            equal,
+            "{name}: {traced} was traced, the driver says {truth}"
+        );
+    }
+    Ok(())
+}
+
 /// The driver lost no call either, and its lines add up to the sums that it keeps apart from them, by direction and
-/// trigger.
+/// cause.
 fn the_truth_is_whole(run: &Run) -> Result<()> {
     let totals = &run.totals;
     let lines = run.truth.len() as u64;
@@ -78,12 +158,12 @@ fn the_truth_is_whole(run: &Run) -> Result<()> {
         .context("the driver has no sums")?;
     let counted: BTreeMap<_, _> = counted
         .iter()
-        .map(|sums| (key(sums, &["direction", "trigger"]), sums))
+        .map(|sums| (key(sums, &["direction", "cause"]), sums))
         .collect();
     let mut summed = BTreeMap::<String, Vec<&Line>>::new();
     for line in &run.truth {
         let name = |name: &Option<String>| name.clone().unwrap_or_default();
-        let kind = format!("{} {}", name(&line.direction), name(&line.trigger));
+        let kind = format!("{} {}", name(&line.direction), name(&line.cause));
         summed.entry(kind).or_default().push(line);
     }
     ensure!(
@@ -150,7 +230,7 @@ fn kinds_agree<'a>(report: &Value, truth: impl Iterator<Item = &'a Line>) -> Res
         let name = |name: &Option<String>| name.clone().unwrap_or_default();
         let kind = [
             name(&line.direction),
-            name(&line.trigger),
+            name(&line.cause),
             line.outcome.clone(),
         ];
         *expected.entry(kind.join(" ")).or_default() += 1;
@@ -161,7 +241,7 @@ fn kinds_agree<'a>(report: &Value, truth: impl Iterator<Item = &'a Line>) -> Res
     let reported: BTreeMap<_, _> = kinds
         .iter()
         .map(|kind| {
-            let names = key(kind, &["direction", "trigger", "outcome"]);
+            let names = key(kind, &["direction", "cause", "outcome"]);
             (names, kind["migrations"].as_u64().unwrap_or_default())
         })
         .collect();
@@ -184,4 +264,19 @@ fn key(object: &Value, names: &[&str]) -> String {
 /// A number, added up.
 pub(super) fn sum<'a>(lines: impl IntoIterator<Item = &'a Line>, row: &str) -> Result<u64> {
     lines.into_iter().map(|line| line.pages(row)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_has_one_name_and_no_other_has_it() {
+        let mut devices = Devices::default();
+        assert!(devices.are_one("migrate_test#0", "device0"));
+        assert!(devices.are_one("migrate_test#1", "device1"));
+        assert!(devices.are_one("migrate_test#0", "device0"));
+        assert!(!devices.are_one("migrate_test#0", "device1"));
+        assert!(!devices.are_one("migrate_test#2", "device1"));
+    }
 }

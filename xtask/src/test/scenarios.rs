@@ -51,7 +51,7 @@ const WAYS: &[Case] = &[
             ("outcome rolled_back", 1),
             ("outcome abandoned", 1),
             ("outcome rejected", 1),
-            ("trigger fault", 1),
+            ("cause cpu_fault", 1),
         ],
     ),
     case(
@@ -62,9 +62,9 @@ const WAYS: &[Case] = &[
             ("outcome rolled_back", 1),
             ("outcome abandoned", 1),
             ("outcome rejected", 1),
-            ("trigger driver", 1),
-            ("trigger fault", 1),
-            ("trigger eviction", 1),
+            ("cause driver", 1),
+            ("cause cpu_fault", 1),
+            ("cause eviction", 1),
             ("evictions", 1),
             ("rolled_back", 1),
             ("rejected", 1),
@@ -119,11 +119,11 @@ const LOAD: &[Case] = &[
             ("batch 262144", 1),
         ],
     ),
-    case("thrash", "20", &[("trigger fault", 100), ("devices", 2)]),
+    case("thrash", "20", &[("cause cpu_fault", 100), ("devices", 2)]),
     case(
         "oversubscribe",
         "150",
-        &[("evictions", 10), ("trigger eviction", 10)],
+        &[("evictions", 10), ("cause eviction", 10)],
     ),
     case("storm", "3000", &[("batch 1", 3000), ("threads", 2)]),
     case("mirrored", "40", &[("moved", 40)]),
@@ -132,7 +132,7 @@ const LOAD: &[Case] = &[
 
 /// Several processes and threads.
 const CROWDS: &[Case] = &[
-    case("fork", "150", &[("trigger fault", 1), ("processes", 5)]),
+    case("fork", "150", &[("cause cpu_fault", 1), ("processes", 5)]),
     case("multi", "1600", &[("processes", 8), ("threads", 24)]),
     case("contended", "600", &[("skipped", 1), ("devices", 2)]),
     Case {
@@ -251,9 +251,9 @@ mod tests {
         let kinds = [
             "direction to_device",
             "direction to_system",
-            "trigger fault",
-            "trigger driver",
-            "trigger eviction",
+            "cause cpu_fault",
+            "cause driver",
+            "cause eviction",
             "outcome completed",
             "outcome rolled_back",
             "outcome abandoned",

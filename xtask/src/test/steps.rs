@@ -133,7 +133,7 @@ fn probes_of_inner_calls_are_in_no_step_around(pairs: &[(&Line, &Line)]) -> Resu
         };
         let begin = truth.time_ns + truth.step_ns("setup")?.unwrap_or(0);
         let inner = pairs.iter().filter(|(_, inner)| {
-            inner.tid == truth.tid && (begin..begin + driver).contains(&inner.time_ns)
+            inner.thread() == truth.thread() && (begin..begin + driver).contains(&inner.time_ns)
         });
         let probes: Vec<_> = inner
             .map(|(inner, _)| inner.number("probe_ns")?.context("probe_ns is null"))

@@ -19,7 +19,7 @@ pub(super) const UNSEEN: [&str; 7] = [
     "evictions",
 ];
 
-/// How often things occurred: pages by row of the ledger and by what is [`UNSEEN`]; migrations by direction, trigger,
+/// How often things occurred: pages by row of the ledger and by what is [`UNSEEN`]; migrations by direction, cause,
 /// outcome (`outcome abandoned`) and number of pages (`batch 512`); distinct `devices`, `processes` and `threads`.
 pub(super) struct Tally(BTreeMap<String, u64>);
 
@@ -33,10 +33,10 @@ impl Tally {
         }
         for line in lines {
             let direction = line.direction.as_deref().unwrap_or("null");
-            let trigger = line.trigger.as_deref().unwrap_or("null");
+            let cause = line.cause.as_deref().unwrap_or("null");
             for name in [
                 format!("direction {direction}"),
-                format!("trigger {trigger}"),
+                format!("cause {cause}"),
                 format!("outcome {}", line.outcome),
                 format!("batch {}", line.pages("requested")?),
             ] {
@@ -47,13 +47,13 @@ impl Tally {
             .iter()
             .map(|line| line.pages("device"))
             .collect::<Result<_>>()?;
-        let distinct = |number: fn(&Line) -> u32| {
-            let numbers: BTreeSet<_> = lines.iter().map(number).collect();
+        let distinct = |number: fn(&Line) -> Option<u32>| {
+            let numbers: BTreeSet<_> = lines.iter().filter_map(number).collect();
             numbers.len() as u64
         };
         tally.insert("devices".into(), devices.len() as u64);
         tally.insert("processes".into(), distinct(|line| line.pid));
-        tally.insert("threads".into(), distinct(|line| line.tid));
+        tally.insert("threads".into(), distinct(|line| line.thread()));
         Ok(Tally(tally))
     }
 

@@ -127,7 +127,7 @@ pub(super) fn have_the_quantiles_of_the_records(context: &Context<'_>) -> Result
     )
 }
 
-/// The kernel's counters, its histograms' counts, and its sums of pages per call are those of the driver, by direction, trigger and
+/// The kernel's counters, its histograms' counts, and its sums of pages per call are those of the driver, by direction, cause and
 /// outcome.
 pub(super) fn equal_the_drivers(trace: &Trace) -> Result<()> {
     let exact = &trace.report["exact"];
@@ -144,7 +144,7 @@ fn counts_are_equal(exact: &Value, lines: &[&Line]) -> Result<()> {
     }
     let counted = exact["counts"].as_array().context("no totals")?;
     let key = |count: &Value| {
-        let names = ["direction", "trigger", "outcome"];
+        let names = ["direction", "cause", "outcome"];
         names.map(|name| count[name].as_str().unwrap_or_default().to_owned())
     };
     let counted: BTreeMap<_, _> = counted
@@ -216,14 +216,14 @@ fn histograms_have_all(exact: &Value, lines: &[&Line]) -> Result<()> {
 
 fn kind(line: &Line) -> String {
     let name = |name: &Option<String>| name.clone().unwrap_or_default();
-    format!("{} {}", name(&line.direction), name(&line.trigger))
+    format!("{} {}", name(&line.direction), name(&line.cause))
 }
 
-/// Figures by direction, trigger and name.
+/// Figures by direction, cause and name.
 fn figures(totals: &Value) -> Result<BTreeMap<String, &Value>> {
     let figures = totals["figures"].as_array().context("no figures")?;
     let key = |figure: &Value| {
-        let names = ["direction", "trigger", "figure"];
+        let names = ["direction", "cause", "figure"];
         names.map(|name| figure[name].as_str().unwrap_or_default().to_owned())
     };
     Ok(figures

@@ -1,6 +1,6 @@
 //! Runs scenarios under the tracer, and reads what the tracer and the driver each have to say about them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -40,10 +40,16 @@ pub(super) const STEPS: [&str; 5] = [
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Line {
     pub(super) time_ns: u64,
-    pub(super) pid: u32,
-    pub(super) tid: u32,
+    /// Whose memory it is.
+    pub(super) pid: Option<u32>,
+    /// The thread that called, where it is one of theirs.
+    pub(super) tid: Option<u32>,
+    /// And where it is not.
+    #[serde(default)]
+    pub(super) worker_tid: Option<u32>,
     pub(super) direction: Option<String>,
-    pub(super) trigger: Option<String>,
+    #[serde(default)]
+    pub(super) cause: Option<String>,
     pub(super) outcome: String,
     pub(super) errno: Option<u32>,
     pub(super) address: Option<u64>,
@@ -69,6 +75,16 @@ impl Line {
     /// How long a step took, if it happened.
     pub(super) fn step_ns(&self, step: &str) -> Result<Option<u64>> {
         self.number(&format!("{step}_ns"))
+    }
+
+    /// The thread that called, whoever's it is.
+    pub(super) fn thread(&self) -> Option<u32> {
+        self.tid.or(self.worker_tid)
+    }
+
+    /// Anything else that a line may have.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.rest.get(name)
     }
 
     /// A number; `None` for null.
@@ -224,7 +240,8 @@ fn migscope(
     Ok(finished)
 }
 
-/// Gives each run what the tracer saw of its threads. Nothing may be left.
+/// Gives each run what the tracer saw from its first migration on. (Its threads do not tell: the kernel's workers
+/// work for one run after the other.) Nothing may be left.
 fn split(
     mut traced: Vec<Line>,
     runs: impl Iterator<Item = (String, Captured)>,
@@ -232,21 +249,23 @@ fn split(
     let mut split = Vec::new();
     for (name, truth) in runs {
         let (truth, totals) = driver_lines(&truth.bytes()).with_context(|| name.clone())?;
-        let threads: BTreeSet<_> = truth.iter().map(|line| line.tid).collect();
-        let (own, others) = traced
-            .into_iter()
-            .partition(|line: &Line| threads.contains(&line.tid));
-        traced = others;
         split.push(Run {
             name,
-            traced: own,
+            traced: Vec::new(),
             truth,
             totals,
         });
     }
+    for run in split.iter_mut().rev() {
+        let Some(begin) = run.truth.iter().map(|line| line.time_ns).min() else {
+            continue;
+        };
+        let own = |line: &mut Line| line.time_ns >= begin;
+        run.traced = traced.extract_if(.., own).collect();
+    }
     ensure!(
         traced.is_empty(),
-        "{} migrations were traced in threads of which the driver knows nothing, such as {:?}",
+        "{} migrations were traced before the first of which the driver knows, such as {:?}",
         traced.len(),
         traced.first()
     );
@@ -308,7 +327,7 @@ impl Run {
             let truth = &truth[&tid];
             ensure!(
                 traced.len() == truth.len(),
-                "of thread {tid} the tracer saw {} migrations, the driver made {}",
+                "of thread {tid:?} the tracer saw {} migrations, the driver made {}",
                 traced.len(),
                 truth.len()
             );
@@ -318,10 +337,10 @@ impl Run {
     }
 }
 
-fn by_thread(lines: &[Line]) -> BTreeMap<u32, Vec<&Line>> {
-    let mut threads: BTreeMap<u32, Vec<&Line>> = BTreeMap::new();
+fn by_thread(lines: &[Line]) -> BTreeMap<Option<u32>, Vec<&Line>> {
+    let mut threads: BTreeMap<_, Vec<&Line>> = BTreeMap::new();
     for line in lines {
-        threads.entry(line.tid).or_default().push(line);
+        threads.entry(line.thread()).or_default().push(line);
     }
     for lines in threads.values_mut() {
         lines.sort_by_key(|line| line.time_ns);

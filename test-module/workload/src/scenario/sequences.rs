@@ -10,8 +10,8 @@ use crate::{
     device::Direction::{ToDevice, ToSystem},
     request::{request, whole},
     uapi::{
-        Configuration, Evict, Migrate, Total, Totals, Truth, direction, evict, flags, outcome,
-        trigger,
+        Configuration, Evict, Migrate, Total, Totals, Truth, cause, direction, evict, flags,
+        outcome,
     },
     worker::{Process, Worker, as_expected},
 };
@@ -35,7 +35,7 @@ impl Scenario for Sequences {
          directions and within the device, rolled back, abandoned after setup found nothing, rejected by setup \
          (memory that the kernel does not migrate, a range that leaves its mapping), evictions by page numbers and \
          by range, an eviction nested in another migration, and CPU faults that bring eight pages home at once. \
-         Expect every outcome and trigger that there is."
+         Expect every outcome, and faults, evictions and calls there is."
     }
 
     fn configuration(&self, _device: usize) -> Configuration {
@@ -99,7 +99,7 @@ fn faults(worker: &mut Worker<'_>, area: &Area) -> Result<()> {
     let device = worker.device();
     let faults = || -> Result<Total> {
         let totals = device.file_totals()?;
-        Ok(totals.by_kind[Totals::index(direction::TO_SYSTEM, trigger::FAULT)])
+        Ok(totals.by_kind[Totals::index(direction::TO_SYSTEM, cause::CPU_FAULT)])
     };
     let before = faults()?;
     area.check_all()?;
@@ -193,7 +193,7 @@ fn evictions(worker: &mut Worker<'_>, area: &Area) -> Result<()> {
             &truth,
             "everything that is on the device goes home",
             !worker.is_alone()
-                || (truth.trigger == trigger::EVICTION
+                || (truth.cause == cause::EVICTION
                     && truth.ledger.requested == requested
                     && truth.ledger.moved == used),
         )?;

@@ -7,7 +7,7 @@ use crate::{
     area::{Area, Backing},
     device::{Device, Direction},
     request::whole,
-    uapi::{Configuration, Totals, direction, trigger},
+    uapi::{Configuration, Totals, cause, direction},
     worker::{Process, Worker},
 };
 
@@ -77,5 +77,5 @@ fn bounce(worker: &mut Worker<'_>, area: &mut Area, device: &Device) -> Result<(
 
 fn faults(device: &Device) -> Result<crate::uapi::Total> {
     let totals = device.file_totals()?;
-    Ok(totals.by_kind[Totals::index(direction::TO_SYSTEM, trigger::FAULT)])
+    Ok(totals.by_kind[Totals::index(direction::TO_SYSTEM, cause::CPU_FAULT)])
 }

@@ -1,6 +1,7 @@
 //! The truth file: what the driver says it did, one JSON object per line.
 
 mod line;
+mod names;
 pub mod pipe;
 pub mod sums;
 

@@ -16,7 +16,7 @@ pub fn add_growth(sums: &mut Totals, before: &Totals, after: &Totals) {
 /// Counts one migration.
 pub fn count(sums: &mut Totals, truth: &Truth) {
     let Total { migrations, ledger } =
-        &mut sums.by_kind[Totals::index(truth.direction, truth.trigger)];
+        &mut sums.by_kind[Totals::index(truth.direction, truth.cause)];
     *migrations += 1;
     ledger.add(&truth.ledger);
     sums.unbalanced += u64::from(truth.unbalanced != 0);
@@ -33,18 +33,20 @@ fn difference(before: &Ledger, after: &Ledger) -> Ledger {
         wasted_fill: after.wasted_fill - before.wasted_fill,
         rolled_back: after.rolled_back - before.rolled_back,
         rejected: after.rejected - before.rejected,
+        declined_holes: after.declined_holes - before.declined_holes,
+        free: after.free - before.free,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::uapi::{direction, trigger};
+    use crate::uapi::{cause, direction};
 
     fn fault(moved: u64) -> Truth {
         Truth {
             direction: direction::TO_SYSTEM,
-            trigger: trigger::FAULT,
+            cause: cause::CPU_FAULT,
             ledger: Ledger {
                 requested: moved,
                 moved,
