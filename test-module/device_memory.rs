@@ -3,72 +3,79 @@
 //! The device's memory: page frames that the kernel knows and no CPU can reach (`MEMORY_DEVICE_PRIVATE`).
 //!
 //! There is no device. What a page of it holds is in a page of system memory, allocated while the device page is in
-//! use: every copy is a real one.
+//! use: every copy is a real one. One device may have memory that was set aside for it instead, which CPUs can reach
+//! (`MEMORY_DEVICE_COHERENT`): what its pages hold is in them.
 
-use core::{ops::Range, ptr::NonNull};
+use core::{
+    ops::Range,
+    ptr::{self},
+};
 use kernel::{
     container_of, new_spinlock, page::PAGE_SHIFT, prelude::*, sync::SpinLock, types::Opaque,
 };
 
 use crate::{
     accounts::{Accounts, FileId},
-    bindings,
+    bindings::{
+        self, migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_COHERENT as SELECT_DEVICE_COHERENT,
+        migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_PRIVATE as SELECT_DEVICE_PRIVATE,
+    },
     engine::{Engine, Speed},
     eviction, fault,
     folio::{Backing, COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
     migrate::Source,
     quietly,
+    region::Region,
     slots::{Arrival, Mapping, Slots},
     uapi::{Configuration, MAX_DELAY_NS, configuration},
 };
 
-/// Tells this driver's device pages from those of others (`pgmap_owner`). Only its identity means something.
+/// Which device pages a call is about: whose they are (`pgmap_owner`), and of what kind.
 #[derive(Clone, Copy)]
-pub(crate) struct Owner(NonNull<c_void>);
+pub(crate) struct Owner {
+    /// Only its identity means something.
+    identity: *mut c_void,
+    /// What selects such pages.
+    pub(crate) select: bindings::migrate_vma_direction,
+}
 
 impl Owner {
-    pub(crate) fn as_ptr(self) -> *mut c_void {
-        self.0.as_ptr()
-    }
-}
-
-/// Physical addresses that nothing else uses.
-///
-/// # Invariants
-///
-/// `start` and `bytes` are a region requested by us.
-struct Region {
-    start: u64,
-    bytes: u64,
-}
-
-impl Region {
-    fn request(bytes: usize) -> Result<Self> {
-        // SAFETY: `iomem_resource` is the kernel's root of memory resources; the name is static.
-        let resource = kernel::error::from_err_ptr(unsafe {
-            kernel::bindings::request_free_mem_region(
-                &raw mut kernel::bindings::iomem_resource,
-                bytes,
-                c"migrate_test".as_char_ptr(),
-            )
-        })?;
-        // INVARIANT: The request succeeded.
-        // SAFETY: A resource that was not an error is valid, and ours until we release it.
-        unsafe {
-            Ok(Self {
-                start: (*resource).start,
-                bytes: (*resource).end - (*resource).start + 1,
-            })
+    /// No device's pages, and no owner to tell mirrors of.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            identity: ptr::null_mut(),
+            select: 0,
         }
     }
-}
 
-impl Drop for Region {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants we requested this region.
-        unsafe { kernel::bindings::release_mem_region(self.start, self.bytes) };
+    pub(crate) fn as_ptr(self) -> *mut c_void {
+        self.identity
     }
 }
+
+/// Whom pages of a device belong to, as far as the kernel is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// To this device.
+    Alone,
+    /// To all devices that share theirs: each may take what is on the others.
+    Peers,
+}
+
+/// What a device's memory is like.
+#[derive(Clone, Copy)]
+pub(crate) struct Spec {
+    pub(crate) bytes: usize,
+    /// The number of the device.
+    pub(crate) number: u32,
+    pub(crate) sharing: Sharing,
+    /// The address of memory that was set aside for it, which CPUs reach (`MEMORY_DEVICE_COHERENT`). Without, none
+    /// does.
+    pub(crate) coherent_at: Option<u64>,
+}
+
+/// Its address is the owner of all that is shared.
+static PEERS: u8 = 0;
 
 /// The device's memory.
 ///
@@ -76,7 +83,7 @@ impl Drop for Region {
 ///
 /// `pagemap` describes `region` and is registered with the kernel from the end of initialization to the end of
 /// drop. A folio that the kernel has from us is marked as taken in `slots`, and each of its pages has a backing
-/// page.
+/// page, unless the memory is coherent.
 #[pin_data(PinnedDrop)]
 pub(crate) struct DeviceMemory {
     #[pin]
@@ -91,7 +98,7 @@ pub(crate) struct DeviceMemory {
     #[pin]
     pub(crate) accounts: Accounts,
     region: Region,
-    number: u32,
+    spec: Spec,
 }
 
 // SAFETY: `pagemap` is the kernel's, which locks it; everything else may be sent.
@@ -132,32 +139,41 @@ unsafe extern "C" fn folio_free(folio: *mut bindings::folio) {
 }
 
 impl DeviceMemory {
-    /// Registers `bytes` of device memory, rounded down to whole large folios, as the device with this number.
-    pub(crate) fn new(bytes: usize, number: u32) -> impl PinInit<Self, Error> {
+    /// Registers device memory, rounded down to whole large folios.
+    pub(crate) fn new(spec: Spec) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            slots <- new_spinlock!(Slots::new(bytes >> PAGE_SHIFT)?),
+            slots <- new_spinlock!(Slots::new(spec.bytes >> PAGE_SHIFT)?),
             configuration <- new_spinlock!(Configuration::default()),
             engine <- Engine::new(),
             accounts <- Accounts::new(),
-            region: Region::request(bytes)?,
-            number,
+            region: match spec.coherent_at {
+                Some(start) => Region::set_aside(start, spec.bytes)?,
+                None => Region::unreachable(spec.bytes)?,
+            },
+            spec,
             // Last: from here on the kernel may call.
             // INVARIANT: Success means that the region is registered.
-            pagemap <- Opaque::try_ffi_init(|slot| Self::register(slot, region)),
+            pagemap <- Opaque::try_ffi_init(|slot| Self::register(slot, spec, region)),
         })
     }
 
-    fn register(slot: *mut bindings::dev_pagemap, region: &Region) -> Result {
+    fn register(slot: *mut bindings::dev_pagemap, spec: &Spec, region: &Region) -> Result {
         // SAFETY: The slot is ours to write. Zeroes are valid for every field.
         unsafe {
             slot.write_bytes(0, 1);
-            (*slot).type_ = kernel::bindings::memory_type_MEMORY_DEVICE_PRIVATE;
+            (*slot).type_ = match spec.coherent_at {
+                Some(_) => kernel::bindings::memory_type_MEMORY_DEVICE_COHERENT,
+                None => kernel::bindings::memory_type_MEMORY_DEVICE_PRIVATE,
+            };
             (*slot).nr_range = 1;
             let range = (*slot).__bindgen_anon_1.range.as_mut();
             range.start = region.start;
             range.end = region.start + region.bytes - 1;
             (*slot).ops = &OPS;
-            (*slot).owner = slot.cast();
+            (*slot).owner = match spec.sharing {
+                Sharing::Alone => slot.cast(),
+                Sharing::Peers => (&raw const PEERS).cast_mut().cast(),
+            };
         }
         // SAFETY: The structure is filled in and stays where it is, since it is pinned.
         kernel::error::from_err_ptr(unsafe {
@@ -181,8 +197,21 @@ impl DeviceMemory {
     }
 
     pub(crate) fn owner(&self) -> Owner {
-        // SAFETY: The address of a field is not null.
-        Owner(unsafe { NonNull::new_unchecked(self.pagemap.get().cast()) })
+        let select = match (self.spec.coherent_at, self.spec.sharing) {
+            (Some(_), _) => SELECT_DEVICE_COHERENT,
+            (None, Sharing::Alone) => SELECT_DEVICE_PRIVATE,
+            // A driver for both kinds asks for both.
+            (None, Sharing::Peers) => SELECT_DEVICE_PRIVATE | SELECT_DEVICE_COHERENT,
+        };
+        Owner {
+            // SAFETY: The structure was filled in when it was registered, and does not change.
+            identity: unsafe { (*self.pagemap.get()).owner },
+            select,
+        }
+    }
+
+    fn is_coherent(&self) -> bool {
+        self.spec.coherent_at.is_some()
     }
 
     fn first(&self) -> Pfn {
@@ -196,7 +225,7 @@ impl DeviceMemory {
 
     /// Which of the module's devices this is.
     pub(crate) fn number(&self) -> u32 {
-        self.number
+        self.spec.number
     }
 
     /// Sets how the device behaves from now on.
@@ -270,7 +299,8 @@ impl DeviceMemory {
     /// A new folio of device memory. Its contents are whatever was there.
     pub(crate) fn allocate(&self, size: Size) -> Option<NewFolio> {
         let index = self.slots.lock().take(size)?;
-        for page in index..index + size.pages() {
+        let backed = if self.is_coherent() { 0 } else { size.pages() };
+        for page in index..index + backed {
             let Some(backing) = Backing::new() else {
                 self.give_back(index, size);
                 return None;
@@ -316,6 +346,10 @@ impl DeviceMemory {
     /// If the page is ours, it is in use for `'a`.
     unsafe fn frame_of<'a>(&'a self, pfn: Pfn) -> Option<Frame<'a>> {
         let index = pfn.checked_sub(self.first())?;
+        if self.is_coherent() {
+            // SAFETY: CPUs reach the page itself, which is in use by this function's requirement.
+            return (index < self.pages()).then(|| unsafe { Frame::new(pfn) });
+        }
         let backing = self.slots.lock().backing(index)?.pfn();
         // SAFETY: The backing is allocated as long as the page is in use, which it is by this function's
         // requirement.

@@ -46,6 +46,7 @@ mod mirror;
 mod page_table;
 mod places;
 mod range;
+mod region;
 mod registration;
 mod sequence;
 mod slots;
@@ -55,7 +56,7 @@ mod truth;
 pub mod uapi;
 mod who;
 
-use device_memory::DeviceMemory;
+use device_memory::{DeviceMemory, Sharing, Spec};
 use registration::Registration;
 use summary::Summary;
 
@@ -74,6 +75,18 @@ module! {
             default: 2,
             description: "How many devices there are (1 to 4)",
         },
+        peers: u32 {
+            default: 0,
+            description: "How many more there are that share their pages' owner (0 to 2)",
+        },
+        coherent_mib: u32 {
+            default: 0,
+            description: "Size of the memory of one more, which CPUs reach, in MiB (0: there is none)",
+        },
+        coherent_at_mib: u32 {
+            default: 0,
+            description: "Where that memory was set aside (memmap=SIZE$ADDRESS), in MiB",
+        },
     },
 }
 
@@ -90,6 +103,8 @@ const NAMES: [&CStr; uapi::MAX_DEVICES as usize] = [
     c"migrate_test2",
     c"migrate_test3",
 ];
+const PEERS: [&CStr; uapi::MAX_PEERS as usize] = [c"migrate_test_peer", c"migrate_test_peer1"];
+const COHERENT: &CStr = c"migrate_test_coherent";
 
 /// The loaded module. Its memory goes away (and what is on it, home) after the last file is closed and the devices
 /// are gone.
@@ -106,12 +121,13 @@ impl kernel::InPlaceModule for Driver {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         let folder = debugfs::Dir::new(c"migrate_test");
         pin_init::pin_init_scope(move || {
-            let names = names()?;
+            let devices = devices()?;
             // SAFETY: A module is initialized once, and nobody can have opened a device yet.
             let room = unsafe { mirror::Room::new()? };
-            let mut memories = KVec::with_capacity(names.len(), GFP_KERNEL)?;
-            for number in 0..names.len() {
-                memories.push(memory(number as u32)?, GFP_KERNEL)?;
+            let mut memories = KVec::with_capacity(devices.len(), GFP_KERNEL)?;
+            for (_, spec) in &devices {
+                let memory = Arc::pin_init(DeviceMemory::new(*spec), GFP_KERNEL)?;
+                memories.push(memory, GFP_KERNEL)?;
             }
             let summary = Summary::new(&memories)?;
             Ok(try_pin_init!(Self {
@@ -119,7 +135,7 @@ impl kernel::InPlaceModule for Driver {
                 _summary <- folder.read_only_file(c"totals", Ok::<_, Error>(summary)),
                 // Last: a device can be opened as soon as it is there, and a module whose initialization fails after
                 // that goes away under the open file.
-                _registrations: register(module, names, memories)?,
+                _registrations: register(module, &devices, memories)?,
             }))
         })
     }
@@ -127,11 +143,11 @@ impl kernel::InPlaceModule for Driver {
 
 fn register(
     module: &'static ThisModule,
-    names: &[&'static CStr],
+    devices: &[(&'static CStr, Spec)],
     memories: KVec<Arc<DeviceMemory>>,
 ) -> Result<KVec<Pin<KBox<Registration>>>> {
-    let mut registrations = KVec::with_capacity(names.len(), GFP_KERNEL)?;
-    for (name, memory) in names.iter().zip(memories) {
+    let mut registrations = KVec::with_capacity(devices.len(), GFP_KERNEL)?;
+    for ((name, _), memory) in devices.iter().zip(memories) {
         let registration = KBox::pin_init(Registration::new(name, module, memory), GFP_KERNEL)?;
         registrations.push(registration, GFP_KERNEL)?;
     }
@@ -144,20 +160,61 @@ pub(crate) fn quietly() -> alloc::Flags {
     GFP_KERNEL | __GFP_NOWARN
 }
 
-fn names() -> Result<&'static [&'static CStr]> {
-    let devices = *module_parameters::devices.value() as usize;
-    if devices == 0 || devices > NAMES.len() {
-        pr_err!("devices is {devices}; 1 to {} can be had\n", NAMES.len());
-        return Err(EINVAL);
+/// Every device, in the order of their numbers, and what its file is called.
+fn devices() -> Result<KVec<(&'static CStr, Spec)>> {
+    let memory_mib = *module_parameters::memory_mib.value();
+    let alone = named("devices", *module_parameters::devices.value(), 1, &NAMES)?;
+    let peers = named("peers", *module_parameters::peers.value(), 0, &PEERS)?;
+    let mut devices = KVec::new();
+    for (names, sharing) in [(alone, Sharing::Alone), (peers, Sharing::Peers)] {
+        for name in names {
+            let spec = Spec {
+                bytes: size("memory_mib", memory_mib)?,
+                number: devices.len() as u32,
+                sharing,
+                coherent_at: None,
+            };
+            devices.push((*name, spec), GFP_KERNEL)?;
+        }
     }
-    Ok(&NAMES[..devices])
+    let coherent_mib = *module_parameters::coherent_mib.value();
+    if coherent_mib > 0 {
+        let at_mib = *module_parameters::coherent_at_mib.value();
+        let spec = Spec {
+            bytes: size("coherent_mib", coherent_mib)?,
+            number: devices.len() as u32,
+            sharing: Sharing::Alone,
+            coherent_at: Some(u64::from(at_mib) * MIB as u64),
+        };
+        devices.push((COHERENT, spec), GFP_KERNEL)?;
+    }
+    Ok(devices)
 }
 
-fn memory(number: u32) -> Result<Arc<DeviceMemory>> {
-    let mib = *module_parameters::memory_mib.value() as usize;
-    if !(LEAST_MIB..=MOST_MIB).contains(&mib) {
-        pr_err!("memory_mib is {mib}; {LEAST_MIB} to {MOST_MIB} can be had\n");
+/// As many names as a parameter asks for.
+fn named(
+    parameter: &str,
+    count: u32,
+    least: usize,
+    names: &'static [&'static CStr],
+) -> Result<&'static [&'static CStr]> {
+    let count = count as usize;
+    if count < least || count > names.len() {
+        pr_err!(
+            "{parameter} is {count}; {least} to {} can be had\n",
+            names.len()
+        );
         return Err(EINVAL);
     }
-    Arc::pin_init(DeviceMemory::new(mib * MIB, number), GFP_KERNEL)
+    Ok(&names[..count])
+}
+
+/// Bytes of a device's memory.
+fn size(parameter: &str, mib: u32) -> Result<usize> {
+    let mib = mib as usize;
+    if !(LEAST_MIB..=MOST_MIB).contains(&mib) {
+        pr_err!("{parameter} is {mib}; {LEAST_MIB} to {MOST_MIB} can be had\n");
+        return Err(EINVAL);
+    }
+    Ok(mib * MIB)
 }

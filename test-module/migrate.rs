@@ -29,7 +29,6 @@ use kernel::prelude::*;
 use crate::{
     bindings::{
         self, migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
-        migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_PRIVATE as SELECT_DEVICE_PRIVATE,
         migrate_vma_direction_MIGRATE_VMA_SELECT_SYSTEM as SELECT_SYSTEM,
     },
     device_memory::Owner,
@@ -123,8 +122,8 @@ impl<'mm> Setup<'mm> {
     fn args(range: &Range<'mm>, select: Select, owner: Owner, compound: bool) -> migrate_vma {
         let select = match select {
             Select::System => SELECT_SYSTEM,
-            Select::Device => SELECT_DEVICE_PRIVATE,
-            Select::Anywhere => SELECT_SYSTEM | SELECT_DEVICE_PRIVATE,
+            Select::Device => owner.select,
+            Select::Anywhere => SELECT_SYSTEM | owner.select,
         };
         let compound = if compound { SELECT_COMPOUND } else { 0 };
         migrate_vma {
@@ -216,8 +215,10 @@ impl<'mm> Collected<'mm> {
             first: src.pfn(),
             pages: src.positions(),
             // SAFETY: The kernel collects pages of system memory and of devices, which have a `struct page`.
-            is_system: !unsafe {
-                bindings::migrate_test_is_device_page(bindings::migrate_test_pfn_to_page(src.pfn()))
+            is_system: unsafe {
+                let page = bindings::migrate_test_pfn_to_page(src.pfn());
+                !bindings::migrate_test_is_device_page(page)
+                    && !bindings::migrate_test_is_coherent_page(page)
             },
             _collected: self,
         })

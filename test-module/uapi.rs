@@ -20,8 +20,18 @@ use core::mem::size_of;
 /// Folder entry of the first device. Others have their number behind it, from 1.
 pub const DEVICE_PATH: &str = "/dev/migrate_test";
 
-/// Most devices that the module makes.
+/// Most devices that the module makes, beside those below.
 pub const MAX_DEVICES: u32 = 4;
+
+/// Folder entry of the first of the devices that may take what is on another of them: their pages have one owner. The
+/// second has a 1 behind it.
+pub const PEER_PATH: &str = "/dev/migrate_test_peer";
+
+/// Most of these.
+pub const MAX_PEERS: u32 = 2;
+
+/// Folder entry of the device whose memory CPUs can reach.
+pub const COHERENT_PATH: &str = "/dev/migrate_test_coherent";
 
 /// Most pages that one ioctl takes: 1 GiB of 4 KiB pages.
 pub const MAX_PAGES: u64 = 262_144;

@@ -4,11 +4,10 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::vm::builder::{Builder, Outcome, Task};
 use crate::vm::kernel_log::bad_lines;
+use crate::vm::{Machine, SetAside};
 
 /// Where it lies in the guest.
 pub(crate) const MODULE: &str = "/lib/modules/migrate_test.ko";
-/// Two devices, so that one can take what is on the other.
-const PARAMETERS: &str = "devices=2";
 
 const UNLOAD: &str = "unload";
 /// Unloads it. Prints what the kernel holds against itself, and its log.
@@ -24,7 +23,19 @@ const SHOWN: usize = 8;
 
 /// A machine with the driver loaded.
 pub(crate) fn load(vm: Builder) -> Builder {
-    vm.module(MODULE, PARAMETERS)
+    vm.module(MODULE, parameters)
+}
+
+/// Two devices, so that one can take what is on the other; and one whose memory processors reach, where the machine has
+/// set some aside.
+fn parameters(machine: &Machine) -> String {
+    let devices = "devices=2 peers=2";
+    match machine.set_aside() {
+        Some(SetAside { begin_mib, mib }) => {
+            format!("{devices} coherent_mib={mib} coherent_at_mib={begin_mib}")
+        }
+        None => devices.to_owned(),
+    }
 }
 
 /// The task, last in a job, that unloads the driver.

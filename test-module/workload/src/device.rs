@@ -54,10 +54,21 @@ pub fn path(number: u32) -> PathBuf {
     }
 }
 
+/// Where the peer with this number is.
+fn peer_path(number: u32) -> PathBuf {
+    match number {
+        0 => uapi::PEER_PATH.into(),
+        number => format!("{}{number}", uapi::PEER_PATH).into(),
+    }
+}
+
 impl Device {
     /// Opens the device with this number.
     pub fn open(number: u32) -> Result<Self> {
-        let path = path(number);
+        Self::open_at(path(number))
+    }
+
+    fn open_at(path: PathBuf) -> Result<Self> {
         let name = path.display();
         let file = open_file(&path).with_context(|| {
             format!("cannot open {name} (is the module loaded? insmod migrate_test.ko)")
@@ -68,7 +79,18 @@ impl Device {
         Ok(Self { path, file, info })
     }
 
-    /// Opens every device that there is: at least one.
+    /// Opens those devices that others than a few scenarios leave alone, as far as there are any: the peers, and the
+    /// one with coherent memory.
+    pub fn open_special() -> Result<Vec<Self>> {
+        let peers = (0..uapi::MAX_PEERS).map(peer_path);
+        peers
+            .chain([uapi::COHERENT_PATH.into()])
+            .filter(|path| path.exists())
+            .map(Self::open_at)
+            .collect()
+    }
+
+    /// Opens every other device that there is: at least one.
     pub fn open_all() -> Result<Vec<Self>> {
         let mut devices = vec![Self::open(0)?];
         for number in 1..uapi::MAX_DEVICES {
@@ -83,6 +105,23 @@ impl Device {
     /// What the device is, as of when it was opened.
     pub fn info(&self) -> &Info {
         &self.info
+    }
+
+    /// The peer with this number among them.
+    pub fn peer(devices: &[Self], number: u32) -> Result<&Self> {
+        Self::at(devices, &peer_path(number))
+            .context("there are no such peers (insmod ... peers=2)")
+    }
+
+    /// The one among them whose memory CPUs reach.
+    pub fn coherent(devices: &[Self]) -> Result<&Self> {
+        Self::at(devices, Path::new(uapi::COHERENT_PATH)).context(
+            "there is no device with coherent memory (boot with memmap=SIZE$ADDRESS, insmod ... coherent_mib)",
+        )
+    }
+
+    fn at<'a>(devices: &'a [Self], path: &Path) -> Option<&'a Self> {
+        devices.iter().find(|device| device.path == path)
     }
 
     /// Its number.

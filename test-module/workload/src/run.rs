@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZeroU64,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -34,8 +35,16 @@ const PART: Duration = Duration::from_secs(10);
 /// Runs scenarios, one after the other, until a signal, their time or their number of calls ends them.
 pub fn run(scenarios: &[&'static dyn Scenario], options: &RunOptions) -> Result<()> {
     let signals = Signals::block()?;
+    let scenarios: Vec<_> = match scenarios {
+        // Who asks for one is told what is missing.
+        [one] => vec![*one],
+        several => several.iter().copied().filter(is_possible).collect(),
+    };
     let mut stage = Stage {
-        devices: Device::open_all()?,
+        devices: [Device::open_all()?, Device::open_special()?]
+            .into_iter()
+            .flatten()
+            .collect(),
         truth: TruthFile::create(options.truth.as_deref())?,
         options,
         signals,
@@ -46,7 +55,7 @@ pub fn run(scenarios: &[&'static dyn Scenario], options: &RunOptions) -> Result<
         device.drain(|_| Ok(()))?;
     }
     let before = stage.totals()?;
-    let result = stage.parts(scenarios);
+    let result = stage.parts(&scenarios);
     // Also after a failure: the file ends as it should, with what is known.
     stage.drain()?;
     let mut growth = Totals::default();
@@ -58,6 +67,11 @@ pub fn run(scenarios: &[&'static dyn Scenario], options: &RunOptions) -> Result<
     complete(migrations, &growth)?;
     eprintln!("workload: {migrations} migrations, every byte intact");
     Ok(())
+}
+
+/// Whether the devices are there that a scenario needs.
+fn is_possible(scenario: &&'static dyn Scenario) -> bool {
+    scenario.needs().iter().all(|path| Path::new(path).exists())
 }
 
 /// Whether the truth is all there is.

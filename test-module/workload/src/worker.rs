@@ -38,7 +38,10 @@ pub struct Orders<'a> {
 #[derive(Debug)]
 pub struct Process<'a> {
     orders: Orders<'a>,
+    /// All, by their numbers.
     devices: Vec<Device>,
+    /// How many of them are for everybody: the first.
+    ordinary: usize,
     /// Its number in the run.
     number: u16,
     /// What the driver said of each device's calls.
@@ -48,8 +51,11 @@ pub struct Process<'a> {
 impl<'a> Process<'a> {
     /// Opens the devices for this process.
     pub fn new(orders: Orders<'a>, number: u16) -> Result<Self> {
-        let devices = Device::open_all()?;
+        let mut devices = Device::open_all()?;
+        let ordinary = devices.len();
+        devices.extend(Device::open_special()?);
         Ok(Self {
+            ordinary,
             orders,
             number,
             sums: devices.iter().map(|_| Mutex::default()).collect(),
@@ -57,9 +63,19 @@ impl<'a> Process<'a> {
         })
     }
 
-    /// The devices, at least one.
+    /// The devices that are for everybody, at least one.
     pub fn devices(&self) -> &[Device] {
-        &self.devices
+        &self.devices[..self.ordinary]
+    }
+
+    /// One of the devices that share the owner of their pages.
+    pub fn peer(&self, number: u32) -> Result<&Device> {
+        Device::peer(&self.devices, number)
+    }
+
+    /// The device whose memory CPUs reach.
+    pub fn coherent(&self) -> Result<&Device> {
+        Device::coherent(&self.devices)
     }
 
     /// The first device.

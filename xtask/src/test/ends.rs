@@ -130,7 +130,7 @@ pub(super) fn a_missing_module_is_failure(context: &Context<'_>) -> Result<()> {
     let vm = context
         .lab
         .vm("no-module")
-        .module("/lib/modules/none.ko", "")
+        .module("/lib/modules/none.ko", |_| String::new())
         .task(Task::new("true", ["true"]));
     fails(vm, "/lib/modules/none.ko")
 }

@@ -100,8 +100,13 @@ impl Task {
 /// A boot in the making.
 pub(crate) struct Builder {
     boot: Boot,
+    /// Modules to load before any task, and their parameters on a machine.
+    modules: Vec<(String, Parameters)>,
     captured: BTreeMap<String, Captured>,
 }
+
+/// What a module is told on a machine.
+pub(crate) type Parameters = fn(&Machine) -> String;
 
 impl Builder {
     /// A boot of this kernel with this content, and nothing to do.
@@ -126,6 +131,7 @@ impl Builder {
         };
         Builder {
             boot,
+            modules: vec![],
             captured: BTreeMap::new(),
         }
     }
@@ -135,10 +141,11 @@ impl Builder {
         &self.boot.kernel
     }
 
-    /// Boots another kernel, of which nothing is known: its streams are serial lines.
+    /// Boots another kernel, of which nothing is known: its streams are serial lines, and its machine is plain.
     pub(crate) fn foreign_kernel(mut self, kernel: PathBuf) -> Self {
         self.boot.kernel = kernel;
         self.boot.serial = true;
+        self.boot.machine.nodes = false;
         self
     }
 
@@ -160,12 +167,9 @@ impl Builder {
         self
     }
 
-    /// Loads a module before any task.
-    pub(crate) fn module(mut self, path: &str, parameters: &str) -> Self {
-        self.boot.job.modules.push(Module {
-            path: path.to_owned(),
-            parameters: parameters.to_owned(),
-        });
+    /// Loads a module before any task. Its parameters are those for the machine that it is in the end.
+    pub(crate) fn module(mut self, path: &str, parameters: Parameters) -> Self {
+        self.modules.push((path.to_owned(), parameters));
         self
     }
 
@@ -226,7 +230,13 @@ impl Builder {
     }
 
     /// Starts the machine.
-    pub(crate) fn start(self) -> Result<Running> {
+    pub(crate) fn start(mut self) -> Result<Running> {
+        for (path, parameters) in self.modules {
+            self.boot.job.modules.push(Module {
+                path,
+                parameters: parameters(&self.boot.machine),
+            });
+        }
         let names = self
             .boot
             .job

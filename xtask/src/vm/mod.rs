@@ -30,7 +30,7 @@ use crate::process::{POLL, spawn, tail, tie_group};
 
 use console::Watcher;
 pub(crate) use initramfs::Initramfs;
-pub(crate) use qemu::{Accelerator, Machine};
+pub(crate) use qemu::{Accelerator, Machine, SetAside};
 use qemu::{Channel, Invocation};
 use streams::Streams;
 pub(crate) use streams::{Captured, Sink};

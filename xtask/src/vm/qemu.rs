@@ -25,8 +25,10 @@ pub(crate) enum Accelerator {
 /// The machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
-    /// Memory.
+    /// Memory of the first node, with the processors.
     pub(crate) memory_mib: u32,
+    /// Whether there is another node of memory, without processors, and memory that is set aside for a device.
+    pub(crate) nodes: bool,
     /// Processors.
     pub(crate) processors: u32,
     /// Time counts instructions: one processor, emulated, the same nanoseconds in every run.
@@ -44,6 +46,7 @@ impl Machine {
     pub(crate) fn new(accelerator: Accelerator, flavour: Flavour) -> Self {
         Machine {
             memory_mib: flavour.memory_mib(),
+            nodes: true,
             processors: 2,
             icount: false,
             accelerator,
@@ -52,16 +55,77 @@ impl Machine {
         }
     }
 
-    /// The same machine with time that counts instructions.
+    /// The same machine with time that counts instructions. It has nothing that figures were not measured with so far.
     pub(crate) fn counting_instructions(self) -> Self {
         Machine {
+            nodes: false,
             processors: 1,
             icount: true,
             accelerator: Accelerator::Tcg,
             ..self
         }
     }
+
+    /// The memory that is set aside, where there is some: the kernel lets it lie, as it does with a device's memory that
+    /// processors reach. It comes behind the rest of the first node's.
+    pub(crate) fn set_aside(&self) -> Option<SetAside> {
+        // QEMU has what is above that line begin at 4 GiB, where so much is asked for.
+        const LOW_MIB: u32 = 2048;
+        const HIGH_MIB: u32 = 4096;
+        let begin = match self.memory_mib {
+            all @ 0..=LOW_MIB => all,
+            all => HIGH_MIB + all - LOW_MIB,
+        };
+        self.nodes.then_some(SetAside {
+            begin_mib: begin,
+            mib: SET_ASIDE_MIB,
+        })
+    }
+
+    fn memory(&self, qemu: &mut Command) {
+        let Some(SetAside { mib, .. }) = self.set_aside() else {
+            qemu.args(["-m", &format!("{}M", self.memory_mib)]);
+            return;
+        };
+        let first = self.memory_mib + mib;
+        qemu.args(["-m", &format!("{}M", first + SECOND_NODE_MIB)]);
+        let processors = format!(",cpus=0-{}", self.processors - 1);
+        for (node, mib, processors) in [(0, first, processors.as_str()), (1, SECOND_NODE_MIB, "")] {
+            qemu.args([
+                "-object",
+                &format!("memory-backend-ram,id=node{node},size={mib}M"),
+                "-numa",
+                &format!("node,nodeid={node},memdev=node{node}{processors}"),
+            ]);
+        }
+    }
+
+    /// The kernel's command line.
+    fn kernel_line(&self) -> String {
+        let aside = self.set_aside().map(|SetAside { begin_mib, mib }| {
+            // No shell has anything to do with it: the dollar sign is the kernel's.
+            format!("memmap={mib}M${begin_mib}M")
+        });
+        [KERNEL_ARGUMENTS, self.arguments, &aside.unwrap_or_default()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
 }
+
+/// Memory that is there for a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SetAside {
+    /// Its address.
+    pub(crate) begin_mib: u32,
+    /// How much.
+    pub(crate) mib: u32,
+}
+
+/// The kernel has memory come and go in sections of this size.
+const SET_ASIDE_MIB: u32 = 128;
+const SECOND_NODE_MIB: u32 = 512;
 
 /// A byte stream: our end of it is elsewhere, this is QEMU's.
 pub(crate) struct Channel<'a> {
@@ -107,10 +171,8 @@ impl Invocation<'_> {
         if machine.icount {
             qemu.args(["-icount", "shift=0,sleep=off"]);
         }
-        qemu.arg("-m")
-            .arg(format!("{}M", machine.memory_mib))
-            .arg("-smp")
-            .arg(machine.processors.to_string());
+        machine.memory(&mut qemu);
+        qemu.arg("-smp").arg(machine.processors.to_string());
         qemu.args([
             "-chardev",
             "stdio,id=console,signal=off",
@@ -137,8 +199,7 @@ impl Invocation<'_> {
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs);
-        qemu.arg("-append")
-            .arg(format!("{KERNEL_ARGUMENTS} {}", machine.arguments).trim_end());
+        qemu.arg("-append").arg(machine.kernel_line());
         qemu
     }
 }
@@ -183,6 +244,28 @@ mod tests {
     }
 
     #[test]
+    fn the_second_node_has_memory_only_and_some_is_set_aside() {
+        let machine = Machine::new(Accelerator::Tcg, Flavour::Test);
+        let test = line(machine, false);
+        for part in [
+            "-m 2688M",
+            "size=2176M -numa node,nodeid=0,memdev=node0,cpus=0-1 ",
+            "size=512M -numa node,nodeid=1,memdev=node1 -smp",
+            " memmap=128M$2048M",
+        ] {
+            assert!(test.contains(part), "{part}: {test}");
+        }
+        let debug = Machine::new(Accelerator::Tcg, Flavour::Debug);
+        assert_eq!(
+            debug.set_aside(),
+            Some(SetAside {
+                begin_mib: 6144,
+                mib: 128
+            })
+        );
+    }
+
+    #[test]
     fn counted_instructions_are_emulated_on_one_processor() {
         let line = line(
             Machine::new(Accelerator::Kvm, Flavour::Test).counting_instructions(),
@@ -192,6 +275,7 @@ mod tests {
             line.contains("-accel tcg -cpu max -icount shift=0,sleep=off"),
             "{line}"
         );
-        assert!(line.contains("-smp 1 "), "{line}");
+        assert!(line.contains("-m 2048M -smp 1 "), "{line}");
+        assert!(!line.contains("memmap"), "{line}");
     }
 }

@@ -1,6 +1,7 @@
 //! The scenarios. A new one is a file here and a line in [`ALL`].
 
 mod batching;
+mod coherent;
 mod contended;
 mod declined;
 mod fork;
@@ -28,7 +29,7 @@ use crate::{uapi::Configuration, worker::Process};
 pub const EACH: &str = "all";
 
 /// What [`EACH`] is.
-const ABOUT_EACH: &str = "Each of the scenarios above in turn. They share the time or the calls that were asked for; without either \
+const ABOUT_EACH: &str = "Each of the scenarios above in turn, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
      each takes ten seconds, over and over again.";
 
 /// A way to use the driver.
@@ -42,6 +43,11 @@ pub trait Scenario: Sync {
     /// How many processes it has.
     fn processes(&self) -> u16 {
         1
+    }
+
+    /// Files of devices that it cannot do without and that may not be there.
+    fn needs(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// How the device with this number behaves.
@@ -70,6 +76,7 @@ pub static ALL: &[&dyn Scenario] = &[
     &contended::Contended,
     &mirrored::Mirrored,
     &handover::Handover,
+    &coherent::Coherent,
     &idle::Idle,
     &storm::Storm,
 ];
