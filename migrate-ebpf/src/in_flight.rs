@@ -70,6 +70,8 @@ pub(crate) struct Call {
     pub(crate) worker: u32,
     /// The filter asks for a driver, and it is not this call's.
     pub(crate) foreign: u32,
+    /// An address on the stack of the hook at which it began.
+    pub(crate) stack: u64,
     /// Which parts of setup the thread is in, see `probes/parts.rs`.
     pub(crate) parts: u32,
     /// When the innermost of them began, or went on.
@@ -139,11 +141,10 @@ const ASIDE: u64 = 1 << 0;
 /// The owner of a slot that the sweep has won.
 const SWEPT: u64 = 1 << 1;
 
-/// Marks the context of a single folio: it lies among `struct page`s, whose addresses have free bits, too.
-const FOLIO: u64 = 2;
-
 /// Marks the context of an eviction: an array is aligned to words, so the bit is free.
 const DEVICE: u64 = 1;
+/// The context of a single folio of coherent memory, which is no address.
+const FOLIO: u64 = DEVICE | 1 << 1;
 
 /// The slots in which a thread's calls live.
 type Set = [Call; WAYS];
@@ -192,12 +193,12 @@ impl Identity {
         }
     }
 
-    /// The migration of one folio of coherent memory by this thread.
+    /// The migration of one folio of coherent memory by this thread, which is at one at a time.
     #[inline(always)]
-    pub(crate) fn folio(folio: u64) -> Self {
+    pub(crate) fn folio() -> Self {
         Self {
             owner: this_thread(),
-            context: folio | DEVICE | FOLIO,
+            context: FOLIO,
             device: true,
         }
     }
@@ -222,7 +223,9 @@ fn set_of(owner: u64) -> &'static mut Set {
 /// have a say.
 #[inline(always)]
 fn spread(owner: u64) -> usize {
-    (owner.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SETS.ilog2())) as usize
+    let hash = owner.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SETS.ilog2());
+    // The compiler makes one computation of this and what is done with it, of which the verifier does not see the bounds.
+    core::hint::black_box(hash) as usize & (SETS - 1)
 }
 
 /// Which way a way is: itself. In memory that could change, so that the verifier does not know what it reads there. It would
@@ -239,6 +242,15 @@ fn at(set: &mut Set, way: usize) -> Option<&mut Call> {
     // SAFETY: nobody writes to it. Volatile, or the compiler would know as much.
     let way = unsafe { core::ptr::read_volatile((&raw const WAY_OF).cast::<u8>().add(way)) };
     set.get_mut(usize::from(way))
+}
+
+/// No slot of the table.
+pub(crate) const NO_SLOT: u32 = u32::MAX;
+
+/// The number of a slot: of this way of the set of this thread.
+#[inline(always)]
+fn number(owner: u64, way: usize) -> u32 {
+    (spread(owner) * WAYS + way) as u32
 }
 
 /// The call of a set that is wanted.
@@ -294,14 +306,30 @@ pub(crate) fn resume_eviction(src: u64, entries: u64) -> Option<&'static mut Cal
 /// The eviction that this thread is making setup by setup, each of one page, if this entry can be one of it.
 #[inline(always)]
 pub(crate) fn join(identity: Identity, src: u64) -> Option<&'static mut Call> {
-    let call = search(set_of(identity.owner), |call| {
-        call.owner() & !ASIDE == identity.owner && call.takes_single(src) && !call.has_single(src)
-    })?;
+    let found = way_of_single(identity.owner, src);
+    let call = at(set_of(identity.owner), found as usize)?;
     if !call.win(identity.owner) {
         return None;
     }
     call.context = identity.context;
     Some(call)
+}
+
+/// Marks a way in which an entry was set up before.
+const AGAIN: u32 = 1 << 8;
+
+/// The way in which a thread has an eviction that a setup of this one entry can be part of; with [`AGAIN`], if the entry was set up for it
+/// before. [`WAYS`] if there is none. A function that the verifier checks by itself, as in `probes/frames.rs`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn way_of_single(owner: u64, src: u64) -> u32 {
+    for (way, call) in set_of(owner).iter().enumerate() {
+        if call.owner() & !ASIDE == owner && call.takes_single(src) {
+            let again = if call.has_single(src) { AGAIN } else { 0 };
+            return way as u32 | again;
+        }
+    }
+    WAYS as u32
 }
 
 /// The call of this thread whose setup works on this array now.
@@ -323,7 +351,7 @@ pub(crate) fn find_at(stage: Stage, device: bool) -> Option<&'static mut Call> {
 /// The folio of coherent memory that this thread migrates now.
 #[inline(always)]
 pub(crate) fn folio_of_this_thread() -> Option<&'static mut Call> {
-    latest(|call| call.context & (DEVICE | FOLIO) == DEVICE | FOLIO)
+    find(Identity::folio())
 }
 
 /// The call that this thread is in: where calls nest, the innermost.
@@ -348,8 +376,8 @@ fn latest(wanted: impl Fn(&Call) -> bool) -> Option<&'static mut Call> {
 
 /// What a thread has in the table when it begins a call.
 pub(crate) struct Others {
-    /// A call that has ended without telling.
-    pub(crate) abandoned: Option<&'static mut Call>,
+    /// The slot of a call that has ended without telling, which is this thread's now; or [`NO_SLOT`].
+    pub(crate) abandoned: u32,
     /// Other calls are under way, and the new one is made in the middle of them.
     pub(crate) nested: bool,
 }
@@ -362,7 +390,7 @@ pub(crate) struct Others {
 #[inline(always)]
 pub(crate) fn others(identity: Identity) -> Others {
     let mut others = Others {
-        abandoned: None,
+        abandoned: NO_SLOT,
         nested: false,
     };
     let set = set_of(identity.owner);
@@ -376,9 +404,7 @@ pub(crate) fn others(identity: Identity) -> Others {
         if owner & !ASIDE != identity.owner {
             continue;
         }
-        // An entry that is set up again has been given up before.
-        let again = identity.device && call.has_single(identity.context & !DEVICE);
-        if call.context == identity.context || again {
+        if call.context == identity.context {
             same = way;
         } else if owner == identity.owner {
             others.nested = true;
@@ -386,8 +412,17 @@ pub(crate) fn others(identity: Identity) -> Others {
             aside = way;
         }
     }
-    let abandoned = at(set, if same < WAYS { same } else { aside });
-    others.abandoned = abandoned.and_then(|call| call.win(identity.owner).then_some(call));
+    // An entry that is set up again has been given up before.
+    if identity.device {
+        let single = way_of_single(identity.owner, identity.context & !DEVICE);
+        if single & AGAIN != 0 {
+            same = (single & !AGAIN) as usize;
+        }
+    }
+    let abandoned = if same < WAYS { same } else { aside };
+    if at(set, abandoned).is_some_and(|call| call.win(identity.owner)) {
+        others.abandoned = number(identity.owner, abandoned);
+    }
     others
 }
 
@@ -401,40 +436,55 @@ fn has_any(set: &Set, owner: u64) -> bool {
 const _: () = assert!(WAYS == 8);
 
 /// A call whose place another may have, where a set is full: one that has been set aside for a while, the oldest; or one that this thread
-/// has left behind, if it has left nothing else: it must have missed how they went on. `None` if there is none.
+/// has left behind, if it has left nothing else: it must have missed how they went on. [`NO_SLOT`] if there is none.
 #[inline(always)]
-pub(crate) fn make_room(identity: Identity, now: u64) -> Option<&'static mut Call> {
-    let set = set_of(identity.owner);
+pub(crate) fn make_room(identity: Identity, now: u64) -> u32 {
+    room_of(identity.owner, now)
+}
+
+/// [`make_room`] for this thread: a function that the verifier checks by itself, as in `probes/frames.rs`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn room_of(owner: u64, now: u64) -> u32 {
+    let set = set_of(owner);
     let (mut aside, mut since) = (WAYS, now.saturating_sub(RIPE));
     let (mut own, mut began, mut all_own) = (WAYS, u64::MAX, true);
     for (way, call) in set.iter().enumerate() {
         if call.is_aside() && call.mark < since {
             (aside, since) = (way, call.mark);
         }
-        if call.owner() != identity.owner {
+        if call.owner() != owner {
             all_own = false;
         } else if call.record.time_ns < began {
             (own, began) = (way, call.record.time_ns);
         }
     }
-    if aside < WAYS {
-        return at(set, aside).and_then(|call| call.sweep().then_some(call));
-    }
-    if !all_own {
-        return None;
-    }
-    at(set, own).map(|call| {
+    let room = if aside < WAYS || !all_own { aside } else { own };
+    let Some(call) = at(set, room) else {
+        return NO_SLOT;
+    };
+    if aside >= WAYS {
         call.incomplete = 1;
-        call
-    })
+    } else if !call.sweep() {
+        return NO_SLOT;
+    }
+    number(owner, room)
 }
 
-/// A call that this thread has set aside.
+/// The slot of a call that this thread had set aside, and that is its again; [`NO_SLOT`] if there is none.
 #[inline(always)]
-pub(crate) fn aside_of_this_thread() -> Option<&'static mut Call> {
+pub(crate) fn aside_of_this_thread() -> u32 {
     let owner = this_thread();
-    let call = search(set_of(owner), |call| call.owner() == owner | ASIDE)?;
-    call.win(owner).then_some(call)
+    let (set, mut aside) = (set_of(owner), WAYS);
+    for (way, call) in set.iter().enumerate() {
+        if call.owner() == owner | ASIDE {
+            aside = way;
+        }
+    }
+    if at(set, aside).is_some_and(|call| call.win(owner)) {
+        return number(owner, aside);
+    }
+    NO_SLOT
 }
 
 /// A free slot, taken for this identity; its fields hold what an earlier call left.
@@ -523,15 +573,16 @@ impl Call {
             && end.wrapping_sub(first) <= REACH * ENTRY
     }
 
-    /// Was a setup of this one entry made for it?
+    /// Was a setup of this one entry, which it [takes](Self::takes_single), made for it?
     #[inline(always)]
     fn has_single(&self, src: u64) -> bool {
         let (word, bit) = place_of_single(src);
-        self.takes_single(src)
-            && self
-                .entries_of_singles
-                .get(word)
-                .is_some_and(|bits| bits & bit != 0)
+        let mut has = 0;
+        // Not by an index, which the verifier would add up with that of the slot.
+        for (nth, bits) in self.entries_of_singles.iter().enumerate() {
+            has |= bits & if nth == word { bit } else { 0 };
+        }
+        has != 0
     }
 
     /// A setup of one entry is made for this eviction.
@@ -547,8 +598,10 @@ impl Call {
         }
         self.singles += 1;
         let (word, bit) = place_of_single(src);
-        if let Some(bits) = self.entries_of_singles.get_mut(word) {
-            *bits |= bit;
+        for (nth, bits) in self.entries_of_singles.iter_mut().enumerate() {
+            if nth == word {
+                *bits |= bit;
+            }
         }
     }
 
@@ -676,7 +729,11 @@ impl Around {
 /// One slot of the table.
 #[inline(always)]
 pub(crate) fn slot(index: u32) -> Option<&'static mut Call> {
+    if index >= SLOTS {
+        return None;
+    }
+    // The compiler may check another copy of the number than the one that is used, which the verifier does not see.
+    let index = core::hint::black_box(index) & (SLOTS - 1);
     // SAFETY: one of them; as in `set_of`.
-    (index < SLOTS)
-        .then(|| unsafe { &mut *(&raw mut IN_FLIGHT).cast::<Call>().add(index as usize) })
+    Some(unsafe { &mut *(&raw mut IN_FLIGHT).cast::<Call>().add(index as usize) })
 }

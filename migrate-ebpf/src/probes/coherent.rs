@@ -19,9 +19,9 @@ use crate::{
     losses,
 };
 
-/// The function is entered with this `struct folio`.
+/// The function is entered.
 #[inline(always)]
-pub(super) fn enter(ctx: &impl Entered, folio: u64) {
+pub(super) fn enter(ctx: &impl Entered) {
     let began = clock::now();
     let plan = |call: &mut Call| {
         plan_eviction(call, 0, 1, UNKNOWN);
@@ -29,8 +29,8 @@ pub(super) fn enter(ctx: &impl Entered, folio: u64) {
         call.record.cause = Cause::KernelAccess as u8;
         call.record.apart.free = 0;
     };
-    setup::enter(ctx, Setup::Coherent, Identity::folio(folio), plan, began);
-    if let Some(call) = in_flight::find(Identity::folio(folio)) {
+    setup::enter(ctx, Setup::Coherent, Identity::folio(), plan, began);
+    if let Some(call) = in_flight::find(Identity::folio()) {
         call.stage = Stage::InPages;
     }
 }

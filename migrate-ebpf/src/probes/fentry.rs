@@ -161,17 +161,13 @@ fn device_finalize_return(ctx: FExitContext) -> i32 {
 
 #[fentry(function = "migrate_device_coherent_folio")]
 fn coherent_entry(ctx: FEntryContext) -> i32 {
-    coherent::enter(&ctx, ctx.arg(0));
+    coherent::enter(&ctx);
     0
 }
 
 #[fexit(function = "migrate_device_coherent_folio")]
 fn coherent_return(ctx: FExitContext) -> i32 {
     let now = clock::now();
-    coherent::leave(
-        in_flight::find(Identity::folio(ctx.arg(0))),
-        ctx.arg(1),
-        now,
-    );
+    coherent::leave(in_flight::find(Identity::folio()), ctx.arg(1), now);
     0
 }

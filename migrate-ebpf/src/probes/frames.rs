@@ -49,10 +49,13 @@ pub(super) struct Frames {
 #[map]
 static FRAMES_OF: PerCpuArray<Frames> = PerCpuArray::with_max_entries(Setup::COUNT, 0);
 
-/// Walks the stack that leads here. `stack` is an address on it inside of all that is looked for.
+/// Walks the stack that leads here; what is found is in [`scratch`]. `stack` is an address on it inside of all that is looked for. False if
+/// there is nowhere to put it.
 #[inline(always)]
-pub(super) fn of(ctx: &impl EbpfContext, setup: Setup, stack: u64) -> Option<&'static Frames> {
-    let frames = scratch(setup)?;
+pub(super) fn look(ctx: &impl EbpfContext, setup: Setup, stack: u64) -> bool {
+    let Some(frames) = scratch(setup as u32) else {
+        return false;
+    };
     frames.cause = Cause::Unknown as u64;
     (frames.reason, frames.reason_at) = (0, 0);
     (frames.drivers, frames.drivers_at) = ([0; 2], [0; 2]);
@@ -68,80 +71,101 @@ pub(super) fn of(ctx: &impl EbpfContext, setup: Setup, stack: u64) -> Option<&'s
         )
     };
     frames.count = if bytes > 0 { bytes as u64 / 8 } else { 0 };
-    // SAFETY: the callbacks find the frames by the number of the place, which they are called with.
-    unsafe {
-        let (look, find) = callbacks(setup);
-        bpf_loop(FRAMES as u32, look as *mut c_void, core::ptr::null_mut(), 0);
-        bpf_loop(CHUNKS, find as *mut c_void, core::ptr::null_mut(), 0);
-    }
-    Some(frames)
+    sift(setup as u32);
+    true
 }
 
+/// Looks at each frame, and then for where those lie that matter. A function of its own for the reason given in [`meaning_of_code`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn sift(setup: u32) -> u32 {
+    let mut which = setup;
+    let context = (&raw mut which).cast::<c_void>();
+    // SAFETY: the callbacks take the context for what it is.
+    unsafe {
+        bpf_loop(FRAMES as u32, look_at_nth as *mut c_void, context, 0);
+        bpf_loop(CHUNKS, find_in_nth as *mut c_void, context, 0);
+    }
+    0
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from [`sift`], whose context is a way to begin.
+unsafe extern "C" fn look_at_nth(index: u64, context: *mut c_void) -> i64 {
+    // SAFETY: the caller's promise.
+    stop_unless(look_at_frame(unsafe { *context.cast::<u32>() }, index))
+}
+
+/// # Safety
+///
+/// As [`look_at_nth`].
+unsafe extern "C" fn find_in_nth(index: u64, context: *mut c_void) -> i64 {
+    // SAFETY: the caller's promise.
+    stop_unless(find_in_chunk(unsafe { *context.cast::<u32>() }, index))
+}
+
+/// What was found on the way by which this program was entered.
 #[inline(always)]
-fn scratch(setup: Setup) -> Option<&'static mut Frames> {
+pub(super) fn scratch(setup: u32) -> Option<&'static mut Frames> {
     // SAFETY: this CPU's value, used by one program only (see `FRAMES_OF`).
     FRAMES_OF
-        .get_ptr_mut(setup as u32)
+        .get_ptr_mut(setup)
         .map(|frames| unsafe { &mut *frames })
 }
 
-/// What `bpf_loop` calls: an index, and a context, which is not used.
-type Callback = unsafe extern "C" fn(u64, *mut c_void) -> i64;
-
-/// The two callbacks of each way to begin. Constant in each program.
+/// What a callback returns: 1 to stop. The compiler knows that `more` is 0 or 1, and would leave out what shows it to the verifier.
 #[inline(always)]
-fn callbacks(setup: Setup) -> (Callback, Callback) {
-    match setup {
-        Setup::Vma => (look_vma, find_vma),
-        Setup::Range => (look_range, find_range),
-        Setup::Pfns => (look_pfns, find_pfns),
-        Setup::Coherent => (look_coherent, find_coherent),
-    }
+pub(super) fn stop_unless(more: u64) -> i64 {
+    i64::from(core::hint::black_box(more) & 1 == 0)
 }
 
-macro_rules! callbacks {
-    ($($setup:expr, $look:ident, $find:ident;)*) => {$(
-        /// # Safety
-        ///
-        /// Called by `bpf_loop`, from [`of`].
-        unsafe extern "C" fn $look(index: u64, _context: *mut c_void) -> i64 {
-            scratch($setup).map_or(1, |frames| i64::from(!frames.look_at(index)))
-        }
-
-        /// # Safety
-        ///
-        /// Called by `bpf_loop`, from [`of`].
-        unsafe extern "C" fn $find(index: u64, _context: *mut c_void) -> i64 {
-            scratch($setup).map_or(1, |frames| i64::from(!frames.find_in(index)))
-        }
-    )*};
-}
-
-callbacks! {
-    Setup::Vma, look_vma, find_vma;
-    Setup::Range, look_range, find_range;
-    Setup::Pfns, look_pfns, find_pfns;
-    Setup::Coherent, look_coherent, find_coherent;
-}
-
-/// What is known of the code at this address; 0 for nothing.
-#[inline(always)]
-fn meaning(address: u64, found: &mut u64) {
+/// What is known of the code at this address: bits of [`code`], 0 for nothing.
+///
+/// A function that the verifier checks by itself, because it is not mangled and so global. As a part of a callback it would be
+/// followed through every combination of its branches.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn meaning_of_code(address: u64) -> u64 {
     let Some(table) = CODE.get_ptr(0) else {
-        return;
+        return 0;
     };
     // SAFETY: the map's value, which user space replaces as a whole: what is read of two tables is a frame that tells nothing.
-    let table = unsafe { &*table };
-    for code in table {
+    for code in unsafe { &*table } {
         if code.end == 0 {
-            return;
+            break;
         }
         if address >= code.start && address < code.end {
-            // SAFETY: a valid, aligned place. Volatile, so that the verifier need not follow what was found.
-            unsafe { core::ptr::write_volatile(found, code.meaning) };
-            return;
+            return code.meaning;
         }
     }
+    0
+}
+
+/// Notes where a word was found first.
+#[inline(always)]
+fn note(place: &mut u64, at: u64, is_found: bool) {
+    // SAFETY: a valid, aligned place. Volatile, so that the compiler does not keep it in a register, where the verifier would follow each
+    // word that it could be.
+    unsafe {
+        if is_found && core::ptr::read_volatile(place) == 0 {
+            core::ptr::write_volatile(place, at);
+        }
+    }
+}
+
+/// [`Frames::look_at`], as a function of its own for the reason given in [`meaning_of_code`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_at_frame(setup: u32, index: u64) -> u64 {
+    scratch(setup).map_or(0, |frames| u64::from(frames.look_at(index)))
+}
+
+/// [`Frames::find_in`], in the same way.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn find_in_chunk(setup: u32, index: u64) -> u64 {
+    scratch(setup).map_or(0, |frames| u64::from(frames.find_in(index)))
 }
 
 impl Frames {
@@ -152,10 +176,7 @@ impl Frames {
             return false;
         }
         let address = self.addresses[index as usize];
-        let mut meaning_of = 0;
-        meaning(address, &mut meaning_of);
-        // SAFETY: a valid, aligned place. Volatile, for the reason given in `meaning`.
-        let meaning = unsafe { core::ptr::read_volatile(&raw const meaning_of) };
+        let meaning = meaning_of_code(address);
         let cause = meaning & code::CAUSE;
         if cause != 0 && self.reason == 0 {
             (self.cause, self.reason) = (cause, address);
@@ -195,15 +216,9 @@ impl Frames {
         }
         for word in 0..WORDS {
             let (value, at) = (self.words[word], at + (word * 8) as u64);
-            if value == self.reason && self.reason_at == 0 {
-                self.reason_at = at;
-            }
-            if value == self.drivers[0] && self.drivers_at[0] == 0 {
-                self.drivers_at[0] = at;
-            }
-            if value == self.drivers[1] && self.drivers_at[1] == 0 {
-                self.drivers_at[1] = at;
-            }
+            note(&mut self.reason_at, at, value == self.reason);
+            note(&mut self.drivers_at[0], at, value == self.drivers[0]);
+            note(&mut self.drivers_at[1], at, value == self.drivers[1]);
         }
         true
     }

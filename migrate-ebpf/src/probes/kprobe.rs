@@ -176,7 +176,7 @@ fn finalized(device: bool) -> Option<&'static mut Call> {
 
 #[kprobe]
 fn coherent_entry_kprobe(ctx: ProbeContext) -> u32 {
-    coherent::enter(&ctx, arg(&ctx, 0));
+    coherent::enter(&ctx);
     0
 }
 

@@ -16,7 +16,10 @@ use migrate_ebpf::wire::{
     SEVERAL_PLACES, Side,
 };
 
-use super::kernel::{COMPOUND, FRAME_SHIFT, MIGRATE, VALID, compound_pages, read_entries};
+use super::{
+    frames::stop_unless,
+    kernel::{COMPOUND, FRAME_SHIFT, MIGRATE, VALID, compound_pages, read_entries},
+};
 use crate::in_flight::Arrays;
 
 /// User space keeps it, and so do the hooks of `regions.rs`.
@@ -45,39 +48,59 @@ impl Common {
         any: 0,
     };
 
-    /// The one region that all of these frames are in; `None` if it is not known, or there are several.
+    /// The one region that all of these frames are in, as [`region_of`] tells it; 0 if it is not known, or there are several.
     #[inline(always)]
-    fn region(self) -> Option<Region> {
+    fn region(self) -> u64 {
         // Every frame is within the block of numbers that begin with the bits that all have in common.
-        let vary = self.all ^ self.any;
-        let mask = block(vary) >> FRAME_SHIFT;
+        let mask = block(self.all ^ self.any) >> FRAME_SHIFT;
         let first = self.any >> FRAME_SHIFT & !mask;
-        let last = first | mask;
-        let regions = regions()?;
-        for region in &regions.device[..DEVICE_REGIONS] {
-            if region.end == 0 {
-                break;
-            }
-            if first >= region.start && last < region.end {
-                return Some(*region);
-            }
-            if first < region.end && last >= region.start {
-                return None;
-            }
-        }
-        for region in &regions.node[..NODE_REGIONS] {
-            if region.end == 0 {
-                break;
-            }
-            if first >= region.start && last < region.end {
-                return Some(*region);
-            }
-            if first < region.end && last >= region.start {
-                return None;
-            }
-        }
-        None
+        region_of_block(first, first | mask)
     }
+}
+
+/// The one region that these frames are in; 0 if it is not known, or there may be several. A function of its own for the reason given in
+/// [`super::frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn region_of_block(first: u64, last: u64) -> u64 {
+    let Some(regions) = regions() else {
+        return 0;
+    };
+    for nth in 0..DEVICE_REGIONS {
+        // In an entry that is free there is no frame.
+        let region = &regions.device[nth];
+        if region.end == 0 {
+            break;
+        }
+        if first < region.end && last >= region.start {
+            return told_if_within(first, last, region);
+        }
+    }
+    for nth in 0..NODE_REGIONS {
+        let region = &regions.node[nth];
+        if region.end == 0 {
+            break;
+        }
+        if first < region.end && last >= region.start {
+            return told_if_within(first, last, region);
+        }
+    }
+    0
+}
+
+#[inline(always)]
+fn told_if_within(first: u64, last: u64, region: &Region) -> u64 {
+    if first >= region.start && last < region.end {
+        told(region)
+    } else {
+        0
+    }
+}
+
+/// A region in one word: its place, and below that its memory.
+#[inline(always)]
+fn told(region: &Region) -> u64 {
+    u64::from(region.place) << 32 | u64::from(region.memory)
 }
 
 /// All bits up to the highest that is set.
@@ -96,20 +119,24 @@ fn block(vary: u64) -> u64 {
 /// All pages came from one region and went to one. False if they did not, or that is not known.
 #[inline(always)]
 pub(super) fn note_common(record: &mut Record, from: Common, to: Common, pages: u64) -> bool {
-    let (Some(from), Some(to)) = (from.region(), to.region()) else {
+    let (from, to) = (from.region(), to.region());
+    if from == 0 || to == 0 {
         return false;
-    };
-    set(&mut record.from, &from, pages);
-    set(&mut record.to, &to, pages);
+    }
+    set(&mut record.from, from, pages);
+    set(&mut record.to, to, pages);
     true
 }
 
 #[inline(always)]
-fn set(side: &mut Side, region: &Region, pages: u64) {
-    if let Some(of) = side.pages.get_mut(region.memory as usize) {
-        *of = pages as u32;
-        side.place = region.place;
+fn set(side: &mut Side, region: u64, pages: u64) {
+    // Not by an index, which the verifier would add up with that of the slot.
+    for (memory, of) in side.pages.iter_mut().enumerate() {
+        if memory as u64 == region & 0xff {
+            *of = pages as u32;
+        }
     }
+    side.place = (region >> 32) as u32;
 }
 
 /// A hook after pages. A program is never preempted by itself, so that each has a place of its own.
@@ -129,9 +156,6 @@ struct Look {
     arrays: Arrays,
     from: Side,
     to: Side,
-    /// The region of the last source, and of the last destination: mostly that of the next as well.
-    last_from: Region,
-    last_to: Region,
     src: [u64; CHUNK],
     dst: [u64; CHUNK],
 }
@@ -142,19 +166,16 @@ static LOOKS: PerCpuArray<Look> = PerCpuArray::with_max_entries(2, 0);
 /// Looks at each page that arrived. `arrays` are as they are after pages.
 #[inline(always)]
 pub(super) fn note_each(record: &mut Record, arrays: Arrays, after: After) {
-    let Some(look) = scratch(after) else {
+    let Some(look) = scratch(after as u32) else {
         return;
     };
     look.arrays = arrays;
     (look.from, look.to) = (NOWHERE, NOWHERE);
-    (look.last_from.end, look.last_to.end) = (0, 0);
     let chunks = arrays.entries.div_ceil(CHUNK as u64).min(1 << 23) as u32;
-    let callback = match after {
-        After::Vma => look_vma,
-        After::Device => look_device,
-    } as unsafe extern "C" fn(u64, *mut c_void) -> i64;
-    // SAFETY: the callback finds what it counts by itself and uses no context.
-    unsafe { bpf_loop(chunks, callback as *mut c_void, core::ptr::null_mut(), 0) };
+    let mut which = after as u32;
+    let context = (&raw mut which).cast::<c_void>();
+    // SAFETY: the callback takes the context for what it is.
+    unsafe { bpf_loop(chunks, look_at_nth as *mut c_void, context, 0) };
     (record.from, record.to) = (look.from, look.to);
 }
 
@@ -165,31 +186,30 @@ pub(super) const NOWHERE: Side = Side {
 };
 
 #[inline(always)]
-fn scratch(after: After) -> Option<&'static mut Look> {
+fn scratch(after: u32) -> Option<&'static mut Look> {
     // SAFETY: this CPU's value, used by one program only (see `After`).
-    LOOKS
-        .get_ptr_mut(after as u32)
-        .map(|look| unsafe { &mut *look })
+    LOOKS.get_ptr_mut(after).map(|look| unsafe { &mut *look })
 }
 
 /// # Safety
 ///
-/// Called by `bpf_loop`, from [`note_each`].
-unsafe extern "C" fn look_vma(index: u64, _context: *mut c_void) -> i64 {
-    scratch(After::Vma).map_or(1, |look| i64::from(!look.look_at(index)))
+/// Called by `bpf_loop`, from [`note_each`], whose context is an [`After`].
+unsafe extern "C" fn look_at_nth(index: u64, context: *mut c_void) -> i64 {
+    // SAFETY: the caller's promise.
+    stop_unless(look_at_entries(unsafe { *context.cast::<u32>() }, index))
 }
 
-/// # Safety
-///
-/// Called by `bpf_loop`, from [`note_each`].
-unsafe extern "C" fn look_device(index: u64, _context: *mut c_void) -> i64 {
-    scratch(After::Device).map_or(1, |look| i64::from(!look.look_at(index)))
+/// [`Look::look_at`], as a function of its own for the reason given in [`super::frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_at_entries(after: u32, index: u64) -> u64 {
+    scratch(after).map_or(0, |look| u64::from(look.look_at(index, after)))
 }
 
 impl Look {
     /// Looks at a chunk. False if it cannot be read.
     #[inline(always)]
-    fn look_at(&mut self, index: u64) -> bool {
+    fn look_at(&mut self, index: u64, after: u32) -> bool {
         let first = index * CHUNK as u64;
         let count = self.arrays.entries.saturating_sub(first).min(CHUNK as u64) as u32;
         let (src, dst) = (
@@ -205,52 +225,48 @@ impl Look {
             if !readable || entry as u32 >= count {
                 break;
             }
-            self.arrive(entry);
+            arrive(after, self.src[entry], self.dst[entry]);
         }
         readable
     }
+}
 
-    /// Counts an entry, if it arrived.
-    #[inline(always)]
-    fn arrive(&mut self, entry: usize) {
-        let (src, dst) = (self.src[entry], self.dst[entry]);
-        if src & MIGRATE == 0 || dst & VALID == 0 {
-            return;
-        }
-        let pages = if src & COMPOUND != 0 {
-            compound_pages() as u32
-        } else {
-            1
-        };
-        count(&mut self.to, &mut self.last_to, dst, pages);
-        if src & VALID != 0 {
-            count(&mut self.from, &mut self.last_from, src, pages);
-        }
+/// Counts an entry, if it arrived. A function of its own for the reason given in [`super::frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn arrive(after: u32, src: u64, dst: u64) -> u32 {
+    let Some(look) = LOOKS.get_ptr_mut(after) else {
+        return 0;
+    };
+    // SAFETY: this CPU's value, used by the program only that calls.
+    let look = unsafe { &mut *look };
+    if src & MIGRATE == 0 || dst & VALID == 0 {
+        return 0;
     }
+    let pages = if src & COMPOUND != 0 {
+        compound_pages() as u32
+    } else {
+        1
+    };
+    count(&mut look.to, dst, pages);
+    if src & VALID != 0 {
+        count(&mut look.from, src, pages);
+    }
+    0
 }
 
 /// Counts the pages of an entry where they are.
 #[inline(always)]
-fn count(side: &mut Side, last: &mut Region, entry: u64, pages: u32) {
-    let frame = entry >> FRAME_SHIFT;
-    if frame < last.start || frame >= last.end {
-        find(frame, last);
-    }
-    // SAFETY: aligned words. Volatile, so that the verifier need not follow which region was found.
-    let (memory, place, end) = unsafe {
-        (
-            core::ptr::read_volatile(&raw const last.memory),
-            core::ptr::read_volatile(&raw const last.place),
-            core::ptr::read_volatile(&raw const last.end),
-        )
-    };
+fn count(side: &mut Side, entry: u64, pages: u32) {
+    let region = region_of(entry >> FRAME_SHIFT);
+    let mut place = SEVERAL_PLACES;
     // Else it is memory that nobody has told of.
-    if end != 0
-        && let Some(of) = side.pages.get_mut(memory as usize)
-    {
-        *of += pages;
+    if region != 0 {
+        place = (region >> 32) as u32;
+        if let Some(of) = side.pages.get_mut((region & 0xff) as usize) {
+            *of += pages;
+        }
     }
-    let place = if end != 0 { place } else { SEVERAL_PLACES };
     if side.place == NO_PLACE {
         side.place = place;
     } else if side.place != place {
@@ -258,43 +274,33 @@ fn count(side: &mut Side, last: &mut Region, entry: u64, pages: u32) {
     }
 }
 
-/// The region of a frame; an empty one if it is not known.
-#[inline(always)]
-fn find(frame: u64, found: &mut Region) {
-    found.end = 0;
+/// The region of a frame: its place in the upper half, its memory in the lower; 0 if it is not known. A function of its own for the
+/// reason given in [`super::frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn region_of(frame: u64) -> u64 {
     let Some(regions) = regions() else {
-        return;
+        return 0;
     };
-    for region in &regions.device[..DEVICE_REGIONS] {
+    for nth in 0..DEVICE_REGIONS {
+        let region = &regions.device[nth];
         if region.end == 0 {
             break;
         }
         if frame >= region.start && frame < region.end {
-            take(found, region);
-            return;
+            return told(region);
         }
     }
-    for region in &regions.node[..NODE_REGIONS] {
+    for nth in 0..NODE_REGIONS {
+        let region = &regions.node[nth];
         if region.end == 0 {
             break;
         }
         if frame >= region.start && frame < region.end {
-            take(found, region);
-            return;
+            return told(region);
         }
     }
-}
-
-#[inline(always)]
-fn take(found: &mut Region, region: &Region) {
-    // SAFETY: aligned words, which other CPUs may write meanwhile. Volatile, so that the compiler does not copy through registers what
-    // the verifier would then follow.
-    unsafe {
-        core::ptr::write_volatile(&raw mut found.start, region.start);
-        core::ptr::write_volatile(&raw mut found.memory, region.memory);
-        core::ptr::write_volatile(&raw mut found.place, region.place);
-        core::ptr::write_volatile(&raw mut found.end, region.end);
-    }
+    0
 }
 
 /// Where pages went. Where none arrived, what was asked for stands; where they arrived in memory that is not known, nothing does.

@@ -13,7 +13,7 @@ use aya_ebpf::{
 use migrate_ebpf::wire::{Cause, Loss, NO_STACK};
 
 use super::{
-    frames::{self, Frames},
+    frames,
     kernel::{in_exception, read_word},
     setup::Setup,
 };
@@ -107,33 +107,27 @@ fn note_fault(call: &mut Call) -> bool {
 #[inline(always)]
 fn follow(ctx: &impl Entered, call: &mut Call, setup: Setup, wants_reason: bool) {
     let key = key(call, wants_reason);
-    let stack = ctx.stack();
+    // Through memory, so that it is a number to the verifier, and no pointer.
+    // SAFETY: a valid, aligned field.
+    let stack = unsafe {
+        core::ptr::write_volatile(&raw mut call.stack, ctx.stack());
+        core::ptr::read_volatile(&raw const call.stack)
+    };
     if let Some(path) = known(key, stack) {
         note(call, path, wants_reason);
         return;
     }
-    let Some(frames) = frames::of(ctx, setup, stack) else {
+    if !frames::look(ctx, setup, stack) {
         return;
-    };
-    let seen = Path {
-        key,
-        ready: 1,
-        driver: frames.driver(),
-        driver_at: frames.driver_at(),
-        reason: if wants_reason { frames.reason() } else { 0 },
-        reason_at: if wants_reason { frames.reason_at() } else { 0 },
-        cause: frames.cause(),
-        wanted: u64::from(frames.is_wanted()),
-        stack: if records() {
-            keep(ctx, 0) as u64
-        } else {
-            NO_STACK as u64
-        },
-    };
-    note(call, &seen, wants_reason);
-    if is_recognizable(&seen, frames, wants_reason) {
-        remember(&seen);
     }
+    let id = if records() { keep(ctx, 0) } else { NO_STACK };
+    let asked = if wants_reason { REASON } else { 0 };
+    let seen = remember(setup as u32, key, asked, id as u32);
+    if wants_reason {
+        call.record.cause = (seen & CAUSE) as u8;
+    }
+    call.record.kernel_stack = id;
+    call.foreign = u32::from(names_driver() && seen & WANTED == 0);
 }
 
 /// What calls that come the same way have in common, never 0. It need not tell all ways apart.
@@ -142,13 +136,6 @@ fn key(call: &Call, wants_reason: bool) -> u64 {
     let kind =
         u64::from(call.fault) << 1 | u64::from(call.worker) << 2 | u64::from(wants_reason) << 3;
     call.record.pgmap_owner << 4 | kind | 1
-}
-
-/// Would a call that does not come this way be told from it? What the stack does not tell is looked for again.
-#[inline(always)]
-fn is_recognizable(seen: &Path, frames: &Frames, wants_reason: bool) -> bool {
-    seen.driver_at != 0
-        && (!wants_reason || (seen.reason_at != 0 && frames.cause() != Cause::Unknown as u64))
 }
 
 #[inline(always)]
@@ -162,16 +149,31 @@ fn note(call: &mut Call, path: &Path, wants_reason: bool) {
 
 /// The n-th place of a way.
 #[inline(always)]
-fn place(key: u64, nth: u64) -> Option<*mut Path> {
+fn place_of(key: u64, nth: u64) -> u32 {
     // Most of it is an address: its low bits say little.
     let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    PATHS.get_ptr_mut(((hash + nth) % PLACES) as u32)
+    ((hash + nth) % PLACES) as u32
 }
 
 #[inline(always)]
 fn known(key: u64, stack: u64) -> Option<&'static Path> {
+    let found = known_path(key, stack);
+    let path = PATHS.get_ptr((found as u32).wrapping_sub(1))?;
+    // SAFETY: a map's value, which lives as long as the program; what is ready is not written any more. (User space clears it:
+    // then nothing is known of it.)
+    Some(unsafe { &*path })
+}
+
+/// The place of the way by which a call came, and 1; 0 if it is not known. A function of its own for the reason given in
+/// [`frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn known_path(key: u64, stack: u64) -> u64 {
     for nth in 0..TRIES {
-        let path = place(key, nth)?;
+        let index = place_of(key, nth);
+        let Some(path) = PATHS.get_ptr(index) else {
+            return 0;
+        };
         // SAFETY: aligned words of a map's value, which lives as long as the program; volatile, because other CPUs write them.
         let (found, ready) = unsafe {
             (
@@ -180,16 +182,14 @@ fn known(key: u64, stack: u64) -> Option<&'static Path> {
             )
         };
         if found == 0 {
-            return None;
+            return 0;
         }
-        // SAFETY: as above; what is ready is not written any more. (User space clears it: then a return address is 0, or the rest
-        // is still there.)
-        let path = unsafe { &*path };
-        if found == key && ready != 0 && came_this_way(path, stack) {
-            return Some(path);
+        // SAFETY: as above.
+        if found == key && ready != 0 && came_this_way(unsafe { &*path }, stack) {
+            return u64::from(index) + 1;
         }
     }
-    None
+    0
 }
 
 #[inline(always)]
@@ -203,30 +203,50 @@ fn has(stack: u64, at: u64, address: u64) -> bool {
     address != 0 && read_word(stack.wrapping_add(at)) == Some(address)
 }
 
-/// Where all places are taken, nothing is: then the stack is walked each time.
-#[inline(always)]
-fn remember(seen: &Path) {
+/// What is asked of [`remember`]: the reason, too.
+const REASON: u32 = 1;
+/// In what it returns: the bits of a [`Cause`], and whether it is the driver that the filter asks for.
+const CAUSE: u64 = 0xff;
+const WANTED: u64 = 1 << 8;
+
+/// Remembers the way of a stack that was looked at, if a call that does not come this way would be told from it: what the stack does not tell
+/// is looked for again. Where all places are taken, nothing is remembered, and the stack is walked each time. A function of its own for the
+/// reason given in [`frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn remember(setup: u32, key: u64, asked: u32, stack: u32) -> u64 {
+    let Some(frames) = frames::scratch(setup) else {
+        return Cause::Unknown as u64;
+    };
+    let wanted = if frames.is_wanted() { WANTED } else { 0 };
+    let cause = frames.cause() & CAUSE;
+    let wants_reason = asked == REASON;
+    let has_reason = frames.reason_at() != 0 && cause != Cause::Unknown as u64;
+    if frames.driver_at() == 0 || (wants_reason && !has_reason) {
+        return cause | wanted;
+    }
     for nth in 0..TRIES {
-        let Some(path) = place(seen.key, nth) else {
-            return;
+        let Some(path) = PATHS.get_ptr_mut(place_of(key, nth)) else {
+            break;
         };
         // SAFETY: a word of a map's value.
-        if !compare_and_swap(unsafe { &raw mut (*path).key }, 0, seen.key) {
+        if !compare_and_swap(unsafe { &raw mut (*path).key }, 0, key) {
             continue;
         }
-        // SAFETY: as in `known`; only who has won the place writes it.
+        // SAFETY: as in `known_path`; only who has won the place writes it.
         unsafe {
-            (*path).driver = seen.driver;
-            (*path).driver_at = seen.driver_at;
-            (*path).reason = seen.reason;
-            (*path).reason_at = seen.reason_at;
-            (*path).cause = seen.cause;
-            (*path).wanted = seen.wanted;
-            (*path).stack = seen.stack;
+            (*path).driver = frames.driver();
+            (*path).driver_at = frames.driver_at();
+            (*path).reason = if wants_reason { frames.reason() } else { 0 };
+            (*path).reason_at = if wants_reason { frames.reason_at() } else { 0 };
+            (*path).cause = cause;
+            (*path).wanted = wanted;
+            (*path).stack = u64::from(stack);
             core::ptr::write_volatile(&raw mut (*path).ready, 1);
         }
-        return;
+        break;
     }
+    cause | wanted
 }
 
 /// The id of the stack that leads here.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock, config,
-    in_flight::{self, Arrays, Call, Identity, Kinds, Stage},
+    in_flight::{self, Arrays, Call, Identity, Kinds, NO_SLOT, Stage},
     losses,
 };
 
@@ -45,15 +45,14 @@ pub(super) fn enter(
     let others = in_flight::others(identity);
     let mut taken = None;
     let mut over = others.abandoned;
-    if over.is_none() && sweep::following() {
+    if over == NO_SLOT && sweep::following() {
         taken = in_flight::take(identity, others.nested);
         if taken.is_none() {
             over = in_flight::make_room(identity, began);
         }
     }
-    // At one place only: the verifier follows all that ends a call from each.
-    if let Some(call) = over {
-        abandon(call);
+    if over != NO_SLOT {
+        abandon_slot(over);
         if sweep::following() {
             taken = in_flight::take(identity, others.nested);
         }
@@ -218,6 +217,16 @@ fn reject(call: &mut Call, errno: i32, now: u64) {
     let around = call.around();
     emit(call, Outcome::Rejected, Some(now));
     around.leave_out_since(now);
+}
+
+/// Ends the call in a slot that the caller has won. A function of its own for the reason given in [`super::frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn abandon_slot(slot: u32) -> u32 {
+    if let Some(call) = in_flight::slot(slot) {
+        abandon(call);
+    }
+    0
 }
 
 /// Ends a call that stopped after setup. Only setup was seen of it: had it gone on, its slot would be free.

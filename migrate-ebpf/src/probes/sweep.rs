@@ -10,10 +10,10 @@ use aya_ebpf::{
 };
 use migrate_ebpf::wire::{Loss, SWEPT_ALL_IT_COULD};
 
-use super::setup::abandon;
+use super::setup::{abandon, abandon_slot};
 use crate::{
     clock,
-    in_flight::{self, SLOTS},
+    in_flight::{self, NO_SLOT, SLOTS},
     losses,
 };
 
@@ -145,8 +145,9 @@ fn thread_exit(_ctx: RawTracePointContext) -> i32 {
         losses::add(Loss::Unfinished, forgotten);
     }
     // What it had set aside is over. Mostly it is one at the most; others are left to the sweep.
-    if let Some(call) = in_flight::aside_of_this_thread() {
-        abandon(call);
+    let aside = in_flight::aside_of_this_thread();
+    if aside != NO_SLOT {
+        abandon_slot(aside);
     }
     0
 }

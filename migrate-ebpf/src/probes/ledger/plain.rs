@@ -14,6 +14,7 @@ use migrate_ebpf::wire::anomaly;
 
 use super::{
     super::{
+        frames::stop_unless,
         kernel::{COMPOUND, MIGRATE, MigrateVma, VALID, read_entries},
         memory::{self, After, Common},
     },
@@ -105,7 +106,7 @@ pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
     };
     call.arrays.dst = migrate.dst();
     count.begin(call.arrays);
-    count.arrived(0);
+    count_chunk(ARRIVED, 0);
     if count.arrays.entries > CHUNK as u64 {
         walk(count, arrived_chunk);
     }
@@ -159,30 +160,48 @@ fn walk(count: &mut Count, chunk: Chunk) {
 ///
 /// Called by `bpf_loop`, from the program after pages, which has counted the first chunk by itself: most calls have no other.
 unsafe extern "C" fn arrived_chunk(index: u64, _context: *mut c_void) -> i64 {
-    match Count::scratch(Stop::After) {
-        Some(count) if index > 0 => i64::from(!count.arrived(index)),
-        _ => 0,
+    if index == 0 {
+        return 0;
     }
+    stop_unless(count_chunk(ARRIVED, index))
 }
 
 /// # Safety
 ///
 /// Called by `bpf_loop`, from the program before pages.
 unsafe extern "C" fn attempted_chunk(index: u64, _context: *mut c_void) -> i64 {
-    match Count::scratch(Stop::Before) {
-        Some(count) => i64::from(!count.attempted(index)),
-        None => 1,
-    }
+    stop_unless(count_chunk(ATTEMPTED, index))
 }
 
 /// # Safety
 ///
 /// Called by `bpf_loop`, from the program after pages.
 unsafe extern "C" fn tried_chunk(index: u64, _context: *mut c_void) -> i64 {
-    match Count::scratch(Stop::After) {
-        Some(count) => i64::from(!count.tried(index)),
-        None => 1,
-    }
+    stop_unless(count_chunk(TRIED, index))
+}
+
+/// What [`count_chunk`] counts.
+const ARRIVED: u32 = 0;
+const ATTEMPTED: u32 = 1;
+const TRIED: u32 = 2;
+
+/// Counts a chunk; 0 if it cannot be read. A function of its own for the reason given in `probes/frames.rs`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn count_chunk(what: u32, index: u64) -> u64 {
+    let stop = if what == ATTEMPTED {
+        Stop::Before
+    } else {
+        Stop::After
+    };
+    let Some(count) = Count::scratch(stop) else {
+        return 0;
+    };
+    u64::from(match what {
+        ARRIVED => count.arrived(index),
+        ATTEMPTED => count.attempted(index),
+        _ => count.tried(index),
+    })
 }
 
 const _: () = assert!(VALID == 1 && MIGRATE == 2 && CHUNK < 1 << 16);
@@ -249,10 +268,8 @@ impl Count {
                 lanes += 1 << ((self.src[entry] & VALID | arrived) << 4);
             }
         }
-        // Those behind the last are as the first.
-        let behind = u64::from(entries).next_multiple_of(GROUP as u64) - u64::from(entries);
         let arrived = self.src[0] & MIGRATE & self.dst[0] << 1;
-        lanes -= behind << ((self.src[0] & VALID | arrived) << 4);
+        lanes -= behind(entries) << ((self.src[0] & VALID | arrived) << 4);
         self.moved += lanes >> ((MIGRATE | VALID) << 4) & 0xffff;
         self.populated += lanes >> (MIGRATE << 4) & 0xffff;
     }
@@ -283,26 +300,26 @@ impl Count {
         let Some(entries) = self.read(index) else {
             return false;
         };
-        let (mut attempted, mut declined) = (Kinds::NONE, Kinds::NONE);
+        // A lane of 16 bits for each: attempted pages and holes, declined pages and holes.
+        let lanes_of = |src: u64, dst: u64| {
+            let (page, hole, given) = of(src, dst);
+            let given = given & VALID;
+            (page & given) | (hole & given) << 16 | (page & !given) << 32 | (hole & !given) << 48
+        };
+        let mut lanes = 0u64;
         for group in 0..CHUNK / GROUP {
             if (group * GROUP) as u32 >= entries {
                 break;
             }
             for entry in group * GROUP..(group + 1) * GROUP {
-                // Those behind the last are as the first, and are not counted.
-                let counts = u64::from((entry as u32) < entries);
-                let (page, hole, given) = of(self.src[entry], self.dst[entry]);
-                let (page, hole, given) = (page & counts, hole & counts, given & VALID);
-                attempted.pages += page & given;
-                attempted.holes += hole & given;
-                declined.pages += page & !given;
-                declined.holes += hole & !given;
+                lanes += lanes_of(self.src[entry], self.dst[entry]);
             }
         }
-        self.attempted.pages += attempted.pages;
-        self.attempted.holes += attempted.holes;
-        self.declined.pages += declined.pages;
-        self.declined.holes += declined.holes;
+        lanes -= behind(entries) * lanes_of(self.src[0], self.dst[0]);
+        self.attempted.pages += lanes & 0xffff;
+        self.attempted.holes += lanes >> 16 & 0xffff;
+        self.declined.pages += lanes >> 32 & 0xffff;
+        self.declined.holes += lanes >> 48;
         true
     }
 
@@ -321,6 +338,12 @@ impl Count {
         self.unreadable = 1;
         None
     }
+}
+
+/// Entries that are counted with the last group and are behind the last; they are as the first.
+#[inline(always)]
+fn behind(entries: u32) -> u64 {
+    u64::from(entries.wrapping_neg()) & (GROUP as u64 - 1)
 }
 
 /// Copies entries, and the first behind the last: so many that they can be counted in groups.
