@@ -673,10 +673,10 @@ impl Around {
     }
 }
 
-/// One slot of the table.
+/// One slot of the table. By a whole word: of half a one the verifier loses sight between the check and the use.
 #[inline(always)]
-pub(crate) fn slot(index: u32) -> Option<&'static mut Call> {
+pub(crate) fn slot(index: u64) -> Option<&'static mut Call> {
     // SAFETY: one of them; as in `set_of`.
-    (index < SLOTS)
+    (index < u64::from(SLOTS))
         .then(|| unsafe { &mut *(&raw mut IN_FLIGHT).cast::<Call>().add(index as usize) })
 }
