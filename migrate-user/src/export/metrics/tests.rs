@@ -29,6 +29,7 @@ fn metrics(model: &Model) -> Metrics<'_> {
         model,
         running: true,
         processes: 2,
+        times: Times::recorded(model.facts()),
     }
 }
 
