@@ -172,7 +172,7 @@ fn told(line: &Line) -> Result<String> {
         .map(|row| Ok(format!("{row} {}", line.pages(row)?)))
         .collect::<Result<_>>()?;
     Ok(format!(
-        "thread {} address {:?} {} errno {:?} {}",
+        "thread {:?} address {:?} {} errno {:?} {}",
         line.tid,
         line.address,
         line.outcome,

@@ -101,16 +101,12 @@ pub(super) fn attach<T>(
         Attach::Kprobe => by_kprobes(&mut by),
         Attach::SingleKprobe => by(Method::Kprobe),
         // If neither works, what was wrong with the better one is what has to be mended.
-        Attach::Auto => {
-            by(Method::Fentry).or_else(|error| by_kprobes(&mut by).map_err(|_| error))
-        }
+        Attach::Auto => by(Method::Fentry).or_else(|error| by_kprobes(&mut by).map_err(|_| error)),
     }
 }
 
 /// By all of them as fprobes where those have room for every call, else by each by itself.
-fn by_kprobes<T>(
-    by: &mut impl FnMut(Method) -> Result<T, TracerError>,
-) -> Result<T, TracerError> {
+fn by_kprobes<T>(by: &mut impl FnMut(Method) -> Result<T, TracerError>) -> Result<T, TracerError> {
     match modules::Functions::read() {
         Some(functions) if kprobes::has_fprobes(&functions) => {
             by(Method::Fprobe).or_else(|_| by(Method::Kprobe))
