@@ -151,10 +151,10 @@ pub(super) fn rotated_files_are_of_their_time(context: &Context<'_>) -> Result<(
     const SECONDS: usize = 12;
     let script = format!(
         "workload run storm --duration {SECONDS} --threads 2 >/dev/null & load=$!
-        migscope record --rotate 1s --duration {SECONDS}s -o /tmp/all.arrow || exit 1
+        migscope record --rotate 1s --duration {SECONDS} -o /tmp/all.arrow || exit 1
         kill $load; wait $load
         workload run storm --duration 5 --threads 2 >/dev/null & load=$!
-        migscope record --rotate 1s --duration 4s --ring-size 4096 -o /tmp/few.arrow || exit 1
+        migscope record --rotate 1s --duration 4 --ring-size 4096 -o /tmp/few.arrow || exit 1
         for name in all few; do
             echo == $name
             for file in /tmp/$name*.arrow; do migscope report --json $file | tr -d '\\n'; echo; done

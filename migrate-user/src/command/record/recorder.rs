@@ -229,7 +229,7 @@ impl<S: Source> Recorder<S> {
         for (name, number) in self.losses().nonzero() {
             tell_line!("  {name}: {}", count(number));
         }
-        if migrations == 0 && self.ended() == 0 {
+        if migrations == 0 && self.ended() == 0 && self.losses().lost() == 0 {
             tell_line!(
                 "No memory was migrated in that time. Is a driver loaded that uses device memory, and a program \
                  running that uses the device?"
