@@ -726,14 +726,15 @@ impl Around {
     }
 }
 
-/// One slot of the table.
+/// One slot of the table. By a whole word: of half a one the verifier loses sight between the check and the use.
 #[inline(always)]
-pub(crate) fn slot(index: u32) -> Option<&'static mut Call> {
-    if index >= SLOTS {
+pub(crate) fn slot(index: u64) -> Option<&'static mut Call> {
+    let slots = u64::from(SLOTS);
+    if index >= slots {
         return None;
     }
     // The compiler may check another copy of the number than the one that is used, which the verifier does not see.
-    let index = core::hint::black_box(index) & (SLOTS - 1);
+    let index = core::hint::black_box(index) & (slots - 1);
     // SAFETY: one of them; as in `set_of`.
     Some(unsafe { &mut *(&raw mut IN_FLIGHT).cast::<Call>().add(index as usize) })
 }

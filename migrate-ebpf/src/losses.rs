@@ -1,13 +1,14 @@
 //! Counts what the tracer could not see.
 
+use aya_ebpf::{bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
 use migrate_ebpf::wire::{COUNTERS as COUNT, LOSS_NAMES, Loss};
 
 use crate::atomic::fetch_add;
 
-/// See [`COUNT`]. A global in a map of its own, which user space reads.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.counters")]
-static mut COUNTERS: [u64; COUNT] = [0; COUNT];
+/// See [`COUNT`]. User space reads it as memory: while it reads a map by a system call, the kernel runs no kprobe's program on that
+/// processor.
+#[map]
+static COUNTERS: Array<[u64; COUNT]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 const ENDED: usize = LOSS_NAMES.len();
 const CHANGES: usize = ENDED + 1;
@@ -38,9 +39,9 @@ pub(crate) fn changed() {
 
 #[inline(always)]
 fn increase(index: usize, number: u64) -> u64 {
+    let Some(counters) = COUNTERS.get_ptr_mut(0) else {
+        return 0;
+    };
     // SAFETY: every loss has a counter, and so have the migrations that ended.
-    fetch_add(
-        unsafe { (&raw mut COUNTERS).cast::<u64>().add(index) },
-        number,
-    )
+    fetch_add(unsafe { counters.cast::<u64>().add(index) }, number)
 }

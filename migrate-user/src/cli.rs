@@ -143,16 +143,16 @@ pub struct Only {
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pub pid: Option<u32>,
     /// ... of memory of processes with this command name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = something::<String>)]
     pub comm: Option<String>,
     /// ... by threads with this command name that are none of the process's own, such as kworker/u8:1
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = something::<String>)]
     pub worker: Option<String>,
     /// ... of processes whose memory is charged to this cgroup itself, such as /user.slice/job
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = something::<PathBuf>)]
     pub cgroup: Option<PathBuf>,
     /// ... that this driver makes: a module that is loaded now
-    #[arg(long, value_name = "MODULE")]
+    #[arg(long, value_name = "MODULE", value_parser = something::<String>)]
     pub driver: Option<String>,
     /// ... in this direction
     #[arg(long, value_name = "WHERE", value_parser = named(Direction::ALL, Direction::name))]
@@ -179,8 +179,21 @@ pub enum Attach {
     Auto,
     /// BPF trampolines.
     Fentry,
-    /// Kprobes: slower, on every kernel.
+    /// Kprobes: slower, on every kernel; all of them as fprobes where those have room for every call (Linux 6.14).
     Kprobe,
+    /// Kprobes, each by itself: calls are lost while many threads sleep in the kernel's functions.
+    SingleKprobe,
+}
+
+/// Takes any value but an empty one, which is a script's variable that was not set: it would be no filter, and be told as one.
+fn something<T: From<String>>(text: &str) -> Result<T, &'static str> {
+    if text.is_empty() {
+        Err(
+            "it is empty, and so asks for nothing: leave the option out to trace everything, or say what is wanted",
+        )
+    } else {
+        Ok(text.to_owned().into())
+    }
 }
 
 /// Parses one of a few values by its name.

@@ -62,6 +62,17 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// A further file of a rotation that would be overwritten.
+    #[error(
+        "{path} exists already, and recordings are never overwritten: --rotate would come to it, and end there. Name another file than \
+         {first} with -o, or remove what an earlier recording left."
+    )]
+    ExistsLater {
+        /// The file that is there.
+        path: String,
+        /// The first file of the recording.
+        first: String,
+    },
     /// Only files can be many.
     #[error("--rotate begins one file after another, and {output} is no file. Name one with -o.")]
     RotatesNoFile {
@@ -85,6 +96,17 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
         /// Migrations that the file holds.
+        migrations: u64,
+    },
+    /// Whoever read the recording has gone before its end.
+    #[error(
+        "the recording ended early, because whoever read {path} has gone. Until then {migrations} migrations were written; what the \
+         reader has not read of them is lost. To record on whatever becomes of the reader, record to a file (-o FILE)."
+    )]
+    ReaderLeft {
+        /// Standard output, the pipe or the socket.
+        path: String,
+        /// Migrations that were written.
         migrations: u64,
     },
     /// The configuration file says something that means nothing.

@@ -10,7 +10,7 @@ use aya_ebpf::{
 use migrate_ebpf::wire::UNKNOWN;
 
 use super::{
-    coherent, finalize,
+    coherent, doubt, finalize,
     kernel::{MigrateVma as _, Untyped, plan_eviction},
     ledger::Stop,
     pages,
@@ -145,7 +145,13 @@ fn device_pages_return_kprobe(_ctx: RetProbeContext) -> u32 {
 
 #[kprobe]
 fn finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
-    finalize::enter(in_flight::resume(Untyped(arg(&ctx, 0)).identity()));
+    let migrate = Untyped(arg(&ctx, 0));
+    let mut call = in_flight::resume(migrate.identity());
+    if let Some(call) = call.as_deref_mut() {
+        let (src, entries) = (call.arrays.src, call.arrays.entries);
+        doubt::rollback(call, src, || migrate.dst(), entries);
+    }
+    finalize::enter(call);
     0
 }
 
@@ -158,7 +164,11 @@ fn finalize_return_kprobe(_ctx: RetProbeContext) -> u32 {
 
 #[kprobe]
 fn device_finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
-    finalize::enter_device(arg(&ctx, 0), arg(&ctx, 1), arg(&ctx, 2));
+    let (src, dst, entries) = (arg(&ctx, 0), arg(&ctx, 1), arg(&ctx, 2));
+    if let Some(call) = in_flight::resume_eviction(src, entries) {
+        doubt::rollback(call, src, || dst, entries);
+    }
+    finalize::enter_device(src, dst, entries);
     0
 }
 
@@ -169,9 +179,12 @@ fn device_finalize_return_kprobe(_ctx: RetProbeContext) -> u32 {
     0
 }
 
+/// The call that finalize returns from; also one whose entry of finalize was not seen, which is incomplete then.
 #[inline(always)]
 fn finalized(device: bool) -> Option<&'static mut Call> {
     in_flight::find_at(Stage::InFinalize, device)
+        .or_else(|| in_flight::find_at(Stage::Migrated, device))
+        .or_else(|| in_flight::find_at(Stage::Collected, device))
 }
 
 #[kprobe]

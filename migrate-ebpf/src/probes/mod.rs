@@ -4,6 +4,7 @@
 mod anomalies;
 mod coherent;
 mod details;
+mod doubt;
 mod emit;
 mod fentry;
 mod filter;

@@ -223,7 +223,7 @@ fn reject(call: &mut Call, errno: i32, now: u64) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(super) extern "C" fn abandon_slot(slot: u32) -> u32 {
-    if let Some(call) = in_flight::slot(slot) {
+    if let Some(call) = in_flight::slot(slot.into()) {
         abandon(call);
     }
     0
@@ -232,11 +232,9 @@ pub(super) extern "C" fn abandon_slot(slot: u32) -> u32 {
 /// Ends a call that stopped after setup. Only setup was seen of it: had it gone on, its slot would be free.
 #[inline(always)]
 pub(super) fn abandon(call: &mut Call) {
-    if call.stage != Stage::Collected {
+    // Collected pages stay locked until somebody finalizes them, so that a driver does: of this call it was not seen.
+    if call.stage != Stage::Collected || call.collected.sum() != 0 {
         call.incomplete = 1;
     }
-    // Collected pages that nobody finalized stay locked: a bug of the driver's. They did not move, and the
-    // driver gave them no destination.
-    call.record.ledger.declined = call.collected.sum();
     emit(call, Outcome::Abandoned, None);
 }

@@ -1,6 +1,6 @@
 //! Adds migrations up in the kernel: exact counters, and histograms, which all CPUs share.
 
-use aya_ebpf::{macros::map, maps::Array};
+use aya_ebpf::{bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
 use migrate_ebpf::wire::{
     CLASSES, Counts, Figure, Histograms, Ledger, Outcome, Record, UNKNOWN, anomaly, class,
     count_of,
@@ -11,25 +11,18 @@ use crate::atomic::add;
 
 const PLACES: usize = CLASSES * Outcome::ALL.len();
 
-/// By [`count_of`]. A global in a map of its own, which user space reads.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.counts")]
-// SAFETY: numbers.
-static mut COUNTS: [Counts; PLACES] = unsafe { core::mem::zeroed() };
+/// By [`count_of`]. User space reads both as memory, for the reason given in [`crate::losses`].
+#[map]
+static COUNTS: Array<Counts> = Array::with_max_entries(PLACES as u32, BPF_F_MMAPABLE);
 
 #[map]
-static HISTOGRAMS: Array<Histograms> = Array::with_max_entries(CLASSES as u32, 0);
+static HISTOGRAMS: Array<Histograms> = Array::with_max_entries(CLASSES as u32, BPF_F_MMAPABLE);
 
 /// The sums of one direction, cause and outcome.
 #[inline(always)]
 fn counts_of(record: &Record, outcome: Outcome) -> Option<*mut Counts> {
     let class = class(record.direction, record.cause);
-    // SAFETY: one of the global's.
-    (class < CLASSES).then(|| unsafe {
-        (&raw mut COUNTS)
-            .cast::<Counts>()
-            .add(count_of(class, outcome))
-    })
+    COUNTS.get_ptr_mut(count_of(class, outcome) as u32)
 }
 
 /// Adds the tracer's own time of one migration, which is known last.
@@ -51,7 +44,7 @@ pub(super) fn count(record: &Record, outcome: Outcome) {
     let Some(counts) = counts_of(record, outcome) else {
         return;
     };
-    // SAFETY: words of the global. Nothing is read or written through this pointer but by atomic operations.
+    // SAFETY: words of the map's value. Nothing is read or written through this pointer but by atomic operations.
     unsafe {
         add(&raw mut (*counts).migrations, 1);
         pages(&raw mut (*counts).ledger, &record.ledger);

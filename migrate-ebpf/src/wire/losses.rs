@@ -2,9 +2,10 @@
 
 /// Index into the kernel's array of loss counters.
 ///
-/// A migration is lost, as in `received + lost = ended`, when it is in [`Loss::RingFull`] or [`Loss::Incomplete`].
-/// [`Loss::Headless`] and [`Loss::Unfinished`] ones never had a record and are not in `ended`. The others say why, or are about records
-/// that did arrive.
+/// A migration of which no record came, though it was to be recorded, is in one of [`Loss::RingFull`], [`Loss::Incomplete`],
+/// [`Loss::Headless`], [`Loss::InFlightFull`], [`Loss::HookMissed`] and [`Loss::Unfinished`]. Those in the first two are among the
+/// migrations that ended, as in `received + lost = ended`; of the others the tracer does not know how they ended. The rest are about
+/// records that did arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Loss {
@@ -12,17 +13,18 @@ pub enum Loss {
     RingFull = 0,
     /// Migrations of which a hook did not run, so that their ledger or their times have a gap.
     Incomplete = 1,
-    /// Calls that ended without a start that was seen: it came before the tracer did, found the table full, was missed,
-    /// or there was none (`migrate_device_coherent_folio` has no setup).
+    /// Calls that ended without a start that was seen: it came before the tracer did. The kernel's own counter also has those of
+    /// [`Loss::InFlightFull`] and [`Loss::HookMissed`] that came to an end; user space takes them out.
     Headless = 2,
-    /// Setups that found no free slot in the table of calls in flight. Reason for some of `Headless`.
+    /// Setups that found no free slot in the table of calls in flight.
     InFlightFull = 3,
     /// Records whose ledger does not balance. They are delivered, marked.
     Unbalanced = 4,
     /// Records with an array that could not be read. They are delivered, marked.
     Unreadable = 5,
-    /// Hooks that the kernel did not run because the same one was interrupted on that CPU. Reason for some of
-    /// `Incomplete` and `Headless`. Counted by the kernel itself, filled in by user space.
+    /// Setups at whose entry the kernel did not run the hook: the same one was interrupted on that CPU, somebody read a map there, or
+    /// a kprobe was met in the middle of another. Counted by the kernel itself, filled in by user space. Where another hook was left
+    /// out the migration is [`Loss::Incomplete`].
     HookMissed = 6,
     /// Calls with collected pages of which no end was seen: their thread died, or they were under way when tracing
     /// ended. They are not in `ended`. The latter are filled in by user space.

@@ -114,11 +114,11 @@ impl Side {
 fn remark(input: &Input, model: &Model) -> Option<String> {
     let lost = model.losses().map_or(0, |losses| losses.lost());
     let left_out = model.left_out().unwrap_or(0);
-    let ended = counted(model.ended()?, "migration", "migrations");
+    let made = counted(model.made()?, "migration", "migrations");
     let name = printable(&input.to_string());
     (lost + left_out > 0).then(|| {
         format!(
-            "{name}: of {ended}, {} lost and {} not to be recorded; what is compared is without them.",
+            "{name}: of {made}, {} lost and {} not to be recorded; what is compared is without them.",
             count(lost),
             count(left_out)
         )

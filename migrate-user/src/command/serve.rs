@@ -11,7 +11,7 @@ use crate::Error;
 use crate::cli;
 use crate::model::Model;
 use crate::privilege::keep_what_reading_takes;
-use crate::serve::{Listener, Pusher, Shared, State, start};
+use crate::serve::{Clock, Listener, Pusher, Shared, Started, State, start};
 use crate::source::kernel::{KernelSource, Options};
 use crate::source::{Ending, Source, StreamSource};
 use crate::tell_line;
@@ -29,10 +29,13 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
         if let Err(cause) = keep_what_reading_takes(&source.facts().kernel) {
             tell_line!("migscope: it keeps its privileges, which cannot be given up: {cause}.");
         }
-        return serve_from(&mut source, listener, &options).await.map(drop);
+        let clock = Clock::Live(Started::default());
+        return serve_from(&mut source, clock, listener, &options)
+            .await
+            .map(drop);
     };
     let mut source = StreamSource::open(input.clone()).await?;
-    match serve_from(&mut source, listener, &options).await? {
+    match serve_from(&mut source, Clock::Recorded, listener, &options).await? {
         Over::Yes => input.check(&source.ending()),
         Over::No => Ok(()),
     }
@@ -56,6 +59,7 @@ fn tracing(options: &cli::Serve) -> Options {
 
 async fn serve_from(
     source: &mut impl Source,
+    clock: Clock,
     listener: Listener,
     options: &cli::Serve,
 ) -> Result<Over, Error> {
@@ -65,6 +69,7 @@ async fn serve_from(
         running: true,
         per_octave: options.buckets,
         processes: options.processes.into(),
+        clock,
     }));
     let serving = async {
         tell_line!("migscope: serving {listener}. Ctrl-C ends it.");

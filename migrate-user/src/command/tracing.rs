@@ -29,6 +29,7 @@ impl From<cli::Attach> for Attach {
             cli::Attach::Auto => Self::Auto,
             cli::Attach::Fentry => Self::Fentry,
             cli::Attach::Kprobe => Self::Kprobe,
+            cli::Attach::SingleKprobe => Self::SingleKprobe,
         }
     }
 }

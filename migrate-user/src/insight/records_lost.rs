@@ -6,9 +6,9 @@ use crate::model::Origin;
 use crate::text::{count, counted, percent};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
-    let (losses, ended) = (scene.model.losses()?, scene.model.ended()?);
+    let (losses, made) = (scene.model.losses()?, scene.model.made()?);
     let lost = losses.lost();
-    let part = share(lost, ended);
+    let part = share(lost, made);
     if lost == 0 || part < scene.at.lost_share {
         return None;
     }
@@ -36,7 +36,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         cost: format!(
             "{} of {} are known in sum only, or not at all",
             counted(lost, "migration", "migrations"),
-            count(ended)
+            count(made)
         ),
         try_this: vec![
             "Record with a larger buffer: --ring-size 64M.".to_owned(),

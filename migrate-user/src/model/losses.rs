@@ -14,10 +14,37 @@ impl Losses {
         Self(counters)
     }
 
-    /// Migrations that ended in the kernel and of which no record came.
+    /// Those that are migrations, each in one of them, of which no record came.
+    const MIGRATIONS: [Loss; 6] = [
+        Loss::RingFull,
+        Loss::Incomplete,
+        Loss::Headless,
+        Loss::InFlightFull,
+        Loss::HookMissed,
+        Loss::Unfinished,
+    ];
+
+    /// Migrations that were to be recorded and of which no record came.
     pub fn lost(&self) -> u64 {
-        self.of(Loss::RingFull)
-            .saturating_add(self.of(Loss::Incomplete))
+        self.sum(&Self::MIGRATIONS)
+    }
+
+    /// Those of them that are among the migrations that ended: of the others the tracer did not see how.
+    pub fn lost_of_ended(&self) -> u64 {
+        self.sum(&[Loss::RingFull, Loss::Incomplete])
+    }
+
+    /// Is this a count of migrations of which no record came?
+    pub fn is_of_migrations(name: &str) -> bool {
+        Self::MIGRATIONS
+            .iter()
+            .any(|loss| LOSS_NAMES[*loss as usize] == name)
+    }
+
+    fn sum(&self, losses: &[Loss]) -> u64 {
+        losses
+            .iter()
+            .fold(0, |sum, loss| sum.saturating_add(self.of(*loss)))
     }
 
     /// One counter.
@@ -38,12 +65,9 @@ impl Losses {
     /// Counters that are not 0 and not part of [`Losses::lost`]: what else went wrong, under the name that views
     /// use. Unbalanced and unreadable records did come, and are marked.
     pub fn beside_lost(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        let counted =
-            [Loss::RingFull, Loss::Incomplete, Loss::Unbalanced].map(|loss| loss as usize);
-        self.named()
-            .enumerate()
-            .filter(move |(at, (_, count))| *count > 0 && !counted.contains(at))
-            .map(|(_, named)| named)
+        self.nonzero().filter(|(name, _)| {
+            !Self::is_of_migrations(name) && *name != LOSS_NAMES[Loss::Unbalanced as usize]
+        })
     }
 }
 
@@ -58,6 +82,14 @@ impl Model {
     /// Migrations that ended in the kernel since the tracer started, reported or lost; `None` before it has told.
     pub fn ended(&self) -> Option<u64> {
         self.status.as_ref().map(|status| status.ended)
+    }
+
+    /// Migrations that began since the tracer started and are over for it: ended, or lost before it saw them end. `None` before it has
+    /// told.
+    pub fn made(&self) -> Option<u64> {
+        let losses = self.losses()?;
+        let unseen = losses.lost().saturating_sub(losses.lost_of_ended());
+        Some(self.ended()?.saturating_add(unseen))
     }
 
     /// Migrations that ended and were not chosen to be recorded; `None` before the tracer has told.
@@ -88,7 +120,10 @@ impl Model {
             }
             _ => {
                 let received = self.records.exact().migrations();
-                (self.chosen()?, losses.lost().saturating_add(received))
+                (
+                    self.chosen()?,
+                    losses.lost_of_ended().saturating_add(received),
+                )
             }
         };
         Some(expected.saturating_sub(known))

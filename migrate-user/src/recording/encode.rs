@@ -70,7 +70,7 @@ impl Encoder {
 
     /// The status without the kernel's totals, unless their time has come.
     fn sparse(&mut self, status: &Status) -> Status {
-        let is_told = self.records_all && Losses::new(status.losses).lost() == 0;
+        let is_told = self.records_all && Losses::new(status.losses).lost_of_ended() == 0;
         let every_ns = if is_told {
             TOTALS_EVERY_NS
         } else {

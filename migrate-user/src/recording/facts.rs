@@ -20,7 +20,7 @@ pub struct Facts {
     pub page_size: u64,
     /// Functions of the kernel that could not be watched: it does not have them, or not as functions of their own.
     pub not_hooked: Vec<String>,
-    /// How the kernel's functions are watched: `fentry`, `kprobe`.
+    /// How the kernel's functions are watched: `fentry`, `fprobe`, `kprobe`.
     pub attached: Option<String>,
     /// Which migrations are counted at all, in the words of the command line; `None`: every one.
     pub filter: Option<String>,
@@ -34,6 +34,26 @@ pub struct Facts {
     pub started_ns: Option<u64>,
     /// The same moment, nanoseconds since 1970 (UTC).
     pub started_unix_ns: Option<u64>,
+}
+
+/// One moment by two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By the recording's clock, nanoseconds.
+    pub time_ns: u64,
+    /// By the wall clock, nanoseconds since 1970.
+    pub unix_ns: u64,
+}
+
+impl Moment {
+    /// Another moment by the wall clock; `None` if that is before 1970. Suspended time counts in both.
+    pub fn unix_ns(self, time_ns: u64) -> Option<u64> {
+        if time_ns < self.time_ns {
+            self.unix_ns.checked_sub(self.time_ns - time_ns)
+        } else {
+            self.unix_ns.checked_add(time_ns - self.time_ns)
+        }
+    }
 }
 
 /// What is measured only where it is asked for. A recording has columns for these alone.
@@ -93,6 +113,15 @@ impl Facts {
         self.clocksource
             .as_deref()
             .is_some_and(|name| name.contains("jiffies"))
+    }
+
+    /// A time of the recording's clock by the wall clock of when it began, nanoseconds since 1970.
+    pub fn unix_ns(&self, time_ns: u64) -> Option<u64> {
+        Moment {
+            time_ns: self.started_ns?,
+            unix_ns: self.started_unix_ns?,
+        }
+        .unix_ns(time_ns)
     }
 
     /// The facts as key and value, for the schema's metadata. Unknown ones are left out.

@@ -78,8 +78,13 @@ impl Recording {
 }
 
 fn not_written(output: &Output, cause: io::Error, migrations: u64) -> Error {
-    if cause.kind() == io::ErrorKind::BrokenPipe {
-        return Error::ReaderGone;
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    // A socket is reset when its reader left without having read all.
+    if matches!(cause.kind(), BrokenPipe | ConnectionReset) {
+        return Error::ReaderLeft {
+            path: output.to_string(),
+            migrations,
+        };
     }
     Error::RecordingCut {
         path: output.to_string(),
@@ -164,6 +169,24 @@ mod tests {
             "{error}"
         );
         assert_eq!(read(&path), (vec![batch], Some(Ending::Complete)));
+    }
+
+    #[test]
+    fn a_reader_that_left_is_said_to_have_left_and_when() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let output = Output::Socket(path);
+        let mut recording = Recording::create(output, &facts()).unwrap();
+        let mut synthetic = Synthetic::new(1);
+        recording.write(&synthetic.batch(5)).unwrap();
+        drop(listener.accept().unwrap());
+        let cause = recording.write(&synthetic.batch(5)).unwrap_err();
+        let error = recording.abandon(cause);
+        assert!(
+            matches!(error, Error::ReaderLeft { migrations: 5, .. }),
+            "{error}"
+        );
     }
 
     #[test]

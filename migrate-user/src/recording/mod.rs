@@ -24,7 +24,7 @@ mod table;
 mod writer;
 
 pub use encode::MAX_ROWS;
-pub use facts::{Details, FORMAT, Facts};
+pub use facts::{Details, FORMAT, Facts, Moment};
 pub use file::Recording;
 pub use output::Output;
 pub use reader::Reader;

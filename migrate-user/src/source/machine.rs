@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::recording::{Details, Facts};
+use crate::recording::{Details, Facts, Moment};
 
 /// The facts of a recording that begins now, on this machine, by CLOCK_BOOTTIME.
 pub fn facts() -> Facts {
@@ -39,6 +39,14 @@ pub fn boot_time_ns() -> u64 {
 pub fn unix_time_ns() -> Option<u64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(since.as_nanos()).ok()
+}
+
+/// Now, by CLOCK_BOOTTIME and by the wall clock as it is set now; `None` when that is set to before 1970.
+pub fn now() -> Option<Moment> {
+    Some(Moment {
+        time_ns: boot_time_ns(),
+        unix_ns: unix_time_ns()?,
+    })
 }
 
 fn line(path: &str) -> Option<String> {

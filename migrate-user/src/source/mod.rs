@@ -10,6 +10,8 @@ pub use stream::{Input, StreamSource};
 
 use std::sync::Arc;
 
+use migrate_ebpf::wire::Loss;
+
 use crate::model::{Exact, Migrations};
 use crate::recording::Facts;
 
@@ -53,6 +55,18 @@ pub struct Status {
 }
 
 impl Status {
+    /// Is every migration that ended among these records, or counted as lost? Not while one is just being written. Only where every
+    /// one is to be recorded.
+    pub fn accounts_for(&self, received: u64) -> bool {
+        let lost = |loss: Loss| self.losses[loss as usize];
+        received + lost(Loss::RingFull) + lost(Loss::Incomplete) == self.ended
+    }
+
+    /// Is a record missing that the kernel has counted?
+    pub fn lacks_records(&self) -> bool {
+        self.losses[Loss::RingFull as usize] > 0
+    }
+
     /// The same, counted since `before`, an earlier status.
     pub fn since(&self, before: &Self) -> Self {
         let exact = self.exact.as_ref().map(|exact| match &before.exact {
@@ -101,6 +115,14 @@ pub trait Source {
 
     /// The next batch; `None` at the end. Cancel-safe: nothing is lost when the future is dropped.
     async fn next(&mut self) -> Result<Option<Batch>, crate::Error>;
+
+    /// A time of the recording's clock, nanoseconds since 1970; `None` if nobody knows.
+    fn unix_ns(&self, time_ns: u64) -> Option<u64> {
+        self.facts().unix_ns(time_ns)
+    }
+
+    /// Asks for totals: the next batch comes soon, and with them. A source that has none goes on.
+    fn want_totals(&mut self) {}
 
     /// Asks for the end: what has happened so far still comes, the last batch with a status, then `None`.
     /// A source that cannot be asked goes on.

@@ -19,13 +19,21 @@ pub(super) fn kprobes_see_the_same(context: &Context<'_>) -> Result<()> {
         &["huge", "--calls", "60", "--seed", "9"],
     ];
     let mut ledgers = Vec::new();
-    for how in ["fentry", "kprobe"] {
+    let ways = [
+        ("fentry", "fentry"),
+        ("kprobe", "fprobe"),
+        ("single-kprobe", "kprobe"),
+    ];
+    for (how, attached) in ways {
         let by = Recorder {
             options: &["--attach", how],
             asleep: false,
         };
         let trace = compare_by(context, &format!("by-{how}"), by, &runs)?;
-        ensure!(trace.report["attached"] == how, "it is not by {how}");
+        ensure!(
+            trace.report["attached"] == attached,
+            "it is not by {attached}"
+        );
         ledgers.push(
             trace
                 .runs
@@ -36,18 +44,20 @@ pub(super) fn kprobes_see_the_same(context: &Context<'_>) -> Result<()> {
     }
     // Not of all sequences: which pages an eviction finds differs from boot to boot.
     for (index, arguments) in runs.iter().enumerate().skip(1) {
-        let (fentry, kprobe) = (&ledgers[0][index], &ledgers[1][index]);
-        let differ = fentry
-            .iter()
-            .zip(kprobe)
-            .position(|(one, other)| one != other);
-        ensure!(
-            fentry == kprobe,
-            "{}: {} and {} migrations; the first that differs is {differ:?}",
-            arguments.join(" "),
-            fentry.len(),
-            kprobe.len()
-        );
+        for other in &ledgers[1..] {
+            let (fentry, kprobe) = (&ledgers[0][index], &other[index]);
+            let differ = fentry
+                .iter()
+                .zip(kprobe)
+                .position(|(one, other)| one != other);
+            ensure!(
+                fentry == kprobe,
+                "{}: {} and {} migrations; the first that differs is {differ:?}",
+                arguments.join(" "),
+                fentry.len(),
+                kprobe.len()
+            );
+        }
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod ends;
 mod findings;
 mod host;
 mod killed;
+mod kprobes;
 mod ledger;
 mod live;
 mod makefile;
@@ -126,6 +127,13 @@ const TESTS: &[Test] = tests![
     asked::the_driver_is_known_anyway,
     asked::parts_and_sleep_are_within_the_steps,
     asked::filters_let_through_what_is_asked_for,
+    kprobes::many_threads_lose_nothing_untold,
+    kprobes::sleepers_lose_nothing_untold,
+    kprobes::sleepers_without_room_are_counted,
+    kprobes::blind_moments_are_counted,
+    live::totals_are_at_most_a_second_old,
+    live::rotated_files_are_of_their_time,
+    live::a_reader_that_leaves_is_told_of,
     live::abandoned_calls_are_all_recorded,
     live::abandoned_calls_are_recorded_at_the_end,
     live::unfinished_calls_are_counted,

@@ -127,6 +127,13 @@ pub(super) struct Recorder<'a> {
     pub(super) asleep: bool,
 }
 
+impl Recorder<'_> {
+    /// May it lose something, and tell?
+    fn may_lose(&self) -> bool {
+        self.asleep || self.options.iter().any(|option| option.contains("kprobe"))
+    }
+}
+
 /// Runs `workload run ARGUMENTS` for each of these under one tracer, in a machine that `prepare` may change.
 pub(super) fn trace(
     context: &Context<'_>,
@@ -230,9 +237,9 @@ fn migscope(
         .output()
         .context("start migscope")?;
     let said = String::from_utf8_lossy(&finished.stderr);
-    // What a recorder lost in its sleep is told, too.
+    // What a recorder lost is told, too.
     ensure!(
-        finished.status.success() && (said.is_empty() || by.asleep),
+        finished.status.success() && (said.is_empty() || by.may_lose()),
         "migscope {} ended with {}: {said}",
         arguments.join(" "),
         finished.status

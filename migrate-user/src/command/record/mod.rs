@@ -33,6 +33,9 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
             output: output.to_string(),
         });
     }
+    if options.rotate.is_some() {
+        Rotation::check(&output)?;
+    }
     // Whoever reads comes before the first migration, and a file after nothing can fail any more.
     let reader = match &output {
         Output::Socket(_) => Some(open(&output, &mut stop).await?),

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use migrate_ebpf::wire::{Figure, LOSS_NAMES, Loss};
+use migrate_ebpf::wire::Figure;
 
 use super::definition::{self as define, Definition};
 use super::{Family, Histogram, Label, Series, Value};
 use crate::model::ledger::{self, Row};
 use crate::model::{Driver, Exact, ExactCount, ExactFigure, Losses, Model, Process, Step, Sums};
+use crate::recording::{Facts, Moment};
 
 /// What metrics are made of.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,28 @@ pub struct Metrics<'a> {
     pub running: bool,
     /// Of how many processes there are series: those whose migrations took most time.
     pub processes: usize,
+    /// When things were, since 1970.
+    pub times: Times,
+}
+
+/// What becomes of the times of a recording's clock, since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// When counting began, nanoseconds; `None` if the recording does not say.
+    pub started_unix_ns: Option<u64>,
+    /// A moment that both clocks tell.
+    pub moment: Option<Moment>,
+}
+
+impl Times {
+    /// Those of a recording, by the wall clock of when it began.
+    pub fn recorded(facts: &Facts) -> Self {
+        let both = facts.started_ns.zip(facts.started_unix_ns);
+        Self {
+            started_unix_ns: facts.started_unix_ns,
+            moment: both.map(|(time_ns, unix_ns)| Moment { time_ns, unix_ns }),
+        }
+    }
 }
 
 impl<'a> Metrics<'a> {
@@ -34,7 +57,7 @@ impl<'a> Metrics<'a> {
 
     /// When counting began, nanoseconds since 1970; `None` if the recording does not say.
     pub fn started_unix_ns(&self) -> Option<u64> {
-        self.model.facts().started_unix_ns
+        self.times.started_unix_ns
     }
 
     /// The kernel's totals where it tells them: only those never decrease when records are lost.
@@ -60,7 +83,7 @@ impl<'a> Metrics<'a> {
             .model
             .coverage()
             .totals_ns
-            .and_then(|at_ns| self.unix_ns(at_ns));
+            .and_then(|at_ns| self.times.moment?.unix_ns(at_ns));
         vec![
             family(define::BUILD_INFO, [number(version, 1.0)]),
             family(define::SOURCE_INFO, [number(source, 1.0)]),
@@ -77,12 +100,6 @@ impl<'a> Metrics<'a> {
                 totals.map(|ns| number(vec![], seconds(ns))),
             ),
         ]
-    }
-
-    /// A time of the recording's clock since 1970. Suspended time counts in both.
-    fn unix_ns(&self, time_ns: u64) -> Option<u64> {
-        let facts = self.model.facts();
-        Some(time_ns.saturating_sub(facts.started_ns?) + facts.started_unix_ns?)
     }
 
     fn totals(&self) -> Vec<Family<'a>> {
@@ -274,11 +291,10 @@ fn distribution(figure: &ExactFigure) -> Series<'_> {
 
 /// The counters of lost migrations, or those of everything else.
 fn by_name(losses: Losses, lost: bool) -> impl Iterator<Item = (&'static str, u64)> {
-    let migrations = [Loss::RingFull, Loss::Incomplete].map(|loss| LOSS_NAMES[loss as usize]);
     let named: Vec<_> = losses.named().collect();
     named
         .into_iter()
-        .filter(move |(name, _)| migrations.contains(name) == lost)
+        .filter(move |(name, _)| Losses::is_of_migrations(name) == lost)
 }
 
 fn seconds(ns: u64) -> f64 {

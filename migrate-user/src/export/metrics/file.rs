@@ -3,7 +3,7 @@
 use std::io;
 
 use super::text::{self, Dialect};
-use super::{Metrics, PerOctave};
+use super::{Metrics, PerOctave, Times};
 use crate::export::{Export, Out};
 use crate::model::Model;
 use crate::recording::Facts;
@@ -28,6 +28,7 @@ impl Export for OpenMetrics {
             model: &model,
             running: false,
             processes: PROCESSES,
+            times: Times::recorded(facts),
         };
         let text = text::encode(
             &metrics.families(),

@@ -18,7 +18,7 @@ pub mod text;
 use std::borrow::Cow;
 
 pub use definition::{ALL, Definition, Kind};
-pub use families::Metrics;
+pub use families::{Metrics, Times};
 pub use file::OpenMetrics;
 pub use histogram::{Histogram, Native, PerOctave, SCHEMA};
 

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message as _;
 
 use super::text::Dialect;
-use super::{ALL, Kind, Metrics, PerOctave, Value, otlp, text};
+use super::{ALL, Kind, Metrics, PerOctave, Times, Value, otlp, text};
 use crate::model::ledger::{self, Row};
 use crate::model::{Exact, Model};
 use crate::support::{Synthetic, facts};
@@ -29,6 +29,7 @@ fn metrics(model: &Model) -> Metrics<'_> {
         model,
         running: true,
         processes: 2,
+        times: Times::recorded(model.facts()),
     }
 }
 

@@ -1,12 +1,18 @@
 //! Loads the built-in object, and attaches its programs.
 
+use std::io;
+use std::os::fd::AsFd as _;
+
 use aya::programs::{
     FEntry, FExit, Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _,
 };
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
+use migrate_bpf::link::Link;
+use migrate_bpf::multi;
 use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD};
 
 use super::hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
+use super::kprobes::{self, Fprobes};
 use super::options::{Attach, Options};
 use super::{TracerError, modules};
 use crate::source::machine;
@@ -38,6 +44,7 @@ const MANY_STACKS: u32 = 16384;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     Fentry,
+    Fprobe,
     Kprobe,
 }
 
@@ -46,6 +53,7 @@ impl Method {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Fentry => "fentry",
+            Self::Fprobe => "fprobe",
             Self::Kprobe => "kprobe",
         }
     }
@@ -54,7 +62,7 @@ impl Method {
     fn program(self, name: &str) -> String {
         match self {
             Self::Fentry => name.to_owned(),
-            Self::Kprobe => format!("{name}_kprobe"),
+            Self::Fprobe | Self::Kprobe => format!("{name}_kprobe"),
         }
     }
 }
@@ -62,12 +70,21 @@ impl Method {
 /// What was loaded and attached.
 pub(super) struct Attached {
     pub(super) tracer: Ebpf,
+    pub(super) held: Held,
     pub(super) method: Method,
     /// Functions that this kernel does not have, or not as functions of their own.
     pub(super) not_hooked: Vec<String>,
     /// When tracing began: CLOCK_BOOTTIME, and since 1970. Nanoseconds.
     pub(super) started_ns: u64,
     pub(super) started_unix_ns: Option<u64>,
+}
+
+/// Programs and links that aya does not hold. The hooks live as long as this.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) fprobes: Option<Fprobes>,
+    /// Each with the name of its program.
+    pub(super) links: Vec<(&'static str, Link)>,
 }
 
 /// Loads maps and programs, puts the hooks in place, and begins to trace. `prepare` is called before anything is followed, when changes of
@@ -81,9 +98,20 @@ pub(super) fn attach<T>(
     let mut by = |method| attach_by(method, config, &filter, options, &mut prepare);
     match options.attach {
         Attach::Fentry => by(Method::Fentry),
-        Attach::Kprobe => by(Method::Kprobe),
+        Attach::Kprobe => by_kprobes(&mut by),
+        Attach::SingleKprobe => by(Method::Kprobe),
         // If neither works, what was wrong with the better one is what has to be mended.
-        Attach::Auto => by(Method::Fentry).or_else(|error| by(Method::Kprobe).map_err(|_| error)),
+        Attach::Auto => by(Method::Fentry).or_else(|error| by_kprobes(&mut by).map_err(|_| error)),
+    }
+}
+
+/// By all of them as fprobes where those have room for every call, else by each by itself.
+fn by_kprobes<T>(by: &mut impl FnMut(Method) -> Result<T, TracerError>) -> Result<T, TracerError> {
+    match modules::Functions::read() {
+        Some(functions) if kprobes::has_fprobes(&functions) => {
+            by(Method::Fprobe).or_else(|_| by(Method::Kprobe))
+        }
+        _ => by(Method::Kprobe),
     }
 }
 
@@ -95,8 +123,14 @@ fn attach_by<T>(
     prepare: &mut impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
 ) -> Result<(Attached, T), TracerError> {
     let btf = Btf::from_sys_fs().map_err(|cause| bad_btf(&cause))?;
+    let tracer = object(&btf, config, filter, options)?;
+    let fprobes = (method == Method::Fprobe).then(|| Fprobes::new(&tracer));
     let mut attached = Attached {
-        tracer: object(&btf, config, filter, options)?,
+        tracer,
+        held: Held {
+            fprobes: fprobes.transpose()?,
+            links: Vec::new(),
+        },
         method,
         not_hooked: Vec::new(),
         started_ns: 0,
@@ -164,7 +198,7 @@ struct Functions(Option<modules::Functions>);
 impl Functions {
     fn of(method: Method) -> Self {
         Self(
-            (method == Method::Kprobe)
+            (method != Method::Fentry)
                 .then(modules::Functions::read)
                 .flatten(),
         )
@@ -216,7 +250,12 @@ impl Attached {
         function: &'static str,
         btf: &Btf,
     ) -> Result<(), NotLoaded> {
-        for name in programs(hook) {
+        for (name, _) in programs(hook) {
+            if let Some(fprobes) = &mut self.held.fprobes {
+                let loaded = fprobes.load(name, &self.method.program(name));
+                loaded.map_err(|cause| NotLoaded::Refused(refusal_by(function, &cause)))?;
+                continue;
+            }
             let loaded = match self.program(name).map_err(NotLoaded::Refused)? {
                 Program::FEntry(entry) => entry.load(function, btf),
                 Program::FExit(exit) => exit.load(function, btf),
@@ -236,11 +275,21 @@ impl Attached {
     }
 
     fn hook(&mut self, hook: &Hook, function: &'static str) -> Result<(), TracerError> {
-        for name in programs(hook) {
+        for (name, at_return) in programs(hook) {
+            if let Some(fprobes) = &self.held.fprobes {
+                let link = fprobes.attach(name, function, at_return)?;
+                self.held.links.push((name, link));
+                continue;
+            }
             let attached = match self.program(name)? {
                 Program::FEntry(entry) => FEntry::attach(entry).map(drop),
                 Program::FExit(exit) => FExit::attach(exit).map(drop),
-                Program::KProbe(probe) => probe.attach(function, 0).map(drop),
+                Program::KProbe(probe) => {
+                    let program = probe.fd().map_err(|cause| refusal(function, &cause))?;
+                    let link = kprobes::attach(program.as_fd(), function, at_return)?;
+                    self.held.links.push((name, link));
+                    Ok(())
+                }
                 _ => return Err(TracerError::Object(name)),
             };
             attached.map_err(|cause| refusal(function, &cause))?;
@@ -284,9 +333,10 @@ fn tracepoints(options: &Options) -> impl Iterator<Item = (&'static str, &'stati
     [THREAD_EXIT].into_iter().chain(switch)
 }
 
-/// The programs of a hook, in the order in which they are attached.
-fn programs(hook: &Hook) -> impl Iterator<Item = &'static str> {
-    hook.at_return.into_iter().chain(hook.at_entry)
+/// The programs of a hook, in the order in which they are attached; is it at the return?
+fn programs(hook: &Hook) -> impl Iterator<Item = (&'static str, bool)> {
+    let at_return = hook.at_return.into_iter().map(|name| (name, true));
+    at_return.chain(hook.at_entry.into_iter().map(|name| (name, false)))
 }
 
 /// What one run of the sweep came to.
@@ -370,15 +420,25 @@ fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
         ProgramError::LoadError {
             io_error,
             verifier_log,
-        } => {
-            let log = verifier_log.to_string();
-            let lines: Vec<_> = log.lines().collect();
-            let end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
-            format!("{io_error}\n{end}")
-        }
+        } => with_end_of_log(io_error, &verifier_log.to_string()),
         other => other.to_string(),
     };
     TracerError::Program { function, cause }
+}
+
+/// The same of a program that aya does not load.
+fn refusal_by(function: &'static str, cause: &multi::Error) -> TracerError {
+    let cause = match cause {
+        multi::Error::Refused { cause, log } => with_end_of_log(cause, log),
+        other => other.to_string(),
+    };
+    TracerError::Program { function, cause }
+}
+
+fn with_end_of_log(cause: &io::Error, log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    let end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+    format!("{cause}\n{end}")
 }
 
 #[cfg(test)]

@@ -74,12 +74,18 @@ pub enum TracerError {
         /// What the kernel said; the end of the verifier's log, where there is one.
         cause: String,
     },
+    /// The programs for fprobes could not be made ready.
+    #[error("cannot prepare the probes for kprobe.multi: {0}")]
+    Fprobes(#[source] migrate_bpf::multi::Error),
     /// A filter names what this machine does not have.
     #[error("{0}")]
     Filter(String),
     /// A map could not be used.
     #[error("cannot read the tracer's maps: {0}")]
     Map(#[source] aya::maps::MapError),
+    /// A map could not be mapped.
+    #[error("cannot map the tracer's totals into memory: {0}. Is memory short?")]
+    Mapped(#[source] io::Error),
     /// The calls of which nothing more comes could not be ended.
     #[error("cannot run the probe that looks for abandoned calls: {0}")]
     Sweep(String),

@@ -1,72 +1,128 @@
 //! Reads what was lost, where it was counted.
 
-use std::fs;
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::{fs, io};
 
 use aya::Ebpf;
-use aya::maps::{Array, MapData};
 use aya::programs::Program;
+use migrate_bpf::Mapped;
 use migrate_ebpf::wire::{COUNTERS as COUNT, LOSS_NAMES, Loss};
 
 use super::TracerError;
+use super::attach::Held;
 
-/// The map of the probes' counters: one value, of all of them.
-const COUNTERS: &str = ".bss.counters";
-
-/// See [`COUNT`].
-type Counters = [u64; COUNT];
+/// The map of the probes' counters, see [`COUNT`].
+const COUNTERS: &str = "COUNTERS";
+const ENDED: usize = LOSS_NAMES.len();
+const CHANGES: usize = ENDED + 1;
 
 /// The probes' counters.
 pub(super) struct Losses {
-    counters: Array<MapData, Counters>,
+    counters: Mapped,
+    /// Migrations whose beginning no hook saw, when they were last asked for; and whether there are no more, because new ones are not
+    /// followed.
+    hook_missed: u64,
+    is_over: bool,
+    /// Ends without a beginning that were counted then, and those of them that are a loss of their own.
+    headless: u64,
+    strange: u64,
 }
+
+/// The programs that see a migration begin, without what tells the method.
+const BEGIN: [&str; 4] = ["setup_entry", "range_entry", "pfns_entry", "coherent_entry"];
 
 impl Losses {
-    pub(super) fn open(tracer: &mut Ebpf) -> Result<Self, TracerError> {
-        let counters = tracer
-            .take_map(COUNTERS)
-            .ok_or(TracerError::Object(COUNTERS))?;
+    pub(super) fn open(tracer: &Ebpf) -> Result<Self, TracerError> {
         Ok(Self {
-            counters: Array::try_from(counters).map_err(TracerError::Map)?,
+            counters: super::mapped(tracer, COUNTERS, COUNT)?,
+            hook_missed: 0,
+            is_over: false,
+            headless: 0,
+            strange: 0,
         })
     }
 
-    /// What the probes have counted since they were loaded.
-    pub(super) fn read(&self, tracer: &Ebpf) -> Result<Counted, TracerError> {
-        let counters = self.counters.get(&0, 0).map_err(TracerError::Map)?;
-        let [mut losses @ .., ended, changes] = counters;
-        losses[Loss::HookMissed as usize] = missed(tracer)?;
-        Ok(Counted {
-            ended,
-            losses,
-            changes,
-        })
+    /// How many migrations ended, reported or lost, since the probes were loaded.
+    pub(super) fn ended(&self) -> u64 {
+        self.counters.word(ENDED)
     }
-}
 
-/// What the probes have counted.
-pub(super) struct Counted {
-    /// Migrations that ended.
-    pub(super) ended: u64,
-    /// Every [`Loss`].
-    pub(super) losses: [u64; LOSS_NAMES.len()],
     /// How often memory or code has come or gone.
-    pub(super) changes: u64,
+    pub(super) fn changes(&self) -> u64 {
+        self.counters.word(CHANGES)
+    }
+
+    /// Every [`Loss`], since the probes were loaded. Each migration that is lost is in one of them.
+    pub(super) fn read(
+        &mut self,
+        tracer: &Ebpf,
+        held: &Held,
+    ) -> Result<[u64; LOSS_NAMES.len()], TracerError> {
+        let mut losses = [0; LOSS_NAMES.len()];
+        self.counters.copy_to(0, &mut losses);
+        let headless = losses[Loss::Headless as usize];
+        // Its beginning was left out before its end was seen, so that whoever asks now is told of it.
+        if headless > self.headless {
+            self.headless = headless;
+            self.ask(tracer, held)?;
+        }
+        losses[Loss::Headless as usize] = self.strange(losses[Loss::InFlightFull as usize]);
+        losses[Loss::HookMissed as usize] = self.hook_missed;
+        Ok(losses)
+    }
+
+    /// Ends without a beginning that neither a hook that was left out nor a full table explains: they began before the tracer did. Of
+    /// those others not every one comes to such an end; what was told is not taken back.
+    fn strange(&mut self, in_flight_full: u64) -> u64 {
+        let explained = self.hook_missed.saturating_add(in_flight_full);
+        self.strange = self.strange.max(self.headless.saturating_sub(explained));
+        self.strange
+    }
+
+    /// Asks the kernel how many migrations no hook saw the beginning of, which takes a system call or more for each hook.
+    pub(super) fn ask(&mut self, tracer: &Ebpf, held: &Held) -> Result<(), TracerError> {
+        if !self.is_over {
+            let missed = unseen(tracer, held).map_err(TracerError::Missed)?;
+            // What was missed stays missed.
+            self.hook_missed = self.hook_missed.max(missed);
+        }
+        Ok(())
+    }
+
+    /// Asks once more: what is missed from here on would not have been followed.
+    pub(super) fn end(&mut self, tracer: &Ebpf, held: &Held) {
+        // Were it to fail, it has failed before, and been told.
+        let _ = self.ask(tracer, held);
+        self.is_over = true;
+    }
 }
 
-/// How often the kernel left out a probe because it was running on that CPU already.
-fn missed(tracer: &Ebpf) -> Result<u64, TracerError> {
+/// How often the kernel left out a hook at which migrations begin. Without it nothing is known of a migration, whatever the others see;
+/// where one of those is left out, the migration is incomplete, and counted as that.
+fn unseen(tracer: &Ebpf, held: &Held) -> io::Result<u64> {
     let mut missed = 0;
-    for (_, program) in tracer.programs() {
-        missed += missed_by(program).map_err(TracerError::Missed)?;
+    for hook in BEGIN {
+        for name in [hook.to_owned(), format!("{hook}_kprobe")] {
+            // A program that is not loaded (any more) misses nothing.
+            if let Some(Ok(program)) = tracer.program(&name).map(Program::fd) {
+                missed += missed_by(program.as_fd())?;
+            }
+        }
+    }
+    let begins = |name: &str| BEGIN.contains(&name);
+    let fprobes = held.fprobes.iter().flat_map(|fprobes| fprobes.loaded());
+    for (_, program) in fprobes.filter(|(name, _)| begins(name)) {
+        missed += missed_by(program)?;
+    }
+    for (_, link) in held.links.iter().filter(|(name, _)| begins(name)) {
+        missed += link.missed()?;
     }
     Ok(missed)
 }
 
-fn missed_by(program: &Program) -> std::io::Result<u64> {
-    // A program that is not loaded (any more) misses nothing.
-    let Ok(fd) = program.fd() else { return Ok(0) };
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd()))?;
+/// How often the kernel left a program out, because programs were not to run on that CPU just then.
+fn missed_by(program: BorrowedFd<'_>) -> io::Result<u64> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd()))?;
     Ok(recursion_misses(&info))
 }
 

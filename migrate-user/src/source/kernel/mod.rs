@@ -8,6 +8,7 @@ mod code;
 mod decode;
 mod error;
 mod hooks;
+mod kprobes;
 mod log;
 mod losses;
 mod modules;
@@ -19,11 +20,11 @@ mod symbols;
 mod totals;
 mod watch;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aya::Ebpf;
-use aya::maps::{MapData, RingBuf};
+use aya::maps::{Map, MapData, RingBuf};
+use migrate_bpf::Mapped;
 use migrate_ebpf::wire::Loss;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
@@ -33,12 +34,12 @@ pub(crate) use hooks::PARTS;
 pub use options::{Attach, Only, Options, RING_BYTES};
 
 use super::{Batch, Source, Status, machine};
-use crate::model::{Exact, Migration};
+use crate::model::{ExactCount, Migration};
 use crate::recording::{Details, Facts};
-use attach::Attached;
+use attach::{Attached, Held};
 use decode::Decoder;
 use log::Log;
-use losses::{Counted, Losses};
+use losses::Losses;
 use symbols::Symbols;
 use totals::Totals;
 use watch::Watch;
@@ -49,8 +50,11 @@ const DRAIN_EVERY: Duration = Duration::from_millis(50);
 /// How often a batch comes when nothing happened, so that views know that time passes.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
-/// How often the kernel's totals are read, which are some 270 KiB for each direction and cause.
+/// How often the kernel's totals are read, which are some 270 KiB for each direction and cause, and given with a batch.
 const TOTALS_EVERY: Duration = Duration::from_millis(500);
+
+/// How often it is tried to read records, counters and counts between two migrations. Each try takes microseconds.
+const TRIES: u32 = 64;
 
 /// How often calls are looked for of which nothing more comes.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -74,8 +78,9 @@ pub struct KernelSource {
     totals: Totals,
     decoder: Decoder,
     watch: Watch,
-    /// Taken out of the ring, and in no batch yet.
+    /// Taken out of the ring, and in no batch yet; and how many there have been in all.
     pending: Vec<Migration>,
+    received: u64,
     drain: Interval,
     last_batch: Instant,
     last_sweep: Instant,
@@ -83,7 +88,8 @@ pub struct KernelSource {
     /// Calls that were under way when tracing ended.
     unfinished: u64,
     state: State,
-    /// Holds the programs and their links; the probes live as long as this.
+    /// Hold the programs and their links; the probes live as long as these.
+    held: Held,
     tracer: Ebpf,
 }
 
@@ -115,8 +121,8 @@ impl KernelSource {
             .take_map("RECORDS")
             .ok_or(TracerError::Object("RECORDS"))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
-        let losses = Losses::open(tracer)?;
         let log = Log::open(tracer)?;
+        let losses = Losses::open(tracer)?;
         let totals = Totals::open(tracer)?;
         let decoder = Decoder::open(tracer, symbols, options)?;
         let mut drain = interval(DRAIN_EVERY);
@@ -130,12 +136,14 @@ impl KernelSource {
             decoder,
             watch,
             pending: Vec::new(),
+            received: 0,
             drain,
             last_batch: Instant::now(),
             last_sweep: Instant::now(),
             last_totals: None,
             unfinished: 0,
             state: State::Tracing,
+            held: attached.held,
             tracer: attached.tracer,
         })
     }
@@ -167,8 +175,22 @@ impl KernelSource {
         while let Some(item) = self.ring.next() {
             let places = self.watch.places();
             self.pending.push(self.decoder.migration(&item, places)?);
+            self.received += 1;
         }
         Ok(())
+    }
+
+    /// Ends what was set aside; how many calls are left under way, none of which has ended meanwhile.
+    fn give_up(&mut self) -> Result<u64, TracerError> {
+        let mut tries = 0;
+        loop {
+            let before = self.losses.ended();
+            let left = self.sweep(Duration::ZERO)?;
+            tries += 1;
+            if left == 0 || self.losses.ended() == before || tries == TRIES {
+                return Ok(left);
+            }
+        }
     }
 
     /// Sweeps as the state asks for. At the end nothing is left in the table that has not been counted.
@@ -179,7 +201,7 @@ impl KernelSource {
             }
             State::Stopping(since) => {
                 if self.sweep(SILENT_AT_END)? == 0 || since.elapsed() >= GRACE {
-                    self.unfinished = self.sweep(Duration::ZERO)?;
+                    self.unfinished = self.give_up()?;
                     self.state = State::Ended;
                 }
             }
@@ -188,43 +210,78 @@ impl KernelSource {
         Ok(())
     }
 
-    /// The kernel's totals, if it is time to read them. They are the last that is read.
-    fn exact(&mut self, ended: u64) -> Result<Option<Arc<Exact>>, TracerError> {
-        let due = self
-            .last_totals
-            .is_none_or(|at| at.elapsed() >= TOTALS_EVERY);
-        if !due && self.state != State::Ended {
-            return Ok(None);
-        }
-        self.last_totals = Some(Instant::now());
-        self.totals.read(ended).map(Some)
+    /// Is it time to tell the kernel's totals?
+    fn totals_are_due(&self) -> bool {
+        let last = self.last_totals;
+        last.is_none_or(|at| at.elapsed() >= TOTALS_EVERY)
     }
 
-    /// Everything that lies in the ring now, and the state of the tracer after it.
-    fn drain(&mut self) -> Result<Batch, TracerError> {
-        // Names first: what is in the ring may be of memory, or of code, that is new.
-        let changes = self.losses.read(&self.tracer)?.changes;
+    /// Asks for names, if what is in the ring may be of memory, or of code, that is new.
+    fn follow_changes(&mut self) -> Result<(), TracerError> {
+        let changes = self.losses.changes();
         if self.watch.is_behind(changes)
             && let Some(symbols) = self.decoder.symbols()
         {
             self.watch.follow(&mut self.tracer, symbols, changes)?;
         }
-        self.take_out()?;
-        self.log.read();
-        let Counted {
-            ended, mut losses, ..
-        } = self.losses.read(&self.tracer)?;
-        losses[Loss::Unfinished as usize] += self.unfinished;
-        let status = Status {
-            time_ns: machine::boot_time_ns(),
-            ended,
-            losses,
-            exact: self.exact(ended)?,
-        };
+        Ok(())
+    }
+
+    /// A batch of what lies in the ring now, and the state of the tracer after it. The kernel's totals are read when
+    /// they are asked for, and so never for a batch that does not come.
+    fn batch(&mut self, with_totals: bool) -> Result<Batch, TracerError> {
+        if with_totals {
+            self.last_totals = Some(Instant::now());
+            self.losses.ask(&self.tracer, &self.held)?;
+        }
+        let (mut status, counts) = self.cut(with_totals)?;
+        status.losses[Loss::Unfinished as usize] += self.unfinished;
+        status.exact = counts.map(|counts| self.totals.with_figures(status.ended, counts));
+        self.last_batch = Instant::now();
         Ok(Batch {
             migrations: std::mem::take(&mut self.pending).into(),
             status: Some(status),
         })
+    }
+
+    /// Records, counters and counts of the same migrations: read again as long as one comes in between, if that can be
+    /// told. Where migrations come too fast for it, the counts may be a few ahead.
+    fn cut(&mut self, with_counts: bool) -> Result<(Status, Option<Vec<ExactCount>>), TracerError> {
+        let mut tries = 0;
+        loop {
+            self.take_out()?;
+            let status = Status {
+                time_ns: machine::boot_time_ns(),
+                ended: self.losses.ended(),
+                losses: self.losses.read(&self.tracer, &self.held)?,
+                exact: None,
+            };
+            let counts = with_counts.then(|| self.totals.counts());
+            tries += 1;
+            let is_one =
+                self.losses.ended() == status.ended && self.is_one(&status, counts.as_deref());
+            if is_one || tries == TRIES {
+                return Ok((status, counts));
+            }
+        }
+    }
+
+    /// Are these of the same migrations? A migration takes its number first, is counted, and then written.
+    fn is_one(&self, status: &Status, counts: Option<&[ExactCount]>) -> bool {
+        let incomplete = status.losses[Loss::Incomplete as usize];
+        let is_counted = counts.is_none_or(|counts| {
+            let counted: u64 = counts.iter().map(|count| count.migrations).sum();
+            counted + incomplete == status.ended
+        });
+        is_counted && (self.facts.record_every != 1 || status.accounts_for(self.received))
+    }
+}
+
+/// A map, read as memory: its first so many words.
+fn mapped(tracer: &Ebpf, name: &'static str, words: usize) -> Result<Mapped, TracerError> {
+    match tracer.map(name) {
+        Some(Map::Array(data)) => Mapped::new(data.fd(), words).map_err(TracerError::Mapped),
+        _ => Err(TracerError::Object(name)),
     }
 }
 
@@ -257,18 +314,29 @@ impl Source for KernelSource {
             self.drain.tick().await;
             // Nothing is awaited from here on: a batch that was taken out of the ring is returned.
             self.tidy()?;
-            let batch = self.drain()?;
-            let due = !batch.migrations.is_empty() || self.last_batch.elapsed() >= STATUS_EVERY;
-            if due || self.state == State::Ended {
-                self.last_batch = Instant::now();
-                return Ok(Some(batch));
+            self.follow_changes()?;
+            self.take_out()?;
+            self.log.read();
+            let with_totals = self.totals_are_due() || self.state == State::Ended;
+            let is_due = !self.pending.is_empty() || self.last_batch.elapsed() >= STATUS_EVERY;
+            if is_due || with_totals {
+                return Ok(Some(self.batch(with_totals)?));
             }
         }
         Ok(None)
     }
 
+    fn unix_ns(&self, time_ns: u64) -> Option<u64> {
+        machine::now()?.unix_ns(time_ns)
+    }
+
+    fn want_totals(&mut self) {
+        self.last_totals = None;
+    }
+
     fn stop(&mut self) {
         if self.state == State::Tracing {
+            self.losses.end(&self.tracer, &self.held);
             self.state = State::Stopping(Instant::now());
             // What begins from here on is not followed. Were it to fail, it would fail again, and be told.
             let _ = self.sweep(SILENT_AT_END);

@@ -59,8 +59,10 @@ pub enum Attach {
     Auto,
     /// By BPF trampolines.
     Fentry,
-    /// By kprobes.
+    /// By kprobes: those that are made of fprobes where there is room for every call in them, else each by itself.
     Kprobe,
+    /// By kprobes, each by itself.
+    SingleKprobe,
 }
 
 /// Which migrations are counted; `None` asks for nothing.

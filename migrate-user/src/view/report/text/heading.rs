@@ -57,13 +57,13 @@ pub(in super::super) fn covers(model: &Model) -> String {
 
 /// What was lost, and what else went wrong.
 pub(in super::super) fn losses(model: &Model) -> String {
-    let (Some(losses), Some(ended)) = (model.losses(), model.ended()) else {
+    let (Some(losses), Some(made)) = (model.losses(), model.made()) else {
         return "unknown: the recording has no word of the tracer".to_owned();
     };
     let mut text = format!(
         "{} of {}",
         count(losses.lost()),
-        counted(ended, "migration", "migrations")
+        counted(made, "migration", "migrations")
     );
     let named: Vec<String> = losses
         .nonzero()
