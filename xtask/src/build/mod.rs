@@ -3,10 +3,12 @@
 mod ebpf;
 mod module;
 mod programs;
+mod stock;
 
 pub(crate) use ebpf::{cargo_for_bpf, ebpf};
 pub(crate) use module::{copy_sources, module};
 pub(crate) use programs::{Programs, example, programs, workload};
+pub(crate) use stock::stock_module;
 
 use std::path::Path;
 use std::process::Command;

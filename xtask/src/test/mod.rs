@@ -108,6 +108,7 @@ const TESTS: &[Test] = tests![
     refusals::no_functions,
     stock::linux_6_1_is_traced,
     stock::linux_7_3_is_traced,
+    stock::migrations_of_linux_7_3_are_counted,
     data::every_byte_survives_10000_round_trips,
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
@@ -155,6 +156,7 @@ const KERNELS: &[Test] = tests![
     stock::linux_6_19_is_traced,
     stock::linux_7_2_is_traced,
     stock::linux_7_3_is_traced,
+    stock::migrations_of_linux_7_3_are_counted,
 ];
 
 /// How many tests ended how.
