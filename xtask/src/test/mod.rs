@@ -11,6 +11,7 @@ mod dist;
 mod ends;
 mod findings;
 mod host;
+mod kernel_tests;
 mod killed;
 mod ledger;
 mod live;
@@ -142,6 +143,7 @@ const TESTS: &[Test] = tests![
     scenarios::crowds_are_traced,
     scenarios::all_in_turn_are_traced,
     dashboard::shows_the_vm_live,
+    kernel_tests::of_device_memory_are_traced_whole,
     findings::are_made_where_they_should_be,
     diff::waste_is_worse_and_named,
     page::opens_in_a_browser_without_a_request,
