@@ -348,6 +348,20 @@ fn bad_btf(cause: &BtfError) -> TracerError {
 
 /// Lines of the verifier's log that say why; what comes before is every instruction that it liked.
 const LOG_LINES: usize = 12;
+/// How lines begin with which it goes on about itself: there can be more of them than of the others.
+const STATISTICS: [&str; 4] = [
+    "verification time ",
+    "stack depth ",
+    "subprog ",
+    "processed ",
+];
+
+/// Why the verifier refused, by its log.
+fn reason(log: &str) -> String {
+    let is_reason = |line: &&str| !STATISTICS.iter().any(|begins| line.starts_with(begins));
+    let lines: Vec<_> = log.lines().filter(is_reason).collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+}
 
 fn has_no_type(cause: &ProgramError) -> bool {
     matches!(
@@ -371,10 +385,7 @@ fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
             io_error,
             verifier_log,
         } => {
-            let log = verifier_log.to_string();
-            let lines: Vec<_> = log.lines().collect();
-            let end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
-            format!("{io_error}\n{end}")
+            format!("{io_error}\n{}", reason(&verifier_log.to_string()))
         }
         other => other.to_string(),
     };
@@ -384,6 +395,17 @@ fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_ends_with_its_reason() {
+        let log = "0: (b7) r0 = 0\nR1 invalid mem access 'scalar'\nverification time 12 usec\n\
+            stack depth 8\nsubprog 0 (f) main insns_self 9\nprocessed 9 insns (limit 1000000)\n";
+        assert_eq!(
+            reason(log),
+            "0: (b7) r0 = 0\nR1 invalid mem access 'scalar'"
+        );
+        assert_eq!(reason(""), "");
+    }
 
     #[test]
     fn what_the_sweep_returns_is_told_apart() {
