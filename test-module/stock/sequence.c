@@ -117,6 +117,24 @@ static void alloc_and_copy(struct sequence *s)
 	}
 }
 
+/* The page behind an entry has arrived; from NOTHING where there was a hole. */
+static void arrived(struct truth *truth, struct page *from, struct page *to)
+{
+	if (!is_device_private_page(to))
+		node_set(page_to_nid(to), truth->nodes);
+	if (from == NOTHING) {
+		truth->populated++;
+		return;
+	}
+	truth->moved++;
+	if (is_device_private_page(from)) {
+		truth->from_device++;
+	} else {
+		truth->from_system++;
+		node_set(page_to_nid(from), truth->nodes);
+	}
+}
+
 /* What the kernel made of it. */
 static void count_arrived(struct sequence *s)
 {
@@ -125,19 +143,15 @@ static void count_arrived(struct sequence *s)
 
 	for (index = 0; index < s->pages; index++) {
 		struct page *from = s->given[index];
-		bool arrived = s->src[index] & MIGRATE_PFN_MIGRATE;
 
 		if (!from)
 			continue;
-		if (from == NOTHING) {
-			truth->populated += arrived;
-			truth->wasted_fill += !arrived;
-			continue;
-		}
-		truth->wasted_copy += !arrived;
-		truth->moved += arrived;
-		truth->from_device += arrived && is_device_private_page(from);
-		truth->from_system += arrived && !is_device_private_page(from);
+		if (s->src[index] & MIGRATE_PFN_MIGRATE)
+			arrived(truth, from, migrate_pfn_to_page(s->dst[index]));
+		else if (from == NOTHING)
+			truth->wasted_fill++;
+		else
+			truth->wasted_copy++;
 	}
 }
 
@@ -157,6 +171,8 @@ static void migrate_range(struct sequence *s, struct migrate_vma *args)
 
 	truth->address = args->start;
 	truth_who(truth, args->vma->vm_mm);
+	if (!truth->tid)
+		truth->cause = NULL;
 	truth->error = migrate_vma_setup(args);
 	if (truth->error) {
 		truth->outcome = "rejected";

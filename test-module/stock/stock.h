@@ -28,6 +28,7 @@ void memory_copy(struct page *to, struct page *from);
 /* truth.c: what became of each call, as the driver sees it. */
 struct truth {
 	const char *direction;
+	/* NULL where nothing on the stack would tell: a work item of a driver that nobody knows. */
 	const char *cause;
 	const char *outcome;
 	int error;
@@ -45,6 +46,8 @@ struct truth {
 	u64 holes, free;
 	/* Of what was moved: where from. What arrived went to the other side. */
 	u64 from_system, from_device;
+	/* The nodes of the system's memory among what arrived, on either side. */
+	nodemask_t nodes;
 };
 
 int truth_begin(void);

@@ -69,11 +69,18 @@ static void number_or_null(struct seq_file *file, const char *name, bool known, 
 		seq_printf(file, "\"%s\":null,", name);
 }
 
-static const char *memory_of(u64 system, u64 device)
+/* No call has both kinds on one side. */
+static void memory(struct seq_file *file, const char *side, const struct truth *truth, u64 system, u64 device)
 {
-	if (system && device)
-		return "mixed";
-	return system ? "system" : device ? "device_private" : NULL;
+	const char *kind = system ? "system" : device ? "device_private" : NULL;
+
+	text(file, side, kind);
+	if (device)
+		seq_printf(file, "\"%s_place\":\"%s\",", side, STOCK_NAME);
+	else if (system && nodes_weight(truth->nodes) == 1)
+		seq_printf(file, "\"%s_place\":\"node%u\",", side, first_node(truth->nodes));
+	else
+		seq_printf(file, "\"%s_place\":null,", side);
 }
 
 static void arrived(struct seq_file *file, const struct truth *truth)
@@ -81,8 +88,8 @@ static void arrived(struct seq_file *file, const struct truth *truth)
 	u64 all = truth->moved + truth->populated;
 	bool to_device = !strcmp(truth->direction, "to_device");
 
-	text(file, "from", memory_of(truth->from_system, truth->from_device));
-	text(file, "to", memory_of(to_device ? 0 : all, to_device ? all : 0));
+	memory(file, "from", truth, truth->from_system, truth->from_device);
+	memory(file, "to", truth, to_device ? 0 : all, to_device ? all : 0);
 	seq_printf(file, "\"from_system_pages\":%llu,\"from_private_pages\":%llu,\"from_coherent_pages\":0,",
 		   truth->from_system, truth->from_device);
 	seq_printf(file, "\"to_system_pages\":%llu,\"to_private_pages\":%llu,\"to_coherent_pages\":0,",
@@ -91,7 +98,7 @@ static void arrived(struct seq_file *file, const struct truth *truth)
 
 static void line(struct seq_file *file, const struct truth *truth)
 {
-	bool eviction = !strcmp(truth->cause, "eviction");
+	bool eviction = truth->cause && !strcmp(truth->cause, "eviction");
 
 	seq_putc(file, '{');
 	number_or_null(file, "pid", truth->owner, truth->owner);
