@@ -222,6 +222,7 @@ mod tests {
         let profile = "  Function     Hit    Time   Avg   s^2\n  --------     ---    ----   ---   ---\n\
               migrate_vma_setup     12    3.5 us     0.3 us     0.01 us\n\
               migrate_device_range     2    3.5 us     0.3 us     0.01 us\n\
+              migrate_device_coherent_folio     3    3.5 us     0.3 us     0.01 us\n\
               migrate_vma_setup     30    3.5 us     0.3 us     0.01 us\n";
         let counted = calls(profile).unwrap();
         assert_eq!(counted["migrate_vma_setup"], 42);
