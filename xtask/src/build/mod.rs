@@ -1,12 +1,16 @@
 //! Builds what this checkout holds: the eBPF object, the programs, the module.
 
 mod ebpf;
+mod hmm_tests;
 mod module;
 mod programs;
+mod stock;
 
 pub(crate) use ebpf::{cargo_for_bpf, ebpf};
+pub(crate) use hmm_tests::hmm_tests;
 pub(crate) use module::{copy_sources, module};
 pub(crate) use programs::{Programs, example, programs, workload};
+pub(crate) use stock::stock_module;
 
 use std::path::Path;
 use std::process::Command;

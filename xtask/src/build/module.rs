@@ -41,7 +41,7 @@ pub(crate) fn copy_sources(workspace: &Workspace, to: &Path) -> Result<()> {
 }
 
 /// Makes the copy's sources the same as the checkout's.
-fn mirror(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn mirror(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("create {}", to.display()))?;
     let wanted = sources(from)?;
     for gone in sources(to)?

@@ -11,6 +11,7 @@ mod dist;
 mod ends;
 mod findings;
 mod host;
+mod kernel_tests;
 mod killed;
 mod kprobes;
 mod ledger;
@@ -109,6 +110,7 @@ const TESTS: &[Test] = tests![
     refusals::no_functions,
     stock::linux_6_1_is_traced,
     stock::linux_7_3_is_traced,
+    stock::migrations_of_linux_7_3_are_counted,
     data::every_byte_survives_10000_round_trips,
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
@@ -149,6 +151,7 @@ const TESTS: &[Test] = tests![
     scenarios::crowds_are_traced,
     scenarios::all_in_turn_are_traced,
     dashboard::shows_the_vm_live,
+    kernel_tests::of_device_memory_are_traced_whole,
     findings::are_made_where_they_should_be,
     diff::waste_is_worse_and_named,
     page::opens_in_a_browser_without_a_request,
@@ -163,6 +166,7 @@ const KERNELS: &[Test] = tests![
     stock::linux_6_19_is_traced,
     stock::linux_7_2_is_traced,
     stock::linux_7_3_is_traced,
+    stock::migrations_of_linux_7_3_are_counted,
 ];
 
 /// How many tests ended how.

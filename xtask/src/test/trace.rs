@@ -224,7 +224,8 @@ pub(super) fn recorder(options: &[&str], sink: Sink) -> Task {
         .stdout(Output::Host(sink))
 }
 
-fn migscope(
+/// Runs migscope on a recording. It must have nothing to complain about.
+pub(super) fn migscope(
     context: &Context<'_>,
     by: Recorder<'_>,
     arguments: &[&str],

@@ -398,6 +398,20 @@ fn bad_btf(cause: &BtfError) -> TracerError {
 
 /// Lines of the verifier's log that say why; what comes before is every instruction that it liked.
 const LOG_LINES: usize = 12;
+/// How lines begin with which it goes on about itself: there can be more of them than of the others.
+const STATISTICS: [&str; 4] = [
+    "verification time ",
+    "stack depth ",
+    "subprog ",
+    "processed ",
+];
+
+/// Why the verifier refused, by its log.
+fn reason(log: &str) -> String {
+    let is_reason = |line: &&str| !STATISTICS.iter().any(|begins| line.starts_with(begins));
+    let lines: Vec<_> = log.lines().filter(is_reason).collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+}
 
 fn has_no_type(cause: &ProgramError) -> bool {
     matches!(
@@ -420,7 +434,7 @@ fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
         ProgramError::LoadError {
             io_error,
             verifier_log,
-        } => with_end_of_log(io_error, &verifier_log.to_string()),
+        } => with_reason(io_error, &verifier_log.to_string()),
         other => other.to_string(),
     };
     TracerError::Program { function, cause }
@@ -429,21 +443,30 @@ fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
 /// The same of a program that aya does not load.
 fn refusal_by(function: &'static str, cause: &multi::Error) -> TracerError {
     let cause = match cause {
-        multi::Error::Refused { cause, log } => with_end_of_log(cause, log),
+        multi::Error::Refused { cause, log } => with_reason(cause, log),
         other => other.to_string(),
     };
     TracerError::Program { function, cause }
 }
 
-fn with_end_of_log(cause: &io::Error, log: &str) -> String {
-    let lines: Vec<_> = log.lines().collect();
-    let end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
-    format!("{cause}\n{end}")
+fn with_reason(cause: &io::Error, log: &str) -> String {
+    format!("{cause}\n{}", reason(log))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_ends_with_its_reason() {
+        let log = "0: (b7) r0 = 0\nR1 invalid mem access 'scalar'\nverification time 12 usec\n\
+            stack depth 8\nsubprog 0 (f) main insns_self 9\nprocessed 9 insns (limit 1000000)\n";
+        assert_eq!(
+            reason(log),
+            "0: (b7) r0 = 0\nR1 invalid mem access 'scalar'"
+        );
+        assert_eq!(reason(""), "");
+    }
 
     #[test]
     fn what_the_sweep_returns_is_told_apart() {

@@ -2,6 +2,8 @@
 //!
 //! What is there is what the kernel's list of symbols says, and what is hooked what its tracing says, not migscope.
 
+mod numbers;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,13 +11,15 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use vm_init::verdict::End;
 
+pub(super) use numbers::migrations_of_linux_7_3_are_counted;
+
 use super::Context;
 use super::trace::tell;
 use crate::commands::run::ATTACHED_FUNCTIONS;
 use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::stock::StockKernel;
-use crate::vm::builder::Task;
+use crate::vm::builder::{Builder, Task};
 use crate::vm::{Accelerator, Machine};
 
 /// The functions that can be hooked. A kernel has them all, or lacks some of the later ones.
@@ -69,29 +73,8 @@ fn is_traced(context: &Context<'_>, series: &str) -> Result<()> {
     let step = Step::begin(format!("Debian's Linux {series}"));
     let kernel = StockKernel::of(series, &context.lab.setup.cache, &step)?;
     step.done();
-    let mut vm = context
-        .lab
-        .vm(&format!("stock-{series}"))
-        .foreign_kernel(kernel.image)
-        .limit(LIMIT)
-        .task(Task::shell(TASK, &script()));
-    if context.accel.is_none() {
-        // Whether KVM runs it has not been seen.
-        vm = vm.machine(|machine| Machine {
-            accelerator: Accelerator::Tcg,
-            ..machine
-        });
-    }
-    let outcome = vm.run()?;
-    let end = outcome.end(TASK)?;
-    let said = String::from_utf8_lossy(&outcome.stderr(TASK)).into_owned();
-    ensure!(end == End::Exited(0), "the script ended with {end}: {said}");
-    ensure!(
-        outcome.warnings.is_empty(),
-        "the kernel warns: {}",
-        outcome.warnings.join("\n")
-    );
-    let sections = Sections::of(&outcome.stdout(TASK));
+    let name = format!("stock-{series}");
+    let sections = run(boot(context, &name, &kernel), &script())?;
     let there = there(sections.get("symbols")?);
     doctor_is_content(sections.get("doctor")?)?;
     let failures: Vec<_> = WAYS
@@ -116,6 +99,37 @@ fn is_traced(context: &Context<'_>, series: &str) -> Result<()> {
         &format!("stock-{series}"),
         &line(&kernel.release, &there),
     )
+}
+
+/// A machine with this kernel.
+fn boot(context: &Context<'_>, name: &str, kernel: &StockKernel) -> Builder {
+    let vm = context
+        .lab
+        .vm(name)
+        .foreign_kernel(kernel.image.clone())
+        .limit(LIMIT);
+    match context.accel {
+        Some(_) => vm,
+        // Whether KVM runs it has not been seen.
+        None => vm.machine(|machine| Machine {
+            accelerator: Accelerator::Tcg,
+            ..machine
+        }),
+    }
+}
+
+/// Runs a script in it to its end; what it printed.
+fn run(vm: Builder, script: &str) -> Result<Sections> {
+    let outcome = vm.task(Task::shell(TASK, script)).run()?;
+    let end = outcome.end(TASK)?;
+    let said = String::from_utf8_lossy(&outcome.stderr(TASK)).into_owned();
+    ensure!(end == End::Exited(0), "the script ended with {end}: {said}");
+    ensure!(
+        outcome.warnings.is_empty(),
+        "the kernel warns: {}",
+        outcome.warnings.join("\n")
+    );
+    Ok(Sections::of(&outcome.stdout(TASK)))
 }
 
 /// Looks at the kernel, lets the doctor look at it, and records a second in each way.

@@ -1,5 +1,7 @@
 //! Debian's own kernels, as users have them. Of a package only the image is kept.
 
+mod headers;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use super::debian_version;
 use crate::cache::{Cache, Entry, Key};
 use crate::errors::unsupported;
 use crate::progress::Step;
+
+pub(crate) use headers::Headers;
 
 /// Packages with an image: since 6.19 it is alone in `linux-binary-*`, and `linux-image-*` of the same version only
 /// depends on it.
@@ -53,6 +57,29 @@ impl StockKernel {
         fs::remove_dir_all(&unpacked).with_context(|| format!("remove {}", unpacked.display()))?;
         entry.finish()?;
         Self::kept(&entry, &kind)
+    }
+
+    /// The same, and what its modules are built with. Mirrors drop the headers of an image that is in the cache; then a
+    /// newer one takes its place.
+    pub(crate) fn with_headers(
+        series: &str,
+        cache: &Cache,
+        step: &Step,
+    ) -> Result<(Self, Headers)> {
+        let kernel = Self::of(series, cache, step)?;
+        if let Some(headers) = Headers::of(&kernel.release, cache, step)? {
+            return Ok((kernel, headers));
+        }
+        let old = kernel.image.parent().context("an image without a folder")?;
+        fs::remove_dir_all(old).with_context(|| format!("remove {}", old.display()))?;
+        let kernel = Self::of(series, cache, step)?;
+        let headers = Headers::of(&kernel.release, cache, step)?.ok_or_else(|| {
+            unsupported(format!(
+                "Debian has no package linux-headers-{} and what it needs",
+                kernel.release
+            ))
+        })?;
+        Ok((kernel, headers))
     }
 
     fn kept(entry: &Entry, kind: &str) -> Result<Self> {

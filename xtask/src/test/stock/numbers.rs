@@ -1,0 +1,185 @@
+//! On Debian's own kernel every number is right, too: the module in C drives the API there and counts for itself, by trampolines and
+//! by kprobes.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::{boot, run};
+use crate::build::stock_module;
+use crate::progress::Step;
+use crate::sections::Sections;
+use crate::setup::stock::StockKernel;
+use crate::test::Context;
+use crate::test::trace::{ROWS, tell};
+
+const MODULE: &str = "migrate_stock";
+const WAYS: [&str; 2] = ["fentry", "kprobe"];
+/// What both must say in the same words, besides the ledger.
+const FIELDS: [&str; 22] = [
+    "pid",
+    "comm",
+    "tid",
+    "worker_tid",
+    "worker_comm",
+    "direction",
+    "cause",
+    "outcome",
+    "errno",
+    "address",
+    "from",
+    "from_place",
+    "to",
+    "to_place",
+    "from_system_pages",
+    "from_private_pages",
+    "from_coherent_pages",
+    "to_system_pages",
+    "to_private_pages",
+    "to_coherent_pages",
+    "declined_holes",
+    "free",
+];
+/// Fewer calls than this would be a part of what the program does.
+const LEAST_CALLS: usize = 150;
+
+pub(in crate::test) fn migrations_of_linux_7_3_are_counted(context: &Context<'_>) -> Result<()> {
+    let step = Step::begin("Debian's Linux 7.3, and a module for it".into());
+    let setup = &context.lab.setup;
+    let (kernel, headers) = StockKernel::with_headers("7.3", &setup.cache, &step)?;
+    let built = stock_module(&setup.workspace, &headers, &step)
+        .with_context(|| format!("build the module for {}", kernel.release))?;
+    step.done();
+    let path = format!("lib/modules/{MODULE}.ko");
+    let vm = boot(context, "stock-numbers", &kernel)
+        .file(&path, built.module)
+        .module(&format!("/{path}"), |_| String::new())
+        .file("bin/drive", built.drive);
+    let sections = run(vm, &script())?;
+    let mut ledgers = Vec::new();
+    for way in WAYS {
+        let calls = calls_are_equal(&sections, way).with_context(|| way.to_owned())?;
+        ledgers.push(calls.iter().map(ledger).collect::<Result<Vec<_>>>()?);
+    }
+    ensure!(
+        ledgers[0] == ledgers[1],
+        "the ledgers differ from one way to the other"
+    );
+    let line = format!(
+        "  {:<24}{} calls of a module in C, equal in every count ({})",
+        kernel.release,
+        ledgers[0].len(),
+        WAYS.join(", ")
+    );
+    tell(context, "stock-numbers", &line)
+}
+
+/// Traces the program, which always does the same, once in each way.
+fn script() -> String {
+    let mut script = String::from(
+        "count() {
+            migscope record --attach $1 -o /tmp/$1.arrow 2> /tmp/said &
+            recorder=$!
+            until test -s /tmp/$1.arrow || ! test -d /proc/$recorder; do sleep 0.1; done
+            drive || exit 1
+            kill -INT $recorder
+            wait $recorder || { cat /tmp/said >&2; exit 1; }
+            echo \"== $1 driver\"; cat /sys/kernel/debug/migrate_stock/calls
+            echo \"== $1 tracer\"; migscope export --format json /tmp/$1.arrow
+            echo \"== $1 report\"; migscope report --json /tmp/$1.arrow
+        }
+",
+    );
+    for way in WAYS {
+        script += &format!("count {way}\n");
+    }
+    script + &format!("rmmod {MODULE}\n")
+}
+
+/// Each call as the tracer tells it, after it has been held against what the module tells.
+fn calls_are_equal(sections: &Sections, way: &str) -> Result<Vec<Value>> {
+    let mut traced = lines(sections.get(&format!("{way} tracer"))?)?;
+    let truth = lines(sections.get(&format!("{way} driver"))?)?;
+    traced.sort_by_key(|call| call["time_ns"].as_u64());
+    let report = sections.get(&format!("{way} report"))?;
+    let report: Value = serde_json::from_str(report).context("the report is no JSON")?;
+    ensure!(
+        report["attached"] == way,
+        "attached: {}",
+        report["attached"]
+    );
+    for name in ["lost", "unbalanced"] {
+        ensure!(report[name] == 0, "{name}: {}", report[name]);
+    }
+    ensure!(
+        traced.len() == truth.len() && truth.len() >= LEAST_CALLS,
+        "the module made {} calls, {} were traced",
+        truth.len(),
+        traced.len()
+    );
+    for (index, (traced, truth)) in traced.iter().zip(&truth).enumerate() {
+        equal(traced, truth)
+            .with_context(|| format!("call {index}\ntraced: {traced}\nmodule: {truth}"))?;
+    }
+    Ok(traced)
+}
+
+/// Two accounts of one call.
+fn equal(traced: &Value, truth: &Value) -> Result<()> {
+    let rows = ["requested"].into_iter().chain(ROWS);
+    for name in FIELDS.into_iter().chain(rows) {
+        let (traced, truth) = (traced.get(name), truth.get(name));
+        ensure!(
+            traced.is_some() && traced == truth,
+            "{name}: {traced:?} traced, {truth:?} by the module"
+        );
+    }
+    ensure!(traced["anomalies"] == 0, "the tracer does not trust it");
+    ensure!(
+        traced["driver"] == MODULE,
+        "its driver is {}",
+        traced["driver"]
+    );
+    Ok(())
+}
+
+/// What became of its pages.
+fn ledger(call: &Value) -> Result<Vec<u64>> {
+    let rows = ["requested"].into_iter().chain(ROWS);
+    let row = |name: &str| call[name].as_u64().with_context(|| format!("no {name}"));
+    rows.map(row).collect()
+}
+
+fn lines(text: &str) -> Result<Vec<Value>> {
+    let line = |line: &str| serde_json::from_str(line).with_context(|| format!("no JSON: {line}"));
+    text.lines().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(moved: u64, driver: &str) -> Value {
+        let mut call = serde_json::json!({
+            "requested": moved, "anomalies": 0, "driver": driver,
+        });
+        for name in FIELDS {
+            call[name] = Value::Null;
+        }
+        for row in ROWS {
+            call[row] = 0.into();
+        }
+        call["moved"] = moved.into();
+        call
+    }
+
+    #[test]
+    fn one_page_more_is_told_apart_and_so_is_another_driver() {
+        let truth = call(8, MODULE);
+        equal(&call(8, MODULE), &truth).unwrap();
+        assert!(equal(&call(9, MODULE), &truth).is_err());
+        assert!(equal(&call(8, "drm"), &truth).is_err());
+        let mut without = call(8, MODULE);
+        without.as_object_mut().unwrap().remove("errno");
+        assert!(equal(&without, &without).is_err());
+    }
+}
