@@ -17,6 +17,7 @@ mod regions;
 mod requirements;
 mod symbols;
 mod totals;
+mod trial;
 mod watch;
 
 use std::sync::Arc;
@@ -29,8 +30,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
 pub use error::TracerError;
-pub(crate) use hooks::PARTS;
+pub(crate) use hooks::{HOOKS, Hook, Need, PARTS};
 pub use options::{Attach, Only, Options, RING_BYTES};
+pub(crate) use requirements::{has_ring_buffer, missing_helpers};
+pub use trial::{Feature, try_out};
 
 use super::{Batch, Source, Status, machine};
 use crate::model::{Exact, Migration};
