@@ -7,8 +7,10 @@ use crate::text::percent;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let ledger = &scene.ledger;
-    let declined = ledger.declined;
-    let collected = declined
+    // What was given up for other pages has a finding of its own.
+    let declined = ledger.declined.saturating_sub(scene.given_up.pages);
+    let collected = ledger
+        .declined
         .saturating_add(arrived(ledger))
         .saturating_add(wasted(ledger));
     let part = share(declined, collected);
@@ -20,6 +22,16 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         scene.pages(declined),
         scene.pages(collected)
     )];
+    let holes = scene.model.totals().reasons().declined_holes;
+    if holes > 0 {
+        evidence.push(format!("{} of them held nothing", scene.pages(holes)));
+    }
+    if scene.given_up.pages > 0 {
+        let given_up = scene.pages(scene.given_up.pages);
+        evidence.push(format!(
+            "{given_up} were given up because others were missing, and are not among them"
+        ));
+    }
     evidence.extend(scene.by_whom("pages", |sums| sums.ledger.declined));
     Some(Finding {
         kind: Kind::Declines,
