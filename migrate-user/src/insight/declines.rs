@@ -46,6 +46,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
             "See whether device memory is full, or too fragmented for what the driver allocates.".to_owned(),
             "Holes (memory never written to) are declined by drivers that do not fill them: write to it first, or leave it out."
                 .to_owned(),
+            "Pages that are where they should go already are declined by some drivers (nvidia-uvm, xe): then nothing is wrong.".to_owned(),
             "In a driver: a failed copy counts as declined where it clears the destination, as xe does; see its log.".to_owned(),
         ],
         cost_ns: None,
