@@ -1,7 +1,7 @@
 //! Are the functions there that the probes hang on, and the fields that they read?
 
 use super::{Btf, Check, Root, State, Symbols, unhooked};
-use crate::source::kernel::{HOOKS, Hook, Need, PARTS, Types};
+use crate::source::kernel::{HOOKS, Hook, MEMORY, Need, PARTS, Types};
 
 /// Where the kernel offers kprobes to perf_event_open, by which they are attached.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
@@ -36,27 +36,44 @@ const FIELDS: &[Field] = &[
     Field("migrate_vma", "cpages", State::Missing, UNREADABLE),
     Field("migrate_vma", "start", State::Missing, UNREADABLE),
     Field("migrate_vma", "end", State::Missing, UNREADABLE),
+    Field("migrate_vma", "vma", State::Missing, UNREADABLE),
     Field(
         "migrate_vma",
         "flags",
         State::Limited,
-        "Directions are unknown (Linux 5.9 has it)",
+        "Where nothing arrived, nobody knows where it was to go (Linux 5.9 has it)",
     ),
     Field(
         "migrate_vma",
         "fault_page",
         State::Limited,
-        "Causes are unknown (Linux 6.1 has it)",
+        "Where nothing arrived, it is less sure where it was to go (Linux 6.1 has it)",
     ),
     Field(
         "migrate_vma",
         "pgmap_owner",
         State::Limited,
-        "The device is unknown (Linux 5.9 has it)",
+        "The owner of pages that a driver names stays unknown (Linux 5.9 has it)",
     ),
+    Field("vm_area_struct", "vm_mm", State::Missing, UNREADABLE),
     Field("task_struct", "comm", State::Missing, UNREADABLE),
-    payer("task_struct", "mm"),
-    payer("mm_struct", "owner"),
+    Field("task_struct", "mm", State::Missing, UNREADABLE),
+    Field("task_struct", "tgid", State::Missing, UNREADABLE),
+    Field("task_struct", "group_leader", State::Missing, UNREADABLE),
+    Field(
+        "mm_struct",
+        "owner",
+        State::Limited,
+        "Whose memory it is, is known only of processes that work for themselves (CONFIG_MEMCG=y has it)",
+    ),
+    device("dev_pagemap", "type"),
+    device("dev_pagemap", "nr_range"),
+    Field(
+        "page",
+        "_refcount",
+        State::Limited,
+        "Free pages of evicted chunks are not told from those that somebody holds",
+    ),
     payer("task_struct", "cgroups"),
     payer("css_set", "subsys"),
     payer("cgroup_subsys_state", "cgroup"),
@@ -70,7 +87,17 @@ const fn payer(structure: &'static str, name: &'static str) -> Field {
         structure,
         name,
         State::Limited,
-        "Whose memory it is, is unknown: the cgroup is left out (CONFIG_MEMCG=y has it)",
+        "Who pays for the memory is unknown: the cgroup is left out (CONFIG_MEMCG=y has it)",
+    )
+}
+
+/// A field that tells what memory of a device is.
+const fn device(structure: &'static str, name: &'static str) -> Field {
+    Field(
+        structure,
+        name,
+        State::Limited,
+        "Memory of devices is not known: where pages come from and go to stays unknown",
     )
 }
 
@@ -88,6 +115,7 @@ pub(super) fn checks(root: &Root, btf: &Btf, symbols: Option<&Symbols>) -> Vec<C
         seen.iter()
             .map(|(hook, (name, seen))| check(hook, name, seen)),
     );
+    checks.extend(MEMORY.iter().map(|hook| memory(hook, types, symbols)));
     checks.push(thread_end(types));
     checks.extend(asked_for(types, symbols));
     checks.extend(unhooked::checks(types, symbols));
@@ -200,6 +228,19 @@ fn check(hook: &Hook, name: &'static str, seen: &Seen) -> Check {
         )
         .judged(state, without),
         Seen::NoList => check("BTF does not describe it".to_owned()).judged(state, without),
+    }
+}
+
+/// What tells that memory of a device comes or goes.
+fn memory(hook: &Hook, types: &Types, symbols: Option<&Symbols>) -> Check {
+    let (name, seen) = Seen::of_any(hook, types, symbols);
+    let check = |found: &str| Check::new("hooks", name, found);
+    match seen {
+        Seen::Described | Seen::Symbol => check("there, to notice memory of devices that comes or goes"),
+        _ => check("not there").judged(
+            State::Limited,
+            "Memory that a device registers while it is traced is noticed late, and until then not known",
+        ),
     }
 }
 

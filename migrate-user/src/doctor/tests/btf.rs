@@ -16,8 +16,14 @@ const LONG_ID: u32 = 1;
 const PROTO_ID: u32 = 2;
 
 /// Structures besides `migrate_vma` of which fields are read.
-const OTHERS: [(&str, &[&str]); 6] = [
-    ("task_struct", &["comm", "mm", "cgroups"]),
+const OTHERS: [(&str, &[&str]); 9] = [
+    (
+        "task_struct",
+        &["comm", "mm", "cgroups", "tgid", "group_leader"],
+    ),
+    ("vm_area_struct", &["vm_mm"]),
+    ("dev_pagemap", &["type", "nr_range"]),
+    ("page", &["_refcount"]),
     ("mm_struct", &["owner"]),
     ("css_set", &["subsys"]),
     ("cgroup_subsys_state", &["cgroup"]),

@@ -3,12 +3,14 @@
 use std::sync::LazyLock;
 
 use super::*;
-use crate::source::kernel::{HOOKS, Need};
+use crate::source::kernel::{HOOKS, MEMORY, Need};
 
 /// What is hooked, by the newest names.
-static FUNCTIONS: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| HOOKS.iter().map(|hook| hook.functions[0]).collect());
-const FIELDS: [&str; 9] = [
+static FUNCTIONS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let hooks = HOOKS.iter().chain(&MEMORY);
+    hooks.map(|hook| hook.functions[0]).collect()
+});
+const FIELDS: [&str; 10] = [
     "dst",
     "src",
     "cpages",
@@ -18,6 +20,7 @@ const FIELDS: [&str; 9] = [
     "pgmap_owner",
     "flags",
     "fault_page",
+    "vma",
 ];
 
 /// The BTF of a kernel with everything but these.
@@ -84,7 +87,7 @@ fn a_field_is_where_btf_says() {
 
 #[test]
 fn a_function_that_is_not_there_is_missed_as_much_as_it_is_needed() {
-    for hook in &HOOKS {
+    for hook in HOOKS.iter().chain(&MEMORY) {
         let function = hook.functions[0];
         let machine = Machine::good()
             .bytes(BTF, &btf(&[function], &[]))
@@ -194,4 +197,21 @@ fn tracepoints_of_migrations_are_named() {
     let found = machine.check("tracepoints").found;
     assert!(found.starts_with("migrate_device_skip;"), "{found}");
     assert_eq!(machine.state("tracepoints"), State::Good);
+}
+
+#[test]
+fn a_function_is_found_by_its_older_name() {
+    let new = "migrate_device_coherent_folio";
+    let old = "migrate_device_coherent_page";
+    let machine = Machine::good()
+        .with("proc/kallsyms", &kallsyms(&[(new, Some(old))]))
+        .bytes(BTF, &btf::vmlinux(&[old], &["sched_process_exit"], &FIELDS));
+    assert_eq!(machine.state(old), State::Good);
+    assert!(
+        machine
+            .examine()
+            .checks
+            .iter()
+            .all(|check| check.name != new)
+    );
 }

@@ -30,7 +30,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
 pub use error::TracerError;
-pub(crate) use hooks::{HOOKS, Hook, Need, PARTS};
+pub(crate) use hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 pub use options::{Attach, Only, Options, RING_BYTES};
 pub(crate) use requirements::{has_ring_buffer, missing_helpers};
 pub use trial::{Feature, try_out};
