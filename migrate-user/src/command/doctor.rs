@@ -8,13 +8,13 @@ use anstyle::{AnsiColor, Style};
 use super::stdout_failed;
 use crate::Error;
 use crate::cli;
-use crate::doctor::{Check, Examination, Root, State};
-use crate::source::kernel::{KernelSource, Options, TracerError};
+use crate::doctor::{Check, Examination, Outcome, Root, State, Trial};
+use crate::source::kernel::{Attach, Feature, KernelSource, Options, TracerError, try_out};
 
 /// Looks, tries, prints. The exit status says whether this machine can be traced.
 pub(super) fn doctor(options: &cli::Doctor) -> Result<ExitCode, Error> {
     let mut examination = Examination::of(&Root::this_machine());
-    examination.add_trial(trial());
+    examination.add_trial(&trial());
     let page = if options.json {
         serde_json::to_string_pretty(&examination).unwrap_or_default() + "\n"
     } else {
@@ -30,12 +30,27 @@ pub(super) fn doctor(options: &cli::Doctor) -> Result<ExitCode, Error> {
     }))
 }
 
-/// Loads and attaches the tracer, and removes it again.
-fn trial() -> Option<Result<(), String>> {
-    match KernelSource::open(&Options::default()) {
-        Ok(_) => Some(Ok(())),
-        Err(TracerError::NotPermitted) => None,
-        Err(error) => Some(Err(error.to_string())),
+/// Tries what the kernel offers; loads and attaches the tracer, and removes it again.
+fn trial() -> Trial {
+    let attach = |attach| {
+        KernelSource::open(&Options {
+            attach,
+            ..Options::default()
+        })
+    };
+    let tracer = match attach(Attach::Fentry) {
+        Ok(_) => Outcome::Trampolines,
+        Err(TracerError::NotPermitted) => return Trial::default(),
+        Err(refused) => match attach(Attach::Kprobe) {
+            Ok(_) => Outcome::Kprobes(refused.to_string()),
+            Err(_) => Outcome::Refused(refused.to_string()),
+        },
+    };
+    Trial {
+        features: Feature::ALL
+            .map(|feature| (feature, try_out(feature)))
+            .to_vec(),
+        tracer: Some(tracer),
     }
 }
 

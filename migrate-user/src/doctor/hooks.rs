@@ -1,49 +1,28 @@
 //! Are the functions there that the probes hang on, and the fields that they read?
 
-use super::{Check, Root, State};
-use crate::source::kernel::{PARTS, Types};
+use super::{Btf, Check, Root, State, Symbols, unhooked};
+use crate::source::kernel::{HOOKS, Hook, MEMORY, Need, PARTS, Types};
 
-const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Where the kernel offers kprobes to perf_event_open, by which they are attached.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
-/// A function that is hooked, and what is missing without it.
-struct Function {
-    name: &'static str,
-    without: &'static str,
-    state: State,
-}
-
-const fn needed(name: &'static str) -> Function {
-    Function {
-        name,
-        without: "Nothing can be traced without it: use a kernel with CONFIG_DEVICE_MIGRATION=y",
-        state: State::Missing,
+/// How bad it is when a function is missing, and what is missing without it.
+fn without(hook: &Hook) -> (State, &'static str) {
+    match hook.need {
+        Need::Needed => (
+            State::Missing,
+            "Nothing can be traced without it: use a kernel with CONFIG_DEVICE_MIGRATION=y",
+        ),
+        Need::IfThere => (
+            State::Limited,
+            "Migrations that go through it (evictions, pages that are pinned for long) are not seen, if there are any",
+        ),
+        Need::Detail => (
+            State::Limited,
+            "Why pages were skipped (not collected, or not unmapped) stays unknown",
+        ),
     }
 }
-
-const fn eviction(name: &'static str) -> Function {
-    Function {
-        name,
-        without: "Evictions that go through it are not seen",
-        state: State::Limited,
-    }
-}
-
-const FUNCTIONS: &[Function] = &[
-    needed("migrate_vma_setup"),
-    needed("migrate_vma_pages"),
-    needed("migrate_vma_finalize"),
-    eviction("migrate_device_range"),
-    eviction("migrate_device_pfns"),
-    eviction("migrate_device_pages"),
-    eviction("migrate_device_finalize"),
-    Function {
-        name: "migrate_device_unmap",
-        without: "Why pages were skipped (not collected, or not unmapped) stays unknown",
-        state: State::Limited,
-    },
-];
 
 /// A field of a structure, and what is missing without it.
 struct Field(&'static str, &'static str, State, &'static str);
@@ -57,27 +36,44 @@ const FIELDS: &[Field] = &[
     Field("migrate_vma", "cpages", State::Missing, UNREADABLE),
     Field("migrate_vma", "start", State::Missing, UNREADABLE),
     Field("migrate_vma", "end", State::Missing, UNREADABLE),
+    Field("migrate_vma", "vma", State::Missing, UNREADABLE),
     Field(
         "migrate_vma",
         "flags",
         State::Limited,
-        "Directions are unknown (Linux 5.9 has it)",
+        "Where nothing arrived, nobody knows where it was to go (Linux 5.9 has it)",
     ),
     Field(
         "migrate_vma",
         "fault_page",
         State::Limited,
-        "Causes are unknown (Linux 6.1 has it)",
+        "Where nothing arrived, it is less sure where it was to go (Linux 6.1 has it)",
     ),
     Field(
         "migrate_vma",
         "pgmap_owner",
         State::Limited,
-        "The device is unknown (Linux 5.9 has it)",
+        "The owner of pages that a driver names stays unknown (Linux 5.9 has it)",
     ),
+    Field("vm_area_struct", "vm_mm", State::Missing, UNREADABLE),
     Field("task_struct", "comm", State::Missing, UNREADABLE),
-    payer("task_struct", "mm"),
-    payer("mm_struct", "owner"),
+    Field("task_struct", "mm", State::Missing, UNREADABLE),
+    Field("task_struct", "tgid", State::Missing, UNREADABLE),
+    Field("task_struct", "group_leader", State::Missing, UNREADABLE),
+    Field(
+        "mm_struct",
+        "owner",
+        State::Limited,
+        "Whose memory it is, is known only of processes that work for themselves (CONFIG_MEMCG=y has it)",
+    ),
+    device("dev_pagemap", "type"),
+    device("dev_pagemap", "nr_range"),
+    Field(
+        "page",
+        "_refcount",
+        State::Limited,
+        "Free pages of evicted chunks are not told from those that somebody holds",
+    ),
     payer("task_struct", "cgroups"),
     payer("css_set", "subsys"),
     payer("cgroup_subsys_state", "cgroup"),
@@ -91,39 +87,39 @@ const fn payer(structure: &'static str, name: &'static str) -> Field {
         structure,
         name,
         State::Limited,
-        "Whose memory it is, is unknown: the cgroup is left out (CONFIG_MEMCG=y has it)",
+        "Who pays for the memory is unknown: the cgroup is left out (CONFIG_MEMCG=y has it)",
     )
 }
 
-pub(super) fn checks(root: &Root) -> Vec<Check> {
-    let (found, types) = match root.bytes(BTF).map(Types::parse) {
-        Some(Ok(types)) => (Check::new("hooks", "BTF", BTF), Some(types)),
-        Some(Err(cause)) => (
-            Check::new("hooks", "BTF", format!("{BTF} cannot be read: {cause}"))
-                .judged(State::Missing, "Report this with the output of `uname -a`"),
-            None,
-        ),
-        None => (
-            Check::new("hooks", "BTF", format!("{BTF} is missing")).judged(
-                State::Missing,
-                "Neither hooks nor fields can be found without it, kprobes or not. Use a kernel with \
-                 CONFIG_DEBUG_INFO_BTF=y, as those of the distributions are",
-            ),
-            None,
-        ),
+/// A field that tells what memory of a device is.
+const fn device(structure: &'static str, name: &'static str) -> Field {
+    Field(
+        structure,
+        name,
+        State::Limited,
+        "Memory of devices is not known: where pages come from and go to stays unknown",
+    )
+}
+
+pub(super) fn checks(root: &Root, btf: &Btf, symbols: Option<&Symbols>) -> Vec<Check> {
+    let mut checks = vec![btf.check()];
+    let Some(types) = btf.types() else {
+        return checks;
     };
-    let mut checks = vec![found];
-    let Some(types) = types else { return checks };
-    let symbols = Symbols::of(root);
-    let seen: Vec<_> = FUNCTIONS
+    let seen: Vec<_> = HOOKS
         .iter()
-        .map(|function| (function, Seen::of(function.name, &types, symbols.as_ref())))
+        .map(|hook| (hook, Seen::of_any(hook, types, symbols)))
         .collect();
     checks.extend(ways(root, &seen));
-    checks.extend(seen.iter().map(|(function, seen)| hook(function, seen)));
-    checks.push(thread_end(&types));
-    checks.extend(asked_for(&types, symbols.as_ref()));
-    checks.extend(FIELDS.iter().map(|wanted| field(wanted, &types)));
+    checks.extend(
+        seen.iter()
+            .map(|(hook, (name, seen))| check(hook, name, seen)),
+    );
+    checks.extend(MEMORY.iter().map(|hook| memory(hook, types, symbols)));
+    checks.push(thread_end(types));
+    checks.extend(asked_for(types, symbols));
+    checks.extend(unhooked::checks(types, symbols));
+    checks.extend(FIELDS.iter().map(|wanted| field(wanted, types)));
     checks
 }
 
@@ -142,6 +138,20 @@ enum Seen {
 }
 
 impl Seen {
+    /// The name that a hook's function has in this kernel, and what there is of it.
+    fn of_any(hook: &Hook, types: &Types, symbols: Option<&Symbols>) -> (&'static str, Self) {
+        let mut all = hook
+            .functions
+            .iter()
+            .map(|function| (*function, Self::of(function, types, symbols)));
+        let newest = (
+            hook.functions[0],
+            Self::of(hook.functions[0], types, symbols),
+        );
+        all.find(|(_, seen)| matches!(seen, Self::Described | Self::Symbol))
+            .unwrap_or(newest)
+    }
+
     fn of(function: &str, types: &Types, symbols: Option<&Symbols>) -> Self {
         let described = types.has(function);
         let Some(symbols) = symbols else {
@@ -162,7 +172,7 @@ impl Seen {
 }
 
 /// The two ways to hang on to a function: BPF trampolines, and kprobes where those cannot be had.
-fn ways(root: &Root, seen: &[(&Function, Seen)]) -> [Check; 2] {
+fn ways(root: &Root, seen: &[(&Hook, (&'static str, Seen))]) -> [Check; 2] {
     let kprobes = root.has(KPROBES);
     let trampolines = |found: &str| Check::new("hooks", "BPF trampolines", found);
     let trampolines = match why_no_trampolines(root, seen) {
@@ -186,20 +196,21 @@ fn ways(root: &Root, seen: &[(&Function, Seen)]) -> [Check; 2] {
 }
 
 /// What keeps trampolines from a function without which nothing can be traced.
-fn why_no_trampolines(root: &Root, seen: &[(&Function, Seen)]) -> Option<String> {
+fn why_no_trampolines(root: &Root, seen: &[(&Hook, (&'static str, Seen))]) -> Option<String> {
     if !root.has("/proc/sys/kernel/ftrace_enabled") {
         return Some("impossible without the function tracer".to_owned());
     }
     let names: Vec<_> = seen
         .iter()
-        .filter(|(function, seen)| function.state == State::Missing && matches!(seen, Seen::Symbol))
-        .map(|(function, _)| function.name)
+        .filter(|(hook, (_, seen))| hook.need == Need::Needed && matches!(seen, Seen::Symbol))
+        .map(|(_, (name, _))| *name)
         .collect();
     (!names.is_empty()).then(|| format!("BTF does not describe {}", names.join(", ")))
 }
 
-fn hook(function: &Function, seen: &Seen) -> Check {
-    let check = |found: String| Check::new("hooks", function.name, found);
+fn check(hook: &Hook, name: &'static str, seen: &Seen) -> Check {
+    let (state, without) = without(hook);
+    let check = |found: String| Check::new("hooks", name, found);
     match seen {
         Seen::Described => {
             check("described by BTF, so that fentry and fexit can hang on it".to_owned())
@@ -208,16 +219,28 @@ fn hook(function: &Function, seen: &Seen) -> Check {
             State::Limited,
             "Only kprobes can hang on it: --attach kprobe",
         ),
-        Seen::Changed(symbol) => check(format!("the compiler changed it, and calls it {symbol}"))
-            .judged(function.state, function.without),
+        Seen::Changed(symbol) => {
+            check(format!("the compiler changed it, and calls it {symbol}")).judged(state, without)
+        }
         Seen::Nothing => check(
             "not there: the compiler put it into its callers, or this kernel never had it"
                 .to_owned(),
         )
-        .judged(function.state, function.without),
-        Seen::NoList => {
-            check("BTF does not describe it".to_owned()).judged(function.state, function.without)
-        }
+        .judged(state, without),
+        Seen::NoList => check("BTF does not describe it".to_owned()).judged(state, without),
+    }
+}
+
+/// What tells that memory of a device comes or goes.
+fn memory(hook: &Hook, types: &Types, symbols: Option<&Symbols>) -> Check {
+    let (name, seen) = Seen::of_any(hook, types, symbols);
+    let check = |found: &str| Check::new("hooks", name, found);
+    match seen {
+        Seen::Described | Seen::Symbol => check("there, to notice memory of devices that comes or goes"),
+        _ => check("not there").judged(
+            State::Limited,
+            "Memory that a device registers while it is traced is noticed late, and until then not known",
+        ),
     }
 }
 
@@ -263,39 +286,4 @@ fn asked_for(types: &Types, symbols: Option<&Symbols>) -> Vec<Check> {
     };
     let switch = Check::new("hooks", "sched_switch", found);
     parts.chain([switch]).collect()
-}
-
-/// Symbols of the kernel that begin like the functions of interest.
-struct Symbols(Vec<String>);
-
-/// Does a symbol begin like a function that is hooked?
-fn is_hooked(symbol: &str) -> bool {
-    let stem = symbol.split('.').next().unwrap_or(symbol);
-    let parts = PARTS.iter().flat_map(|hook| hook.functions);
-    stem.starts_with("migrate_") || parts.into_iter().any(|function| *function == stem)
-}
-
-impl Symbols {
-    /// `None` without a list.
-    fn of(root: &Root) -> Option<Self> {
-        let list = root
-            .text("/proc/kallsyms")
-            .filter(|list| !list.is_empty())?;
-        let names = list
-            .lines()
-            .filter_map(|line| line.split_whitespace().nth(2))
-            .filter(|name| is_hooked(name))
-            .map(str::to_owned);
-        Some(Self(names.collect()))
-    }
-
-    /// The symbol of a function: its own name, else that with what compilers put behind it (`.isra.0`).
-    fn like(&self, function: &str) -> Option<&str> {
-        let itself = self.0.iter().find(|name| *name == function);
-        let variant = || {
-            let is_like = |name: &&String| name.split('.').next() == Some(function);
-            self.0.iter().find(is_like)
-        };
-        itself.or_else(variant).map(String::as_str)
-    }
 }

@@ -1,29 +1,56 @@
 //! Is this a kernel that can be traced at all?
 
-use super::{Check, Root, State};
+use super::{Btf, Check, Root, State};
+use crate::source::kernel::{has_ring_buffer, missing_helpers};
 
-/// `bpf_loop`, without which arrays of any length cannot be walked.
-const OLDEST: (u32, u32) = (5, 17);
-
-pub(super) fn checks(root: &Root) -> Vec<Check> {
-    vec![version(root), architecture(), jit(root), ftrace(root)]
+pub(super) fn checks(root: &Root, btf: &Btf) -> Vec<Check> {
+    vec![
+        version(root),
+        architecture(),
+        jit(root),
+        helpers(btf),
+        ring_buffer(btf),
+        ftrace(root),
+    ]
 }
 
+/// To be told, not to be judged by: distributions give old kernels new parts.
 fn version(root: &Root) -> Check {
-    let release = root.text("/proc/sys/kernel/osrelease");
-    let check = Check::new("kernel", "version", release.as_deref().unwrap_or("unknown"));
-    match release.as_deref().and_then(version_of) {
-        Some(version) if version >= OLDEST => check,
-        Some(_) => check.judged(
-            State::Missing,
-            format!(
-                "Use Linux {}.{} or newer, which has the bpf_loop helper",
-                OLDEST.0, OLDEST.1
-            ),
-        ),
-        None => check.unknown("/proc/sys/kernel/osrelease does not say"),
+    let check = |found: &str| Check::new("kernel", "version", found);
+    match root.text("/proc/sys/kernel/osrelease") {
+        Some(release) => check(&release),
+        None => check("unknown").unknown("/proc/sys/kernel/osrelease cannot be read"),
     }
 }
+
+const NEWER: &str =
+    "Nothing can be traced without: use a newer kernel. Linux 5.17 has all that is needed";
+
+fn helpers(btf: &Btf) -> Check {
+    let check = |found: String| Check::new("kernel", "BPF helpers", found);
+    match btf.types().map(missing_helpers) {
+        Some(Some(missing)) if missing.is_empty() => {
+            check("all that the probes call, bpf_loop among them".to_owned())
+        }
+        Some(Some(missing)) => {
+            check(format!("without {}", missing.join(", "))).judged(State::Missing, NEWER)
+        }
+        Some(None) => check("unknown".to_owned()).unknown("BTF does not describe bpf_func_id"),
+        None => check("unknown".to_owned()).unknown(NO_BTF),
+    }
+}
+
+fn ring_buffer(btf: &Btf) -> Check {
+    let check = |found: &str| Check::new("kernel", "BPF ring buffer", found);
+    match btf.types().map(has_ring_buffer) {
+        Some(Some(true)) => check("there"),
+        Some(Some(false)) => check("not there").judged(State::Missing, NEWER),
+        Some(None) => check("unknown").unknown("BTF does not describe bpf_map_type"),
+        None => check("unknown").unknown(NO_BTF),
+    }
+}
+
+const NO_BTF: &str = "It is read from BTF, which is not to be had (see below)";
 
 /// The first two numbers of `6.12.3-amd64`.
 pub(crate) fn version_of(release: &str) -> Option<(u32, u32)> {
@@ -84,6 +111,5 @@ mod tests {
         assert_eq!(version_of("6.12.3-amd64"), Some((6, 12)));
         assert_eq!(version_of("7.2+deb13"), Some((7, 2)));
         assert_eq!(version_of("nonsense"), None);
-        assert!((5, 9) < OLDEST);
     }
 }

@@ -3,6 +3,7 @@
 //! Every check reads one fact of the machine and judges it by itself. A fact that cannot be read is unknown, which
 //! is neither good nor bad.
 
+mod btf;
 mod cgroups;
 mod clock;
 mod drivers;
@@ -11,11 +12,18 @@ mod kernel;
 mod module_file;
 mod permission;
 mod root;
+mod symbols;
+mod trial;
+mod unhooked;
 
 use serde::Serialize;
 
 pub(crate) use kernel::version_of;
 pub use root::Root;
+pub use trial::{Outcome, Trial};
+
+use btf::Btf;
+use symbols::Symbols;
 
 /// How good what was found is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -83,13 +91,14 @@ pub struct Examination {
 impl Examination {
     /// Looks at the machine behind `root`. Changes nothing and loads nothing.
     pub fn of(root: &Root) -> Self {
+        let (btf, symbols) = (Btf::of(root), Symbols::of(root));
         let checks = [
-            kernel::checks(root),
+            kernel::checks(root, &btf),
             permission::checks(root),
-            hooks::checks(root),
+            hooks::checks(root, &btf, symbols.as_ref()),
             clock::checks(root),
             cgroups::checks(root),
-            drivers::checks(root),
+            drivers::checks(root, symbols.as_ref()),
         ]
         .concat();
         let verdict = match worst(&checks) {
@@ -99,20 +108,10 @@ impl Examination {
         Self { verdict, checks }
     }
 
-    /// Adds what a trial of the tracer itself showed: `None` if it could not be tried.
-    pub fn add_trial(&mut self, trial: Option<Result<(), String>>) {
-        let check = |found| Check::new("tracer", "attaching", found);
-        let check = match trial {
-            Some(Ok(())) => check("every probe was loaded, attached and removed again"),
-            Some(Err(cause)) => check(cause.as_str()).judged(
-                State::Missing,
-                "The checks above may say why; report it with the output of `migscope doctor --json` if they do not",
-            ),
-            None => check("not tried").unknown("It takes the permission to load BPF programs: run it with sudo"),
-        };
-        let tried = check.state != State::Unknown;
-        self.checks.push(check);
-        if tried {
+    /// Adds what trials showed.
+    pub fn add_trial(&mut self, trial: &Trial) {
+        self.checks.extend(trial.checks());
+        if trial.was_made() {
             self.verdict = worst(&self.checks);
         }
     }

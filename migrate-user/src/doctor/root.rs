@@ -36,6 +36,12 @@ impl Root {
         self.path(path).exists()
     }
 
+    /// The last name of what a link leads to.
+    pub(super) fn link(&self, path: &str) -> Option<String> {
+        let target = fs::read_link(self.path(path)).ok()?;
+        Some(target.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// The names of what is in a folder, sorted; nothing if it cannot be read.
     pub(super) fn names(&self, path: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(path)).into_iter().flatten();

@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn lines_with_the_documented_names_in_their_order() {
         let mut migration = Synthetic::new(1).migration();
-        migration.comm = "a \"b\"\n\x1b".into();
+        migration.comm = Some("a \"b\"\n\x1b".into());
         migration.cgroup = None;
         migration.direction = crate::model::Direction::Unknown;
         let detailed = Synthetic::new(1).with_details().migration();

@@ -7,8 +7,10 @@ use crate::text::percent;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let ledger = &scene.ledger;
-    let declined = ledger.declined;
-    let collected = declined
+    // What was given up for other pages has a finding of its own.
+    let declined = ledger.declined.saturating_sub(scene.given_up.pages);
+    let collected = ledger
+        .declined
         .saturating_add(arrived(ledger))
         .saturating_add(wasted(ledger));
     let part = share(declined, collected);
@@ -20,6 +22,16 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         scene.pages(declined),
         scene.pages(collected)
     )];
+    let holes = scene.model.totals().reasons().declined_holes;
+    if holes > 0 {
+        evidence.push(format!("{} of them held nothing", scene.pages(holes)));
+    }
+    if scene.given_up.pages > 0 {
+        let given_up = scene.pages(scene.given_up.pages);
+        evidence.push(format!(
+            "{given_up} were given up because others were missing, and are not among them"
+        ));
+    }
     evidence.extend(scene.by_whom("pages", |sums| sums.ledger.declined));
     Some(Finding {
         kind: Kind::Declines,
@@ -34,6 +46,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
             "See whether device memory is full, or too fragmented for what the driver allocates.".to_owned(),
             "Holes (memory never written to) are declined by drivers that do not fill them: write to it first, or leave it out."
                 .to_owned(),
+            "Pages that are where they should go already are declined by some drivers (nvidia-uvm, xe): then nothing is wrong.".to_owned(),
             "In a driver: a failed copy counts as declined where it clears the destination, as xe does; see its log.".to_owned(),
         ],
         cost_ns: None,

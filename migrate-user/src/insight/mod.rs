@@ -4,11 +4,14 @@
 
 mod declines;
 mod dominant_step;
+mod given_up;
 mod livelock;
+mod not_followed;
 mod oversubscribed;
 mod ping_pong;
 mod pinned_skips;
 mod records_lost;
+mod rollbacks;
 mod scene;
 mod setup_parts;
 mod small_batches;
@@ -36,6 +39,10 @@ pub enum Kind {
     PinnedSkips,
     /// The driver does not want many of the pages that were collected for it.
     Declines,
+    /// Drivers that want all or nothing give up what was collected, because something was missing.
+    GivenUp,
+    /// Drivers undo what the kernel has begun for them.
+    Rollbacks,
     /// One step takes nearly all the time.
     DominantStep,
     /// Setup mostly waits for LRU caches to drain.
@@ -54,17 +61,21 @@ pub enum Kind {
     Tail,
     /// Migrations of which no record came.
     RecordsLost,
+    /// Migrations that the tracer could not follow.
+    NotFollowed,
     /// The tracer takes much time itself.
     TracerCost,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::WastedCopies,
         Self::SmallBatches,
         Self::PinnedSkips,
         Self::Declines,
+        Self::GivenUp,
+        Self::Rollbacks,
         Self::DominantStep,
         Self::SetupDrain,
         Self::SetupInvalidation,
@@ -74,6 +85,7 @@ impl Kind {
         Self::Split,
         Self::Tail,
         Self::RecordsLost,
+        Self::NotFollowed,
         Self::TracerCost,
     ];
 
@@ -84,6 +96,8 @@ impl Kind {
             Self::SmallBatches => "small_batches",
             Self::PinnedSkips => "pinned_skips",
             Self::Declines => "declines",
+            Self::GivenUp => "given_up",
+            Self::Rollbacks => "rollbacks",
             Self::DominantStep => "dominant_step",
             Self::SetupDrain => "setup_drain",
             Self::SetupInvalidation => "setup_invalidation",
@@ -93,6 +107,7 @@ impl Kind {
             Self::Split => "split",
             Self::Tail => "tail",
             Self::RecordsLost => "records_lost",
+            Self::NotFollowed => "not_followed",
             Self::TracerCost => "tracer_cost",
         }
     }
@@ -147,6 +162,8 @@ pub fn findings(model: &Model, thresholds: &Thresholds) -> Vec<Finding> {
         small_batches::check,
         pinned_skips::check,
         declines::check,
+        given_up::check,
+        rollbacks::check,
         dominant_step::check,
         setup_parts::drain,
         setup_parts::invalidation,
@@ -156,6 +173,7 @@ pub fn findings(model: &Model, thresholds: &Thresholds) -> Vec<Finding> {
         split::check,
         tail::check,
         records_lost::check,
+        not_followed::check,
         tracer_cost::check,
     ];
     let mut findings: Vec<_> = checks.iter().filter_map(|check| check(&scene)).collect();

@@ -5,26 +5,24 @@ use super::{Finding, Kind};
 use crate::text::percent;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
-    let skipped = scene.ledger.skipped;
-    let part = share(skipped, scene.ledger.requested);
+    let reasons = scene.model.totals().reasons();
+    // Nobody holds a page that is free: an eviction takes whole chunks, however much of them is in use.
+    let skipped = scene.ledger.skipped.saturating_sub(reasons.free);
+    let requested = scene.ledger.requested.saturating_sub(reasons.free);
+    let part = share(skipped, requested);
     if !scene.has_enough() || skipped == 0 || part < scene.at.skipped_share {
         return None;
     }
-    let reasons = scene.model.totals().reasons();
-    let mut evidence = Vec::new();
-    if reasons.known() {
+    let mut evidence = scene.why_missing(skipped, reasons);
+    if reasons.free > 0 {
+        let free = scene.pages(reasons.free);
         evidence.push(format!(
-            "not_collected: {}: absent, there already, locked, of another kind, or anonymous and pinned",
-            scene.pages(reasons.not_collected)
+            "{free} that evictions found free are not among them"
         ));
-        evidence.push(format!(
-            "unmap_failed: {}: somebody else holds a reference, as a pin does",
-            scene.pages(reasons.unmap_failed)
-        ));
-    } else {
-        evidence.push("this kernel does not let it be seen why".to_owned());
     }
-    evidence.extend(scene.by_whom("pages", |sums| sums.ledger.skipped));
+    evidence.extend(scene.by_whom("pages", |sums| {
+        sums.ledger.skipped.saturating_sub(sums.reasons.free)
+    }));
     Some(Finding {
         kind: Kind::PinnedSkips,
         severity: scene.severity(part),

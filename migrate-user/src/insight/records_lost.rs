@@ -1,14 +1,20 @@
 //! Migrations of which no record came.
 
+use migrate_ebpf::wire::{LOSS_NAMES, Loss};
+
 use super::scene::{Scene, share};
 use super::{Finding, Kind, Severity};
 use crate::model::Origin;
 use crate::text::{count, counted, percent};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
-    let (losses, made) = (scene.model.losses()?, scene.model.made()?);
-    let lost = losses.lost();
-    let part = share(lost, made);
+    let (losses, ended) = (scene.model.losses()?, scene.model.ended()?);
+    // Others were not followed, which is a finding of its own.
+    let named = [Loss::RingFull, Loss::Incomplete].map(|loss| (loss, losses.of(loss)));
+    let lost = named
+        .iter()
+        .fold(0u64, |sum, (_, number)| sum.saturating_add(*number));
+    let part = share(lost, ended);
     if lost == 0 || part < scene.at.lost_share {
         return None;
     }
@@ -18,9 +24,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     } else {
         "the figures are without those"
     };
-    let named = losses
-        .nonzero()
-        .map(|(name, number)| format!("{name}: {}", count(number)));
+    let there = named.into_iter().filter(|(_, number)| *number > 0);
+    let evidence =
+        there.map(|(loss, number)| format!("{}: {}", LOSS_NAMES[loss as usize], count(number)));
     Some(Finding {
         kind: Kind::RecordsLost,
         severity: match scene.severity(part) {
@@ -32,7 +38,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
             "{} of the migrations left no record; {covered}.",
             percent(part)
         ),
-        evidence: named.collect(),
+        evidence: evidence.collect(),
         cost: format!(
             "{} of {} are known in sum only, or not at all",
             counted(lost, "migration", "migrations"),

@@ -1,7 +1,7 @@
 //! What most checks look at, and how they put it into words.
 
 use super::{Severity, Thresholds};
-use crate::model::{Driver, Ledger, Model, Process, Sums};
+use crate::model::{Driver, GivenUp, Ledger, Model, Process, Reasons, Sums};
 use crate::text::{bytes, count, counted, duration, percent, printable};
 
 /// A run, and from where on something in it is a finding.
@@ -16,6 +16,8 @@ pub(super) struct Scene<'a> {
     pub(super) total_ns: u64,
     /// Of the records that came.
     pub(super) records: Sums,
+    /// Of those, what drivers gave up that want all or nothing.
+    pub(super) given_up: GivenUp,
 }
 
 impl<'a> Scene<'a> {
@@ -28,6 +30,7 @@ impl<'a> Scene<'a> {
             migrations: totals.migrations(),
             total_ns: model.steps().total_ns(None),
             records: model.drivers().sum(),
+            given_up: given_up(model),
         }
     }
 
@@ -64,6 +67,27 @@ impl<'a> Scene<'a> {
         format!("{} ({size})", counted(pages, "page", "pages"))
     }
 
+    /// Why pages were not taken, free ones aside: a line for each reason.
+    pub(super) fn why_missing(&self, missing: u64, reasons: Reasons) -> Vec<String> {
+        if missing == 0 {
+            return Vec::new();
+        }
+        if !reasons.known() {
+            return vec!["this kernel does not let it be seen why".to_owned()];
+        }
+        let not_collected = reasons.not_collected.saturating_sub(reasons.free);
+        vec![
+            format!(
+                "not_collected: {}: absent, there already, locked, of another kind, or anonymous and pinned",
+                self.pages(not_collected)
+            ),
+            format!(
+                "unmap_failed: {}: somebody else holds a reference, as a pin does",
+                self.pages(reasons.unmap_failed)
+            ),
+        ]
+    }
+
     /// The process with most of something, and the driver, if there is more than one that could have it: a line for each.
     pub(super) fn by_whom(&self, what: &str, of: impl Fn(&Sums) -> u64) -> Vec<String> {
         let all = of(&self.records);
@@ -84,6 +108,18 @@ impl<'a> Scene<'a> {
             .map(|(name, number)| line(name, number))
             .collect()
     }
+}
+
+/// What was given up by drivers that want all or nothing. Others had other reasons.
+fn given_up(model: &Model) -> GivenUp {
+    let drivers = model.drivers().sorted().into_iter();
+    let given_up = drivers.map(|driver| driver.sums.given_up);
+    given_up
+        .filter(GivenUp::is_for_what_was_missing)
+        .fold(GivenUp::default(), |mut sum, more| {
+            sum.add(&more);
+            sum
+        })
 }
 
 /// A part of a whole, 0 to 1; 0 if there is no whole.

@@ -5,6 +5,9 @@ use super::{Finding, Kind};
 use crate::model::{Migration, Outcome, Size, Step};
 use crate::text::{counted, duration};
 
+/// One that is slow happens anywhere, and two are soon together.
+const FEWEST: usize = 3;
+
 /// A migration that is slow, and what it took beyond the average of its size.
 struct Slow<'a> {
     migration: &'a Migration,
@@ -21,6 +24,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         .into_iter()
         .filter_map(|migration| slow(scene, &sizes, migration))
         .collect();
+    if slow.len() < FEWEST {
+        return None;
+    }
     let worst = slow.iter().max_by_key(|slow| slow.beyond_ns)?;
     let beyond_ns = slow
         .iter()
@@ -75,7 +81,7 @@ fn slow<'a>(scene: &Scene<'_>, sizes: &[Size], migration: &'a Migration) -> Opti
     let mean_ns = size.time_ns / size.calls.max(1);
     let total_ns = migration.total_ns();
     let is_slow = total_ns as f64 >= scene.at.tail_factor * mean_ns as f64;
-    if size.calls < scene.at.migrations || !is_slow {
+    if size.calls < scene.at.tail_migrations || !is_slow {
         return None;
     }
     let beyond = |step: &Step| {

@@ -1,5 +1,7 @@
 //! Each finding is made where it should be, and not where it should not.
 
+mod vain;
+
 use std::collections::BTreeSet;
 
 use migrate_ebpf::wire::Loss;
@@ -41,7 +43,7 @@ fn calm(number: u64, some: &Migration) -> Migration {
     let mut calm = Migration {
         sequence: number,
         time_ns: START_NS + number * 1_000_000,
-        pid: 1200 + (number % 2) as u32,
+        pid: Some(1200 + (number % 2) as u32),
         direction: Direction::ToDevice,
         cause: Cause::Driver,
         outcome: Outcome::Completed,
@@ -148,7 +150,7 @@ fn small_batches() {
 fn pinned_skips() {
     let skip = |pages: u64, by: u32| {
         run(move |_, migration| {
-            if migration.pid == by {
+            if migration.pid == Some(by) {
                 take(migration, pages).skipped = pages;
                 migration.skips = Some(Skips {
                     not_collected: pages / 4,
@@ -234,7 +236,7 @@ fn split() {
 fn ping_pong() {
     let bounce = |ranges: u64| {
         run(move |number, migration| {
-            migration.pid = 1200;
+            migration.pid = Some(1200);
             resize(migration, 64 << (number / 2 % 4));
             migration.address = Some(0x7f00_0000_0000 + ((number / 2 % ranges) << 21));
             if number % 2 == 1 {
@@ -281,7 +283,7 @@ fn livelock() {
         run(move |number, migration| {
             if number < times {
                 migration.address = Some(0x7f11_0000_0000);
-                migration.pid = 1200;
+                migration.pid = Some(1200);
                 let pages = migration.ledger.moved;
                 take(migration, pages).declined = pages;
             }

@@ -22,6 +22,10 @@ pub struct Thresholds {
     pub skipped_share: f64,
     /// `declines`: pages declined, of all that the kernel had collected.
     pub declined_share: f64,
+    /// `given_up`: pages that were collected and given up because others were missing, of all collected.
+    pub given_up_share: f64,
+    /// `rollbacks`: migrations that were rolled back, of all.
+    pub rolled_back_share: f64,
     /// `dominant_step`: the time of one step, of all five.
     pub step_share: f64,
     /// `setup_drain`, `setup_invalidation`: the time of that part, of setup.
@@ -36,11 +40,13 @@ pub struct Thresholds {
     pub retries: u64,
     /// `split`: the time of migrations in which a large folio was split, of all.
     pub split_share: f64,
+    /// `tail`: of a size there must be so many migrations for one of them to be slow.
+    pub tail_migrations: u64,
     /// `tail`: a migration is slow that takes so many times as long as those of its size do on average.
     pub tail_factor: f64,
     /// `tail`: the time that slow ones took beyond the average, of all time.
     pub tail_share: f64,
-    /// `records_lost`: migrations without a record, of all that ended. With 0, one is enough.
+    /// `records_lost`, `not_followed`: migrations without a record, of all. With 0, one is enough.
     pub lost_share: f64,
     /// `tracer_cost`: the tracer's own time, of the migrations' and its own.
     pub tracer_share: f64,
@@ -57,6 +63,8 @@ impl Default for Thresholds {
             small_pages: 4,
             skipped_share: 0.05,
             declined_share: 0.05,
+            given_up_share: 0.05,
+            rolled_back_share: 0.1,
             step_share: 0.8,
             setup_part_share: 0.5,
             bounced_share: 0.3,
@@ -64,6 +72,7 @@ impl Default for Thresholds {
             evicted_share: 0.1,
             retries: 10,
             split_share: 0.1,
+            tail_migrations: 100,
             tail_factor: 10.0,
             tail_share: 0.02,
             lost_share: 0.0,

@@ -209,7 +209,7 @@ mod tests {
         let (mut read, mut expected) = in_columns();
         for migrations in [&mut *read, &mut expected] {
             migrations.retain(|migration| migration.sequence % 3 > 0);
-            migrations[0].pid = 7;
+            migrations[0].pid = Some(7);
         }
         assert!(read.rows.is_none());
         assert_eq!(read.len(), expected.len());

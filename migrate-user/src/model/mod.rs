@@ -8,6 +8,7 @@ mod drivers;
 mod ended;
 mod exact;
 mod fit;
+mod given_up;
 mod kernel;
 pub mod ledger;
 mod losses;
@@ -34,6 +35,7 @@ pub use details::{OffCpuSums, PARTS, PartSums};
 pub use drivers::{Driver, Drivers};
 pub use exact::{Exact, ExactCount, ExactFigure};
 pub use fit::Fit;
+pub use given_up::GivenUp;
 pub use losses::Losses;
 pub use migration::{
     Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,

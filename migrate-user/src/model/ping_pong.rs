@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 
 use super::sets::{Entry, Sets};
-use super::{Direction, Ended, sums::part_of};
+use super::{Cause, Direction, Ended, sums::part_of};
 
 /// What comes back within this time came back soon: a second, in nanoseconds.
 pub const SOON_NS: u64 = 1_000_000_000;
@@ -130,15 +130,17 @@ pub struct PingPong {
 }
 
 impl PingPong {
-    /// Adds one migration. Evictions have no address and no owner, and are not followed.
+    /// Adds one migration. Evictions are not followed.
     pub(super) fn count(&mut self, migration: &Ended<'_>, page_size: u64) {
         // Between devices, or between nodes, nothing comes home.
-        let known = matches!(
+        let is_one_way = matches!(
             migration.direction,
             Direction::ToDevice | Direction::ToSystem
         );
+        // What is evicted nobody wanted back.
+        let is_wanted = migration.cause != Cause::Eviction;
         let (true, Some(address), Some(pid)) = (
-            known && migration.arrived > 0,
+            is_one_way && is_wanted && migration.arrived > 0,
             migration.address,
             migration.pid,
         ) else {
@@ -258,7 +260,7 @@ mod tests {
     fn migration(ms: u64, direction: Direction, first: u64, pages: u64) -> Migration {
         Migration {
             time_ns: START_NS + ms * 1_000_000,
-            pid: 7,
+            pid: Some(7),
             direction,
             outcome: Outcome::Completed,
             address: Some(START + first * PAGE),

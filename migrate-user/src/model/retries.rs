@@ -136,7 +136,7 @@ mod tests {
     fn call(ms: u64, address: u64, moved: u64) -> Migration {
         Migration {
             time_ns: START_NS + ms * 1_000_000,
-            pid: 7,
+            pid: Some(7),
             direction: Direction::ToDevice,
             outcome: Outcome::Completed,
             address: Some(address),

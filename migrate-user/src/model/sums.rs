@@ -1,6 +1,6 @@
 //! What is summed up for one row of a table: a driver, a process, a size.
 
-use super::{Direction, Ended, Ledger, Reasons, index, ledger};
+use super::{Direction, Ended, GivenUp, Ledger, Outcome, Reasons, index, ledger};
 
 /// Sums over some of the records. All of them are exact, except [`Sums::wasted_ns`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Sums {
     /// The part of [`Sums::time_ns`] that went into pages copied or made in vain, nanoseconds: of each migration, as large a part
     /// as these are of the pages for which the driver gave a destination. A page in vain costs about as much as another.
     pub wasted_ns: u64,
+    /// The part of [`Sums::time_ns`] that went into migrations that were rolled back, nanoseconds.
+    pub rolled_back_ns: u64,
+    /// What drivers gave up because something was missing.
+    pub given_up: GivenUp,
     arrived: [u64; Direction::ALL.len()],
 }
 
@@ -32,6 +36,10 @@ impl Sums {
             let part = part_of(total_ns, wasted, arrived.saturating_add(wasted));
             self.wasted_ns = self.wasted_ns.saturating_add(part);
         }
+        if migration.outcome == Outcome::RolledBack {
+            self.rolled_back_ns = self.rolled_back_ns.saturating_add(total_ns);
+        }
+        self.given_up.count(migration);
         let pages = &mut self.arrived[index(migration.direction)];
         *pages = pages.saturating_add(arrived);
     }
@@ -43,6 +51,8 @@ impl Sums {
         self.reasons.add(more.reasons);
         self.time_ns = self.time_ns.saturating_add(more.time_ns);
         self.wasted_ns = self.wasted_ns.saturating_add(more.wasted_ns);
+        self.rolled_back_ns = self.rolled_back_ns.saturating_add(more.rolled_back_ns);
+        self.given_up.add(&more.given_up);
         for (sum, more) in self.arrived.iter_mut().zip(more.arrived) {
             *sum = sum.saturating_add(more);
         }

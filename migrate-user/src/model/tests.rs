@@ -162,7 +162,7 @@ fn an_endless_run_does_not_grow() {
         let migration = &mut some[(number % 1000) as usize];
         migration.sequence = number;
         migration.time_ns = START_NS + number * 50_000;
-        migration.pid = (number / 10 % 5000) as u32;
+        migration.pid = Some((number / 10 % 5000) as u32);
         migration.address = Some(number.wrapping_mul(0x9e37_79b9) << 12);
         model.apply(Batch {
             migrations: vec![migration.clone()].into(),

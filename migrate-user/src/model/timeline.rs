@@ -4,7 +4,7 @@
 
 use migrate_ebpf::wire::histogram;
 
-use super::{Ended, Step};
+use super::{Direction, Ended, Step};
 
 /// How long the first stretches are, nanoseconds.
 const FIRST_NS: u64 = 250_000_000;
@@ -26,8 +26,8 @@ const FIGURES: usize = Step::COUNT + 1;
 pub struct Stretch {
     /// Migrations.
     pub migrations: u64,
-    /// Pages that arrived, by [`Direction`](super::Direction) in the order of its `ALL`. Unit: base pages.
-    pub arrived: [u64; 3],
+    /// Pages that arrived, by [`Direction`] in the order of its `ALL`. Unit: base pages.
+    pub arrived: [u64; Direction::ALL.len()],
     counts: [[u32; CLASSES]; FIGURES],
 }
 
@@ -35,7 +35,7 @@ impl Default for Stretch {
     fn default() -> Self {
         Self {
             migrations: 0,
-            arrived: [0; 3],
+            arrived: [0; Direction::ALL.len()],
             counts: [[0; CLASSES]; FIGURES],
         }
     }

@@ -22,12 +22,17 @@ pub struct Reasons {
 impl Reasons {
     /// Adds one migration.
     pub(super) fn count(&mut self, migration: &Ended<'_>) {
+        self.add(Self::of(migration));
+    }
+
+    /// Those of one migration.
+    pub(super) fn of(migration: &Ended<'_>) -> Self {
         let apart = Self {
             free: migration.free.unwrap_or(0),
             declined_holes: migration.declined_holes.unwrap_or(0),
             ..Self::default()
         };
-        let more = match migration.skips {
+        match migration.skips {
             Some(skips) => Self {
                 not_collected: skips.not_collected,
                 unmap_failed: skips.unmap_failed,
@@ -37,8 +42,7 @@ impl Reasons {
                 unknown: migration.ledger.skipped,
                 ..apart
             },
-        };
-        self.add(more);
+        }
     }
 
     pub(super) fn add(&mut self, more: Self) {

@@ -143,7 +143,7 @@ fn unknown_stays_unknown_and_extremes_survive() {
     (migration.address, migration.skips) = (None, None);
     migration.ledger.requested = u64::MAX;
     migration.anomalies = u8::MAX;
-    migration.comm = "".into();
+    migration.comm = Some("".into());
     let mut writer = Writer::new(Vec::new(), &facts()).unwrap();
     writer.write(&batch).unwrap();
     assert_eq!(read(&writer.finish().unwrap()).0, [batch]);

@@ -262,7 +262,9 @@ mod tests {
         let (first, second) = (synthetic.batch(300), synthetic.batch(300));
         let matching = [&first, &second].map(|batch| {
             let migrations = batch.migrations.iter();
-            migrations.filter(|migration| migration.pid == 1201).count() as u64
+            migrations
+                .filter(|migration| migration.pid == Some(1201))
+                .count() as u64
         });
         data.apply(first);
         data.set_filter(filter("pid=1201"));

@@ -47,7 +47,7 @@ fn lossy() -> App {
     batch.migrations[7].ledger.moved += 1;
     batch.migrations[1999].direction = Direction::Unknown;
     batch.migrations[1999].cause = Cause::Unknown;
-    batch.migrations[1998].comm = "a name too long \x07".into();
+    batch.migrations[1998].comm = Some("a name too long \x07".into());
     let status = batch.status.as_mut().unwrap();
     status.losses[Loss::Headless as usize] = 3;
     app.batch(batch);

@@ -1,18 +1,16 @@
 //! Functions and fields, on kernels that have more or less of them.
 
-use super::*;
+use std::sync::LazyLock;
 
-const FUNCTIONS: [&str; 8] = [
-    "migrate_vma_setup",
-    "migrate_vma_pages",
-    "migrate_vma_finalize",
-    "migrate_device_range",
-    "migrate_device_pfns",
-    "migrate_device_pages",
-    "migrate_device_finalize",
-    "migrate_device_unmap",
-];
-const FIELDS: [&str; 9] = [
+use super::*;
+use crate::source::kernel::{HOOKS, MEMORY, Need};
+
+/// What is hooked, by the newest names.
+static FUNCTIONS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let hooks = HOOKS.iter().chain(&MEMORY);
+    hooks.map(|hook| hook.functions[0]).collect()
+});
+const FIELDS: [&str; 10] = [
     "dst",
     "src",
     "cpages",
@@ -22,6 +20,7 @@ const FIELDS: [&str; 9] = [
     "pgmap_owner",
     "flags",
     "fault_page",
+    "vma",
 ];
 
 /// The BTF of a kernel with everything but these.
@@ -39,15 +38,16 @@ pub(super) fn btf(without_functions: &[&str], without_fields: &[&str]) -> Vec<u8
 
 /// The symbols of a kernel that has renamed some functions, or has none of them.
 pub(super) fn kallsyms(renamed: &[(&str, Option<&str>)]) -> String {
-    let symbol = |function: &str| {
-        let new = renamed.iter().find(|(old, _)| *old == function);
+    let symbol = |function: &&str| {
+        let new = renamed.iter().find(|(old, _)| old == function);
         match new {
             Some((_, None)) => String::new(),
             Some((_, Some(new))) => format!("ffffffff81001000 t {new}\n"),
             None => format!("ffffffff81001000 T {function}\n"),
         }
     };
-    "ffffffff81000000 T _text\n".to_owned() + &FUNCTIONS.map(symbol).concat()
+    let functions: String = FUNCTIONS.iter().map(symbol).collect();
+    "ffffffff81000000 T _text\n".to_owned() + &functions
 }
 
 const BTF: &str = "sys/kernel/btf/vmlinux";
@@ -87,14 +87,14 @@ fn a_field_is_where_btf_says() {
 
 #[test]
 fn a_function_that_is_not_there_is_missed_as_much_as_it_is_needed() {
-    for function in FUNCTIONS {
+    for hook in HOOKS.iter().chain(&MEMORY) {
+        let function = hook.functions[0];
         let machine = Machine::good()
             .bytes(BTF, &btf(&[function], &[]))
             .with("proc/kallsyms", &kallsyms(&[(function, None)]));
-        let needed = function.starts_with("migrate_vma_");
         assert_eq!(
             machine.state(function),
-            if needed {
+            if hook.need == Need::Needed {
                 State::Missing
             } else {
                 State::Limited
@@ -160,4 +160,58 @@ fn the_end_of_threads_is_a_tracepoint() {
     assert_eq!(Machine::good().state(name), State::Good);
     let without = Machine::good().bytes(BTF, &btf::vmlinux(&FUNCTIONS, &[], &FIELDS));
     assert_eq!(without.state(name), State::Missing);
+}
+
+#[test]
+fn functions_that_nobody_hooks_are_named() {
+    let with = |lines: &str| {
+        let symbols = kallsyms(&[]) + lines;
+        Machine::good().with("proc/kallsyms", &symbols)
+    };
+    // Static functions, functions of modules and ordinary migrations are none of our business.
+    let others = "ffffffff81001000 t migrate_vma_collect_pmd\nffffffff81001000 T migrate_pages\n\
+                  ffffffffa0001000 T migrate_vma_setup_locked\t[nvidia_uvm]\nffffffff81001000 d migrate_device_data\n";
+    assert_eq!(with(others).state("not hooked"), State::Good);
+    let new = "ffffffff81001000 T migrate_hmm_range_setup\nffffffff81001000 T migrate_device_new\n";
+    let check = with(&(others.to_owned() + new)).check("not hooked");
+    assert_eq!(check.state, State::Limited);
+    assert_eq!(check.found, "migrate_device_new, migrate_hmm_range_setup");
+    let unknown = Machine::good().without("proc/kallsyms");
+    assert_eq!(unknown.state("not hooked"), State::Unknown);
+}
+
+#[test]
+fn tracepoints_of_migrations_are_named() {
+    assert!(
+        Machine::good()
+            .check("tracepoints")
+            .found
+            .starts_with("none")
+    );
+    let points = [
+        "sched_process_exit",
+        "migrate_device_skip",
+        "mm_migrate_pages",
+    ];
+    let machine = Machine::good().bytes(BTF, &btf::vmlinux(&FUNCTIONS, &points, &FIELDS));
+    let found = machine.check("tracepoints").found;
+    assert!(found.starts_with("migrate_device_skip;"), "{found}");
+    assert_eq!(machine.state("tracepoints"), State::Good);
+}
+
+#[test]
+fn a_function_is_found_by_its_older_name() {
+    let new = "migrate_device_coherent_folio";
+    let old = "migrate_device_coherent_page";
+    let machine = Machine::good()
+        .with("proc/kallsyms", &kallsyms(&[(new, Some(old))]))
+        .bytes(BTF, &btf::vmlinux(&[old], &["sched_process_exit"], &FIELDS));
+    assert_eq!(machine.state(old), State::Good);
+    assert!(
+        machine
+            .examine()
+            .checks
+            .iter()
+            .all(|check| check.name != new)
+    );
 }

@@ -1,5 +1,7 @@
 mod btf;
+mod drivers;
 mod hooks;
+mod trial;
 
 use std::fs;
 
@@ -41,7 +43,8 @@ impl Machine {
                 "[none] integrity confidentiality\n",
             )
             .with("sys/bus/event_source/devices/kprobe/type", "8\n")
-            .with_module("xe")
+            .with_module("migrate_test")
+            .with("proc/iomem", "f0000000-f00fffff : migrate_test\n")
             .with("proc/kallsyms", &hooks::kallsyms(&[]));
         machine.bytes("sys/kernel/btf/vmlinux", &hooks::btf(&[], &[]))
     }
@@ -122,7 +125,7 @@ fn a_good_machine_has_nothing_to_complain_about() {
         );
     }
     assert_eq!(examination.verdict, State::Unknown, "before it was tried");
-    examination.add_trial(Some(Ok(())));
+    examination.add_trial(&trial::successful());
     assert_ne!(examination.verdict, State::Unknown);
     assert_ne!(examination.verdict, State::Missing);
 }
@@ -145,36 +148,41 @@ fn of_an_empty_machine_nothing_is_known_but_what_is_not_there() {
 fn what_is_missing_is_the_verdict_tried_or_not() {
     let mut examination = Machine::good().without("sys/kernel/btf/vmlinux").examine();
     assert_eq!(examination.verdict, State::Missing);
-    examination.add_trial(None);
+    examination.add_trial(&Trial::default());
     assert_eq!(examination.verdict, State::Missing);
 }
 
 #[test]
-fn a_trial_decides() {
-    let tried = |trial| {
-        let mut examination = Machine::good().examine();
-        examination.checks.retain(|check| check.group != "clock");
-        examination.add_trial(trial);
-        examination.verdict
-    };
-    assert_eq!(tried(None), State::Unknown);
-    assert_eq!(tried(Some(Ok(()))), State::Good);
-    assert_eq!(
-        tried(Some(Err("the verifier said no".to_owned()))),
-        State::Missing
-    );
-}
-
-#[test]
-fn the_kernel_is_new_enough() {
+fn the_version_is_told_and_does_not_count() {
     let version = |text| {
         Machine::good()
             .with("proc/sys/kernel/osrelease", text)
-            .state("version")
+            .check("version")
     };
-    assert_eq!(version("5.17.0"), State::Good);
-    assert_eq!(version("5.16.9-amd64"), State::Missing);
-    assert_eq!(version("nonsense"), State::Unknown);
+    for release in ["5.14.0-503.el9.x86_64", "7.2.0", "nonsense"] {
+        assert_eq!(
+            (version(release).state, &*version(release).found),
+            (State::Good, release)
+        );
+    }
+}
+
+#[test]
+fn what_the_probes_call_counts() {
+    let without = |helpers: &[u32], maps: &[&str]| {
+        let btf = btf::kernel(&[], &[], &[], helpers, maps);
+        Machine::good().bytes("sys/kernel/btf/vmlinux", &btf)
+    };
+    let new = Machine::good();
+    assert_eq!(new.state("BPF helpers"), State::Good);
+    assert_eq!(new.state("BPF ring buffer"), State::Good);
+    let old = without(&[btf::LOOP], &["BPF_MAP_TYPE_ARRAY"]);
+    assert_eq!(old.state("BPF helpers"), State::Missing);
+    assert_eq!(old.check("BPF helpers").found, "without bpf_loop");
+    assert_eq!(old.state("BPF ring buffer"), State::Missing);
+    let unknown = Machine::good().without("sys/kernel/btf/vmlinux");
+    assert_eq!(unknown.state("BPF helpers"), State::Unknown);
+    assert_eq!(unknown.state("BPF ring buffer"), State::Unknown);
 }
 
 #[test]
@@ -295,59 +303,4 @@ fn the_memory_controller_is_found() {
     );
     let none = Machine::good().with("proc/self/cgroup", "");
     assert_eq!(memory(none), is(State::Limited, "none"));
-}
-
-#[test]
-fn drivers_are_found_by_name() {
-    assert_eq!(Machine::good().state("xe"), State::Good);
-    let none = || Machine::good().without("sys/module/xe").with_module("ext4");
-    assert_eq!(none().state("loaded"), State::Limited);
-    let built_in = none().with("sys/module/amdgpu/parameters/vm_size", "-1\n");
-    assert_eq!(built_in.state("amdgpu"), State::Limited);
-    let unknown = Machine::good().without("sys/module");
-    assert_eq!(unknown.state("loaded"), State::Unknown);
-}
-
-#[test]
-fn drivers_are_found_by_the_helper_that_they_use() {
-    let machine = Machine::good()
-        .with_module("drm_gpusvm_helper")
-        .with_module("amdxdna")
-        .with("sys/module/drm_gpusvm_helper/holders/amdxdna", "")
-        .with("sys/module/drm_gpusvm_helper/holders/xe", "");
-    let checks = machine.examine().checks;
-    let drivers = checks.iter().filter(|check| check.group == "drivers");
-    let names: Vec<_> = drivers.map(|check| &*check.name).collect();
-    assert_eq!(names, ["xe", "amdxdna"]);
-    assert_eq!(machine.state("amdxdna"), State::Good);
-}
-
-#[test]
-fn drivers_are_found_by_what_their_files_call() {
-    let machine = |dep: &str| {
-        Machine::good()
-            .without("sys/module/xe")
-            .with_module("new_gpu")
-            .with_module("ext4")
-            .with("lib/modules/7.2.0-amd64/modules.dep", dep)
-            .with(
-                "lib/modules/7.2.0-amd64/updates/new-gpu.ko",
-                "ELF\0memcpy\0migrate_vma_setup\0",
-            )
-            .with(
-                "lib/modules/7.2.0-amd64/kernel/ext4.ko",
-                "ELF\0not_migrate_vma_setup\0",
-            )
-    };
-    let plain = machine("updates/new-gpu.ko:\nkernel/ext4.ko:\n");
-    assert_eq!(plain.state("new_gpu"), State::Good);
-    let checks = plain.examine().checks;
-    assert!(checks.iter().all(|check| check.name != "ext4"));
-    let compressed = machine("updates/new-gpu.ko.xz:\nkernel/ext4.ko.xz:\n").check("loaded");
-    assert_eq!(compressed.state, State::Limited);
-    assert!(
-        compressed.found.contains("2 modules"),
-        "{}",
-        compressed.found
-    );
 }

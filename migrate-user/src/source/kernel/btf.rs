@@ -7,7 +7,7 @@ use migrate_ebpf::wire::{
     Config, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
 };
 
-use super::TracerError;
+use super::{TracerError, requirements};
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Where this one is, the other two are.
@@ -43,6 +43,7 @@ fn offsets(
     if !types.has("migrate_vma") || !types.has(FUNCTION) {
         return Err(TracerError::NoFunction { function: FUNCTION });
     }
+    requirements::kernel(&types)?;
     let pagemap = pagemap(&types).unwrap_or(PagemapOffsets::UNKNOWN);
     let config = Config {
         vma: vma(&types)?,
@@ -186,17 +187,39 @@ impl Types {
 
     /// The value of a name in an enumeration.
     fn enumerator(&self, enumeration: &str, name: &str) -> Option<u32> {
+        let names = self.enumerators(enumeration)?;
+        let (_, value) = names.into_iter().find(|(found, _)| found == name)?;
+        Some(value)
+    }
+
+    /// The names of an enumeration and their values, but for negative ones.
+    pub(crate) fn enumerators(&self, enumeration: &str) -> Option<Vec<(String, u32)>> {
         let TypeVariant::Enum(found) = self.0.from_id(self.0.id_of(enumeration)?)? else {
             return None;
         };
-        let named = found
-            .named_value_list()
-            .iter()
-            .find(|value| value.name == name)?;
-        match named.value {
-            Integer32Value::Unsigned(value) => Some(value),
-            Integer32Value::Signed(value) => u32::try_from(value).ok(),
-        }
+        let values = found.named_value_list().iter().filter_map(|named| {
+            let value = match named.value {
+                Integer32Value::Unsigned(value) => value,
+                Integer32Value::Signed(value) => u32::try_from(value).ok()?,
+            };
+            Some((named.name.clone(), value))
+        });
+        Some(values.collect())
+    }
+
+    /// The names of the tracepoints that begin with something, sorted.
+    pub(crate) fn tracepoints(&self, prefix: &str) -> Vec<String> {
+        let types = self.0.get().values().filter_map(|variant| match variant {
+            TypeVariant::Typedef(found) => found.name().clone(),
+            _ => None,
+        });
+        let mut names: Vec<_> = types
+            .filter_map(|name| name.strip_prefix("btf_trace_").map(str::to_owned))
+            .filter(|name| name.starts_with(prefix))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }
 

@@ -45,6 +45,15 @@ pub enum TracerError {
         /// The function that was not found.
         function: &'static str,
     },
+    /// The kernel's own functions for BPF programs do not do what the probes need.
+    #[error(
+        "this kernel has no {what}, which the probes call. Linux 5.17 has all they need, and so do some older kernels of \
+         distributions: use a newer kernel"
+    )]
+    NoHelper {
+        /// What was not found.
+        what: String,
+    },
     /// A structure lacks what it has in every version that is known.
     #[error(
         "`struct {structure}` of this kernel has no field `{field}` where one was expected: its layout is \

@@ -18,6 +18,7 @@ mod regions;
 mod requirements;
 mod symbols;
 mod totals;
+mod trial;
 mod watch;
 
 use std::time::Duration;
@@ -30,8 +31,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
 pub use error::TracerError;
-pub(crate) use hooks::PARTS;
+pub(crate) use hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 pub use options::{Attach, Only, Options, RING_BYTES};
+pub(crate) use requirements::{has_ring_buffer, missing_helpers};
+pub use trial::{Feature, try_out};
 
 use super::{Batch, Source, Status, machine};
 use crate::model::{ExactCount, Migration};

@@ -112,8 +112,8 @@ fn the_page_of_html_is_whole_and_takes_nothing_from_elsewhere() {
     let mut model = Model::new(facts());
     let mut batch = synthetic.batch(1000);
     for migration in &mut batch.migrations[..500] {
-        migration.comm = "<script>alert(1)</script>".into();
-        migration.pid = 7;
+        migration.comm = Some("<script>alert(1)</script>".into());
+        migration.pid = Some(7);
     }
     model.apply(batch);
     let page = Report::new(&model, "<run & \"more\">", &Thresholds::default()).html();

@@ -64,7 +64,7 @@ fn absurd_numbers_are_drawn_too() {
             migration.ledger.requested = u64::MAX;
             migration.steps = [Some(u64::MAX); 5];
             migration.probe = [u64::MAX; 3];
-            migration.comm = "日本語の名前がとても長い".into();
+            migration.comm = Some("日本語の名前がとても長い".into());
         }
         batch.status = Some(Status {
             time_ns: u64::MAX,
@@ -144,7 +144,7 @@ fn losses_are_always_in_sight() {
 fn wide_letters_stay_in_their_columns() {
     let mut app = ordinary();
     let mut batch = Synthetic::new(8).batch(1);
-    batch.migrations[0].comm = "日本語日本語日本語".into();
+    batch.migrations[0].comm = Some("日本語日本語日本語".into());
     app.batch(batch);
     app.act(Action::Show(Tab::Migrations));
     let screen = text(&picture(&app, (120, 40)));

@@ -1,6 +1,11 @@
-//! Is there a driver that migrates?
+//! Is there a driver that migrates, and what keeps it from doing so?
 
-use super::{Check, Root, State, module_file};
+mod amdgpu;
+mod in_tree;
+mod memory;
+mod nvidia_uvm;
+
+use super::{Check, Root, State, Symbols, module_file};
 
 /// Drivers that are known to migrate memory in this way, by the names of their modules.
 const KNOWN: &[(&str, &str)] = &[
@@ -23,7 +28,30 @@ const MODULES: &str = "/sys/module";
 /// Migrates for the modules that use it.
 const HELPER: &str = "drm_gpusvm_helper";
 
-pub(super) fn checks(root: &Root) -> Vec<Check> {
+pub(super) fn checks(root: &Root, symbols: Option<&Symbols>) -> Vec<Check> {
+    let mut checks = loaded(root);
+    checks.extend(amdgpu::checks(root, symbols));
+    checks.extend(in_tree::checks(root, symbols));
+    checks.extend(nvidia_uvm::checks(root));
+    checks.push(memory::check(root));
+    checks
+}
+
+fn known_drivers() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|(name, _)| *name)
+}
+
+/// Is a module loaded, or a driver built in that has parameters?
+fn has(root: &Root, name: &str) -> bool {
+    root.has(&format!("{MODULES}/{name}"))
+}
+
+/// A module's parameter as it is now.
+fn parameter(root: &Root, module: &str, name: &str) -> Option<String> {
+    root.text(&format!("{MODULES}/{module}/parameters/{name}"))
+}
+
+fn loaded(root: &Root) -> Vec<Check> {
     if !root.has(MODULES) {
         let check = Check::new("drivers", "loaded", "unknown");
         return vec![check.unknown(format!("{MODULES} cannot be read"))];
@@ -59,7 +87,7 @@ fn is_module(root: &Root, name: &str) -> bool {
 }
 
 fn known(root: &Root, name: &str, what: &str) -> Option<Check> {
-    if !root.has(&format!("{MODULES}/{name}")) {
+    if !has(root, name) {
         return None;
     }
     if is_module(root, name) {
@@ -78,7 +106,7 @@ fn nothing(compressed: usize) -> Check {
         1 => "; the compressed file of 1 module was not looked into".to_owned(),
         many => format!("; the compressed files of {many} modules were not looked into"),
     };
-    let names: Vec<_> = KNOWN.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = known_drivers().collect();
     let found = format!("none that is known to migrate{aside}");
     Check::new("drivers", "loaded", found).judged(
         State::Limited,
