@@ -11,7 +11,11 @@ use core::{
     ptr::{self},
 };
 use kernel::{
-    container_of, new_spinlock, page::PAGE_SHIFT, prelude::*, sync::SpinLock, types::Opaque,
+    container_of, new_mutex, new_spinlock,
+    page::PAGE_SHIFT,
+    prelude::*,
+    sync::{Mutex, SpinLock},
+    types::Opaque,
 };
 
 use crate::{
@@ -20,6 +24,7 @@ use crate::{
         self, migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_COHERENT as SELECT_DEVICE_COHERENT,
         migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_PRIVATE as SELECT_DEVICE_PRIVATE,
     },
+    bottom_half::BottomHalf,
     engine::{Engine, Speed},
     eviction, fault,
     folio::{Backing, COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
@@ -95,6 +100,12 @@ pub(crate) struct DeviceMemory {
     configuration: SpinLock<Configuration>,
     #[pin]
     pub(crate) engine: Engine,
+    /// Taken before setup by plays of amdgpu, and by CPU faults if the device is configured so.
+    #[pin]
+    pub(crate) svms: Mutex<()>,
+    /// The thread that serves the device's faults in plays of nvidia-uvm, made when it is first needed.
+    #[pin]
+    pub(crate) bottom_half: Mutex<Option<Pin<KBox<BottomHalf>>>>,
     #[pin]
     pub(crate) accounts: Accounts,
     region: Region,
@@ -145,6 +156,8 @@ impl DeviceMemory {
             slots <- new_spinlock!(Slots::new(spec.bytes >> PAGE_SHIFT)?),
             configuration <- new_spinlock!(Configuration::default()),
             engine <- Engine::new(),
+            svms <- new_mutex!(()),
+            bottom_half <- new_mutex!(None),
             accounts <- Accounts::new(),
             region: match spec.coherent_at {
                 Some(start) => Region::set_aside(start, spec.bytes)?,
@@ -193,6 +206,21 @@ impl DeviceMemory {
         unsafe {
             let pagemap = bindings::migrate_test_page_pgmap(page);
             &*container_of!(Opaque::cast_from(pagemap).cast_mut(), Self, pagemap)
+        }
+    }
+
+    /// The memory of a device's page; `None` for a page of the system's.
+    ///
+    /// # Safety
+    ///
+    /// `pfn` is a page of the system or of a device of this driver's, and in use for `'a`.
+    pub(crate) unsafe fn of_frame<'a>(pfn: Pfn) -> Option<&'a Self> {
+        // SAFETY: By this function's requirements there is such a page, which stays; if it is a device's, it is ours.
+        unsafe {
+            let page = bindings::migrate_test_pfn_to_page(pfn);
+            let is_device = bindings::migrate_test_is_device_page(page)
+                || bindings::migrate_test_is_coherent_page(page);
+            is_device.then(|| Self::of_page(page))
         }
     }
 
@@ -253,6 +281,16 @@ impl DeviceMemory {
     /// Whether migrations wait for the copy engine after pages instead of before.
     pub(crate) fn waits_after_pages(&self) -> bool {
         self.configuration.lock().flags & configuration::WAIT_AFTER_PAGES != 0
+    }
+
+    /// Whether CPU faults take the device's lock.
+    pub(crate) fn locks_faults(&self) -> bool {
+        self.configuration.lock().flags & configuration::LOCKED_FAULTS != 0
+    }
+
+    /// Every n-th page that a CPU fault leaves where it is; 0: none.
+    pub(crate) fn retired_every(&self) -> u32 {
+        self.configuration.lock().retired_every as u32
     }
 
     /// Pages that a fault of the CPU brings home: a power of two.
@@ -387,6 +425,21 @@ impl DeviceMemory {
     /// The file that brought a page here.
     pub(crate) fn file_of(&self, pfn: Pfn) -> Option<FileId> {
         self.slots.lock().file(pfn.checked_sub(self.first())?)
+    }
+
+    /// Whether a page is ours and mapped there.
+    pub(crate) fn is_mapped(&self, pfn: Pfn, mapping: Mapping) -> bool {
+        let index = pfn.checked_sub(self.first());
+        index.is_some_and(|index| self.slots.lock().is_mapped(index, mapping))
+    }
+
+    /// Has the thread that serves the device's faults do something, and waits until it has.
+    pub(crate) fn with_bottom_half(&self, body: &mut (dyn FnMut() + Send)) -> Result {
+        let mut thread = self.bottom_half.lock();
+        if thread.is_none() {
+            *thread = Some(BottomHalf::new(self.number())?);
+        }
+        thread.as_ref().map_or(Ok(()), |thread| thread.run(body))
     }
 
     /// Takes a reference on a page of ours, if it is mapped there.

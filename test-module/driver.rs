@@ -29,7 +29,10 @@ use kernel::{
 };
 
 mod accounts;
+mod amdgpu;
+mod arrays;
 mod bindings;
+mod bottom_half;
 mod clock;
 mod destinations;
 mod device_memory;
@@ -38,13 +41,16 @@ mod eviction;
 mod fault;
 mod file;
 mod folio;
+mod hmm;
 mod hold;
 mod inject;
 mod layout;
 mod migrate;
 mod mirror;
+mod nouveau;
 mod page_table;
 mod places;
+mod play;
 mod range;
 mod region;
 mod registration;
@@ -54,7 +60,10 @@ mod summary;
 mod transfer;
 mod truth;
 pub mod uapi;
+mod uvm;
 mod who;
+mod worker;
+mod xe;
 
 use device_memory::{DeviceMemory, Sharing, Spec};
 use registration::Registration;

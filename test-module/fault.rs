@@ -7,6 +7,7 @@ use kernel::{
         vm_fault, vm_fault_reason_VM_FAULT_OOM, vm_fault_reason_VM_FAULT_SIGBUS, vm_fault_t,
     },
     mm::virt::VmaRef,
+    page::PAGE_SIZE,
     prelude::*,
 };
 
@@ -14,6 +15,7 @@ use crate::{
     bindings,
     device_memory::DeviceMemory,
     folio::COMPOUND_PAGES,
+    inject::{Injection, Strikes},
     migrate::{Select, Setup},
     range::Range,
     transfer::Plan,
@@ -92,7 +94,17 @@ unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
     // Before it goes: then nobody brought it.
     let file = memory.file_of(pfn);
     // The device's page table is per file, and a fault knows no file's: its entry is stale from here on.
-    let truth = Plan::new(memory, kind, Select::Device).run(setup, |_| {});
+    let locked = memory.locks_faults().then(|| memory.svms.lock());
+    let plan = Plan {
+        inject: Injection {
+            retire: Strikes::every(memory.retired_every()),
+            spared: Some((address - range.address(0)) / PAGE_SIZE),
+            ..Injection::default()
+        },
+        ..Plan::new(memory, kind, Select::Device)
+    };
+    let truth = plan.run(setup, |_| {});
+    drop(locked);
     memory.accounts.keep(&truth, file);
     Ok(truth)
 }

@@ -73,8 +73,10 @@ pub mod configuration {
     /// The driver waits for the copy engine between pages and finalize, as amdgpu and nouveau do. Without it, it
     /// waits between setup and pages.
     pub const WAIT_AFTER_PAGES: u64 = 1 << 0;
+    /// A CPU fault takes the device's lock first, as amdgpu's does (`svms.lock`), which plays of amdgpu hold.
+    pub const LOCKED_FAULTS: u64 = 1 << 1;
     /// Every bit that has a meaning. Others are `EINVAL`.
-    pub const ALL: u64 = WAIT_AFTER_PAGES;
+    pub const ALL: u64 = WAIT_AFTER_PAGES | LOCKED_FAULTS;
 }
 
 /// Values of [`Truth::direction`]: where the pages that arrived were, and where they are now. Where none arrived, what
@@ -454,6 +456,92 @@ pub struct Configuration {
     pub invalidate_ns: u64,
     /// Bits of [`configuration`].
     pub flags: u64,
+    /// Of the pages that a CPU fault could bring home besides the one that was touched, every n-th is collected and left
+    /// alone, as xe does with pages that it has retired; 0 means none.
+    pub retired_every: u64,
+}
+
+/// Which driver [`PLAY`] plays, and at what. `docs/test-driver.md` says how each goes about it.
+pub mod play {
+    /// nvidia-uvm: the device faults; its bottom half, a kernel thread, brings the pages.
+    pub const UVM_FAULT: u32 = 1;
+    /// nvidia-uvm: pages of the range that are on the device go home, each with a setup of its own.
+    pub const UVM_EVICT: u32 = 2;
+    /// nvidia-uvm, where devices' memory is a node: pages go to system memory of [`Play::node`](super::Play::node).
+    pub const UVM_NUMA: u32 = 3;
+    /// amdgpu: the device faults; a work item brings the pages.
+    pub const AMDGPU_FAULT: u32 = 4;
+    /// amdgpu: the process asks for the pages to be moved ahead.
+    pub const AMDGPU_PREFETCH: u32 = 5;
+    /// amdgpu: a work item has the range's pages go home.
+    pub const AMDGPU_EVICT: u32 = 6;
+    /// xe: the device faults; a worker brings all pages or none, from other devices too.
+    pub const XE_FAULT: u32 = 7;
+    /// xe: the process asks for that.
+    pub const XE_PREFETCH: u32 = 8;
+    /// xe: a worker touches the range's pages as another device would, which has them go home.
+    pub const XE_TOUCH: u32 = 9;
+    /// xe: pages of the range that are on the device go home, wherever they are mapped, but for those that
+    /// [`Play::skip`](super::Play::skip) strikes: they are collected, and left alone.
+    pub const XE_EVICT: u32 = 10;
+    /// nouveau: the device faults; a work item brings the pages, call by call with one structure.
+    pub const NOUVEAU_FAULT: u32 = 11;
+    /// nouveau: the process asks for that.
+    pub const NOUVEAU_PREFETCH: u32 = 12;
+    /// nouveau: all of the device's memory is cleared, with destinations for large pages that the kernel does not take.
+    /// The range says nothing.
+    pub const NOUVEAU_EVICT: u32 = 13;
+}
+
+/// Bits of [`Play::flags`].
+pub mod play_flags {
+    /// Finalize without pages: something has changed meanwhile, and all of it will be tried again.
+    pub const ROLL_BACK: u32 = 1 << 0;
+    /// [`play::UVM_EVICT`](super::play::UVM_EVICT): last page first. Without either of these, first page first.
+    pub const DESCENDING: u32 = 1 << 1;
+    /// The same: in an order that [`Play::seed`](super::Play::seed) chooses.
+    pub const SHUFFLED: u32 = 1 << 2;
+    /// [`play::UVM_FAULT`](super::play::UVM_FAULT): the device will reach the pages in system memory: those that are on
+    /// the device go home, the others are collected and stay.
+    pub const TO_SYSTEM: u32 = 1 << 3;
+    /// Every bit that has a meaning. Others are `EINVAL`.
+    pub const ALL: u32 = ROLL_BACK | DESCENDING | SHUFFLED | TO_SYSTEM;
+}
+
+/// Most pages that [`play::UVM_EVICT`] takes with one array, as many as a block of nvidia-uvm's has.
+pub const MAX_BLOCK: u64 = 512;
+
+/// Argument of [`PLAY`]: a range, and how a real driver would treat it. It may take several migrations. All their
+/// truths are in the log.
+///
+/// Refused as for [`Migrate`]; `EINVAL` for an unknown mode, and for more pages than [`MAX_BLOCK`] where they limit it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Play {
+    /// First address, a multiple of the page size.
+    pub address: u64,
+    /// Length in base pages.
+    pub pages: u64,
+    /// One of [`play`].
+    pub mode: u32,
+    /// Bits of [`play_flags`].
+    pub flags: u32,
+    /// Most pages in one migration; 0: all.
+    pub batch: u64,
+    /// Makes choices.
+    pub seed: u64,
+    /// Positions that are left out. Where it strikes is for the mode to say.
+    pub skip: Strike,
+    /// The node that pages are to go to.
+    pub node: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Time to spend between setup and pages, asleep.
+    pub delay_ns: u64,
+    /// Out: how many migrations were made.
+    pub migrations: u64,
+    /// Out: the sum of their ledgers.
+    pub ledger: Ledger,
 }
 
 /// Answer of [`TOTALS`] (of a device, since the module was loaded) and [`FILE_TOTALS`] (of an open file: the
@@ -528,6 +616,7 @@ const NR_TOTALS: u32 = 4;
 const NR_INFO: u32 = 5;
 const NR_FILE_TOTALS: u32 = 6;
 const NR_CONFIGURE: u32 = 7;
+const NR_PLAY: u32 = 8;
 
 /// Migrates a range of the caller's memory to the device. Argument: [`Migrate`].
 pub const TO_DEVICE: u32 = number(WRITE | READ, NR_TO_DEVICE, size_of::<Migrate>());
@@ -544,6 +633,9 @@ pub const INFO: u32 = number(READ, NR_INFO, size_of::<Info>());
 /// Sets how the device behaves. Argument: [`Configuration`], read.
 pub const CONFIGURE: u32 = number(WRITE, NR_CONFIGURE, size_of::<Configuration>());
 
+/// Treats a range of the caller's memory as a real driver would. Argument: [`Play`].
+pub const PLAY: u32 = number(WRITE | READ, NR_PLAY, size_of::<Play>());
+
 const WRITE: u32 = 1;
 const READ: u32 = 2;
 
@@ -556,6 +648,7 @@ const fn number(direction: u32, number: u32, size: usize) -> u32 {
 const _: () = assert!(size_of::<Truth>() == 352);
 const _: () = assert!(size_of::<Migrate>() == 448);
 const _: () = assert!(size_of::<Evict>() == 376);
+const _: () = assert!(size_of::<Play>() == 160);
 const _: () = assert!(Totals::index(0, 0) == 0);
 const _: () =
     assert!(Totals::index(direction::SYSTEM_TO_SYSTEM, cause::DRIVER) == Totals::KINDS - 1);

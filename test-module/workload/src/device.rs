@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::uapi::{self, Configuration, Evict, Info, Migrate, Totals, Truth};
+use crate::uapi::{self, Configuration, Evict, Info, Migrate, Play, Totals, Truth};
 
 /// Where pages are to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ unsafe impl Argument for Migrate {}
 unsafe impl Argument for Evict {}
 // SAFETY: Integers only.
 unsafe impl Argument for Configuration {}
+// SAFETY: Integers only.
+unsafe impl Argument for Play {}
 
 /// Where the device with this number is.
 pub fn path(number: u32) -> PathBuf {
@@ -166,6 +168,16 @@ impl Device {
             format!("evict {} pages from {} on", request.pages, request.first)
         })?;
         Ok(answer.truth)
+    }
+
+    /// Has the driver play another, and says what came of it.
+    pub fn play(&self, request: &Play) -> Result<Play> {
+        self.call(uapi::PLAY, *request, || {
+            format!(
+                "play {} with {} pages at {:#x}, flags {:#x}",
+                request.mode, request.pages, request.address, request.flags
+            )
+        })
     }
 
     /// Sets how the device behaves.

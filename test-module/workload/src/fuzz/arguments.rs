@@ -180,7 +180,12 @@ pub(super) fn configuration(rng: &mut Rng) -> Configuration {
         engine_bandwidth: rng.pick(&[0, 0, 0, 1000, u64::MAX]),
         fault_pages: rng.pick(&[0, 1, 2, 16, 512]),
         invalidate_ns: rng.pick(&[0, 0, 0, 1, 50_000]),
-        flags: rng.pick(&[0, configuration::WAIT_AFTER_PAGES]),
+        flags: rng.pick(&[
+            0,
+            configuration::WAIT_AFTER_PAGES,
+            configuration::LOCKED_FAULTS,
+        ]),
+        retired_every: rng.pick(&[0, 0, 0, 2, 5]),
     };
     if rng.one_in(4) {
         let value = edge(rng);
