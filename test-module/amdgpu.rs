@@ -10,8 +10,8 @@ use kernel::prelude::*;
 
 use crate::{
     migrate::Select,
+    plan::{Manner, Target},
     play::{Act, Style},
-    transfer::{Manner, Target},
     uapi::cause,
     worker::{self, Of},
 };

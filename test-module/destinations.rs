@@ -5,7 +5,7 @@
 use crate::{
     eviction,
     folio::{Effort, NewFolio, Size},
-    transfer::{Large, Plan, Target},
+    plan::{Large, Plan, Target},
 };
 
 /// Evictions in a row that may fail to make room before a migration gives up on them: pages that others are just

@@ -6,10 +6,7 @@
 //! use: every copy is a real one. One device may have memory that was set aside for it instead, which CPUs can reach
 //! (`MEMORY_DEVICE_COHERENT`): what its pages hold is in them.
 
-use core::{
-    ops::Range,
-    ptr::{self},
-};
+use core::ops::Range;
 use kernel::{
     container_of, new_mutex, new_spinlock,
     page::PAGE_SHIFT,
@@ -28,44 +25,13 @@ use crate::{
     engine::{Engine, Speed},
     eviction, fault,
     folio::{Backing, COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
-    migrate::Source,
+    owner::{Owner, Sharing},
     quietly,
     region::Region,
     slots::{Arrival, Mapping, Slots},
+    source::Source,
     uapi::{Configuration, MAX_DELAY_NS, configuration},
 };
-
-/// Which device pages a call is about: whose they are (`pgmap_owner`), and of what kind.
-#[derive(Clone, Copy)]
-pub(crate) struct Owner {
-    /// Only its identity means something.
-    identity: *mut c_void,
-    /// What selects such pages.
-    pub(crate) select: bindings::migrate_vma_direction,
-}
-
-impl Owner {
-    /// No device's pages, and no owner to tell mirrors of.
-    pub(crate) fn nobody() -> Self {
-        Self {
-            identity: ptr::null_mut(),
-            select: 0,
-        }
-    }
-
-    pub(crate) fn as_ptr(self) -> *mut c_void {
-        self.identity
-    }
-}
-
-/// Whom pages of a device belong to, as far as the kernel is told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sharing {
-    /// To this device.
-    Alone,
-    /// To all devices that share theirs: each may take what is on the others.
-    Peers,
-}
 
 /// What a device's memory is like.
 #[derive(Clone, Copy)]

@@ -10,7 +10,7 @@ use crate::{
     device_memory::DeviceMemory,
     folio::{Pfn, Size},
     migrate::{Select, Setup},
-    transfer::Plan,
+    plan::Plan,
     truth::Kind,
     uapi::{EVICTED_AT_ONCE, Truth, cause, direction},
     who::Who,

@@ -27,11 +27,11 @@ use crate::{
     migrate::{Arrived, Select, Setup},
     mirror::Mirror,
     page_table::PageTable,
+    plan::{Delays, Large, Plan, Target},
     play,
     range::Range,
     registration::Registration,
     slots::{Arrival, Mapping},
-    transfer::{Delays, Large, Plan, Target},
     truth::Kind,
     uapi::{
         self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Play, Totals, Truth, cause,

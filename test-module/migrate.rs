@@ -32,10 +32,12 @@ use crate::{
         self, migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
         migrate_vma_direction_MIGRATE_VMA_SELECT_SYSTEM as SELECT_SYSTEM,
     },
-    device_memory::{DeviceMemory, Owner},
-    folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
+    folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
+    owner::Owner,
     range::Range,
-    sequence::{Sequence, Timeline},
+    sequence::Sequence,
+    source::Source,
+    timeline::Timeline,
 };
 
 /// Which pages to collect.
@@ -241,19 +243,10 @@ impl<'mm> Collected<'mm> {
     /// What is to be copied.
     pub(crate) fn source(&self, entry: &Entry) -> Option<Source<'_>> {
         let src = self.0.src(entry.index);
-        // INVARIANT: Setup holds what it marks as migrating locked and referenced until finalize, which needs the
-        // value that is borrowed here.
-        (src.is_migrating() && src.is_valid()).then(|| Source {
-            first: src.pfn(),
-            pages: src.positions(),
-            // SAFETY: The kernel collects pages of system memory and of devices, which have a `struct page`.
-            is_system: unsafe {
-                let page = bindings::migrate_test_pfn_to_page(src.pfn());
-                !bindings::migrate_test_is_device_page(page)
-                    && !bindings::migrate_test_is_coherent_page(page)
-            },
-            _collected: self,
-        })
+        let is_page = src.is_migrating() && src.is_valid();
+        // SAFETY: Setup holds what it marks as migrating locked and referenced until finalize, which needs the value
+        // that is borrowed here.
+        is_page.then(|| unsafe { Source::new(src.pfn(), src.positions(), self) })
     }
 
     /// Gives an entry one destination of its own size.
@@ -361,54 +354,6 @@ impl<'mm> Collected<'mm> {
 fn is_anonymous(pfn: Pfn) -> bool {
     // SAFETY: What setup collects has a `struct page`, and is referenced until finalize.
     unsafe { bindings::migrate_test_is_anonymous(bindings::migrate_test_pfn_to_page(pfn)) }
-}
-
-/// A page or large folio that setup collected.
-///
-/// # Invariants
-///
-/// `pages` pages from `first` on are valid and of one folio, which is locked, unmapped and referenced for `'a`. If
-/// `is_system` is set, they are system memory.
-pub(crate) struct Source<'a> {
-    first: Pfn,
-    pages: usize,
-    is_system: bool,
-    _collected: &'a Collected<'a>,
-}
-
-impl<'a> Source<'a> {
-    /// The number of its n-th page.
-    pub(crate) fn pfn(&self, n: usize) -> Option<Pfn> {
-        (n < self.pages).then_some(self.first + n)
-    }
-
-    /// Where the bytes of its n-th page are, if it was collected from system memory.
-    pub(crate) fn system_frame(&self, n: usize) -> Option<Frame<'a>> {
-        let pfn = self.pfn(n).filter(|_| self.is_system)?;
-        // SAFETY: By the type invariants the page is system memory and stays for `'a`.
-        Some(unsafe { Frame::new(pfn) })
-    }
-
-    /// The device that it is on, if it is on one.
-    pub(crate) fn device(&self) -> Option<&DeviceMemory> {
-        // SAFETY: By the type invariants the page is in use for as long as this value is borrowed.
-        unsafe { DeviceMemory::of_frame(self.first) }
-    }
-
-    /// The node of its memory.
-    pub(crate) fn node(&self) -> u32 {
-        // SAFETY: By the type invariants the page is valid.
-        let node = unsafe {
-            bindings::migrate_test_page_node(bindings::migrate_test_pfn_to_page(self.first))
-        };
-        node.unsigned_abs()
-    }
-
-    /// One more reference: the kernel will find that the folio is used elsewhere and not move it.
-    pub(crate) fn reference(&self) -> FolioRef {
-        // SAFETY: By the type invariants the folio is referenced.
-        unsafe { FolioRef::get(self.first) }
-    }
 }
 
 /// How a destination fared.

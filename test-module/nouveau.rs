@@ -12,9 +12,9 @@ use crate::{
     bindings::migrate_vma,
     eviction,
     migrate::{Select, Setup},
+    plan::{Manner, Plan, Target},
     play::{Act, Style},
     range::Range,
-    transfer::{Manner, Plan, Target},
     uapi::cause,
     worker::{self, Of},
 };

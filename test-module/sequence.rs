@@ -8,103 +8,13 @@ use kernel::{mm::virt::VmaRef, prelude::*, types::NotThreadSafe};
 
 use crate::{
     arrays::{Array, Behind, Pagewise, Structure},
-    bindings::{
-        self, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_SHIFT, MIGRATE_PFN_VALID,
-        MIGRATE_PFN_WRITE, migrate_vma,
-    },
-    clock::{Stamp, now},
-    folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
+    bindings::{self, migrate_vma},
+    clock::now,
+    folio::{NewFolio, Pfn},
+    mpfn::{COMPOUND, MIGRATE, Mpfn},
     quietly,
+    timeline::{Span, Timeline},
 };
-
-const VALID: usize = MIGRATE_PFN_VALID as usize;
-const MIGRATE: usize = MIGRATE_PFN_MIGRATE as usize;
-const COMPOUND: usize = MIGRATE_PFN_COMPOUND as usize;
-const WRITE: usize = MIGRATE_PFN_WRITE as usize;
-
-/// One entry of `src` or `dst`.
-#[derive(Clone, Copy)]
-pub(crate) struct Mpfn(usize);
-
-impl Mpfn {
-    pub(crate) fn is_valid(self) -> bool {
-        self.0 & VALID != 0
-    }
-
-    pub(crate) fn is_migrating(self) -> bool {
-        self.0 & MIGRATE != 0
-    }
-
-    /// Whether there is nothing in it at all.
-    pub(crate) fn is_nothing(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether whoever maps it may write to it. Of anonymous memory, that means that nobody else maps it.
-    pub(crate) fn is_writable(self) -> bool {
-        self.0 & WRITE != 0
-    }
-
-    pub(crate) fn pfn(self) -> Pfn {
-        self.0 >> MIGRATE_PFN_SHIFT
-    }
-
-    pub(crate) fn size(self) -> Size {
-        if self.0 & COMPOUND != 0 {
-            Size::Compound
-        } else {
-            Size::Page
-        }
-    }
-
-    /// How many positions of the array this entry stands for: the kernel has one entry for a large folio, and
-    /// leaves those of its other pages empty.
-    pub(crate) fn positions(self) -> usize {
-        if self.0 & COMPOUND != 0 {
-            COMPOUND_PAGES
-        } else {
-            1
-        }
-    }
-
-    fn destination(folio: NewFolio) -> Self {
-        let compound = if folio.size() == Size::Compound {
-            COMPOUND
-        } else {
-            0
-        };
-        Self((folio.into_pfn() << MIGRATE_PFN_SHIFT) | VALID | compound)
-    }
-}
-
-/// Right before and right after a call.
-#[derive(Clone, Copy)]
-pub(crate) struct Span {
-    pub(crate) from: Stamp,
-    pub(crate) to: Stamp,
-}
-
-impl Span {
-    /// Nothing comes between the stamps but the call.
-    #[inline(always)]
-    fn of<T>(call: impl FnOnce() -> T) -> (Self, T) {
-        let from = now();
-        let result = call();
-        let to = now();
-        (Self { from, to }, result)
-    }
-}
-
-/// The calls that were made.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Timeline {
-    /// From the first setup to the last, where there are several.
-    pub(crate) setup: Option<Span>,
-    /// What passed between them, nanoseconds.
-    pub(crate) pauses: u64,
-    pub(crate) pages: Option<Span>,
-    pub(crate) finalize: Option<Span>,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {

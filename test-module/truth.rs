@@ -6,7 +6,7 @@ use crate::{
     layout,
     migrate::{Entry, Found, Rejected},
     places,
-    sequence::{Span, Timeline},
+    timeline::{Span, Timeline},
     uapi::{Ledger, Memory, Steps, Truth, UNKNOWN, outcome},
     who::Who,
 };

@@ -15,15 +15,15 @@ use kernel::{
 
 use crate::{
     arrays::Pagewise,
-    device_memory::Owner,
     eviction,
     inject::{Strikes, mixed},
     migrate::{Select, Setup},
+    owner::Owner,
+    plan::{Manner, Target},
     play::{Act, Style},
     quietly,
     range::Range,
     slots::Mapping,
-    transfer::{Manner, Target},
     uapi::{cause, play_flags},
 };
 

@@ -13,10 +13,10 @@ use crate::{
     hmm::{self, Interval},
     inject::{Injection, Strikes},
     migrate::{Select, Setup},
+    plan::{Manner, Plan, Target},
     play::{Act, Style},
     quietly,
     slots::Mapping,
-    transfer::{Manner, Plan, Target},
     uapi::cause,
     worker::{self, Of},
 };
