@@ -140,7 +140,7 @@ impl OpenFile {
             device_pages: self.memory.pages() as u64,
             device_pages_used: self.memory.taken() as u64,
             page_bytes: PAGE_SIZE as u64,
-            compound_pages: COMPOUND_PAGES as u64,
+            compound_pages: self.memory.largest() as u64,
             device: u64::from(self.memory.number()),
         }
     }

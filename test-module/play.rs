@@ -181,7 +181,7 @@ fn asked(style: &Style) -> u32 {
 fn check(request: &Play) -> Result {
     let unknown = request.flags & !play_flags::ALL != 0 || request.reserved != 0;
     let limit = match request.mode {
-        play::UVM_EVICT => MAX_BLOCK,
+        play::UVM_EVICT | play::XE_TOUCH => MAX_BLOCK,
         _ => uapi::MAX_PAGES,
     };
     let length = request.pages == 0 || request.pages > limit;

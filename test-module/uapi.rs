@@ -524,7 +524,7 @@ pub struct Info {
     pub device_pages_used: u64,
     /// Bytes in a base page.
     pub page_bytes: u64,
-    /// Base pages in a large folio; 1 where this kernel does not migrate them whole.
+    /// Base pages in a large folio; 1 where this kernel does not migrate them whole, and on the coherent device.
     pub compound_pages: u64,
     /// Number of the device.
     pub device: u64,

@@ -51,7 +51,8 @@ pub mod play_flags {
     pub const ALL: u32 = ROLL_BACK | DESCENDING | SHUFFLED | TO_SYSTEM;
 }
 
-/// Most pages that [`play::UVM_EVICT`] takes with one array, as many as a block of nvidia-uvm's has.
+/// Most pages that [`play::UVM_EVICT`] takes with one array, as many as a block of nvidia-uvm's has, and that
+/// [`play::XE_TOUCH`] touches.
 pub const MAX_BLOCK: u64 = 512;
 
 /// Argument of [`PLAY`](super::PLAY): a range, and how a real driver would treat it. It may take several migrations. All their

@@ -56,6 +56,20 @@ pub fn path(number: u32) -> PathBuf {
     }
 }
 
+/// Where every device is that there is.
+pub fn all_paths() -> Vec<PathBuf> {
+    let ordinary = (0..uapi::MAX_DEVICES).map(path);
+    let ordinary = ordinary.take_while(|path| path.exists());
+    ordinary.chain(special_paths()).collect()
+}
+
+fn special_paths() -> impl Iterator<Item = PathBuf> {
+    let peers = (0..uapi::MAX_PEERS).map(peer_path);
+    peers
+        .chain([uapi::COHERENT_PATH.into()])
+        .filter(|path| path.exists())
+}
+
 /// Where the peer with this number is.
 fn peer_path(number: u32) -> PathBuf {
     match number {
@@ -84,12 +98,7 @@ impl Device {
     /// Opens those devices that others than a few scenarios leave alone, as far as there are any: the peers, and the
     /// one with coherent memory.
     pub fn open_special() -> Result<Vec<Self>> {
-        let peers = (0..uapi::MAX_PEERS).map(peer_path);
-        peers
-            .chain([uapi::COHERENT_PATH.into()])
-            .filter(|path| path.exists())
-            .map(Self::open_at)
-            .collect()
+        special_paths().map(Self::open_at).collect()
     }
 
     /// Opens every other device that there is: at least one.
