@@ -303,7 +303,11 @@ impl DeviceMemory {
     /// Base pages in the largest folio that is made of this memory. Of coherent memory there are no large ones: the kernel
     /// splits device folios that CPUs cannot reach, and takes all others for such as are on a list of the system's.
     pub(crate) fn largest(&self) -> usize {
-        if self.is_coherent() { 1 } else { COMPOUND_PAGES }
+        if self.is_coherent() {
+            1
+        } else {
+            COMPOUND_PAGES
+        }
     }
 
     /// A new folio of device memory. Its contents are whatever was there.

@@ -98,15 +98,8 @@ impl Plan<'_> {
                 }
                 continue;
             }
-            let retired = entry.found == Found::Page
-                && self.inject.retires(&entry)
-                && collected.retire(&entry).is_ok();
-            let given = if !nothing
-                && !retired
-                && !(self.manner == Manner::FromAfar && self.is_there(collected, &entry))
-                && self.wants(&entry)
-                && !self.is_empty_page(collected, &entry)
-            {
+            let stays = nothing || self.stays(collected, &entry);
+            let given = if !stays && self.wants(&entry) {
                 self.fill_entry(collected, &mut destinations, &entry)
             } else {
                 Given::default()
@@ -132,6 +125,15 @@ impl Plan<'_> {
             Behind::Nothing => true,
             Behind::Unknown => false,
         }
+    }
+
+    /// Whether an entry stays where it is: it is retired, it is there already, or there is nothing in it.
+    fn stays(&self, collected: &mut Collected<'_>, entry: &Entry) -> bool {
+        let retired = entry.found == Found::Page
+            && self.inject.retires(entry)
+            && collected.retire(entry).is_ok();
+        let there = self.manner == Manner::FromAfar && self.is_there(collected, entry);
+        retired || there || self.is_empty_page(collected, entry)
     }
 
     /// Whether something that was collected is on this device already.

@@ -151,6 +151,7 @@ const DRIVERS: &[Case] = &[
             ("cause device_fault", 1),
             ("cause eviction", 1),
             ("cause cpu_fault", 1),
+            ("cause kernel_access", 1),
             ("free", 1),
             ("rolled_back", 1),
             ("workers", 1),

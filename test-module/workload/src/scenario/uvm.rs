@@ -32,10 +32,10 @@ impl Scenario for Uvm {
     fn about(&self) -> &'static str {
         "nvidia-uvm: faults of the device are served by a kernel thread, UVM GPU0 BH, for a process whose address space it \
          does not take on. When room is needed, each page of a block of up to 512 is set up by itself, in rising, \
-         falling or random order, except those that the process has touched meanwhile, at the beginning, in the middle and \
+         falling or random order, except those that the process has touched meanwhile, itself or with a system call, at the beginning, in the middle and \
          at the end; then pages and finalize are called once for each region of the block. Sometimes it gives up after the \
          setups and begins anew. Expect evictions of as many pages as a region has, those that are missing skipped and free, \
-         and nothing lost."
+         kernel accesses by threads of the process, and nothing lost."
     }
 
     fn run(&self, process: &Process<'_>) -> Result<()> {
@@ -89,6 +89,9 @@ fn touch(worker: &mut Worker<'_>, area: &mut Area) -> Result<usize> {
     let mut touched = 0;
     for first in [0, pages / 2, pages - count] {
         if worker.rng.one_in(2) {
+            if worker.rng.one_in(3) {
+                area.pass_to_kernel(first, count)?;
+            }
             area.check(first, count)?;
             area.write(first, count);
             touched += count;
