@@ -7,7 +7,7 @@
 //! `exec`, or when the file was passed on) is `EPERM`. Reading and asking is open to whoever has it.
 //!
 //! `read()` takes whole [`Truth`]s out of the device's log of migrations that no ioctl returns (those made by CPU
-//! faults, and evictions in the middle of another migration): as many as there are and as fit into the buffer, 0
+//! faults, evictions in the middle of another migration, and plays of real drivers): as many as there are and as fit into the buffer, 0
 //! bytes when the log is empty. It never waits. A buffer smaller than one `Truth` is `EINVAL`.
 //!
 //! The same totals as [`TOTALS`] and [`FILE_TOTALS`], of every device and open file, are in debugfs as text:
@@ -466,7 +466,7 @@ pub struct Configuration {
 }
 
 /// Answer of [`TOTALS`] (of a device, since the module was loaded) and [`FILE_TOTALS`] (of an open file: the
-/// migrations made through it, those that its evictions caused, and CPU faults on pages which it brought to the
+/// migrations made through it, plays among them, those that its evictions caused, and CPU faults on pages which it brought to the
 /// device while it is open).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
