@@ -8,10 +8,12 @@
 
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/hmm.h>
 #include <linux/huge_mm.h>
 #include <linux/memremap.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/miscdevice.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
@@ -42,6 +44,7 @@ static const unsigned long MIGRATE_TEST_SIZE_MISCDEVICE = sizeof(struct miscdevi
 static const unsigned long MIGRATE_TEST_SIZE_FILE_OPERATIONS = sizeof(struct file_operations);
 static const unsigned long MIGRATE_TEST_SIZE_FILE = sizeof(struct file);
 static const unsigned long MIGRATE_TEST_SIZE_KIOCB = sizeof(struct kiocb);
+static const unsigned long MIGRATE_TEST_SIZE_INTERVAL = sizeof(struct mmu_interval_notifier);
 static const unsigned long MIGRATE_TEST_SIZE_XARRAY = sizeof(struct xarray);
 
 static const unsigned int MIGRATE_TEST_COMM_LEN = TASK_COMM_LEN;
@@ -53,6 +56,7 @@ void migrate_test_current_comm(char *comm);
 int migrate_test_mm_owner(struct mm_struct *mm, char *comm);
 bool migrate_test_in_user_exception(void);
 struct folio *migrate_test_alloc_folio(gfp_t gfp, unsigned int order);
+struct folio *migrate_test_alloc_on_node(gfp_t gfp, int node);
 void migrate_test_copy_page(struct page *to, struct page *from);
 void migrate_test_clear_page(struct page *page);
 struct page *migrate_test_pfn_to_page(unsigned long pfn);
@@ -73,5 +77,6 @@ void migrate_test_cpu_relax(void);
 void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgmap, unsigned int order);
 void migrate_test_device_folio_dissolve(struct folio *folio);
 struct dev_pagemap *migrate_test_page_pgmap(const struct page *page);
+void migrate_test_interval_changed(struct mmu_interval_notifier *interval, unsigned long sequence);
 
 #endif

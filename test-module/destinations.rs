@@ -5,8 +5,7 @@
 use crate::{
     eviction,
     folio::{Effort, NewFolio, Size},
-    migrate::Select,
-    transfer::{Large, Plan},
+    plan::{Large, Plan, Target},
 };
 
 /// Evictions in a row that may fail to make room before a migration gives up on them: pages that others are just
@@ -44,9 +43,12 @@ impl<'a> Destinations<'a> {
             Some(left) => Some(left.checked_sub(size.pages())?),
             None => None,
         };
-        let folio = match self.plan.select {
-            Select::System | Select::Anywhere => self.on_device(size),
-            Select::Device => NewFolio::system(size, self.effort()),
+        let folio = match self.plan.to {
+            Target::Device => self.on_device(size),
+            Target::System => NewFolio::system(size, self.effort()),
+            // Its callers take base pages only.
+            Target::Node(node) if size == Size::Page => NewFolio::on_node(node),
+            Target::Node(_) => None,
         }?;
         self.left = left;
         Some(folio)

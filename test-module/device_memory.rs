@@ -6,12 +6,13 @@
 //! use: every copy is a real one. One device may have memory that was set aside for it instead, which CPUs can reach
 //! (`MEMORY_DEVICE_COHERENT`): what its pages hold is in them.
 
-use core::{
-    ops::Range,
-    ptr::{self},
-};
+use core::ops::Range;
 use kernel::{
-    container_of, new_spinlock, page::PAGE_SHIFT, prelude::*, sync::SpinLock, types::Opaque,
+    container_of, new_mutex, new_spinlock,
+    page::PAGE_SHIFT,
+    prelude::*,
+    sync::{Mutex, SpinLock},
+    types::Opaque,
 };
 
 use crate::{
@@ -20,47 +21,17 @@ use crate::{
         self, migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_COHERENT as SELECT_DEVICE_COHERENT,
         migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_PRIVATE as SELECT_DEVICE_PRIVATE,
     },
+    bottom_half::BottomHalf,
     engine::{Engine, Speed},
     eviction, fault,
     folio::{Backing, COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
-    migrate::Source,
+    owner::{Owner, Sharing},
     quietly,
     region::Region,
     slots::{Arrival, Mapping, Slots},
+    source::Source,
     uapi::{Configuration, MAX_DELAY_NS, configuration},
 };
-
-/// Which device pages a call is about: whose they are (`pgmap_owner`), and of what kind.
-#[derive(Clone, Copy)]
-pub(crate) struct Owner {
-    /// Only its identity means something.
-    identity: *mut c_void,
-    /// What selects such pages.
-    pub(crate) select: bindings::migrate_vma_direction,
-}
-
-impl Owner {
-    /// No device's pages, and no owner to tell mirrors of.
-    pub(crate) fn nobody() -> Self {
-        Self {
-            identity: ptr::null_mut(),
-            select: 0,
-        }
-    }
-
-    pub(crate) fn as_ptr(self) -> *mut c_void {
-        self.identity
-    }
-}
-
-/// Whom pages of a device belong to, as far as the kernel is told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sharing {
-    /// To this device.
-    Alone,
-    /// To all devices that share theirs: each may take what is on the others.
-    Peers,
-}
 
 /// What a device's memory is like.
 #[derive(Clone, Copy)]
@@ -95,6 +66,12 @@ pub(crate) struct DeviceMemory {
     configuration: SpinLock<Configuration>,
     #[pin]
     pub(crate) engine: Engine,
+    /// Taken before setup by plays of amdgpu, and by CPU faults if the device is configured so.
+    #[pin]
+    pub(crate) svms: Mutex<()>,
+    /// The thread that serves the device's faults in plays of nvidia-uvm, made when it is first needed.
+    #[pin]
+    pub(crate) bottom_half: Mutex<Option<Pin<KBox<BottomHalf>>>>,
     #[pin]
     pub(crate) accounts: Accounts,
     region: Region,
@@ -145,6 +122,8 @@ impl DeviceMemory {
             slots <- new_spinlock!(Slots::new(spec.bytes >> PAGE_SHIFT)?),
             configuration <- new_spinlock!(Configuration::default()),
             engine <- Engine::new(),
+            svms <- new_mutex!(()),
+            bottom_half <- new_mutex!(None),
             accounts <- Accounts::new(),
             region: match spec.coherent_at {
                 Some(start) => Region::set_aside(start, spec.bytes)?,
@@ -193,6 +172,21 @@ impl DeviceMemory {
         unsafe {
             let pagemap = bindings::migrate_test_page_pgmap(page);
             &*container_of!(Opaque::cast_from(pagemap).cast_mut(), Self, pagemap)
+        }
+    }
+
+    /// The memory of a device's page; `None` for a page of the system's.
+    ///
+    /// # Safety
+    ///
+    /// `pfn` is a page of the system or of a device of this driver's, and in use for `'a`.
+    pub(crate) unsafe fn of_frame<'a>(pfn: Pfn) -> Option<&'a Self> {
+        // SAFETY: By this function's requirements there is such a page, which stays; if it is a device's, it is ours.
+        unsafe {
+            let page = bindings::migrate_test_pfn_to_page(pfn);
+            let is_device = bindings::migrate_test_is_device_page(page)
+                || bindings::migrate_test_is_coherent_page(page);
+            is_device.then(|| Self::of_page(page))
         }
     }
 
@@ -255,6 +249,16 @@ impl DeviceMemory {
         self.configuration.lock().flags & configuration::WAIT_AFTER_PAGES != 0
     }
 
+    /// Whether CPU faults take the device's lock.
+    pub(crate) fn locks_faults(&self) -> bool {
+        self.configuration.lock().flags & configuration::LOCKED_FAULTS != 0
+    }
+
+    /// Every n-th page that a CPU fault leaves where it is; 0: none.
+    pub(crate) fn retired_every(&self) -> u32 {
+        self.configuration.lock().retired_every as u32
+    }
+
     /// Pages that a fault of the CPU brings home: a power of two.
     pub(crate) fn fault_pages(&self) -> usize {
         self.configuration.lock().fault_pages.max(1) as usize
@@ -296,8 +300,21 @@ impl DeviceMemory {
         Ok(pfns)
     }
 
+    /// Base pages in the largest folio that is made of this memory. Of coherent memory there are no large ones: the kernel
+    /// splits device folios that CPUs cannot reach, and takes all others for such as are on a list of the system's.
+    pub(crate) fn largest(&self) -> usize {
+        if self.is_coherent() {
+            1
+        } else {
+            COMPOUND_PAGES
+        }
+    }
+
     /// A new folio of device memory. Its contents are whatever was there.
     pub(crate) fn allocate(&self, size: Size) -> Option<NewFolio> {
+        if size.pages() > self.largest() {
+            return None;
+        }
         let index = self.slots.lock().take(size)?;
         let backed = if self.is_coherent() { 0 } else { size.pages() };
         for page in index..index + backed {
@@ -387,6 +404,21 @@ impl DeviceMemory {
     /// The file that brought a page here.
     pub(crate) fn file_of(&self, pfn: Pfn) -> Option<FileId> {
         self.slots.lock().file(pfn.checked_sub(self.first())?)
+    }
+
+    /// Whether a page is ours and mapped there.
+    pub(crate) fn is_mapped(&self, pfn: Pfn, mapping: Mapping) -> bool {
+        let index = pfn.checked_sub(self.first());
+        index.is_some_and(|index| self.slots.lock().is_mapped(index, mapping))
+    }
+
+    /// Has the thread that serves the device's faults do something, and waits until it has.
+    pub(crate) fn with_bottom_half(&self, body: &mut (dyn FnMut() + Send)) -> Result {
+        let mut thread = self.bottom_half.lock();
+        if thread.is_none() {
+            *thread = Some(BottomHalf::new(self.number())?);
+        }
+        thread.as_ref().map_or(Ok(()), |thread| thread.run(body))
     }
 
     /// Takes a reference on a page of ours, if it is mapped there.

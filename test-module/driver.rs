@@ -11,13 +11,16 @@
 //!
 //! From the outside in; none is taken while one further in is held:
 //!
-//! 1. `OpenFile::mirror`, a mutex under which a mirror is registered: the kernel takes the mmap lock for that;
+//! 1. `DeviceMemory::bottom_half`, a mutex that is held while the thread behind it works, and `OpenFile::mirror`, a mutex
+//!    under which a mirror is registered: the kernel takes the mmap lock for that;
 //! 2. the mmap lock of an address space: the caller's in `file.rs` (shared, from before setup to after finalize), the
 //!    faulting task's in `fault.rs` (the kernel has it);
-//! 3. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only try, because they
+//! 3. `DeviceMemory::svms`, a mutex that plays of amdgpu hold around a migration. CPU faults take it with the lock of the
+//!    faulting folio held: those of large folios only try, since setup waits for the locks of such;
+//! 4. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only try, because they
 //!    come in whatever order pages have; new destinations are locked before anybody else knows them;
-//! 4. `Accounts::files`, a mutex under which memory is allocated;
-//! 5. spinlocks, none of which is taken under another, except the file's totals under nothing but `files`:
+//! 5. `Accounts::files`, a mutex under which memory is allocated;
+//! 6. spinlocks, none of which is taken under another, except the file's totals under nothing but `files`:
 //!    `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`, `Engine::state`, `mirror::TAKEN`, the page table's
 //!    XArray, and `DeviceMemory::slots`, which `folio_free` takes wherever the kernel drops the last reference.
 
@@ -29,7 +32,10 @@ use kernel::{
 };
 
 mod accounts;
+mod amdgpu;
+mod arrays;
 mod bindings;
+mod bottom_half;
 mod clock;
 mod destinations;
 mod device_memory;
@@ -38,25 +44,37 @@ mod eviction;
 mod fault;
 mod file;
 mod folio;
+mod hmm;
 mod hold;
 mod inject;
 mod layout;
 mod migrate;
 mod mirror;
+mod mpfn;
+mod nouveau;
+mod owner;
 mod page_table;
 mod places;
+mod plan;
+mod play;
 mod range;
 mod region;
 mod registration;
 mod sequence;
 mod slots;
+mod source;
 mod summary;
+mod timeline;
 mod transfer;
 mod truth;
 pub mod uapi;
+mod uvm;
 mod who;
+mod worker;
+mod xe;
 
-use device_memory::{DeviceMemory, Sharing, Spec};
+use device_memory::{DeviceMemory, Spec};
+use owner::Sharing;
 use registration::Registration;
 use summary::Summary;
 

@@ -10,7 +10,7 @@ use crate::{
     device_memory::DeviceMemory,
     folio::{Pfn, Size},
     migrate::{Select, Setup},
-    transfer::Plan,
+    plan::Plan,
     truth::Kind,
     uapi::{EVICTED_AT_ONCE, Truth, cause, direction},
     who::Who,
@@ -60,8 +60,21 @@ fn evict_pfns(memory: &DeviceMemory, pfns: KVVec<Pfn>) -> Result<Truth> {
     Ok(evict(memory, setup, pages))
 }
 
+/// Everything on the device, in use or not, and what is known of that before.
+pub(crate) fn all(memory: &DeviceMemory) -> Result<(Setup<'_>, Kind)> {
+    let pages = memory.pages();
+    // SAFETY: These are all pages of `memory`, which outlives the sequence.
+    let setup = unsafe { Setup::eviction_of_range(memory.pfn(0), pages)? };
+    Ok((setup, kind(memory, pages)))
+}
+
 fn evict(memory: &DeviceMemory, setup: Setup<'_>, pages: usize) -> Truth {
-    let kind = Kind {
+    Plan::new(memory, kind(memory, pages), Select::Device).run(setup, |_| {})
+}
+
+/// What is known of an eviction of so many pages before it begins.
+pub(crate) fn kind(memory: &DeviceMemory, pages: usize) -> Kind {
+    Kind {
         who: Who::anybody(),
         asked: direction::TO_SYSTEM,
         cause: cause::EVICTION,
@@ -70,8 +83,7 @@ fn evict(memory: &DeviceMemory, setup: Setup<'_>, pages: usize) -> Truth {
         pinned: 0,
         locked: 0,
         device: memory.number(),
-    };
-    Plan::new(memory, kind, Select::Device).run(setup, |_| {})
+    }
 }
 
 /// Evicts until nothing is left. Pages that somebody else is just handling take another attempt.

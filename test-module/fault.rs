@@ -7,6 +7,7 @@ use kernel::{
         vm_fault, vm_fault_reason_VM_FAULT_OOM, vm_fault_reason_VM_FAULT_SIGBUS, vm_fault_t,
     },
     mm::virt::VmaRef,
+    page::PAGE_SIZE,
     prelude::*,
 };
 
@@ -14,9 +15,10 @@ use crate::{
     bindings,
     device_memory::DeviceMemory,
     folio::COMPOUND_PAGES,
+    inject::{Injection, Strikes},
     migrate::{Select, Setup},
+    plan::Plan,
     range::Range,
-    transfer::Plan,
     truth::Kind,
     uapi::{Truth, direction, outcome},
     who::{self, Who},
@@ -33,18 +35,22 @@ pub(crate) unsafe extern "C" fn migrate_to_ram(vmf: *mut vm_fault) -> vm_fault_t
         // A retry is all that can be done, and the kernel retries after this.
         Err(error) if error == ENOMEM => vm_fault_reason_VM_FAULT_OOM,
         Err(_) => vm_fault_reason_VM_FAULT_SIGBUS,
-        Ok(truth) if truth.outcome == outcome::REJECTED => vm_fault_reason_VM_FAULT_SIGBUS,
+        Ok(Some(truth)) if truth.outcome == outcome::REJECTED => vm_fault_reason_VM_FAULT_SIGBUS,
         // Memory is out. While some pages find room there is progress, and the next fault is about the rest.
-        Ok(truth) if truth.failed > 0 && truth.ledger.moved == 0 => vm_fault_reason_VM_FAULT_OOM,
+        Ok(Some(truth)) if truth.failed > 0 && truth.ledger.moved == 0 => {
+            vm_fault_reason_VM_FAULT_OOM
+        }
         // Whatever was skipped or did not move is tried again when the CPU touches it again; holes stay holes.
         Ok(_) => 0,
     }
 }
 
+/// `None`: others are just at it.
+///
 /// # Safety
 ///
 /// Those of [`migrate_to_ram`].
-unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
+unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Option<Truth>> {
     // SAFETY: The kernel hands over a valid fault, whose VMA stays as it is while the mmap lock is held. It holds
     // that and not only the VMA's lock: `do_swap_page` and `do_huge_pmd_device_private` see to it before they
     // call.
@@ -92,7 +98,26 @@ unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Truth> {
     // Before it goes: then nobody brought it.
     let file = memory.file_of(pfn);
     // The device's page table is per file, and a fault knows no file's: its entry is stale from here on.
-    let truth = Plan::new(memory, kind, Select::Device).run(setup, |_| {});
+    let locked = match (memory.locks_faults(), is_large) {
+        (false, _) => None,
+        (true, false) => Some(memory.svms.lock()),
+        // Setup waits for the lock of a large folio that it has to split. This fault has it, and would wait for the
+        // other lock, which whoever is in setup has.
+        (true, true) => match memory.svms.try_lock() {
+            None => return Ok(None),
+            locked => locked,
+        },
+    };
+    let plan = Plan {
+        inject: Injection {
+            retire: Strikes::every(memory.retired_every()),
+            spared: Some((address - range.address(0)) / PAGE_SIZE),
+            ..Injection::default()
+        },
+        ..Plan::new(memory, kind, Select::Device)
+    };
+    let truth = plan.run(setup, |_| {});
+    drop(locked);
     memory.accounts.keep(&truth, file);
-    Ok(truth)
+    Ok(Some(truth))
 }

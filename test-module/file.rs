@@ -17,24 +17,25 @@ use kernel::{
 };
 
 use crate::{
-    accounts::FileAccount,
+    accounts::{FileAccount, FileId},
     device_memory::DeviceMemory,
     eviction,
-    folio::COMPOUND_PAGES,
+    folio::{COMPOUND_PAGES, Pfn},
     hold::Holder,
     inject::Injection,
     layout,
     migrate::{Arrived, Select, Setup},
     mirror::Mirror,
     page_table::PageTable,
+    plan::{Delays, Large, Plan, Target},
+    play,
     range::Range,
     registration::Registration,
     slots::{Arrival, Mapping},
-    transfer::{Delays, Large, Plan},
     truth::Kind,
     uapi::{
-        self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Totals, Truth, cause, direction,
-        evict, flags,
+        self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Play, Totals, Truth, cause,
+        direction, evict, flags,
     },
     who::Who,
 };
@@ -125,6 +126,7 @@ impl MiscDevice for OpenFile {
             uapi::TOTALS => write(argument, &file.memory.accounts.totals())?,
             uapi::FILE_TOTALS => write(argument, &file.account.totals())?,
             uapi::INFO => write(argument, &file.info())?,
+            uapi::PLAY => file.play(argument)?,
             uapi::CONFIGURE => file.memory.configure(&read(argument)?)?,
             _ => return Err(ENOTTY),
         }
@@ -138,7 +140,7 @@ impl OpenFile {
             device_pages: self.memory.pages() as u64,
             device_pages_used: self.memory.taken() as u64,
             page_bytes: PAGE_SIZE as u64,
-            compound_pages: COMPOUND_PAGES as u64,
+            compound_pages: self.memory.largest() as u64,
             device: u64::from(self.memory.number()),
         }
     }
@@ -170,6 +172,32 @@ impl OpenFile {
         request.truth = self.run(&request, select)?;
         self.count(&request.truth);
         write(argument, &request)
+    }
+
+    fn play(&self, argument: UserPtr) -> Result {
+        let mut request: Play = read(argument)?;
+        self.own_mm()?;
+        play::perform(self, &mut request)?;
+        write(argument, &request)
+    }
+
+    pub(crate) fn memory(&self) -> &DeviceMemory {
+        &self.memory
+    }
+
+    /// The address space that the file is for.
+    pub(crate) fn mm(&self) -> &Mm {
+        &self.mm
+    }
+
+    pub(crate) fn id(&self) -> FileId {
+        self.account.id
+    }
+
+    /// The device page that is mapped somewhere, if this file brought it there.
+    pub(crate) fn frame_at(&self, mapping: Mapping) -> Option<Pfn> {
+        let pfn = self.page_table.get(mapping.address)?;
+        self.memory.is_mapped(pfn, mapping).then_some(pfn)
     }
 
     fn count(&self, truth: &Truth) {
@@ -224,9 +252,8 @@ impl OpenFile {
             locked: held.locked,
             device: self.memory.number(),
         };
-        let truth = self
-            .plan(request, kind, select, inject)
-            .run(setup, |arrived| self.map(&range, select, arrived));
+        let plan = self.plan(request, kind, select, inject);
+        let truth = plan.run(setup, |arrived| self.map(&range, plan.to, arrived));
         drop(held);
         Ok(truth)
     }
@@ -255,10 +282,10 @@ impl OpenFile {
     }
 
     /// Brings the device's page table up to date with what arrived.
-    fn map(&self, range: &Range<'_>, select: Select, arrived: &Arrived) {
+    pub(crate) fn map(&self, range: &Range<'_>, to: Target, arrived: &Arrived) {
         for n in 0..arrived.pages {
             let address = range.address(arrived.index + n);
-            if select == Select::Device {
+            if to != Target::Device {
                 self.page_table.clear(address);
                 continue;
             }

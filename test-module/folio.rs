@@ -70,6 +70,19 @@ impl NewFolio {
         };
         // SAFETY: Allocating needs nothing but a context that may sleep, which all callers are.
         let folio = NonNull::new(unsafe { bindings::migrate_test_alloc_folio(gfp, size.order()) })?;
+        Some(Self::of_system(folio, size))
+    }
+
+    /// A new page of this node's memory, and of no other's.
+    pub(crate) fn on_node(node: u32) -> Option<Self> {
+        // SAFETY: As above; the kernel knows which nodes there are.
+        let folio =
+            unsafe { bindings::migrate_test_alloc_on_node(MIGRATE_TEST_GFP_PAGE, node as i32) };
+        Some(Self::of_system(NonNull::new(folio)?, Size::Page))
+    }
+
+    /// A folio that has just been allocated.
+    fn of_system(folio: NonNull<folio>, size: Size) -> Self {
         // SAFETY: We have just been given the only reference to this folio, so that nobody holds its lock.
         unsafe { bindings::migrate_test_folio_lock(folio.as_ptr()) };
         // SAFETY: The folio is valid, and so is its first page.
@@ -78,11 +91,11 @@ impl NewFolio {
             bindings::migrate_test_page_to_pfn(first)
         };
         // INVARIANT: The folio is new system memory, locked and referenced by us.
-        Some(Self {
+        Self {
             pfn,
             size,
             is_system: true,
-        })
+        }
     }
 
     /// Takes over a folio.

@@ -8,7 +8,7 @@ use crate::{
     uapi::{Migrate, Strike},
 };
 
-const MILLION: u32 = 1_000_000;
+pub(crate) const MILLION: u32 = 1_000_000;
 
 /// One kind of fault in one migration: which positions it strikes.
 #[derive(Clone, Copy, Default)]
@@ -19,6 +19,23 @@ pub(crate) struct Strikes {
 }
 
 impl Strikes {
+    /// Where `strike` says, and where chance does by `seed`.
+    pub(crate) fn new(strike: Strike, seed: u64) -> Self {
+        Self {
+            strike,
+            seed: mixed(seed),
+        }
+    }
+
+    /// Every n-th position; 0: none.
+    pub(crate) fn every(n: u32) -> Self {
+        let strike = Strike {
+            every: n,
+            per_million: 0,
+        };
+        Self { strike, seed: 0 }
+    }
+
     /// Whether a position is struck.
     pub(crate) fn hits(&self, position: usize) -> bool {
         let Strike { every, per_million } = self.strike;
@@ -45,7 +62,7 @@ impl Strikes {
 }
 
 /// The last steps of SplitMix64, which make neighbouring numbers unlike each other.
-fn mixed(number: u64) -> u64 {
+pub(crate) fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -60,6 +77,10 @@ pub(crate) struct Injection {
     pub(crate) decline: Strikes,
     pub(crate) fail: Strikes,
     pub(crate) reference: Strikes,
+    /// Collected, and then no longer to be migrated: the driver says so in `src`.
+    pub(crate) retire: Strikes,
+    /// This position is not retired.
+    pub(crate) spared: Option<usize>,
     /// Destinations that may be allocated, in base pages. `None`: as many as there are.
     pub(crate) allocations: Option<usize>,
 }
@@ -77,8 +98,15 @@ impl Injection {
             decline: strikes(request.decline, 3),
             fail: strikes(request.fail, 4),
             reference: strikes(request.reference, 5),
+            retire: Strikes::default(),
+            spared: None,
             allocations: (request.allocations != 0).then_some(request.allocations as usize),
         }
+    }
+
+    /// Whether what was collected at a position is retired.
+    pub(crate) fn retires(&self, entry: &Entry) -> bool {
+        self.retire.hits_entry(entry) && self.spared != Some(entry.index)
     }
 
     /// Whether every chance in a request is one.

@@ -35,6 +35,7 @@ assert_same_size! {
     file_operations: MIGRATE_TEST_SIZE_FILE_OPERATIONS,
     file: MIGRATE_TEST_SIZE_FILE,
     kiocb: MIGRATE_TEST_SIZE_KIOCB,
+    mmu_interval_notifier: MIGRATE_TEST_SIZE_INTERVAL,
     xarray: MIGRATE_TEST_SIZE_XARRAY,
 }
 

@@ -27,14 +27,17 @@
 use kernel::prelude::*;
 
 use crate::{
+    arrays::{Behind, Pagewise},
     bindings::{
         self, migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
         migrate_vma_direction_MIGRATE_VMA_SELECT_SYSTEM as SELECT_SYSTEM,
     },
-    device_memory::Owner,
-    folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
+    folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
+    owner::Owner,
     range::Range,
-    sequence::{Sequence, Timeline},
+    sequence::Sequence,
+    source::Source,
+    timeline::Timeline,
 };
 
 /// Which pages to collect.
@@ -77,6 +80,20 @@ impl<'mm> Setup<'mm> {
         Ok(Self(unsafe { Sequence::of_vma(args, range.pages())? }))
     }
 
+    /// The same with a structure that others have used or will, as drivers do that migrate one part after the other.
+    pub(crate) fn in_structure(
+        structure: &'mm mut migrate_vma,
+        range: &Range<'mm>,
+        select: Select,
+        owner: Owner,
+    ) -> Result<Self> {
+        let args = Self::args(range, select, owner, false);
+        // SAFETY: As above.
+        Ok(Self(unsafe {
+            Sequence::of_vma_in(structure, args, range.pages())?
+        }))
+    }
+
     /// For a fault of a CPU on a page of the device.
     ///
     /// # Safety
@@ -117,6 +134,23 @@ impl<'mm> Setup<'mm> {
     pub(crate) unsafe fn eviction_of_range(first: Pfn, pages: usize) -> Result<Self> {
         // SAFETY: The same requirements.
         Ok(Self(unsafe { Sequence::of_device_range(first, pages)? }))
+    }
+
+    /// As [`Setup::eviction`], page by page, with arrays that serve more than this.
+    ///
+    /// # Safety
+    ///
+    /// Each frame is a page of device memory that stays registered for `'mm`. The order has positions at which there is
+    /// a frame, each once.
+    pub(crate) unsafe fn eviction_pagewise(
+        pagewise: Pagewise,
+        src: &'mm mut [usize],
+        dst: &'mm mut [usize],
+    ) -> Result<Self> {
+        // SAFETY: The same requirements.
+        Ok(Self(unsafe {
+            Sequence::of_device_pagewise(pagewise, src, dst)?
+        }))
     }
 
     fn args(range: &Range<'mm>, select: Select, owner: Owner, compound: bool) -> migrate_vma {
@@ -201,27 +235,18 @@ impl<'mm> Collected<'mm> {
         })
     }
 
-    /// The page at a position of a range of device memory, found or not.
-    pub(crate) fn device_frame(&self, index: usize) -> Option<Pfn> {
-        self.0.device_frame(index)
+    /// What stands at a position, found or not, where device memory was asked for.
+    pub(crate) fn behind(&self, index: usize) -> Behind {
+        self.0.behind(index)
     }
 
     /// What is to be copied.
     pub(crate) fn source(&self, entry: &Entry) -> Option<Source<'_>> {
         let src = self.0.src(entry.index);
-        // INVARIANT: Setup holds what it marks as migrating locked and referenced until finalize, which needs the
-        // value that is borrowed here.
-        (src.is_migrating() && src.is_valid()).then(|| Source {
-            first: src.pfn(),
-            pages: src.positions(),
-            // SAFETY: The kernel collects pages of system memory and of devices, which have a `struct page`.
-            is_system: unsafe {
-                let page = bindings::migrate_test_pfn_to_page(src.pfn());
-                !bindings::migrate_test_is_device_page(page)
-                    && !bindings::migrate_test_is_coherent_page(page)
-            },
-            _collected: self,
-        })
+        let is_page = src.is_migrating() && src.is_valid();
+        // SAFETY: Setup holds what it marks as migrating locked and referenced until finalize, which needs the value
+        // that is borrowed here.
+        is_page.then(|| unsafe { Source::new(src.pfn(), src.positions(), self) })
     }
 
     /// Gives an entry one destination of its own size.
@@ -231,6 +256,44 @@ impl<'mm> Collected<'mm> {
             return Err(EINVAL);
         }
         self.0.place(entry.index, folio)
+    }
+
+    /// Base pages of everything that was collected.
+    pub(crate) fn found(&self) -> usize {
+        let (mut index, mut found) = (0, 0);
+        while let Some(entry) = self.entry(index) {
+            let pages = entry.size.pages();
+            index += pages;
+            found += if entry.found == Found::Skipped {
+                0
+            } else {
+                pages
+            };
+        }
+        found
+    }
+
+    /// Gives a destination to a position at which nothing was collected, as drivers do that do not look. The kernel gives
+    /// it back in the end. What is past the end that setup has reached, it would not: nothing is put there.
+    pub(crate) fn place_in_vain(&mut self, index: usize, folio: NewFolio) -> Result {
+        let nothing = index < self.0.len() && self.0.src(index).is_nothing();
+        if !nothing || folio.size() != Size::Page {
+            return Err(EINVAL);
+        }
+        self.0.place(index, folio)
+    }
+
+    /// Gives a large entry of a device's memory a large destination that does not say so. The kernel does not take it.
+    pub(crate) fn place_unmarked(&mut self, entry: &Entry, folio: NewFolio) -> Result {
+        if entry.size != Size::Compound || folio.size() != Size::Compound {
+            return Err(EINVAL);
+        }
+        self.0.place_unmarked(entry.index, folio)
+    }
+
+    /// Has an entry stay where it is, although it was collected.
+    pub(crate) fn retire(&mut self, entry: &Entry) -> Result {
+        self.0.retire(entry.index)
     }
 
     /// Whether an entry may be given base pages: a large hole, or a large anonymous folio that nobody else maps. The kernel
@@ -291,39 +354,6 @@ impl<'mm> Collected<'mm> {
 fn is_anonymous(pfn: Pfn) -> bool {
     // SAFETY: What setup collects has a `struct page`, and is referenced until finalize.
     unsafe { bindings::migrate_test_is_anonymous(bindings::migrate_test_pfn_to_page(pfn)) }
-}
-
-/// A page or large folio that setup collected.
-///
-/// # Invariants
-///
-/// `pages` pages from `first` on are valid and of one folio, which is locked, unmapped and referenced for `'a`. If
-/// `is_system` is set, they are system memory.
-pub(crate) struct Source<'a> {
-    first: Pfn,
-    pages: usize,
-    is_system: bool,
-    _collected: &'a Collected<'a>,
-}
-
-impl<'a> Source<'a> {
-    /// The number of its n-th page.
-    pub(crate) fn pfn(&self, n: usize) -> Option<Pfn> {
-        (n < self.pages).then_some(self.first + n)
-    }
-
-    /// Where the bytes of its n-th page are, if it was collected from system memory.
-    pub(crate) fn system_frame(&self, n: usize) -> Option<Frame<'a>> {
-        let pfn = self.pfn(n).filter(|_| self.is_system)?;
-        // SAFETY: By the type invariants the page is system memory and stays for `'a`.
-        Some(unsafe { Frame::new(pfn) })
-    }
-
-    /// One more reference: the kernel will find that the folio is used elsewhere and not move it.
-    pub(crate) fn reference(&self) -> FolioRef {
-        // SAFETY: By the type invariants the folio is referenced.
-        unsafe { FolioRef::get(self.first) }
-    }
 }
 
 /// How a destination fared.

@@ -7,95 +7,14 @@ use core::marker::PhantomData;
 use kernel::{mm::virt::VmaRef, prelude::*, types::NotThreadSafe};
 
 use crate::{
-    bindings::{
-        self, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_SHIFT, MIGRATE_PFN_VALID,
-        MIGRATE_PFN_WRITE, migrate_vma,
-    },
-    clock::{Stamp, now},
-    folio::{COMPOUND_PAGES, NewFolio, Pfn, Size},
+    arrays::{Array, Behind, Pagewise, Structure},
+    bindings::{self, migrate_vma},
+    clock::now,
+    folio::{NewFolio, Pfn},
+    mpfn::{COMPOUND, MIGRATE, Mpfn},
     quietly,
+    timeline::{Span, Timeline},
 };
-
-const VALID: usize = MIGRATE_PFN_VALID as usize;
-const MIGRATE: usize = MIGRATE_PFN_MIGRATE as usize;
-const COMPOUND: usize = MIGRATE_PFN_COMPOUND as usize;
-const WRITE: usize = MIGRATE_PFN_WRITE as usize;
-
-/// One entry of `src` or `dst`.
-#[derive(Clone, Copy)]
-pub(crate) struct Mpfn(usize);
-
-impl Mpfn {
-    pub(crate) fn is_valid(self) -> bool {
-        self.0 & VALID != 0
-    }
-
-    pub(crate) fn is_migrating(self) -> bool {
-        self.0 & MIGRATE != 0
-    }
-
-    /// Whether whoever maps it may write to it. Of anonymous memory, that means that nobody else maps it.
-    pub(crate) fn is_writable(self) -> bool {
-        self.0 & WRITE != 0
-    }
-
-    pub(crate) fn pfn(self) -> Pfn {
-        self.0 >> MIGRATE_PFN_SHIFT
-    }
-
-    pub(crate) fn size(self) -> Size {
-        if self.0 & COMPOUND != 0 {
-            Size::Compound
-        } else {
-            Size::Page
-        }
-    }
-
-    /// How many positions of the array this entry stands for: the kernel has one entry for a large folio, and
-    /// leaves those of its other pages empty.
-    pub(crate) fn positions(self) -> usize {
-        if self.0 & COMPOUND != 0 {
-            COMPOUND_PAGES
-        } else {
-            1
-        }
-    }
-
-    fn destination(folio: NewFolio) -> Self {
-        let compound = if folio.size() == Size::Compound {
-            COMPOUND
-        } else {
-            0
-        };
-        Self((folio.into_pfn() << MIGRATE_PFN_SHIFT) | VALID | compound)
-    }
-}
-
-/// Right before and right after a call.
-#[derive(Clone, Copy)]
-pub(crate) struct Span {
-    pub(crate) from: Stamp,
-    pub(crate) to: Stamp,
-}
-
-impl Span {
-    /// Nothing comes between the stamps but the call.
-    #[inline(always)]
-    fn of<T>(call: impl FnOnce() -> T) -> (Self, T) {
-        let from = now();
-        let result = call();
-        let to = now();
-        (Self { from, to }, result)
-    }
-}
-
-/// The calls that were made.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Timeline {
-    pub(crate) setup: Option<Span>,
-    pub(crate) pages: Option<Span>,
-    pub(crate) finalize: Option<Span>,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -107,14 +26,15 @@ enum Phase {
     Migrated,
 }
 
-enum Call {
-    /// `migrate_vma_*`. Boxed because the kernel's tracers know a migration by the address of this structure,
-    /// which must stay the same from setup to finalize while the Rust values around it move.
-    Vma(KBox<migrate_vma>),
+enum Call<'mm> {
+    /// `migrate_vma_*`.
+    Vma(Structure<'mm>),
     /// `migrate_device_*`, with single pages.
     DevicePages,
     /// `migrate_device_*`, with a range that begins here.
     DeviceRange(Pfn),
+    /// `migrate_device_*`, with a setup for each page.
+    DevicePagewise(Pagewise),
 }
 
 /// # Invariants
@@ -125,9 +45,9 @@ enum Call {
 ///   is held for `'mm`.
 /// - While the phase is `Collected`, every valid entry of `dst` owns a [`NewFolio`]. Later they are the kernel's.
 pub(crate) struct Sequence<'mm> {
-    call: Call,
-    src: KVVec<usize>,
-    dst: KVVec<usize>,
+    call: Call<'mm>,
+    src: Array<'mm>,
+    dst: Array<'mm>,
     /// How many entries the kernel filled in.
     len: usize,
     phase: Phase,
@@ -145,7 +65,22 @@ impl<'mm> Sequence<'mm> {
     /// `args.vma` is valid and its mmap lock is held for `'mm`; `start` and `end` span `pages` pages. A
     /// `fault_page` is one that the fault handler of this VMA holds locked and referenced for `'mm`.
     pub(crate) unsafe fn of_vma(args: migrate_vma, pages: usize) -> Result<Self> {
-        let call = Call::Vma(KBox::new(args, GFP_KERNEL)?);
+        let call = Call::Vma(Structure::Own(KBox::new(args, GFP_KERNEL)?));
+        Self::new(call, KVVec::from_elem(0, pages, quietly())?)
+    }
+
+    /// The same, with a structure that others have used or will.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    pub(crate) unsafe fn of_vma_in(
+        structure: &'mm mut migrate_vma,
+        args: migrate_vma,
+        pages: usize,
+    ) -> Result<Self> {
+        *structure = args;
+        let call = Call::Vma(Structure::Lent(structure));
         Self::new(call, KVVec::from_elem(0, pages, quietly())?)
     }
 
@@ -170,18 +105,43 @@ impl<'mm> Sequence<'mm> {
         )
     }
 
-    fn new(call: Call, src: KVVec<usize>) -> Result<Self> {
+    /// For device pages one by one, wherever they are mapped. The arrays are as long as there are positions.
+    ///
+    /// # Safety
+    ///
+    /// Each frame is a page of device memory that stays registered for `'mm`. The order has positions at which there is
+    /// a frame, each once.
+    pub(crate) unsafe fn of_device_pagewise(
+        pagewise: Pagewise,
+        src: &'mm mut [usize],
+        dst: &'mm mut [usize],
+    ) -> Result<Self> {
+        if src.len() != pagewise.frames.len() || dst.len() != src.len() {
+            return Err(EINVAL);
+        }
+        src.fill(0);
+        dst.fill(0);
+        let (src, dst) = (Array::Lent(src), Array::Lent(dst));
+        Ok(Self::with(Call::DevicePagewise(pagewise), src, dst))
+    }
+
+    fn new(call: Call<'mm>, src: KVVec<usize>) -> Result<Self> {
+        let dst = KVVec::from_elem(0, src.len(), quietly())?;
+        Ok(Self::with(call, Array::Own(src), Array::Own(dst)))
+    }
+
+    fn with(call: Call<'mm>, src: Array<'mm>, dst: Array<'mm>) -> Self {
         // INVARIANT: Setup was not called yet.
-        Ok(Self {
+        Self {
             call,
-            dst: KVVec::from_elem(0, src.len(), quietly())?,
             src,
+            dst,
             len: 0,
             phase: Phase::Idle,
             timeline: Timeline::default(),
             _locked: PhantomData,
             _thread: NotThreadSafe,
-        })
+        }
     }
 
     pub(crate) fn requested(&self) -> usize {
@@ -196,11 +156,15 @@ impl<'mm> Sequence<'mm> {
         self.len
     }
 
-    /// The page at a position, where a range of device memory is asked for.
-    pub(crate) fn device_frame(&self, index: usize) -> Option<Pfn> {
-        match self.call {
-            Call::DeviceRange(first) => Some(first + index),
-            Call::Vma(_) | Call::DevicePages => None,
+    /// What stands at a position, where device memory is asked for.
+    pub(crate) fn behind(&self, index: usize) -> Behind {
+        match &self.call {
+            Call::DeviceRange(first) => Behind::Page(first + index),
+            Call::DevicePagewise(Pagewise { frames, .. }) => {
+                frames[index].map_or(Behind::Nothing, Behind::Page)
+            }
+            // Of single pages, the array had the numbers before the kernel wrote to it.
+            Call::Vma(_) | Call::DevicePages => Behind::Unknown,
         }
     }
 
@@ -216,9 +180,10 @@ impl<'mm> Sequence<'mm> {
         let (src, dst) = (self.src.as_mut_ptr(), self.dst.as_mut_ptr());
         let (span, result) = match &mut self.call {
             Call::Vma(args) => {
+                let args: &mut migrate_vma = args;
                 args.src = src;
                 args.dst = dst;
-                let args: *mut migrate_vma = &mut **args;
+                let args: *mut migrate_vma = args;
                 // SAFETY: VMA, lock and range are right by the requirements of `of_vma`; by the type invariants
                 // the arrays are as long as the range.
                 Span::of(|| unsafe { bindings::migrate_vma_setup(args) })
@@ -233,12 +198,17 @@ impl<'mm> Sequence<'mm> {
                 // SAFETY: By the requirements of `of_device_range` these are device pages; the array is as long.
                 Span::of(|| unsafe { bindings::migrate_device_range(src, first, pages) })
             }
+            Call::DevicePagewise(pagewise) => {
+                let (span, pauses) = set_up_pagewise(pagewise, &mut self.src);
+                self.timeline.pauses = pauses;
+                (span, 0)
+            }
         };
         self.timeline.setup = Some(span);
         kernel::error::to_result(result)?;
         self.len = match &self.call {
             Call::Vma(args) => args.npages,
-            Call::DevicePages | Call::DeviceRange(_) => self.src.len(),
+            Call::DevicePages | Call::DeviceRange(_) | Call::DevicePagewise(_) => self.src.len(),
         };
         // INVARIANT: Setup succeeded; `dst` is as empty as it was made.
         self.phase = Phase::Collected;
@@ -255,6 +225,27 @@ impl<'mm> Sequence<'mm> {
         Ok(())
     }
 
+    /// Puts a destination that does not say that it is large into an empty entry, where a large one is wanted. For
+    /// device pages only, which the kernel then leaves where they are: it would split what a VMA maps.
+    pub(crate) fn place_unmarked(&mut self, index: usize, folio: NewFolio) -> Result {
+        if matches!(self.call, Call::Vma(_)) {
+            return Err(EINVAL);
+        }
+        self.place(index, folio)?;
+        self.dst[index] &= !COMPOUND;
+        Ok(())
+    }
+
+    /// Has what was collected stay where it is: the kernel is told so before pages. It stays locked until finalize.
+    pub(crate) fn retire(&mut self, index: usize) -> Result {
+        let fits = self.phase == Phase::Collected && index < self.len;
+        if !fits || self.dst(index).is_valid() || !self.src(index).is_valid() {
+            return Err(EINVAL);
+        }
+        self.src[index] &= !MIGRATE;
+        Ok(())
+    }
+
     pub(crate) fn pages(&mut self) {
         let (src, dst, len) = (self.src.as_mut_ptr(), self.dst.as_mut_ptr(), self.len);
         let (span, ()) = match &mut self.call {
@@ -264,7 +255,7 @@ impl<'mm> Sequence<'mm> {
                 // locked and referenced by the type invariants.
                 Span::of(|| unsafe { bindings::migrate_vma_pages(args) })
             }
-            Call::DevicePages | Call::DeviceRange(_) => {
+            Call::DevicePages | Call::DeviceRange(_) | Call::DevicePagewise(_) => {
                 // SAFETY: As above.
                 Span::of(|| unsafe { bindings::migrate_device_pages(src, dst, len) })
             }
@@ -290,7 +281,7 @@ impl<'mm> Sequence<'mm> {
                 // SAFETY: Setup succeeded, and finalize was not called since: the phase says so.
                 Span::of(|| unsafe { bindings::migrate_vma_finalize(args) })
             }
-            Call::DevicePages | Call::DeviceRange(_) => {
+            Call::DevicePages | Call::DeviceRange(_) | Call::DevicePagewise(_) => {
                 // SAFETY: As above.
                 Span::of(|| unsafe { bindings::migrate_device_finalize(src, dst, len) })
             }
@@ -325,6 +316,31 @@ impl<'mm> Sequence<'mm> {
             }
         }
     }
+}
+
+/// A setup for each page. Gives the time from the first to the last, and what passed between them.
+fn set_up_pagewise(pagewise: &Pagewise, src: &mut [usize]) -> (Span, u64) {
+    let begin = now();
+    let mut whole = Span {
+        from: begin,
+        to: begin,
+    };
+    let mut pauses = 0;
+    for (n, index) in pagewise.order.iter().enumerate() {
+        let Some(frame) = pagewise.frames[*index] else {
+            continue;
+        };
+        let entry: *mut usize = &mut src[*index];
+        // SAFETY: By the requirements of `of_device_pagewise` it is a page of device memory; there is room for one.
+        let (span, _) = Span::of(|| unsafe { bindings::migrate_device_range(entry, frame, 1) });
+        if n == 0 {
+            whole.from = span.from;
+        } else {
+            pauses += span.from - whole.to;
+        }
+        whole.to = span.to;
+    }
+    (whole, pauses)
 }
 
 impl Drop for Sequence<'_> {

@@ -69,6 +69,13 @@ struct folio *migrate_test_alloc_folio(gfp_t gfp, unsigned int order)
 	return folio_alloc(gfp, order);
 }
 
+struct folio *migrate_test_alloc_on_node(gfp_t gfp, int node)
+{
+	if (node >= MAX_NUMNODES || !node_state(node, N_MEMORY))
+		return NULL;
+	return __folio_alloc_node(gfp | __GFP_THISNODE, 0, node);
+}
+
 void migrate_test_copy_page(struct page *to, struct page *from)
 {
 	copy_highpage(to, from);
@@ -194,4 +201,9 @@ void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgm
 struct dev_pagemap *migrate_test_page_pgmap(const struct page *page)
 {
 	return page_pgmap(page);
+}
+
+void migrate_test_interval_changed(struct mmu_interval_notifier *interval, unsigned long sequence)
+{
+	mmu_interval_set_seq(interval, sequence);
 }

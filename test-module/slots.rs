@@ -2,7 +2,10 @@
 
 //! Which pages of device memory are in use, by what they are backed, where they are mapped and who brought them.
 
-use kernel::{mm::virt::VmaRef, prelude::*};
+use kernel::{
+    mm::{Mm, virt::VmaRef},
+    prelude::*,
+};
 
 use crate::{
     accounts::FileId,
@@ -23,6 +26,13 @@ impl Mapping {
     pub(crate) fn new(vma: &VmaRef, address: usize) -> Self {
         Self {
             mm: vma.mm().as_raw() as usize,
+            address,
+        }
+    }
+
+    pub(crate) fn in_space(mm: &Mm, address: usize) -> Self {
+        Self {
+            mm: mm.as_raw() as usize,
             address,
         }
     }

@@ -2,96 +2,26 @@
 
 //! What a driver does between the kernel's calls: destinations and copies, and a count of where the pages went.
 
+use core::ptr;
 use kernel::{page::PAGE_SIZE, prelude::*};
 
 use crate::{
-    accounts::FileId,
+    arrays::Behind,
     clock,
     destinations::Destinations,
     device_memory::DeviceMemory,
     engine::Job,
     folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Size},
-    inject::Injection,
-    migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Select, Setup, Source},
-    mirror, quietly,
-    truth::{Count, Given, Kind},
+    migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Setup},
+    mirror,
+    plan::{Large, Manner, Plan, Target},
+    quietly,
+    source::Source,
+    truth::{Count, Given},
     uapi::{Truth, cause},
 };
 
-/// What to do with large folios.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Large {
-    /// They stay whole or stay where they are: for callers for whom the kernel cannot split. A fault holds a
-    /// reference that stops the split (`folio_split_unmapped`), and an eviction has no VMA to split in.
-    Whole,
-    /// Whole if a large destination can be had, else page by page.
-    WholeOrSplit,
-    /// Page by page.
-    Split,
-}
-
-/// Time to spend in the gaps between the kernel's calls, nanoseconds.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Delays {
-    pub(crate) alloc_and_copy: u64,
-    pub(crate) finalize_and_map: u64,
-    /// Asleep, or else busy.
-    pub(crate) asleep: bool,
-}
-
-impl Delays {
-    fn spend(&self, nanoseconds: u64) {
-        if nanoseconds == 0 {
-            return;
-        }
-        let then = clock::now().saturating_add(nanoseconds);
-        if self.asleep {
-            clock::sleep_until(then);
-        } else {
-            clock::spin_until(then);
-        }
-    }
-}
-
-/// How one migration is to be done.
-#[derive(Clone, Copy)]
-pub(crate) struct Plan<'a> {
-    pub(crate) memory: &'a DeviceMemory,
-    pub(crate) kind: Kind,
-    /// The file that it is done for, if it is known.
-    pub(crate) file: Option<FileId>,
-    /// Where the pages are that are to be migrated.
-    pub(crate) select: Select,
-    pub(crate) large: Large,
-    /// Holes get pages.
-    pub(crate) populate: bool,
-    pub(crate) roll_back: bool,
-    /// Nothing follows a setup that collects nothing.
-    pub(crate) abandon: bool,
-    /// Other pages leave the device when it is full.
-    pub(crate) evict: bool,
-    pub(crate) delays: Delays,
-    pub(crate) inject: Injection,
-}
-
-impl<'a> Plan<'a> {
-    /// A plain migration: all that is collected moves, whole.
-    pub(crate) fn new(memory: &'a DeviceMemory, kind: Kind, select: Select) -> Self {
-        Self {
-            memory,
-            kind,
-            file: None,
-            select,
-            large: Large::Whole,
-            populate: false,
-            roll_back: false,
-            abandon: false,
-            evict: false,
-            delays: Delays::default(),
-            inject: Injection::default(),
-        }
-    }
-
+impl Plan<'_> {
     /// Migrates, with one sequence of kernel calls. `map` is told what arrived, where a driver updates its
     /// device's page table.
     pub(crate) fn run(&self, setup: Setup<'_>, map: impl FnMut(&Arrived)) -> Truth {
@@ -133,8 +63,12 @@ impl<'a> Plan<'a> {
         // Holes that were filled had the range invalidated once more, which is not setup's.
         mirror::taken();
         count_arrived(&migrated, count, |arrived| {
-            if let Some(from) = arrived.from {
-                self.memory.depart(from, arrived.pages);
+            // SAFETY: What was collected is held until finalize.
+            let memory = arrived
+                .from
+                .and_then(|from| unsafe { DeviceMemory::of_frame(from) });
+            if let (Some(memory), Some(from)) = (memory, arrived.from) {
+                memory.depart(from, arrived.pages);
             }
             map(arrived);
         });
@@ -147,6 +81,9 @@ impl<'a> Plan<'a> {
     fn fill(&self, collected: &mut Collected<'_>, count: &mut Count) -> KVVec<FolioRef> {
         let mut references = KVVec::new();
         let mut destinations = Destinations::new(self);
+        let all = self.manner == Manner::AllOrNothing;
+        let nothing = all && (collected.found() < self.kind.requested || self.has_own(collected));
+        let everywhere = self.manner == Manner::Everywhere && collected.found() > 0;
         let mut index = 0;
         while let Some(entry) = collected.entry(index) {
             let pages = entry.size.pages();
@@ -156,9 +93,13 @@ impl<'a> Plan<'a> {
                 if self.is_free(collected, entry.index) {
                     count.free += pages as u64;
                 }
+                if everywhere {
+                    self.place_in_vain(collected, &mut destinations, entry.index);
+                }
                 continue;
             }
-            let given = if self.wants(&entry) && !self.is_empty_page(collected, &entry) {
+            let stays = nothing || self.stays(collected, &entry);
+            let given = if !stays && self.wants(&entry) {
                 self.fill_entry(collected, &mut destinations, &entry)
             } else {
                 Given::default()
@@ -177,10 +118,48 @@ impl<'a> Plan<'a> {
         references
     }
 
-    /// Whether nobody uses the page at a position of a range of device memory.
+    /// Whether there is nothing at a position of device memory: nobody uses its page, or it has none.
     fn is_free(&self, collected: &Collected<'_>, index: usize) -> bool {
-        let pfn = collected.device_frame(index);
-        pfn.is_some_and(|pfn| !self.memory.is_taken(pfn))
+        match collected.behind(index) {
+            Behind::Page(pfn) => !self.memory.is_taken(pfn),
+            Behind::Nothing => true,
+            Behind::Unknown => false,
+        }
+    }
+
+    /// Whether an entry stays where it is: it is retired, it is there already, or there is nothing in it.
+    fn stays(&self, collected: &mut Collected<'_>, entry: &Entry) -> bool {
+        let retired = entry.found == Found::Page
+            && self.inject.retires(entry)
+            && collected.retire(entry).is_ok();
+        let there = self.manner == Manner::FromAfar && self.is_there(collected, entry);
+        retired || there || self.is_empty_page(collected, entry)
+    }
+
+    /// Whether something that was collected is on this device already.
+    fn has_own(&self, collected: &Collected<'_>) -> bool {
+        let mut index = 0;
+        while let Some(entry) = collected.entry(index) {
+            index += entry.size.pages();
+            if self.is_there(collected, &entry) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether an entry is where it is to go: on this device, or in system memory, of the right node.
+    fn is_there(&self, collected: &Collected<'_>, entry: &Entry) -> bool {
+        let Some(source) = collected.source(entry) else {
+            return false;
+        };
+        match self.to {
+            Target::Device => source
+                .device()
+                .is_some_and(|memory| ptr::eq(memory, self.memory)),
+            Target::System => source.device().is_none(),
+            Target::Node(node) => source.device().is_none() && source.node() == node,
+        }
     }
 
     fn wants(&self, entry: &Entry) -> bool {
@@ -192,7 +171,25 @@ impl<'a> Plan<'a> {
     /// that belongs to no memory cgroup, and `folio_lruvec_lock` would never come back from it.
     fn is_empty_page(&self, collected: &Collected<'_>, entry: &Entry) -> bool {
         let pfn = collected.source(entry).and_then(|source| source.pfn(0));
-        self.kind.cause == cause::EVICTION && pfn.is_some_and(|pfn| !self.memory.is_occupied(pfn))
+        self.is_by_frames() && pfn.is_some_and(|pfn| !self.memory.is_occupied(pfn))
+    }
+
+    /// Whether pages of the device are asked for, and not addresses.
+    fn is_by_frames(&self) -> bool {
+        self.kind.cause == cause::EVICTION && self.kind.who.owner == 0
+    }
+
+    /// A destination for a position at which nothing was collected.
+    fn place_in_vain(
+        &self,
+        collected: &mut Collected<'_>,
+        destinations: &mut Destinations<'_>,
+        index: usize,
+    ) {
+        // Without memory there is none, as for other positions.
+        if let Some(folio) = destinations.next(Size::Page) {
+            let _ = collected.place_in_vain(index, folio);
+        }
     }
 
     fn fill_entry(
@@ -203,7 +200,13 @@ impl<'a> Plan<'a> {
     ) -> Given {
         if entry.size == Size::Page || self.large != Large::Split {
             if let Some(folio) = self.whole(collected, destinations, entry) {
-                if collected.place(entry, folio).is_ok() {
+                let unmarked = self.manner == Manner::Unmarked && entry.size == Size::Compound;
+                let placed = if unmarked {
+                    collected.place_unmarked(entry, folio)
+                } else {
+                    collected.place(entry, folio)
+                };
+                if placed.is_ok() {
                     return Given {
                         pages: entry.size.pages(),
                         ..Given::default()
@@ -303,22 +306,24 @@ impl<'a> Plan<'a> {
         source: Option<&Source<'_>>,
         n: usize,
     ) -> Option<()> {
-        let to = match self.select {
-            Select::System | Select::Anywhere => self.memory.frame(folio, at)?,
-            Select::Device => folio.system_frame(at)?,
+        let to = match self.to {
+            Target::Device => self.memory.frame(folio, at)?,
+            Target::System | Target::Node(_) => folio.system_frame(at)?,
         };
         match source {
-            Some(source) => to.copy_from(self.read(source, n)?),
+            Some(source) => to.copy_from(read(source, n)?),
             None => to.clear(),
         }
         Some(())
     }
+}
 
-    fn read<'s>(&'s self, source: &'s Source<'_>, n: usize) -> Option<Frame<'s>> {
-        source
-            .system_frame(n)
-            .or_else(|| self.memory.frame_behind(source, n))
+/// Where the bytes of a source are, of system memory or of whichever device.
+fn read<'s>(source: &'s Source<'_>, n: usize) -> Option<Frame<'s>> {
+    if let Some(frame) = source.system_frame(n) {
+        return Some(frame);
     }
+    source.device()?.frame_behind(source, n)
 }
 
 /// Counts what arrived, and from where and to where.

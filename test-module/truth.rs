@@ -6,7 +6,7 @@ use crate::{
     layout,
     migrate::{Entry, Found, Rejected},
     places,
-    sequence::{Span, Timeline},
+    timeline::{Span, Timeline},
     uapi::{Ledger, Memory, Steps, Truth, UNKNOWN, outcome},
     who::Who,
 };
@@ -207,11 +207,12 @@ impl Kind {
 fn steps(timeline: &Timeline) -> Steps {
     let Timeline {
         setup,
+        pauses,
         pages,
         finalize,
     } = *timeline;
     Steps {
-        setup_ns: length(setup),
+        setup_ns: setup.map_or(UNKNOWN, |span| span.to - span.from - pauses),
         // Rolled back, the driver's work ends with finalize.
         alloc_and_copy_ns: gap(setup, pages.or(finalize)),
         pages_ns: length(pages),

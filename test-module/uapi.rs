@@ -7,7 +7,7 @@
 //! `exec`, or when the file was passed on) is `EPERM`. Reading and asking is open to whoever has it.
 //!
 //! `read()` takes whole [`Truth`]s out of the device's log of migrations that no ioctl returns (those made by CPU
-//! faults, and evictions in the middle of another migration): as many as there are and as fit into the buffer, 0
+//! faults, evictions in the middle of another migration, and plays of real drivers): as many as there are and as fit into the buffer, 0
 //! bytes when the log is empty. It never waits. A buffer smaller than one `Truth` is `EINVAL`.
 //!
 //! The same totals as [`TOTALS`] and [`FILE_TOTALS`], of every device and open file, are in debugfs as text:
@@ -16,6 +16,10 @@
 //! Every number is in the machine's byte order; there is no padding that is not spelt out.
 
 use core::mem::size_of;
+
+#[path = "uapi_play.rs"]
+mod played;
+pub use played::{MAX_BLOCK, Play, play, play_flags};
 
 /// Folder entry of the first device. Others have their number behind it, from 1.
 pub const DEVICE_PATH: &str = "/dev/migrate_test";
@@ -73,8 +77,10 @@ pub mod configuration {
     /// The driver waits for the copy engine between pages and finalize, as amdgpu and nouveau do. Without it, it
     /// waits between setup and pages.
     pub const WAIT_AFTER_PAGES: u64 = 1 << 0;
+    /// A CPU fault takes the device's lock first, as amdgpu's does (`svms.lock`), which plays of amdgpu hold.
+    pub const LOCKED_FAULTS: u64 = 1 << 1;
     /// Every bit that has a meaning. Others are `EINVAL`.
-    pub const ALL: u64 = WAIT_AFTER_PAGES;
+    pub const ALL: u64 = WAIT_AFTER_PAGES | LOCKED_FAULTS;
 }
 
 /// Values of [`Truth::direction`]: where the pages that arrived were, and where they are now. Where none arrived, what
@@ -454,10 +460,13 @@ pub struct Configuration {
     pub invalidate_ns: u64,
     /// Bits of [`configuration`].
     pub flags: u64,
+    /// Of the pages that a CPU fault could bring home besides the one that was touched, every n-th is collected and left
+    /// alone, as xe does with pages that it has retired; 0 means none.
+    pub retired_every: u64,
 }
 
 /// Answer of [`TOTALS`] (of a device, since the module was loaded) and [`FILE_TOTALS`] (of an open file: the
-/// migrations made through it, those that its evictions caused, and CPU faults on pages which it brought to the
+/// migrations made through it, plays among them, those that its evictions caused, and CPU faults on pages which it brought to the
 /// device while it is open).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -515,7 +524,7 @@ pub struct Info {
     pub device_pages_used: u64,
     /// Bytes in a base page.
     pub page_bytes: u64,
-    /// Base pages in a large folio; 1 where this kernel does not migrate them whole.
+    /// Base pages in a large folio; 1 where this kernel does not migrate them whole, and on the coherent device.
     pub compound_pages: u64,
     /// Number of the device.
     pub device: u64,
@@ -528,6 +537,7 @@ const NR_TOTALS: u32 = 4;
 const NR_INFO: u32 = 5;
 const NR_FILE_TOTALS: u32 = 6;
 const NR_CONFIGURE: u32 = 7;
+const NR_PLAY: u32 = 8;
 
 /// Migrates a range of the caller's memory to the device. Argument: [`Migrate`].
 pub const TO_DEVICE: u32 = number(WRITE | READ, NR_TO_DEVICE, size_of::<Migrate>());
@@ -544,6 +554,9 @@ pub const INFO: u32 = number(READ, NR_INFO, size_of::<Info>());
 /// Sets how the device behaves. Argument: [`Configuration`], read.
 pub const CONFIGURE: u32 = number(WRITE, NR_CONFIGURE, size_of::<Configuration>());
 
+/// Treats a range of the caller's memory as a real driver would. Argument: [`Play`].
+pub const PLAY: u32 = number(WRITE | READ, NR_PLAY, size_of::<Play>());
+
 const WRITE: u32 = 1;
 const READ: u32 = 2;
 
@@ -556,6 +569,7 @@ const fn number(direction: u32, number: u32, size: usize) -> u32 {
 const _: () = assert!(size_of::<Truth>() == 352);
 const _: () = assert!(size_of::<Migrate>() == 448);
 const _: () = assert!(size_of::<Evict>() == 376);
+const _: () = assert!(size_of::<Play>() == 160);
 const _: () = assert!(Totals::index(0, 0) == 0);
 const _: () =
     assert!(Totals::index(direction::SYSTEM_TO_SYSTEM, cause::DRIVER) == Totals::KINDS - 1);

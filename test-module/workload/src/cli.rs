@@ -48,7 +48,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "CALLS_PER_SECOND")]
     pub rate: Option<NonZeroU64>,
     /// Threads in each process that calls; what is usual depends on the scenario
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     pub threads: Option<u16>,
     /// Write what the driver says it did here, one JSON object per migration, and its totals at the end
     #[arg(long, value_name = "FILE")]

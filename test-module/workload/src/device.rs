@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::uapi::{self, Configuration, Evict, Info, Migrate, Totals, Truth};
+use crate::uapi::{self, Configuration, Evict, Info, Migrate, Play, Totals, Truth};
 
 /// Where pages are to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ unsafe impl Argument for Migrate {}
 unsafe impl Argument for Evict {}
 // SAFETY: Integers only.
 unsafe impl Argument for Configuration {}
+// SAFETY: Integers only.
+unsafe impl Argument for Play {}
 
 /// Where the device with this number is.
 pub fn path(number: u32) -> PathBuf {
@@ -52,6 +54,20 @@ pub fn path(number: u32) -> PathBuf {
         0 => uapi::DEVICE_PATH.into(),
         number => format!("{}{number}", uapi::DEVICE_PATH).into(),
     }
+}
+
+/// Where every device is that there is.
+pub fn all_paths() -> Vec<PathBuf> {
+    let ordinary = (0..uapi::MAX_DEVICES).map(path);
+    let ordinary = ordinary.take_while(|path| path.exists());
+    ordinary.chain(special_paths()).collect()
+}
+
+fn special_paths() -> impl Iterator<Item = PathBuf> {
+    let peers = (0..uapi::MAX_PEERS).map(peer_path);
+    peers
+        .chain([uapi::COHERENT_PATH.into()])
+        .filter(|path| path.exists())
 }
 
 /// Where the peer with this number is.
@@ -82,12 +98,7 @@ impl Device {
     /// Opens those devices that others than a few scenarios leave alone, as far as there are any: the peers, and the
     /// one with coherent memory.
     pub fn open_special() -> Result<Vec<Self>> {
-        let peers = (0..uapi::MAX_PEERS).map(peer_path);
-        peers
-            .chain([uapi::COHERENT_PATH.into()])
-            .filter(|path| path.exists())
-            .map(Self::open_at)
-            .collect()
+        special_paths().map(Self::open_at).collect()
     }
 
     /// Opens every other device that there is: at least one.
@@ -166,6 +177,16 @@ impl Device {
             format!("evict {} pages from {} on", request.pages, request.first)
         })?;
         Ok(answer.truth)
+    }
+
+    /// Has the driver play another, and says what came of it.
+    pub fn play(&self, request: &Play) -> Result<Play> {
+        self.call(uapi::PLAY, *request, || {
+            format!(
+                "play {} with {} pages at {:#x}, flags {:#x}",
+                request.mode, request.pages, request.address, request.flags
+            )
+        })
     }
 
     /// Sets how the device behaves.

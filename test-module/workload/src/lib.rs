@@ -8,6 +8,7 @@ pub mod control;
 pub mod crowd;
 pub mod device;
 pub mod fuzz;
+pub mod held;
 pub mod memory;
 pub mod pagemap;
 pub mod pattern;

@@ -13,7 +13,7 @@ use crate::{
     process::{self, Child},
     rng::Rng,
     truth::{pipe::Sender, sums},
-    uapi::{Evict, Migrate, Totals, Truth, cause, direction},
+    uapi::{Evict, Migrate, Play, Totals, Truth, cause, direction},
 };
 
 /// Most threads in a process: each has a number of its own in the whole run.
@@ -234,6 +234,32 @@ impl<'a> Worker<'a> {
     /// Clears a part of a device.
     pub fn evict(&mut self, device: &Device, request: &Evict) -> Result<Option<Truth>> {
         self.call(|| device.evict(request))
+    }
+
+    /// Has a device play another driver when it is time. Its truths are in the log. `None`: the run is over.
+    pub fn play(&mut self, device: &Device, request: &Play) -> Result<Option<Play>> {
+        if !self.process.control().next_call() {
+            return Ok(None);
+        }
+        device.play(request).map(Some)
+    }
+
+    /// The same, and sees to it that what came of it is as it must be. False: the run is over.
+    pub fn expect_play(
+        &mut self,
+        device: &Device,
+        request: &Play,
+        what: &str,
+        holds: impl Fn(&Play) -> bool,
+    ) -> Result<bool> {
+        let Some(played) = self.play(device, request)? else {
+            return Ok(false);
+        };
+        ensure!(
+            holds(&played),
+            "not as it must be: {what}; the driver says {played:?}"
+        );
+        Ok(true)
     }
 
     fn call(&mut self, call: impl FnOnce() -> Result<Truth>) -> Result<Option<Truth>> {

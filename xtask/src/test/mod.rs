@@ -149,6 +149,7 @@ const TESTS: &[Test] = tests![
     scenarios::what_fails_is_traced,
     scenarios::load_is_traced,
     scenarios::crowds_are_traced,
+    scenarios::real_drivers_are_traced,
     scenarios::all_in_turn_are_traced,
     dashboard::shows_the_vm_live,
     kernel_tests::of_device_memory_are_traced_whole,

@@ -142,13 +142,95 @@ const CROWDS: &[Case] = &[
     },
 ];
 
+/// What real drivers do. Every cause, and every way between kinds of memory.
+const DRIVERS: &[Case] = &[
+    case(
+        "uvm",
+        "80",
+        &[
+            ("cause device_fault", 1),
+            ("cause eviction", 1),
+            ("cause cpu_fault", 1),
+            ("cause kernel_access", 1),
+            ("free", 1),
+            ("rolled_back", 1),
+            ("workers", 1),
+        ],
+    ),
+    case(
+        "uvm-numa",
+        "40",
+        &[
+            ("direction system_to_system", 1),
+            ("direction unknown", 1),
+            ("cause prefetch", 1),
+        ],
+    ),
+    case(
+        "coherent",
+        "40",
+        &[
+            ("from device_coherent", 1),
+            ("to device_coherent", 1),
+            ("cause eviction", 1),
+        ],
+    ),
+    case(
+        "amdgpu",
+        "60",
+        &[
+            ("cause device_fault", 1),
+            ("cause prefetch", 1),
+            ("cause eviction", 1),
+            ("outcome abandoned", 1),
+            ("skipped", 1),
+        ],
+    ),
+    case(
+        "xe",
+        "80",
+        &[
+            ("direction device_to_device", 1),
+            ("cause kernel_access", 1),
+            ("from mixed", 1),
+            ("declined", 1),
+            ("declined_holes", 1),
+            ("whole", 512),
+        ],
+    ),
+    case(
+        "nouveau",
+        "40",
+        &[
+            ("outcome abandoned", 64),
+            ("wasted_copy", 512),
+            ("free", 100_000),
+        ],
+    ),
+    case(
+        "ping-pong",
+        "20",
+        &[("cause device_fault", 20), ("cause cpu_fault", 320)],
+    ),
+    case(
+        "all-or-nothing",
+        "20",
+        &[("declined", 10_220), ("skipped", 20)],
+    ),
+    case(
+        "abandoned",
+        "500",
+        &[("outcome abandoned", 500), ("threads", 500)],
+    ),
+];
+
 const ALL: &[Case] = &[case(
     "all",
-    "450",
+    "700",
     &[("wasted_fill", 1), ("evictions", 1), ("devices", 2)],
 )];
 
-const GROUPS: [&[Case]; 5] = [WAYS, FAULTS, LOAD, CROWDS, ALL];
+const GROUPS: [&[Case]; 6] = [WAYS, FAULTS, LOAD, CROWDS, DRIVERS, ALL];
 
 pub(super) fn every_way_is_traced(context: &Context<'_>) -> Result<()> {
     traced(context, "ways", WAYS).map(drop)
@@ -171,6 +253,10 @@ pub(super) fn crowds_are_traced(context: &Context<'_>) -> Result<()> {
         idle.truth.len()
     );
     Ok(())
+}
+
+pub(super) fn real_drivers_are_traced(context: &Context<'_>) -> Result<()> {
+    traced(context, "drivers", DRIVERS).map(drop)
 }
 
 pub(super) fn all_in_turn_are_traced(context: &Context<'_>) -> Result<()> {
@@ -251,6 +337,12 @@ mod tests {
         let kinds = [
             "direction to_device",
             "direction to_system",
+            "direction device_to_device",
+            "direction system_to_system",
+            "direction unknown",
+            "cause kernel_access",
+            "cause device_fault",
+            "cause prefetch",
             "cause cpu_fault",
             "cause driver",
             "cause eviction",

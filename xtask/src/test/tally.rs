@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use super::compare::sum;
 use super::trace::{Line, ROWS, Run};
@@ -20,7 +21,8 @@ pub(super) const UNSEEN: [&str; 7] = [
 ];
 
 /// How often things occurred: pages by row of the ledger and by what is [`UNSEEN`]; migrations by direction, cause,
-/// outcome (`outcome abandoned`) and number of pages (`batch 512`); distinct `devices`, `processes` and `threads`.
+/// outcome (`outcome abandoned`), number of pages (`batch 512`) and kinds of memory (`from mixed`, `to device_coherent`); pages by what
+/// some rows have of holes and free pages; distinct `devices`, `processes`, `threads` and, of these, `workers`.
 pub(super) struct Tally(BTreeMap<String, u64>);
 
 impl Tally {
@@ -31,7 +33,19 @@ impl Tally {
         for row in ROWS.iter().chain(&UNSEEN) {
             tally.insert((*row).to_owned(), sum(lines, row)?);
         }
+        for row in ["declined_holes", "free"] {
+            let mut pages = 0;
+            for line in lines {
+                pages += line.number(row)?.unwrap_or(0);
+            }
+            tally.insert(row.to_owned(), pages);
+        }
         for line in lines {
+            for name in ["from", "to"] {
+                if let Some(memory) = line.value(name).and_then(Value::as_str) {
+                    *tally.entry(format!("{name} {memory}")).or_default() += 1;
+                }
+            }
             let direction = line.direction.as_deref().unwrap_or("null");
             let cause = line.cause.as_deref().unwrap_or("null");
             for name in [
@@ -54,6 +68,7 @@ impl Tally {
         tally.insert("devices".into(), devices.len() as u64);
         tally.insert("processes".into(), distinct(|line| line.pid));
         tally.insert("threads".into(), distinct(|line| line.thread()));
+        tally.insert("workers".into(), distinct(|line| line.worker_tid));
         Ok(Tally(tally))
     }
 

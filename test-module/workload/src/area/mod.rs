@@ -2,7 +2,11 @@
 
 mod mapping;
 
-use std::{ptr::NonNull, slice};
+use std::{
+    io::{self, Read as _, Write as _},
+    ptr::NonNull,
+    slice,
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -130,6 +134,21 @@ impl Area {
         for page in first..first + count {
             std::hint::black_box(self.words(page)[0]);
         }
+    }
+
+    /// Has the kernel read pages, and not this program: as the argument of a system call.
+    pub fn pass_to_kernel(&self, first: usize, count: usize) -> Result<()> {
+        let (mut reader, mut writer) = io::pipe().context("cannot make a pipe")?;
+        let mut copy = vec![0; self.page_bytes];
+        for page in first..first + count {
+            let words = self.words(page);
+            // SAFETY: The same bytes, borrowed for as long; every byte of a word is one.
+            let bytes =
+                unsafe { slice::from_raw_parts(words.as_ptr().cast::<u8>(), self.page_bytes) };
+            writer.write_all(bytes).context("write a page")?;
+            reader.read_exact(&mut copy).context("read a page")?;
+        }
+        Ok(())
     }
 
     /// Drops pages, wherever they are: they are untouched again.

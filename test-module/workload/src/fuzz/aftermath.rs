@@ -27,7 +27,8 @@ pub(super) struct Before {
 
 impl Before {
     pub(super) fn look() -> Result<Self> {
-        let devices = Device::open_all()?;
+        let mut devices = Device::open_all()?;
+        devices.extend(Device::open_special()?);
         let mut unbalanced = Vec::new();
         for device in &devices {
             device.configure(&Configuration::default())?;

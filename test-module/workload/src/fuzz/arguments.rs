@@ -4,7 +4,8 @@ use super::arena::{Arena, Part};
 use crate::{
     rng::Rng,
     uapi::{
-        self, Configuration, Evict, MAX_DELAY_NS, Migrate, Strike, configuration, evict, flags,
+        self, Configuration, Evict, MAX_BLOCK, MAX_DELAY_NS, Migrate, Play, Strike, configuration,
+        evict, flags, play, play_flags,
     },
 };
 
@@ -147,6 +148,39 @@ fn spoil(rng: &mut Rng, request: &mut Migrate) {
     }
 }
 
+/// A play of a real driver: mostly one that can be done.
+pub(super) fn play(rng: &mut Rng, arena: &Arena, facts: &Facts) -> Play {
+    let part = place(rng, arena, facts);
+    // Holes get pages in most of them: not too many.
+    let pages = part.pages.min(facts.compound_pages.max(MAX_BLOCK as usize));
+    let batch = rng.below(pages + 1) as u64;
+    let mut request = Play {
+        address: part.address as u64,
+        pages: pages as u64,
+        mode: play::UVM_FAULT + rng.below(play::NOUVEAU_EVICT as usize) as u32,
+        flags: rng.word() as u32 & rng.word() as u32 & play_flags::ALL,
+        batch: rng.pick(&[0, 0, batch]),
+        seed: rng.word(),
+        skip: strike(rng),
+        node: rng.pick(&[0, 0, 1, u32::MAX]),
+        delay_ns: delay_ns(rng),
+        ..Play::default()
+    };
+    if rng.one_in(16) {
+        let value = edge(rng);
+        match rng.below(7) {
+            0 => request.address = value,
+            1 => request.pages = value.max(uapi::MAX_PAGES + 1),
+            2 => request.mode = value as u32,
+            3 => request.flags = value as u32,
+            4 => request.batch = value,
+            5 => request.skip.per_million = value as u32,
+            _ => request.delay_ns = value.max(MAX_DELAY_NS + 1),
+        }
+    }
+    request
+}
+
 /// An eviction: mostly one that can be done.
 pub(super) fn evict(rng: &mut Rng, facts: &Facts) -> Evict {
     let compound = facts.compound_pages as u64;
@@ -180,7 +214,12 @@ pub(super) fn configuration(rng: &mut Rng) -> Configuration {
         engine_bandwidth: rng.pick(&[0, 0, 0, 1000, u64::MAX]),
         fault_pages: rng.pick(&[0, 1, 2, 16, 512]),
         invalidate_ns: rng.pick(&[0, 0, 0, 1, 50_000]),
-        flags: rng.pick(&[0, configuration::WAIT_AFTER_PAGES]),
+        flags: rng.pick(&[
+            0,
+            configuration::WAIT_AFTER_PAGES,
+            configuration::LOCKED_FAULTS,
+        ]),
+        retired_every: rng.pick(&[0, 0, 0, 2, 5]),
     };
     if rng.one_in(4) {
         let value = edge(rng);

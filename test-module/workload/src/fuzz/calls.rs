@@ -4,6 +4,7 @@ use std::{
     ffi::{CStr, CString},
     io,
     os::{fd::RawFd, unix::ffi::OsStringExt as _},
+    path::PathBuf,
     sync::atomic::{AtomicI32, Ordering},
 };
 
@@ -17,11 +18,11 @@ use super::{
 use crate::{
     device,
     rng::Rng,
-    uapi::{self, Configuration, Evict, Info, Migrate, Totals, Truth},
+    uapi::{self, Configuration, Evict, Info, Migrate, Play, Totals, Truth},
 };
 
 /// Open files that the threads of a process share.
-const FILES: usize = 6;
+const FILES: usize = 10;
 
 /// Devices, opened and closed while others use them.
 #[derive(Debug)]
@@ -31,11 +32,12 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn new(devices: u32) -> Result<Self> {
-        let path = |number| CString::new(device::path(number).into_os_string().into_vec());
+    pub(super) fn new() -> Result<Self> {
+        let path = |path: PathBuf| CString::new(path.into_os_string().into_vec());
         let files = Self {
             descriptors: std::array::from_fn(|_| AtomicI32::new(-1)),
-            paths: (0..devices)
+            paths: device::all_paths()
+                .into_iter()
                 .map(path)
                 .collect::<Result<_, _>>()
                 .context("a device's path")?,
@@ -121,7 +123,8 @@ impl Caller<'_> {
     /// One random call.
     pub(super) fn call(&self, file: RawFd, rng: &mut Rng) {
         match rng.below(64) {
-            0..=43 => self.migrate(file, rng),
+            0..=35 => self.migrate(file, rng),
+            36..=43 => self.play(file, rng),
             44..=51 => self.evict(file, rng),
             52..=54 => self.configure(file, rng),
             55 => self.ask(file, rng, uapi::INFO, Info::default()),
@@ -137,6 +140,18 @@ impl Caller<'_> {
         let request = arguments::migrate(rng, self.arena, &self.facts);
         if let Some(answer) = self.make(file, rng, number, request) {
             self.believe(&answer.truth, answer.pages);
+        }
+    }
+
+    /// The truths of a play are in the log; their sum has to balance as each of them does.
+    fn play(&self, file: RawFd, rng: &mut Rng) {
+        let request: Play = arguments::play(rng, self.arena, &self.facts);
+        if let Some(answer) = self.make(file, rng, uapi::PLAY, request) {
+            self.tally.count_moved(answer.ledger.moved);
+            if !answer.ledger.balances() {
+                eprintln!("workload: fuzz: this does not add up: {answer:?}");
+                self.tally.count_wrong();
+            }
         }
     }
 
@@ -219,6 +234,7 @@ impl Caller<'_> {
             uapi::INFO,
             uapi::FILE_TOTALS,
             uapi::CONFIGURE,
+            uapi::PLAY,
         ];
         let result = ioctl(file, number, argument.as_mut_ptr() as usize);
         self.tally.count_call(result.is_ok());

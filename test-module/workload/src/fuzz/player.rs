@@ -44,7 +44,7 @@ pub(super) fn play(tally: &Tally, starves: bool, mut rng: Rng) -> Result<()> {
         tally,
         starves,
         arena: Arena::new(facts.page_bytes)?,
-        files: Files::new(devices.len() as u32)?,
+        files: Files::new()?,
         file: memory_file(FILE_BYTES)?.into(),
         facts,
         wrong: AtomicU32::new(0),

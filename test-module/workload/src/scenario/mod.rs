@@ -1,5 +1,8 @@
 //! The scenarios. A new one is a file here and a line in [`ALL`].
 
+mod abandoned;
+mod all_or_nothing;
+mod amdgpu;
 mod batching;
 mod coherent;
 mod contended;
@@ -11,13 +14,18 @@ mod idle;
 mod mirrored;
 mod mixed;
 mod multi;
+mod nouveau;
 mod oversubscribe;
 mod pages;
+mod ping_pong;
 mod pinned;
 mod sequences;
 mod storm;
 mod thrash;
+mod uvm;
+mod uvm_numa;
 mod wasted;
+mod xe;
 
 use std::fmt::Write as _;
 
@@ -76,7 +84,15 @@ pub static ALL: &[&dyn Scenario] = &[
     &contended::Contended,
     &mirrored::Mirrored,
     &handover::Handover,
+    &uvm::Uvm,
+    &uvm_numa::UvmNuma,
     &coherent::Coherent,
+    &amdgpu::Amdgpu,
+    &xe::Xe,
+    &nouveau::Nouveau,
+    &ping_pong::PingPong,
+    &all_or_nothing::AllOrNothing,
+    &abandoned::Abandoned,
     &idle::Idle,
     &storm::Storm,
 ];
