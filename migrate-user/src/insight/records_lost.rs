@@ -42,7 +42,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         cost: format!(
             "{} of {} are known in sum only, or not at all",
             counted(lost, "migration", "migrations"),
-            count(made)
+            count(ended)
         ),
         try_this: vec![
             "Record with a larger buffer: --ring-size 64M.".to_owned(),
