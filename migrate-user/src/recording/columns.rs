@@ -6,7 +6,7 @@ use arrow_schema::{Field, Schema};
 use migrate_ebpf::wire::{Cause, Direction, Outcome};
 
 use super::column::Column;
-use super::facts::{Details, Facts};
+use super::facts::{Details, FORMAT, Facts};
 use crate::model::{Memory, Migration, Parts, Side, Step, ledger};
 
 /// The column that tells the kind of a row.
@@ -17,6 +17,37 @@ pub(super) const STATUS: &str = "status";
 
 /// The kinds of rows.
 pub(super) const EVENTS: [&str; 2] = ["migration", "status"];
+
+/// The columns of a recording of this format with these details, in order.
+pub(super) fn columns_of(format: u32, details: Details) -> Vec<Column> {
+    let mut columns = columns(details);
+    if format < FORMAT {
+        columns.retain(|column| !NEW.contains(&column.name.as_str()));
+        for column in columns.iter_mut().filter(|column| column.name == "cause") {
+            column.name = TRIGGER.to_owned();
+        }
+    }
+    columns
+}
+
+/// What `cause` was called before format 5.
+pub(super) const TRIGGER: &str = "trigger";
+
+/// Columns that format 5 has and format 4 had not.
+const NEW: [&str; 12] = [
+    "worker_tid",
+    "worker_comm",
+    "from_system_pages",
+    "from_private_pages",
+    "from_coherent_pages",
+    "to_system_pages",
+    "to_private_pages",
+    "to_coherent_pages",
+    "from_place",
+    "to_place",
+    "declined_holes",
+    "free",
+];
 
 /// The columns of a recording with these details, in order.
 pub(super) fn columns(details: Details) -> Vec<Column> {

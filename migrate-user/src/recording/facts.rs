@@ -3,6 +3,10 @@
 /// The version of the recording format. It changes whenever the meaning of a column does.
 pub const FORMAT: u32 = 5;
 
+/// The oldest version that can be read. It told the thread in place of the owner and its worker, and whether there was a fault page in place of
+/// the cause; it did not tell from where to where.
+pub(super) const OLDEST: u32 = 4;
+
 /// Where and how a recording was made. Unknown is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {

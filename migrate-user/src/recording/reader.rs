@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
-use arrow_schema::{FieldRef, Schema};
+use arrow_schema::{Field, Schema};
 
-use super::columns::{columns, schema, widths};
+use super::column::Column;
+use super::columns::{columns_of, widths};
 use super::decode::Rows;
-use super::facts::{FORMAT, Facts};
+use super::facts::{FORMAT, Facts, OLDEST};
 use super::frame::{self, Frames, Stop};
 use crate::Error;
 use crate::source::{Batch, Ending};
@@ -35,8 +36,8 @@ impl<R: Read> Reader<R> {
         let mut decoder = StreamDecoder::new();
         let schema = first_message(&mut frames, &mut decoder)
             .map_err(|stop| not_a_recording(input, stop))?;
-        let facts = facts(input, &schema)?;
-        frames.expect(widths(&columns(facts.details)));
+        let (format, facts) = facts(input, &schema)?;
+        frames.expect(widths(&columns_of(format, facts.details)));
         Ok(Self {
             frames,
             decoder,
@@ -141,8 +142,8 @@ fn not_a_recording(input: &str, stop: Stop) -> Error {
     }
 }
 
-/// Checks that the schema is the one that this version writes, and takes the facts from it.
-fn facts(input: &str, found: &Schema) -> Result<Facts, Error> {
+/// Checks that the schema is the one of its format, and takes that and the facts from it.
+fn facts(input: &str, found: &Schema) -> Result<(u32, Facts), Error> {
     let not_a_recording = |found: String| Error::NotARecording {
         input: input.to_owned(),
         found,
@@ -151,28 +152,31 @@ fn facts(input: &str, found: &Schema) -> Result<Facts, Error> {
         .metadata()
         .get("migscope.format")
         .ok_or_else(|| not_a_recording("an Arrow stream of other data".to_owned()))?;
-    if format.parse() != Ok(FORMAT) {
-        return Err(Error::WrongFormat {
-            input: input.to_owned(),
-            found: format.escape_debug().to_string(),
-            expected: FORMAT,
-        });
-    }
+    let known = format
+        .parse()
+        .ok()
+        .filter(|format| (OLDEST..=FORMAT).contains(format));
+    let format = known.ok_or_else(|| Error::WrongFormat {
+        input: input.to_owned(),
+        found: format.escape_debug().to_string(),
+        expected: FORMAT,
+    })?;
     let facts = Facts::parse(|key| found.metadata().get(key)).map_err(not_a_recording)?;
-    let expected = schema(&facts);
-    let has = |(place, field): (usize, &FieldRef)| {
+    let expected = columns_of(format, facts.details);
+    let expected: Vec<Field> = expected.iter().map(Column::field).collect();
+    let has = |(place, field): (usize, &Field)| {
         let found = found.fields().get(place);
         found.is_some_and(|f| f.name() == field.name() && f.data_type() == field.data_type())
     };
-    let mut fields = expected.fields().iter().enumerate();
+    let mut fields = expected.iter().enumerate();
     if let Some((_, field)) = fields.find(|field| !has(*field)) {
         let name = field.name();
         return Err(not_a_recording(format!(
             "column {name} is missing, or of another type, or in another place"
         )));
     }
-    if found.fields().len() > expected.fields().len() {
+    if found.fields().len() > expected.len() {
         return Err(not_a_recording("too many columns".to_owned()));
     }
-    Ok(facts)
+    Ok((format, facts))
 }

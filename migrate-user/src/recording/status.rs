@@ -41,6 +41,7 @@ struct Totals {
 #[derive(Serialize, Deserialize)]
 struct Count {
     direction: Option<String>,
+    #[serde(alias = "trigger")]
     cause: Option<String>,
     outcome: String,
     migrations: u64,
@@ -71,6 +72,7 @@ struct Count {
 #[derive(Serialize, Deserialize)]
 struct OfFigure {
     direction: Option<String>,
+    #[serde(alias = "trigger")]
     cause: Option<String>,
     figure: String,
     sum: u64,
@@ -177,7 +179,7 @@ impl Count {
     fn exact(self) -> Result<ExactCount, Wrong> {
         Ok(ExactCount {
             direction: or_unknown(self.direction, Direction::from_name, Direction::Unknown)?,
-            cause: or_unknown(self.cause, Cause::from_name, Cause::Unknown)?,
+            cause: or_unknown(self.cause, cause_named, Cause::Unknown)?,
             outcome: named(&self.outcome, Outcome::from_name)?,
             migrations: self.migrations,
             ledger: Ledger {
@@ -218,7 +220,7 @@ impl OfFigure {
     fn exact(self) -> Result<ExactFigure, Wrong> {
         Ok(ExactFigure {
             direction: or_unknown(self.direction, Direction::from_name, Direction::Unknown)?,
-            cause: or_unknown(self.cause, Cause::from_name, Cause::Unknown)?,
+            cause: or_unknown(self.cause, cause_named, Cause::Unknown)?,
             figure: named(&self.figure, Figure::from_name)?,
             sum: self.sum,
             values: Values::of_histogram(&histogram::decode(&self.histogram)?),
@@ -232,6 +234,21 @@ fn direction(direction: Direction) -> Option<String> {
 
 fn cause(cause: Cause) -> Option<String> {
     (cause != Cause::Unknown).then(|| cause.name().to_owned())
+}
+
+/// The cause of this name, in this format or an older one.
+fn cause_named(name: &str) -> Option<Cause> {
+    Cause::from_name(name).or_else(|| cause_of_trigger(name))
+}
+
+/// What older formats called the trigger: a fault was taken for one of a CPU's, which nearly all are.
+pub(super) fn cause_of_trigger(name: &str) -> Option<Cause> {
+    match name {
+        "fault" => Some(Cause::CpuFault),
+        "driver" => Some(Cause::Driver),
+        "eviction" => Some(Cause::Eviction),
+        _ => None,
+    }
 }
 
 fn named<T>(name: &str, from_name: fn(&str) -> Option<T>) -> Result<T, Wrong> {

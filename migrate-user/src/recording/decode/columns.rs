@@ -32,6 +32,11 @@ impl<'a> Columns<'a> {
         })
     }
 
+    /// Is there a column of this name? Older formats have fewer.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
     /// A column of numbers.
     pub(super) fn numbers(&self, name: &str) -> Result<Numbers<u64>, Wrong> {
         self.primitive::<UInt64Type>(name)

@@ -10,9 +10,10 @@ use super::Wrong;
 use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
 use crate::model::{Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips, Step, Worker};
-use crate::recording::columns::short;
+use crate::recording::columns::{TRIGGER, short};
 use crate::recording::dictionary::MAX_STACK;
 use crate::recording::facts::Details;
+use crate::recording::status::cause_of_trigger;
 
 /// Longer names than any that Linux has (a path) are damage.
 const MAX_NAME: usize = 4096;
@@ -49,8 +50,8 @@ pub(super) struct MigrationColumns {
     pid: Numbers<u32>,
     tid: Numbers<u32>,
     comm: TextColumn,
-    worker_tid: Numbers<u32>,
-    worker_comm: TextColumn,
+    worker_tid: Option<Numbers<u32>>,
+    worker_comm: Option<TextColumn>,
     cgroup: TextColumn,
     driver: TextColumn,
     direction: Names<Direction>,
@@ -58,13 +59,13 @@ pub(super) struct MigrationColumns {
     outcome: NeededNames<Outcome>,
     errno: Numbers<u32>,
     address: Numbers<u64>,
-    from: SideColumns,
-    to: SideColumns,
+    from: Option<SideColumns>,
+    to: Option<SideColumns>,
     ledger: LedgerColumns,
     not_collected: Numbers<u64>,
     unmap_failed: Numbers<u64>,
-    declined_holes: Numbers<u64>,
-    free: Numbers<u64>,
+    declined_holes: Option<Numbers<u64>>,
+    free: Option<Numbers<u64>>,
     steps: OfSteps,
     probe: [ScalarBuffer<u64>; 3],
     anomalies: ScalarBuffer<u32>,
@@ -92,34 +93,39 @@ impl MigrationColumns {
         let kernel_stack = stack(details.kernel_stacks, "kernel_stack")?;
         let user_stack = stack(details.user_stacks, "user_stack")?;
         let mut name = |name| texts.column(columns, name, MAX_NAME);
+        let is_new = columns.has("cause");
         Ok(Self {
             sequence: columns.needed("sequence")?,
             time_ns: columns.needed("time_ns")?,
             pid: columns.small("pid")?,
             tid: columns.small("tid")?,
             comm: name("comm")?,
-            worker_tid: columns.small("worker_tid")?,
-            worker_comm: name("worker_comm")?,
+            worker_tid: is_new.then(|| columns.small("worker_tid")).transpose()?,
+            worker_comm: is_new.then(|| name("worker_comm")).transpose()?,
             cgroup: name("cgroup")?,
             driver: name("driver")?,
             direction: columns.names("direction", Direction::from_name)?,
-            cause: columns.names("cause", Cause::from_name)?,
+            cause: if is_new {
+                columns.names("cause", Cause::from_name)?
+            } else {
+                columns.names(TRIGGER, cause_of_trigger)?
+            },
             outcome: columns.names("outcome", Outcome::from_name)?.needed()?,
             errno: columns.small("errno")?,
             address: columns.numbers("address")?,
-            from: SideColumns {
-                pages: pages_of(columns, "from")?,
-                place: name("from_place")?,
-            },
-            to: SideColumns {
-                pages: pages_of(columns, "to")?,
-                place: name("to_place")?,
-            },
+            from: is_new
+                .then(|| SideColumns::new(columns, "from", name("from_place")?))
+                .transpose()?,
+            to: is_new
+                .then(|| SideColumns::new(columns, "to", name("to_place")?))
+                .transpose()?,
             ledger: LedgerColumns::new(columns)?,
             not_collected: columns.numbers("not_collected")?,
             unmap_failed: columns.numbers("unmap_failed")?,
-            declined_holes: columns.numbers("declined_holes")?,
-            free: columns.numbers("free")?,
+            declined_holes: is_new
+                .then(|| columns.numbers("declined_holes"))
+                .transpose()?,
+            free: is_new.then(|| columns.numbers("free")).transpose()?,
             steps: of_steps(columns, "")?,
             probe: [
                 columns.needed("probe_setup_ns")?,
@@ -153,8 +159,8 @@ impl MigrationColumns {
             address: self.address.get(row),
             ledger: self.ledger.get(row),
             skips: self.skips(row),
-            declined_holes: self.declined_holes.get(row),
-            free: self.free.get(row),
+            declined_holes: self.declined_holes.as_ref().and_then(|of| of.get(row)),
+            free: self.free.as_ref().and_then(|of| of.get(row)),
             steps: std::array::from_fn(|step| self.steps[step].get(row)),
             probe: std::array::from_fn(|call| self.probe[call][row]),
             parts: self.parts(row),
@@ -176,8 +182,16 @@ impl MigrationColumns {
             cgroup: row.cgroup.cloned(),
             driver: row.driver.cloned(),
             direction: row.direction,
-            from: self.from.get(at),
-            to: self.to.get(at),
+            from: self
+                .from
+                .as_ref()
+                .map(|side| side.get(at))
+                .unwrap_or_default(),
+            to: self
+                .to
+                .as_ref()
+                .map(|side| side.get(at))
+                .unwrap_or_default(),
             cause: row.cause,
             outcome: row.outcome,
             errno: self.errno.get(at),
@@ -198,8 +212,9 @@ impl MigrationColumns {
     }
 
     fn worker(&self, at: usize) -> Option<Worker> {
-        let tid = self.worker_tid.get(at)?;
-        let comm = self.worker_comm.get(at).unwrap_or(&self.no_text);
+        let tid = self.worker_tid.as_ref()?.get(at)?;
+        let comm = self.worker_comm.as_ref().and_then(|of| of.get(at));
+        let comm = comm.unwrap_or(&self.no_text);
         Some(Worker {
             tid,
             comm: Arc::clone(comm),
@@ -233,6 +248,11 @@ struct SideColumns {
 }
 
 impl SideColumns {
+    fn new(columns: &Columns<'_>, prefix: &str, place: TextColumn) -> Result<Self, Wrong> {
+        let pages = pages_of(columns, prefix)?;
+        Ok(Self { pages, place })
+    }
+
     fn get(&self, at: usize) -> Side {
         Side {
             pages: std::array::from_fn(|memory| self.pages[memory].get(at).unwrap_or(0)),

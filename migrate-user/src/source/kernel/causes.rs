@@ -28,6 +28,8 @@ pub(super) const CAUSES: &[(Cause, &[&str])] = &[
             "uvm_gpu_service_non_replayable_fault_buffer",
             "uvm_ats_service_faults",
             "service_fault_batch*",
+            "replayable_faults_isr_bottom_half*",
+            "non_replayable_faults_isr_bottom_half*",
         ],
     ),
     (

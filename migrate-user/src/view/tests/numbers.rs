@@ -7,7 +7,7 @@ use super::pictures::{picture, text};
 use super::{lossy, ordinary, report, sampled, totals_only};
 use crate::model::Step;
 use crate::model::ledger::Row;
-use crate::text::{count, duration, percent};
+use crate::text::{NOBODY, count, duration, percent, process};
 
 /// The words of a picture, one blank between them.
 fn words(app: &mut App, tab: Tab) -> String {
@@ -55,6 +55,12 @@ fn pages(value: &Value) -> String {
         0 => "·".to_owned(),
         pages => count(pages),
     }
+}
+
+fn number_or_none(value: &Value) -> String {
+    value
+        .as_u64()
+        .map_or_else(|| "–".to_owned(), |number| number.to_string())
 }
 
 fn number(value: &Value) -> String {
@@ -160,7 +166,8 @@ fn the_processes_and_drivers() {
         let json = json(&app);
         let screen = words(&mut app, Tab::Processes);
         for row in json["processes"].as_array().unwrap() {
-            let (comm, pid) = (name(&row["comm"]), row["pid"].to_string());
+            let comm = row["comm"].as_str().unwrap_or(NOBODY).to_owned();
+            let pid = number_or_none(&row["pid"]);
             if comm.chars().any(char::is_control) {
                 continue;
             }
@@ -181,7 +188,10 @@ fn who_wasted_pages_and_what_came_back() {
     for row in json["processes"].as_array().unwrap() {
         let ledger = &row["ledger"];
         let line = vec![
-            format!("{} {}", name(&row["comm"]), row["pid"]),
+            process(
+                row["comm"].as_str(),
+                row["pid"].as_u64().map(|pid| pid as u32),
+            ),
             pages(&ledger["moved"]),
             pages(&ledger["populated"]),
             pages(&ledger["skipped"]),
@@ -250,7 +260,8 @@ fn single_migrations() {
     for (at, migration) in slowest.iter().take(20).enumerate() {
         let line = [
             name(&migration["comm"]),
-            migration["pid"].to_string(),
+            number_or_none(&migration["pid"]),
+            name(&migration["worker_comm"]),
             name(&migration["direction"]),
             name(&migration["cause"]),
             name(&migration["outcome"]),
