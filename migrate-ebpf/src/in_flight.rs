@@ -613,6 +613,11 @@ impl Call {
             self.record.ledger.requested = entries;
             // More than there are entries wrap here, and show as an unbalanced ledger.
             self.record.ledger.skipped = entries.wrapping_sub(self.collected.sum());
+            // Of the others the driver knows that nobody uses them.
+            let free = &mut self.record.apart.free;
+            if *free != UNKNOWN {
+                *free += entries.wrapping_sub(self.singles);
+            }
         }
     }
 

@@ -138,7 +138,7 @@ const TABS: [(&str, &str); 8] = [
     ("2", "whole migration"),
     ("3", "Batching  3,"),
     ("4", "Wasted: "),
-    ("5", "Processes  3 processes"),
+    ("5", "Processes  4 processes"),
     ("6", "Drivers  2 drivers"),
     ("7", "Migrations  the newest 1,000"),
     ("8", "evidence"),
@@ -184,9 +184,9 @@ fn keys(terminal: &Terminal) {
     terminal.write("pid=1201");
     terminal.press(&["Enter"], "only pid=1201");
     terminal.press(&["5"], "Processes  1 process ");
-    terminal.press(&["Escape"], "Processes  3 processes");
+    terminal.press(&["Escape"], "Processes  4 processes");
     terminal.press(&["Down", "Enter"], "only pid=12");
-    terminal.press(&["Escape"], "Processes  3 processes");
+    terminal.press(&["Escape"], "Processes  4 processes");
     terminal.press(&["h"], "▼wasted");
     terminal.press(&["u"], "amounts in bytes");
     terminal.press(&["u"], "amounts in GiB");
@@ -196,7 +196,7 @@ fn keys(terminal: &Terminal) {
     terminal.press(&["Escape"], "the slowest 1,000");
     terminal.press(&["o"], "the newest 1,000");
     terminal.press(&["1", "w"], "last 0:00:02 of 0:00:02");
-    terminal.press(&["5"], "Processes  3 processes");
+    terminal.press(&["5"], "Processes  4 processes");
     terminal.tmux(&["send-keys", "1", "w", "w", "w"]);
     terminal.wait("the whole run", |screen| {
         screen.contains("4,000 migrations") && !screen.contains("last 0:00")

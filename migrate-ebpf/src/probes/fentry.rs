@@ -57,7 +57,7 @@ fn setup_return(ctx: FExitContext) -> i32 {
 fn range_entry(ctx: FEntryContext) -> i32 {
     let began = clock::now();
     let (src, first, pages): (u64, u64, u64) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
-    if pages == 1 && setup::joins(Identity::device(src), src, began) {
+    if pages == 1 && setup::joins(Identity::device(src), src, first, began) {
         return 0;
     }
     let plan = |call: &mut Call| plan_eviction(call, src, pages, first);

@@ -66,7 +66,7 @@ fn setup_return_kprobe(ctx: RetProbeContext) -> u32 {
 fn range_entry_kprobe(ctx: ProbeContext) -> u32 {
     let began = clock::now();
     let (src, first, pages) = (arg(&ctx, 0), arg(&ctx, 1), arg(&ctx, 2));
-    if pages == 1 && setup::joins(Identity::device(src), src, began) {
+    if pages == 1 && setup::joins(Identity::device(src), src, first, began) {
         return 0;
     }
     let plan = |call: &mut Call| plan_eviction(call, src, pages, first);

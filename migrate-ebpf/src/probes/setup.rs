@@ -75,7 +75,7 @@ pub(super) fn enter(
 /// `migrate_device_range` or `migrate_device_pfns` is entered for one page. nvidia-uvm evicts so: page by page, and then moves them all at
 /// once. False if this begins a migration of its own.
 #[inline(always)]
-pub(super) fn joins(identity: Identity, src: u64, began: u64) -> bool {
+pub(super) fn joins(identity: Identity, src: u64, frame: u64, began: u64) -> bool {
     let Some(call) = in_flight::join(identity, src) else {
         return false;
     };
@@ -89,6 +89,7 @@ pub(super) fn joins(identity: Identity, src: u64, began: u64) -> bool {
         entries: 1,
     };
     call.setup_requested = 1;
+    call.first_frame = frame;
     call.record.ledger.requested += 1;
     call.record.probe.setup_ns += call.next_interval(began);
     true

@@ -63,7 +63,8 @@ pub(super) fn off_cpu(model: &Model) -> [Option<f64>; Step::COUNT] {
 /// The directions that are listed: both, and `unknown` only where it occurs.
 pub(super) fn directions(model: &Model) -> Vec<Direction> {
     let occurs = |direction: &Direction| {
-        *direction != Direction::Unknown || model.totals().in_direction(*direction) > 0
+        matches!(direction, Direction::ToDevice | Direction::ToSystem)
+            || model.totals().in_direction(*direction) > 0
     };
     Direction::ALL.iter().copied().filter(occurs).collect()
 }
