@@ -68,7 +68,7 @@ fn feed(app: &mut App, synthetic: &mut Synthetic, migrations: u64) {
     for _ in 0..migrations / BATCH as u64 {
         let mut batch: Batch = synthetic.batch(BATCH);
         for migration in &mut batch.migrations {
-            migration.pid = 1000 + migration.sequence as u32 % PROCESSES;
+            migration.pid = Some(1000 + migration.sequence as u32 % PROCESSES);
         }
         app.batch(batch);
     }

@@ -198,10 +198,10 @@ impl Frames {
         } else if self.drivers[1] == 0 {
             self.drivers[1] = address;
         }
-        if self.beyond == 0 && (self.driver == 0 || self.driver & code::HELPER != 0) {
-            if self.driver == 0 || meaning & code::HELPER == 0 {
-                self.driver = meaning;
-            }
+        let is_open = self.driver == 0 || self.driver & code::HELPER != 0;
+        let is_better = self.driver == 0 || meaning & code::HELPER == 0;
+        if self.beyond == 0 && is_open && is_better {
+            self.driver = meaning;
         }
     }
 

@@ -278,7 +278,7 @@ impl Count {
     #[inline(always)]
     fn attempted(&mut self, index: u64) -> bool {
         self.each(index, |src, dst| {
-            let collected = src / MIGRATE & VALID;
+            let collected = (src / MIGRATE) & VALID;
             // A page that was collected and is no longer to migrate was given back by the driver.
             (src & VALID, collected & !src & VALID, collected & dst)
         })
@@ -289,7 +289,7 @@ impl Count {
     #[inline(always)]
     fn tried(&mut self, index: u64) -> bool {
         self.each(index, |src, dst| {
-            let stayed = !(src / MIGRATE & dst) & VALID;
+            let stayed = !((src / MIGRATE) & dst) & VALID;
             (stayed & src, stayed & !src & VALID, dst)
         })
     }

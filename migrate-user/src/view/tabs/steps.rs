@@ -78,13 +78,13 @@ struct Kind {
 }
 
 const KINDS: [Column<Kind>; 6] = [
-    Column::left("direction", 9, 0, |kind, context| {
+    Column::left("direction", 16, 0, |kind, context| {
         (
             kind.direction.name().to_owned(),
             context.theme.direction(kind.direction),
         )
     }),
-    Column::left("cause", 8, 0, |kind, _| {
+    Column::left("cause", 13, 0, |kind, _| {
         (kind.cause.name().to_owned(), Style::new())
     }),
     Column::right("count", 11, 2, |kind, _| {

@@ -14,7 +14,7 @@ const COLUMNS: [Column<Kind>; 4] = [
         let name = kind.direction.name().to_owned();
         (name, context.theme.direction(kind.direction))
     }),
-    Column::left("cause", 8, 2, |kind, _| {
+    Column::left("cause", 13, 2, |kind, _| {
         (kind.cause.name().to_owned(), Style::new())
     }),
     Column::left("outcome", 11, 1, |kind, context| {

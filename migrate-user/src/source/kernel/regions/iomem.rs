@@ -15,8 +15,8 @@ impl Names {
 
     /// The innermost name of what begins at this address; `None` where the kernel has a word for it and no name.
     pub(super) fn of(&self, address: u64) -> Option<String> {
-        let here = self.0.iter().filter(|(start, _)| *start == address);
-        let (_, name) = here.last()?;
+        let mut here = self.0.iter().filter(|(start, _)| *start == address);
+        let (_, name) = here.next_back()?;
         (!GENERAL.contains(&name.as_str())).then(|| name.clone())
     }
 }

@@ -128,7 +128,8 @@ impl Table {
         let pieces = CODE.map(|(start, end)| Some(address(start)?..address(end)?));
         let known: Vec<_> = pieces.into_iter().flatten().collect();
         if known.is_empty() {
-            return vec![0..u64::MAX];
+            let everything = 0..u64::MAX;
+            return vec![everything];
         }
         known
     }

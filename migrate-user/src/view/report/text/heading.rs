@@ -85,7 +85,7 @@ pub(super) fn kinds(report: &Report<'_>, page: &mut Page) {
     for kind in totals.kinds() {
         let (direction, cause) = (kind.direction.name(), kind.cause.name());
         let (outcome, number) = (kind.outcome.name(), count(kind.migrations));
-        let line = format!("  {direction:<16}{cause:<10}{outcome:<15}{number:>13}");
+        let line = format!("  {direction:<18}{cause:<15}{outcome:<13}{number:>13}");
         page.bar(&line, kind.migrations as f64 / all.max(1) as f64);
     }
 }
