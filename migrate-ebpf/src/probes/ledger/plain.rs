@@ -23,7 +23,7 @@ use super::{
 use crate::in_flight::{Arrays, Call, Kinds};
 
 /// Entries copied at once.
-const CHUNK: usize = 512;
+const CHUNK: usize = 128;
 /// Entries counted between two looks whether there are more.
 const GROUP: usize = 4;
 
