@@ -76,10 +76,10 @@ pub(super) fn take(ctx: &impl Entered, call: &mut Call, setup: Setup) {
     }
     if records() {
         if config!(kernel_stacks) != 0 {
-            call.record.kernel_stack = keep(ctx, 0);
+            call.record.kernel_stack = keep(ctx);
         }
         if config!(user_stacks) != 0 {
-            call.record.user_stack = keep(ctx, u64::from(BPF_F_USER_STACK));
+            call.record.user_stack = keep_users(ctx);
         }
     }
 }
@@ -120,7 +120,7 @@ fn follow(ctx: &impl Entered, call: &mut Call, setup: Setup, wants_reason: bool)
     if !frames::look(ctx, setup, stack) {
         return;
     }
-    let id = if records() { keep(ctx, 0) } else { NO_STACK };
+    let id = if records() { keep(ctx) } else { NO_STACK };
     let asked = if wants_reason { REASON } else { 0 };
     let seen = remember(setup as u32, key, asked, id as u32);
     if wants_reason {
@@ -249,10 +249,25 @@ extern "C" fn remember(setup: u32, key: u64, asked: u32, stack: u32) -> u64 {
     cause | wanted
 }
 
-/// The id of the stack that leads here.
+/// The id of the user's stack that leads here. All of its frames matter.
 #[inline(always)]
-fn keep(ctx: &impl StackIdContext, flags: u64) -> i32 {
-    match ctx.get_stackid(&STACKS, flags) {
+fn keep_users(ctx: &impl StackIdContext) -> i32 {
+    match ctx.get_stackid(&STACKS, u64::from(BPF_F_USER_STACK)) {
+        Ok(id) => id as i32,
+        Err(_) => {
+            losses::count(Loss::StackLost);
+            NO_STACK
+        }
+    }
+}
+
+/// The id of the kernel's stack that leads here.
+#[inline(always)]
+fn keep(ctx: &impl StackIdContext) -> i32 {
+    let kept = ctx.get_stackid(&STACKS, 0);
+    // Where another stack has its place, one that begins a frame or two further out has another: those frames are the tracer's own.
+    let kept = kept.or_else(|_| ctx.get_stackid(&STACKS, 1));
+    match kept.or_else(|_| ctx.get_stackid(&STACKS, 2)) {
         Ok(id) => id as i32,
         Err(_) => {
             losses::count(Loss::StackLost);

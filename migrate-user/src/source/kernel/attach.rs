@@ -37,7 +37,7 @@ const MODULES: [(&str, &str); 2] = [
 const PEEK: &str = "peek";
 
 /// Stacks that fit where only one for each driver is kept, and where every migration has its own.
-const FEW_STACKS: u32 = 256;
+const FEW_STACKS: u32 = 1024;
 const MANY_STACKS: u32 = 16384;
 
 /// How a function can be hooked.
