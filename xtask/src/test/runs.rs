@@ -57,7 +57,7 @@ pub(super) fn record(
     let script = format!("mkdir {FOLDER} {}", records.collect::<String>());
     let tar = Task::new(ARCHIVE, ["tar", "c", "-C", FOLDER, "."]);
     let outcome = driver::load(prepare(context.lab.vm(name)))
-        .limit(Duration::from_secs(600))
+        .limit(Duration::from_secs(1200))
         .task(Task::shell(RECORDERS, &script))
         .task(tar.stdout(Output::Host(Box::new(file))))
         .run()?;
