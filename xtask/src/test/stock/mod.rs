@@ -46,7 +46,7 @@ const WAYS: [(&str, &[&str]); 4] = [
 ];
 
 /// A stock kernel needs 8 s to boot where nothing else runs, and its verifier is emulated, too.
-const LIMIT: Duration = Duration::from_secs(400);
+const LIMIT: Duration = Duration::from_secs(900);
 const TASK: &str = "stock";
 
 pub(super) fn linux_6_1_is_traced(context: &Context<'_>) -> Result<()> {
