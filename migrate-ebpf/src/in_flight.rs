@@ -7,7 +7,7 @@
 //! A call whose setup collected nothing may never be heard of again. Its thread sets it aside: from then on whoever
 //! wants it, the thread itself or the sweep on another CPU, has to win it by compare-and-swap.
 
-use aya_ebpf::helpers::generated::bpf_get_current_task;
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
 use migrate_ebpf::wire::{Details, Record, UNKNOWN, anomaly};
 
 use crate::{atomic::compare_and_swap, clock};
@@ -393,37 +393,103 @@ pub(crate) fn others(identity: Identity) -> Others {
         abandoned: NO_SLOT,
         nested: false,
     };
-    let set = set_of(identity.owner);
-    if !has_any(set, identity.owner) {
+    if !has_any(set_of(identity.owner), identity.owner) {
         return others;
     }
-    // Past the set: none.
-    let (mut same, mut aside) = (WAYS, WAYS);
-    for (way, call) in set.iter().enumerate() {
-        let owner = call.owner();
-        if owner & !ASIDE != identity.owner {
-            continue;
-        }
-        if call.context == identity.context {
-            same = way;
-        } else if owner == identity.owner {
-            others.nested = true;
-        } else if !identity.device || call.context & DEVICE != 0 {
-            aside = way;
-        }
+    let context = untyped(identity.context);
+    let found = look_at_others(identity.owner, context, u32::from(identity.device));
+    others.abandoned = found as u32;
+    others.nested = found & NESTED != 0;
+    others
+}
+
+/// The same, as a number to the verifier: an argument of a hook can be a pointer, which it gives to no function.
+#[inline(always)]
+fn untyped(argument: u64) -> u64 {
+    let mut number = 0_u64;
+    // SAFETY: from one word to another.
+    unsafe {
+        bpf_probe_read_kernel(
+            (&raw mut number).cast(),
+            size_of::<u64>() as u32,
+            (&raw const argument).cast(),
+        )
+    };
+    number
+}
+
+/// In what [`look_at_others`] returns, above the number of a slot: calls are under way.
+const NESTED: u64 = 1 << 32;
+
+/// [`others`] of a thread that has calls. A function that the verifier checks by itself, as in `probes/frames.rs`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_at_others(owner: u64, context: u64, device: u32) -> u64 {
+    // No branches in this loop: older verifiers follow every combination.
+    let mut kinds = 0;
+    for way in 0..WAYS {
+        kinds |= kind_of_other(owner, context, device, way as u32) << way;
     }
+    let mut same = lowest_way(kinds & (EVERY * SAME));
+    let aside = lowest_way((kinds & (EVERY * LEFT)) / LEFT);
     // An entry that is set up again has been given up before.
-    if identity.device {
-        let single = way_of_single(identity.owner, identity.context & !DEVICE);
+    if device != 0 {
+        let single = way_of_single(owner, context & !DEVICE);
         if single & AGAIN != 0 {
             same = (single & !AGAIN) as usize;
         }
     }
+    let nested = if kinds & (EVERY * GOING_ON) != 0 {
+        NESTED
+    } else {
+        0
+    };
     let abandoned = if same < WAYS { same } else { aside };
-    if at(set, abandoned).is_some_and(|call| call.win(identity.owner)) {
-        others.abandoned = number(identity.owner, abandoned);
+    if at(set_of(owner), abandoned).is_some_and(|call| call.win(owner)) {
+        nested | u64::from(number(owner, abandoned))
+    } else {
+        nested | u64::from(NO_SLOT)
     }
-    others
+}
+
+/// What a call is to one that begins, a bit for each way: it came from the same place.
+const SAME: u64 = 1;
+/// It was set aside, and has ended.
+const LEFT: u64 = 1 << 8;
+/// It is under way.
+const GOING_ON: u64 = 1 << 16;
+/// Times one of these: the bits of all ways.
+const EVERY: u64 = (1 << WAYS) - 1;
+
+/// What the call in this way is to the one that begins: one of the bits above, of way 0; 0 if it is another thread's.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn kind_of_other(owner: u64, context: u64, device: u32, way: u32) -> u64 {
+    let Some(call) = at(set_of(owner), way as usize) else {
+        return 0;
+    };
+    let its = call.owner();
+    if its & !ASIDE != owner {
+        0
+    } else if call.context == context {
+        SAME
+    } else if its == owner {
+        GOING_ON
+    } else if device == 0 || call.context & DEVICE != 0 {
+        LEFT
+    } else {
+        0
+    }
+}
+
+/// The first way of which the bit is set; [`WAYS`] if there is none.
+#[inline(always)]
+fn lowest_way(ways: u64) -> usize {
+    let mut way = 0;
+    while way < WAYS && ways & (1 << way) == 0 {
+        way += 1;
+    }
+    way
 }
 
 /// Has this thread calls? Mostly not, and then nothing else is to be looked at. Not a loop, which would cost three times as much.

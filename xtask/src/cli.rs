@@ -104,7 +104,7 @@ pub(crate) struct Test {
     #[arg(long)]
     pub(crate) vm: bool,
     /// Only this: on Debian's own kernels (6.1, 6.12, 6.19, 7.2, 7.3, downloaded once) everything loads and attaches;
-    /// the last of them is an ordinary test as well
+    /// the first and the last of them are ordinary tests as well
     #[arg(long, conflicts_with_all = ["host", "vm"])]
     pub(crate) kernels: bool,
 }

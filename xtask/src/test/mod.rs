@@ -108,6 +108,7 @@ const TESTS: &[Test] = tests![
     refusals::not_root,
     refusals::no_btf,
     refusals::no_functions,
+    stock::linux_6_1_is_traced,
     stock::linux_7_3_is_traced,
     stock::migrations_of_linux_7_3_are_counted,
     data::every_byte_survives_10000_round_trips,

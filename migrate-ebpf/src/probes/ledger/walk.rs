@@ -214,7 +214,7 @@ impl Walk {
 
     /// After setup: every entry with `MIGRATE` was collected; the others are skipped, but for the tails of a
     /// compound entry, which are collected with it. (An eviction leaves `COMPOUND` alone where it found a large folio
-    /// that it could not lock; that one and its tails are skipped, and not free.)
+    /// that it did not get: one that is locked, or one that was freed and still has its order.)
     #[inline(always)]
     fn collected(&mut self, src: u64, index: u64) {
         if src & MIGRATE != 0 {
@@ -225,13 +225,20 @@ impl Walk {
             }
         } else if src & COMPOUND != 0 {
             let pages = compound_pages();
-            self.left += pages;
+            self.leave(pages, index);
             self.tails.start(pages - 1, 0);
         } else if !self.tails.next() {
-            self.left += 1;
-            if pages_at() != 0 && self.first_frame != UNKNOWN && is_free(self.first_frame + index) {
-                self.free += 1;
-            }
+            self.leave(1, index);
+        }
+    }
+
+    /// Counts `pages` base pages from entry `index` on that were not collected, and as free if nobody uses the first:
+    /// the others of a folio have no count of their own.
+    #[inline(always)]
+    fn leave(&mut self, pages: u64, index: u64) {
+        self.left += pages;
+        if pages_at() != 0 && self.first_frame != UNKNOWN && is_free(self.first_frame + index) {
+            self.free += pages;
         }
     }
 

@@ -24,7 +24,7 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as perfetto
 FOLDER = pathlib.Path(sys.argv[1])
 ROWS = ["requested", "moved", "populated", "skipped", "declined", "wasted_copy", "wasted_fill", "rolled_back", "rejected"]
 STEPS = ["setup", "alloc_and_copy", "pages", "finalize_and_map", "finalize"]
-DIRECTIONS = ["to_device", "to_system"]
+DIRECTIONS = ["to_device", "to_system", "device_to_device", "system_to_system", "unknown"]
 # What a histogram with two significant digits may be off by.
 PRECISION = 0.01
 

@@ -15,7 +15,7 @@ use crate::test::trace::{ROWS, tell};
 const MODULE: &str = "migrate_stock";
 const WAYS: [&str; 2] = ["fentry", "kprobe"];
 /// What both must say in the same words, besides the ledger.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 21] = [
     "pid",
     "comm",
     "tid",
@@ -37,7 +37,6 @@ const FIELDS: [&str; 22] = [
     "to_private_pages",
     "to_coherent_pages",
     "declined_holes",
-    "free",
 ];
 /// Fewer calls than this would be a part of what the program does.
 const LEAST_CALLS: usize = 150;
