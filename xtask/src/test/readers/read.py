@@ -114,8 +114,9 @@ def files(expected):
 
 
 def values_of(table, step, direction):
-    """The times of a step, sorted."""
-    there = pyarrow.compute.equal(table["direction"].cast("string"), direction)
+    """The times of a step, sorted. An unknown direction is null."""
+    names = table["direction"].cast("string").fill_null("unknown")
+    there = pyarrow.compute.equal(names, direction)
     return sorted(table.filter(there)[f"{step}_ns"].drop_null().to_pylist())
 
 
