@@ -32,6 +32,8 @@ pub(crate) static CONFIG: Config = Config {
     pagemap: PagemapOffsets::UNKNOWN,
     page_size: 0,
     page_refcount: 0,
+    words_type: 0,
+    cast: 0,
 };
 
 /// Where `struct page`s are, one behind the other by frame number; 0 where that is not known.

@@ -70,8 +70,8 @@ pub(crate) struct Call {
     pub(crate) worker: u32,
     /// The filter asks for a driver, and it is not this call's.
     pub(crate) foreign: u32,
-    /// An address on the stack of the hook at which it began.
-    pub(crate) stack: u64,
+    /// For [`Call::forget`].
+    forgotten: u64,
     /// Which parts of setup the thread is in, see `probes/parts.rs`.
     pub(crate) parts: u32,
     /// When the innermost of them began, or went on.
@@ -593,13 +593,27 @@ pub(crate) fn of_thread(owner: u64, mut visit: impl FnMut(&mut Call)) {
     }
 }
 
-/// Leaves `spent`, the tracer's own time on one call, out of the calls of the same thread in whose middle it is made.
-#[inline(always)]
-fn leave_out(owner: u64, spent: u64) {
+/// Leaves `spent`, the tracer's own time on one call, out of the calls of the same thread in whose middle it is made. A function that the
+/// verifier checks by itself, as in `probes/frames.rs`: there are few such calls.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn leave_out(owner: u64, spent: u64) -> u32 {
     of_thread(owner, |call| call.mark = call.mark.wrapping_add(spent));
+    0
 }
 
 impl Call {
+    /// The same number, of which the verifier knows nothing. Of one that was computed it would know how, and follow what is done with it
+    /// for each way to get there; and an argument of a hook can be a pointer to it.
+    #[inline(always)]
+    pub(crate) fn forget(&mut self, number: u64) -> u64 {
+        // SAFETY: a valid, aligned field. Volatile, or the compiler would leave it out.
+        unsafe {
+            core::ptr::write_volatile(&raw mut self.forgotten, number);
+            core::ptr::read_volatile(&raw const self.forgotten)
+        }
+    }
+
     /// Volatile, because other threads write to it, too.
     #[inline(always)]
     fn owner(&self) -> u64 {

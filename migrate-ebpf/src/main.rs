@@ -2,7 +2,7 @@
 //! migration, which count its pages, time its steps and write one record when it ends.
 #![no_std]
 #![no_main]
-#![feature(core_intrinsics)]
+#![feature(asm_experimental_arch, core_intrinsics)]
 #![expect(
     internal_features,
     reason = "BPF has no compare-and-swap in `core::sync::atomic`"

@@ -51,7 +51,8 @@ fn report(call: &mut Call, outcome: Outcome, since: Option<u64>) {
     record.outcome = outcome as u8;
     record.sequence = losses::next_sequence();
     check(record);
-    totals::count(record, outcome);
+    totals::count(call, outcome);
+    let record = &call.record;
     let probe = &record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;
     let every = u64::from(config!(record_every));
@@ -130,11 +131,12 @@ fn check(record: &mut Record) {
     }
     if record.anomalies & anomaly::UNBALANCED != 0 {
         losses::count(Loss::Unbalanced);
-        anomalies::unbalanced(record, rows);
     }
     if record.anomalies & anomaly::UNREADABLE != 0 {
         losses::count(Loss::Unreadable);
-        anomalies::unreadable(record);
+    }
+    if record.anomalies & (anomaly::UNBALANCED | anomaly::UNREADABLE) != 0 {
+        anomalies::say(record, rows);
     }
 }
 

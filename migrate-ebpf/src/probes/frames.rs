@@ -15,8 +15,8 @@ use super::{kernel::read_entries, setup::Setup};
 /// Frames that are looked at.
 const FRAMES: usize = 48;
 /// Words of the stack that are read at once, and how often: a stack is 16 KiB.
-const WORDS: usize = 32;
-const CHUNKS: u32 = 64;
+const WORDS: usize = 8;
+const CHUNKS: u32 = 256;
 
 /// What the code that is loaded means, most particular first. User space keeps it.
 #[map]
@@ -127,19 +127,45 @@ pub(super) fn stop_unless(more: u64) -> i64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn meaning_of_code(address: u64) -> u64 {
-    let Some(table) = CODE.get_ptr(0) else {
-        return 0;
+    let mut search = Search {
+        address,
+        meaning: 0,
     };
-    // SAFETY: the map's value, which user space replaces as a whole: what is read of two tables is a frame that tells nothing.
-    for code in unsafe { &*table } {
-        if code.end == 0 {
-            break;
-        }
-        if address >= code.start && address < code.end {
-            return code.meaning;
-        }
+    let context = (&raw mut search).cast::<c_void>();
+    // SAFETY: the callback takes the context for what it is.
+    unsafe { bpf_loop(CODE_RANGES as u32, search_in_nth as *mut c_void, context, 0) };
+    search.meaning
+}
+
+/// A search for the range of code that an address is in.
+#[repr(C)]
+struct Search {
+    address: u64,
+    meaning: u64,
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from [`meaning_of_code`], whose context is a [`Search`].
+unsafe extern "C" fn search_in_nth(index: u64, context: *mut c_void) -> i64 {
+    // SAFETY: the caller's promise.
+    let search = unsafe { &mut *context.cast::<Search>() };
+    let Some(table) = CODE.get_ptr(0) else {
+        return 1;
+    };
+    if index >= CODE_RANGES as u64 {
+        return 1;
     }
-    0
+    // SAFETY: the map's value, which user space replaces as a whole: what is read of two tables is a frame that tells nothing.
+    let code = unsafe { &*table.cast::<Code>().add(index as usize) };
+    if code.end == 0 {
+        return 1;
+    }
+    if search.address < code.start || search.address >= code.end {
+        return 0;
+    }
+    search.meaning = code.meaning;
+    1
 }
 
 /// Notes where a word was found first.

@@ -9,6 +9,7 @@ use aya_ebpf::helpers::generated::{
 };
 use migrate_ebpf::wire::{Cause, Direction, OFFSET_UNKNOWN, UNKNOWN};
 
+use super::words::{self, word_at};
 use crate::{
     config::{config, names_payer, names_process},
     in_flight::{Call, Identity},
@@ -104,7 +105,7 @@ impl Pointer for Typed {
     }
 }
 
-/// An address that nothing is known about, as kprobes give it. A load is a call of a helper.
+/// An address that nothing is known about, as kprobes give it. In older kernels a load is a call of a helper.
 #[derive(Clone, Copy)]
 pub(crate) struct Untyped(pub(crate) u64);
 
@@ -121,11 +122,7 @@ impl Pointer for Untyped {
 
     #[inline(always)]
     fn word(self, offset: u32) -> u64 {
-        let mut word = 0;
-        // SAFETY: there is room for one word. Where there is no memory the helper leaves a 0 there, as a typed load would do; not
-        // to ask whether it did spares the verifier a branch for each load.
-        unsafe { read_entries(&raw mut word, self.0.wrapping_add(u64::from(offset)), 1) };
-        word
+        word_at(self.0.wrapping_add(u64::from(offset)))
     }
 
     #[inline(always)]
@@ -281,7 +278,11 @@ fn payer(owner: impl Pointer) -> u64 {
 /// `migrate_vma::cpages` of the structure at this address; `None` if it cannot be read.
 #[inline(always)]
 pub(crate) fn collected_entries(migrate_vma: u64) -> Option<u64> {
-    read_word(migrate_vma.wrapping_add(u64::from(config!(vma.cpages))))
+    let at = migrate_vma.wrapping_add(u64::from(config!(vma.cpages)));
+    if words::are_readable() {
+        return Some(words::word_at(at));
+    }
+    read_word(at)
 }
 
 /// `struct task_struct` of the thread that runs.

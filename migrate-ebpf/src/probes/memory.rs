@@ -35,25 +35,43 @@ fn regions() -> Option<&'static Regions> {
 /// What a set of entries has in common.
 #[derive(Clone, Copy)]
 pub(super) struct Common {
-    /// Bits that every entry has.
-    pub(super) all: u64,
-    /// Bits that any has.
-    pub(super) any: u64,
+    /// One of them.
+    pub(super) one: u64,
+    /// The bits in which any other differs from it.
+    pub(super) vary: u64,
 }
 
 impl Common {
-    /// Of no entry.
-    pub(super) const NONE: Self = Self {
-        all: u64::MAX,
-        any: 0,
-    };
+    /// Of this entry alone.
+    #[inline(always)]
+    pub(super) fn of(one: u64) -> Self {
+        Self { one, vary: 0 }
+    }
+
+    /// Adds an entry.
+    #[inline(always)]
+    pub(super) fn take(&mut self, entry: u64) {
+        self.vary |= entry ^ self.one;
+    }
+
+    /// Bits that every entry has.
+    #[inline(always)]
+    pub(super) fn all(self) -> u64 {
+        self.one & !self.vary
+    }
+
+    /// Bits that any has.
+    #[inline(always)]
+    pub(super) fn any(self) -> u64 {
+        self.one | self.vary
+    }
 
     /// The one region that all of these frames are in, as [`region_of`] tells it; 0 if it is not known, or there are several.
     #[inline(always)]
     fn region(self) -> u64 {
         // Every frame is within the block of numbers that begin with the bits that all have in common.
-        let mask = block(self.all ^ self.any) >> FRAME_SHIFT;
-        let first = self.any >> FRAME_SHIFT & !mask;
+        let mask = block(self.vary) >> FRAME_SHIFT;
+        let first = self.one >> FRAME_SHIFT & !mask;
         region_of_block(first, first | mask)
     }
 }

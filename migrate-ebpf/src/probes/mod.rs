@@ -24,3 +24,4 @@ mod setup;
 mod sweep;
 mod totals;
 mod unmap;
+mod words;

@@ -12,11 +12,7 @@ use aya_ebpf::{
 };
 use migrate_ebpf::wire::{Cause, Loss, NO_STACK};
 
-use super::{
-    frames,
-    kernel::{in_exception, read_word},
-    setup::Setup,
-};
+use super::{frames, kernel::in_exception, setup::Setup, words::word_at};
 use crate::{
     atomic::compare_and_swap,
     config::{config, names_driver, records},
@@ -107,12 +103,7 @@ fn note_fault(call: &mut Call) -> bool {
 #[inline(always)]
 fn follow(ctx: &impl Entered, call: &mut Call, setup: Setup, wants_reason: bool) {
     let key = key(call, wants_reason);
-    // Through memory, so that it is a number to the verifier, and no pointer.
-    // SAFETY: a valid, aligned field.
-    let stack = unsafe {
-        core::ptr::write_volatile(&raw mut call.stack, ctx.stack());
-        core::ptr::read_volatile(&raw const call.stack)
-    };
+    let stack = call.forget(ctx.stack());
     if let Some(path) = known(key, stack) {
         note(call, path, wants_reason);
         return;
@@ -200,7 +191,7 @@ fn came_this_way(path: &Path, stack: u64) -> bool {
 
 #[inline(always)]
 fn has(stack: u64, at: u64, address: u64) -> bool {
-    address != 0 && read_word(stack.wrapping_add(at)) == Some(address)
+    address != 0 && word_at(stack.wrapping_add(at)) == address
 }
 
 /// What is asked of [`remember`]: the reason, too.

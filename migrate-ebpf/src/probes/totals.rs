@@ -7,7 +7,7 @@ use migrate_ebpf::wire::{
     histogram::{BUCKETS, bucket},
 };
 
-use crate::atomic::add;
+use crate::{atomic::add, in_flight::Call};
 
 const PLACES: usize = CLASSES * Outcome::ALL.len();
 
@@ -36,11 +36,12 @@ pub(super) fn add_probe_time(record: &Record, outcome: Outcome, ns: u64) {
 
 /// Adds one migration, but for the tracer's own time.
 #[inline(always)]
-pub(super) fn count(record: &Record, outcome: Outcome) {
-    let class = class(record.direction, record.cause);
+pub(super) fn count(call: &mut Call, outcome: Outcome) {
+    let class = class(call.record.direction, call.record.cause);
     if let Some(histograms) = HISTOGRAMS.get_ptr_mut(class as u32) {
-        measure(histograms, record);
+        measure(histograms, call);
     }
+    let record = &call.record;
     let Some(counts) = counts_of(record, outcome) else {
         return;
     };
@@ -104,8 +105,8 @@ unsafe fn skips(counts: *mut Counts, record: &Record) {
 }
 
 #[inline(always)]
-fn measure(histograms: *mut Histograms, record: &Record) {
-    let steps = &record.steps;
+fn measure(histograms: *mut Histograms, call: &mut Call) {
+    let steps = &call.record.steps;
     // One by one: of a loop the compiler makes one that gets each from the stack.
     let total_ns = step(histograms, Figure::Setup, steps.setup_ns)
         + step(histograms, Figure::AllocAndCopy, steps.alloc_and_copy_ns)
@@ -116,11 +117,12 @@ fn measure(histograms: *mut Histograms, record: &Record) {
             steps.finalize_and_map_ns,
         )
         + step(histograms, Figure::Finalize, steps.finalize_ns);
+    let total_ns = call.forget(total_ns);
     put(histograms, Figure::Total, total_ns);
-    put(histograms, Figure::Batch, record.ledger.requested);
-    let arrived = record.ledger.moved + record.ledger.populated;
+    put(histograms, Figure::Batch, call.record.ledger.requested);
+    let arrived = call.record.ledger.moved + call.record.ledger.populated;
     if let Some(per_page) = total_ns.checked_div(arrived) {
-        put(histograms, Figure::PerPage, per_page);
+        put(histograms, Figure::PerPage, call.forget(per_page));
     }
 }
 

@@ -34,6 +34,27 @@ pub struct Config {
     pub page_size: u32,
     /// `page::_refcount`
     pub page_refcount: u32,
+    /// The kernel's number of the type [`WORDS_TYPE`]; 0 where memory cannot be read through it.
+    pub words_type: u32,
+    /// The kernel's number of [`CAST`]; 0 where there is none. It is known to the probes as a part of an instruction.
+    pub cast: u32,
+}
+
+/// A structure that begins with [`WORDS`] words, whatever it is for: through a pointer to it, any memory of the kernel's can be read.
+pub const WORDS_TYPE: &str = "vm_event_state";
+/// Words at the beginning of [`WORDS_TYPE`] that are read through one pointer.
+pub const WORDS: usize = 32;
+
+/// The kernel's function that takes an address for a pointer to a structure, which is then read by loads.
+pub const CAST: &str = "bpf_rdonly_cast";
+/// The number that stands for [`CAST`] in the object, until user space puts in the kernel's own: 0 where there is none.
+pub const CAST_NUMBER: u32 = 0x7473_6163;
+
+/// The instruction that calls [`CAST`] by this number: opcode, registers, offset, number.
+pub const fn cast_instruction(number: u32) -> [u8; 8] {
+    // BPF_JMP | BPF_CALL; BPF_PSEUDO_KFUNC_CALL.
+    let [a, b, c, d] = number.to_le_bytes();
+    [0x85, 0x20, 0, 0, a, b, c, d]
 }
 
 /// Bytes from the start of `struct migrate_vma`, from the running kernel's BTF.
@@ -147,7 +168,7 @@ impl PayerOffsets {
 
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; 33] {
+    pub const fn words(self) -> [u32; 35] {
         let (vma, payer, owner) = (self.vma, self.payer, self.owner);
         [
             vma.src,
@@ -183,11 +204,13 @@ impl Config {
             self.pagemap.ranges,
             self.page_size,
             self.page_refcount,
+            self.words_type,
+            self.cast,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; 33]>());
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; 35]>());
 
 /// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
 /// otherwise.

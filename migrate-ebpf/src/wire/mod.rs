@@ -9,7 +9,8 @@ mod record;
 mod totals;
 
 pub use config::{
-    Config, Filter, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
+    CAST, CAST_NUMBER, Config, Filter, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets,
+    VmaOffsets, WORDS, WORDS_TYPE, cast_instruction,
 };
 pub use details::{Details, OffCpu, Parts};
 pub use losses::{COUNTERS, LOSS_NAMES, Loss};

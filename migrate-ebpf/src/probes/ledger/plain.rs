@@ -9,21 +9,24 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{macros::map, maps::PerCpuArray};
-use migrate_ebpf::wire::anomaly;
+use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::PerCpuArray};
+use migrate_ebpf::wire::{WORDS, anomaly};
 
 use super::{
     super::{
         frames::stop_unless,
         kernel::{COMPOUND, MIGRATE, MigrateVma, VALID, read_entries},
         memory::{self, After, Common},
+        words::{self, Words, word_at},
     },
     Chunk, each_chunk,
 };
 use crate::in_flight::{Arrays, Call, Kinds};
 
 /// Entries copied at once.
-const CHUNK: usize = 128;
+const CHUNK: usize = 64;
+/// Entries that a function looks at by loads.
+const BLOCK: u64 = 1024;
 /// Entries counted between two looks whether there are more.
 const GROUP: usize = 4;
 
@@ -86,7 +89,9 @@ pub(super) fn count_attempted(call: &mut Call) {
         return;
     };
     count.begin(call.arrays);
-    walk(count, attempted_chunk);
+    if !walk(call.arrays, attempted_chunk) {
+        count.unreadable = 1;
+    }
     call.attempted = count.attempted;
     decline(call, count.declined);
     call.unreadable(count.unreadable);
@@ -106,9 +111,10 @@ pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
     };
     call.arrays.dst = migrate.dst();
     count.begin(call.arrays);
-    count_chunk(ARRIVED, 0);
-    if count.arrays.entries > CHUNK as u64 {
-        walk(count, arrived_chunk);
+    if words::are_readable() && all_arrived_by_loads(call.arrays.entries) {
+        count.moved = call.arrays.entries;
+    } else if !walk(call.arrays, arrived_chunk) {
+        count.unreadable = 1;
     }
     let collected = call.collected.sum();
     let (moved, populated) = (count.moved, count.populated);
@@ -118,7 +124,7 @@ pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
         waste(call, count);
     }
     call.unreadable(count.unreadable);
-    if count.from.any & COMPOUND != 0 {
+    if count.from.any() & COMPOUND != 0 {
         // Not what it was taken for.
         call.record.anomalies |= anomaly::UNBALANCED;
     }
@@ -135,7 +141,9 @@ pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
 fn waste(call: &mut Call, count: &mut Count) {
     let (moved, populated) = (count.moved, count.populated);
     if !counts_attempted(call) {
-        walk(count, tried_chunk);
+        if !walk(call.arrays, tried_chunk) {
+            count.unreadable = 1;
+        }
         call.attempted = Kinds {
             pages: moved + count.attempted.pages,
             holes: populated + count.attempted.holes,
@@ -148,60 +156,161 @@ fn waste(call: &mut Call, count: &mut Count) {
     ledger.wasted_fill = call.attempted.holes.wrapping_sub(populated);
 }
 
-/// Walks the arrays once.
+/// Walks the arrays once; false if not to the end. What the chunks write is in [`COUNT`], and no reference to it is given here, by which
+/// the compiler would take it for unchanged.
 #[inline(always)]
-fn walk(count: &mut Count, chunk: Chunk) {
-    if !each_chunk(count.arrays.entries, CHUNK, chunk) {
-        count.unreadable = 1;
+fn walk(arrays: Arrays, chunk: Chunk) -> bool {
+    each_chunk(arrays.entries, CHUNK, chunk)
+}
+
+/// Looks at all entries after pages, by loads: did they all arrive, as pages?
+#[inline(always)]
+fn all_arrived_by_loads(entries: u64) -> bool {
+    look(FROM, 0);
+    look(TO, 0);
+    if entries > BLOCK {
+        let others = entries.div_ceil(BLOCK).min(1 << 23) as u32 - 1;
+        // SAFETY: the callback takes no context.
+        unsafe {
+            bpf_loop(
+                others,
+                look_at_block as *mut c_void,
+                core::ptr::null_mut(),
+                0,
+            )
+        };
     }
+    Count::scratch(Stop::After).is_some_and(|count| all_arrived(count.from, count.to))
 }
 
 /// # Safety
 ///
-/// Called by `bpf_loop`, from the program after pages, which has counted the first chunk by itself: most calls have no other.
+/// Called by `bpf_loop`, from the program after pages, which has looked at the first block by itself: most calls have no other.
+unsafe extern "C" fn look_at_block(index: u64, _context: *mut c_void) -> i64 {
+    look(FROM, index + 1);
+    look(TO, index + 1);
+    0
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from the program after pages.
 unsafe extern "C" fn arrived_chunk(index: u64, _context: *mut c_void) -> i64 {
-    if index == 0 {
-        return 0;
-    }
-    stop_unless(count_chunk(ARRIVED, index))
+    stop_unless(arrived(index))
 }
 
 /// # Safety
 ///
 /// Called by `bpf_loop`, from the program before pages.
 unsafe extern "C" fn attempted_chunk(index: u64, _context: *mut c_void) -> i64 {
-    stop_unless(count_chunk(ATTEMPTED, index))
+    stop_unless(attempted(index))
 }
 
 /// # Safety
 ///
 /// Called by `bpf_loop`, from the program after pages.
 unsafe extern "C" fn tried_chunk(index: u64, _context: *mut c_void) -> i64 {
-    stop_unless(count_chunk(TRIED, index))
+    stop_unless(tried(index))
 }
 
-/// What [`count_chunk`] counts.
-const ARRIVED: u32 = 0;
-const ATTEMPTED: u32 = 1;
-const TRIED: u32 = 2;
+/// Defines a function that counts a chunk, and returns 0 if it cannot be read: one of its own for the reason given in `probes/frames.rs`.
+macro_rules! count {
+    ($name:ident, $stop:expr) => {
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        extern "C" fn $name(index: u64) -> u64 {
+            Count::scratch($stop).map_or(0, |count| u64::from(count.$name(index)))
+        }
+    };
+}
 
-/// Counts a chunk; 0 if it cannot be read. A function of its own for the reason given in `probes/frames.rs`.
+count!(arrived, Stop::After);
+count!(attempted, Stop::Before);
+count!(tried, Stop::After);
+
+/// The arrays that [`look`] can be about.
+const FROM: u32 = 0;
+const TO: u32 = 1;
+
+/// Notes what a block of entries of an array has in common, after pages, by loads. A function of its own for the reason given in
+/// `probes/frames.rs`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn count_chunk(what: u32, index: u64) -> u64 {
-    let stop = if what == ATTEMPTED {
-        Stop::Before
-    } else {
-        Stop::After
-    };
-    let Some(count) = Count::scratch(stop) else {
+extern "C" fn look(array: u32, block: u64) -> u32 {
+    // Older verifiers look at a function even if nothing that runs calls it.
+    if !words::are_readable() {
+        return 0;
+    }
+    let Some(count) = Count::scratch(Stop::After) else {
         return 0;
     };
-    u64::from(match what {
-        ARRIVED => count.arrived(index),
-        ATTEMPTED => count.attempted(index),
-        _ => count.tried(index),
-    })
+    let first = block * BLOCK;
+    let entries = count.arrays.entries.saturating_sub(first).min(BLOCK) as u32;
+    let (of, address) = if array == FROM {
+        (&mut count.from, count.arrays.src)
+    } else {
+        (&mut count.to, count.arrays.dst)
+    };
+    let address = address.wrapping_add(first * 8);
+    if block == 0 {
+        *of = Common::of(word_at(address));
+    }
+    let mut common = Common::of(of.one);
+    add_loaded(&mut common, address, entries);
+    of.vary |= common.vary;
+    0
+}
+
+/// Adds entries at an address, by loads.
+#[inline(always)]
+fn add_loaded(common: &mut Common, address: u64, entries: u32) {
+    let (mut at, mut left) = (address, entries);
+    for _ in 0..BLOCK as usize / WORDS {
+        if left < WORDS as u32 {
+            break;
+        }
+        let words = Words::at(at);
+        for nth in 0..WORDS {
+            common.take(words.nth(nth));
+        }
+        at = at.wrapping_add(WORDS as u64 * 8);
+        left -= WORDS as u32;
+    }
+    // The rest is a sum of powers of two.
+    let mut some = WORDS / 2;
+    while some > 0 {
+        if left & some as u32 != 0 {
+            let words = Words::at(at);
+            for nth in 0..some {
+                common.take(words.nth(nth));
+            }
+            at = at.wrapping_add(some as u64 * 8);
+        }
+        some /= 2;
+    }
+}
+
+/// Adds entries that were copied, a group at a time; what they have in common.
+#[inline(always)]
+fn add_copied(common: &mut Common, copied: &[u64; CHUNK + GROUP], entries: u32) -> Common {
+    let mut of = Common::of(common.one);
+    for group in 0..CHUNK / GROUP {
+        if (group * GROUP) as u32 >= entries {
+            break;
+        }
+        // Behind the last is a copy of the first, which has nothing in common with them that they have not.
+        for entry in group * GROUP..(group + 1) * GROUP {
+            of.take(copied[entry]);
+        }
+    }
+    common.vary |= of.vary;
+    of
+}
+
+/// Did all that have this in common arrive, as pages?
+#[inline(always)]
+fn all_arrived(from: Common, to: Common) -> bool {
+    from.all() & to.all() & VALID != 0 && from.all() & MIGRATE != 0
 }
 
 const _: () = assert!(VALID == 1 && MIGRATE == 2 && CHUNK < 1 << 16);
@@ -219,38 +328,31 @@ impl Count {
     fn begin(&mut self, arrays: Arrays) {
         self.arrays = arrays;
         (self.moved, self.populated, self.uneven) = (0, 0, 0);
-        (self.from, self.to) = (Common::NONE, Common::NONE);
+        (self.from, self.to) = (Common::of(0), Common::of(0));
         (self.attempted, self.declined) = (Kinds::NONE, Kinds::NONE);
         self.unreadable = 0;
     }
 
-    /// Counts what arrived of a chunk. False if it cannot be read.
+    /// Counts what arrived of a chunk, by a copy. False if it cannot be read.
     #[inline(always)]
     fn arrived(&mut self, index: u64) -> bool {
-        // With a copy of the first entry behind the last, which has nothing in common with them that they have not.
         let Some(entries) = self.read(index) else {
             return false;
         };
-        let (mut from, mut to) = (self.from, self.to);
-        for group in 0..CHUNK / GROUP {
-            if (group * GROUP) as u32 >= entries {
-                break;
+        if !words::are_readable() {
+            if index == 0 {
+                self.from = Common::of(self.src[0]);
+                self.to = Common::of(self.dst[0]);
             }
-            for entry in group * GROUP..(group + 1) * GROUP {
-                let (src, dst) = (self.src[entry], self.dst[entry]);
-                from.all &= src;
-                from.any |= src;
-                to.all &= dst;
-                to.any |= dst;
+            let from = add_copied(&mut self.from, &self.src, entries);
+            let to = add_copied(&mut self.to, &self.dst, entries);
+            if all_arrived(from, to) {
+                self.moved += u64::from(entries);
+                return true;
             }
         }
-        (self.from, self.to) = (from, to);
-        if from.all & to.all & VALID != 0 && from.all & MIGRATE != 0 {
-            self.moved += u64::from(entries);
-        } else {
-            self.uneven = 1;
-            self.count(entries);
-        }
+        self.uneven = 1;
+        self.count(entries);
         true
     }
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Entries copied at once. The verifier follows each of them: with more, loading takes longer than walking gains.
-const CHUNK: usize = 32;
+const CHUNK: usize = 16;
 
 /// One walk: what it reads, how far it has come, what it counted.
 #[repr(C)]

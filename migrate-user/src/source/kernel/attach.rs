@@ -14,11 +14,8 @@ use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD};
 use super::hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 use super::kprobes::{self, Fprobes};
 use super::options::{Attach, Options};
-use super::{TracerError, modules};
+use super::{TracerError, modules, object};
 use crate::source::machine;
-
-/// The eBPF object; empty in a build without a tracer.
-pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migrate.o"));
 
 /// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by [`sweep`].
 const SWEEP: &str = "sweep";
@@ -123,8 +120,9 @@ fn attach_by<T>(
     prepare: &mut impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
 ) -> Result<(Attached, T), TracerError> {
     let btf = Btf::from_sys_fs().map_err(|cause| bad_btf(&cause))?;
-    let tracer = object(&btf, config, filter, options)?;
-    let fprobes = (method == Method::Fprobe).then(|| Fprobes::new(&tracer));
+    let object = object::made_for(config);
+    let tracer = tracer(&object, &btf, config, filter, options)?;
+    let fprobes = (method == Method::Fprobe).then(|| Fprobes::new(&object, &tracer));
     let mut attached = Attached {
         tracer,
         held: Held {
@@ -170,7 +168,8 @@ fn attach_by<T>(
 }
 
 /// The object with its maps, and nothing that runs yet.
-fn object(
+fn tracer(
+    object: &[u8],
     btf: &Btf,
     config: &Config,
     filter: &Filter,
@@ -188,7 +187,7 @@ fn object(
         .override_global("FILTER", &filter[..], true)
         .map_max_entries("RECORDS", options.ring_bytes)
         .map_max_entries("STACKS", stacks)
-        .load(OBJECT)
+        .load(object)
         .map_err(TracerError::Load)
 }
 

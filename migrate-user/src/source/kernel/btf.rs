@@ -4,7 +4,8 @@ use std::fs;
 
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use migrate_ebpf::wire::{
-    Config, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
+    CAST, Config, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS,
+    WORDS_TYPE,
 };
 
 use super::{TracerError, requirements};
@@ -45,6 +46,7 @@ fn offsets(
     }
     requirements::kernel(&types)?;
     let pagemap = pagemap(&types).unwrap_or(PagemapOffsets::UNKNOWN);
+    let (words_type, cast) = loads(&types).unwrap_or((0, 0));
     let config = Config {
         vma: vma(&types)?,
         payer: payer(&types).unwrap_or(PayerOffsets::UNKNOWN),
@@ -52,6 +54,8 @@ fn offsets(
         pagemap,
         page_size: types.size("page").unwrap_or(0),
         page_refcount: types.offset("page", "_refcount").unwrap_or(OFFSET_UNKNOWN),
+        words_type,
+        cast,
         compound_pages,
         page_shift: page_size.trailing_zeros(),
         record_every: 1,
@@ -118,6 +122,13 @@ fn owner(types: &Types) -> Result<OwnerOffsets, TracerError> {
     })
 }
 
+/// The type and the function by which memory can be read by loads; `None` in a kernel that has no such function.
+fn loads(types: &Types) -> Option<(u32, u32)> {
+    let structure = types.structure(WORDS_TYPE)?;
+    let words = types.size(WORDS_TYPE)? as usize / size_of::<u64>();
+    (words >= WORDS).then_some((structure, types.function(CAST)?))
+}
+
 /// What is read of a device's memory; `None` in a kernel whose is described otherwise.
 fn pagemap(types: &Types) -> Option<PagemapOffsets> {
     let offset = |field| types.offset("dev_pagemap", field);
@@ -160,6 +171,14 @@ impl Types {
     fn structure(&self, name: &str) -> Option<u32> {
         let (id, _) = self.0.get().iter().find(|(_, variant)| {
             matches!(variant, TypeVariant::Struct(found) if found.name().as_deref() == Some(name))
+        })?;
+        Some(*id)
+    }
+
+    /// A function by its name.
+    fn function(&self, name: &str) -> Option<u32> {
+        let (id, _) = self.0.get().iter().find(|(_, variant)| {
+            matches!(variant, TypeVariant::Func(found) if found.name().as_deref() == Some(name))
         })?;
         Some(*id)
     }

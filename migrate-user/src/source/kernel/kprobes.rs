@@ -8,7 +8,6 @@ use migrate_bpf::link::{self, Link};
 use migrate_bpf::multi::{self, Program, Programs};
 
 use super::TracerError;
-use super::attach::OBJECT;
 use super::modules::Functions;
 
 /// A function of fprobes as they were until Linux 6.13: with room for a few returns at a time, fewer than kprobes have. Since then they
@@ -30,8 +29,8 @@ pub(super) struct Fprobes {
 
 impl Fprobes {
     /// Of the object whose maps these are.
-    pub(super) fn new(tracer: &Ebpf) -> Result<Self, TracerError> {
-        let programs = Programs::new(OBJECT, tracer.maps()).map_err(TracerError::Fprobes)?;
+    pub(super) fn new(object: &[u8], tracer: &Ebpf) -> Result<Self, TracerError> {
+        let programs = Programs::new(object, tracer.maps()).map_err(TracerError::Fprobes)?;
         Ok(Self {
             programs,
             loaded: HashMap::new(),

@@ -12,6 +12,7 @@ mod kprobes;
 mod log;
 mod losses;
 mod modules;
+mod object;
 mod options;
 mod peek;
 mod regions;

@@ -18,7 +18,7 @@ const LOOP: u32 = 181;
 
 /// Is there a tracer, and may this process load it?
 pub(super) fn check() -> Result<(), TracerError> {
-    if super::attach::OBJECT.is_empty() {
+    if super::object::OBJECT.is_empty() {
         return Err(TracerError::NotBuiltIn);
     }
     // Where /proc cannot be read nothing is known, and the kernel will say.
@@ -47,7 +47,7 @@ pub(super) fn kernel(types: &Types) -> Result<(), TracerError> {
 
 /// Helpers that the probes call and this kernel does not have, by name; `None` if its BTF does not tell.
 pub(crate) fn missing_helpers(types: &Types) -> Option<Vec<String>> {
-    missing(&called(super::attach::OBJECT), types)
+    missing(&called(super::object::OBJECT), types)
 }
 
 /// Does this kernel have ring buffers? `None` if its BTF does not tell.
@@ -125,7 +125,7 @@ mod tests {
     /// Calls of a program's own functions have a source register, and are no helpers.
     #[test]
     fn the_object_that_is_built_in_calls_helpers_that_there_are() {
-        let called = called(crate::source::kernel::attach::OBJECT);
+        let called = called(crate::source::kernel::object::OBJECT);
         assert!(called.contains(&LOOP), "{called:?}");
         // `bpf_map_lookup_elem` is 1; far fewer than a thousand have been made in ten years.
         assert!(called.iter().all(|number| (1..1_000).contains(number)));
