@@ -70,6 +70,8 @@ pub(crate) struct Call {
     pub(crate) worker: u32,
     /// The filter asks for a driver, and it is not this call's.
     pub(crate) foreign: u32,
+    /// The place of the way that a call came by before which was here, plus one: it may be this one's, too.
+    pub(crate) path: u32,
     /// For [`Call::forget`].
     forgotten: u64,
     /// Which parts of setup the thread is in, see `probes/parts.rs`.
@@ -223,9 +225,18 @@ fn set_of(owner: u64) -> &'static mut Set {
 /// have a say.
 #[inline(always)]
 fn spread(owner: u64) -> usize {
-    let hash = owner.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SETS.ilog2());
-    // The compiler makes one computation of this and what is done with it, of which the verifier does not see the bounds.
-    core::hint::black_box(hash) as usize & (SETS - 1)
+    let mut set = owner.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SETS.ilog2());
+    // Below that already, which the compiler knows, and the verifier does not.
+    // SAFETY: it only computes.
+    unsafe {
+        core::arch::asm!(
+            "{set} &= {mask}",
+            set = inout(reg) set,
+            mask = const SETS - 1,
+            options(nostack, pure, nomem),
+        );
+    }
+    set as usize
 }
 
 /// Which way a way is: itself. In memory that could change, so that the verifier does not know what it reads there. It would

@@ -51,7 +51,7 @@ fn report(call: &mut Call, outcome: Outcome, since: Option<u64>) {
     record.outcome = outcome as u8;
     record.sequence = losses::next_sequence();
     check(record);
-    totals::count(call, outcome);
+    let sums = totals::count(call, outcome);
     let record = &call.record;
     let probe = &record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;
@@ -71,7 +71,7 @@ fn report(call: &mut Call, outcome: Outcome, since: Option<u64>) {
     } else {
         write(record, since)
     };
-    totals::add_probe_time(&call.record, outcome, probe_ns + spent);
+    sums.add_probe_time(probe_ns + spent);
 }
 
 /// What the hook has taken until now.

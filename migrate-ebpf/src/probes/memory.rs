@@ -66,24 +66,31 @@ impl Common {
         self.one | self.vary
     }
 
-    /// The one region that all of these frames are in, as [`region_of`] tells it; 0 if it is not known, or there are several.
+    /// The first and the last of the block of numbers in which all of these frames are: those that begin with the bits that all have in
+    /// common.
     #[inline(always)]
-    fn region(self) -> u64 {
-        // Every frame is within the block of numbers that begin with the bits that all have in common.
+    fn block(self) -> (u64, u64) {
         let mask = block(self.vary) >> FRAME_SHIFT;
         let first = self.one >> FRAME_SHIFT & !mask;
-        region_of_block(first, first | mask)
+        (first, first | mask)
     }
 }
 
-/// The one region that these frames are in; 0 if it is not known, or there may be several. A function of its own for the reason given in
-/// [`super::frames`].
+/// The regions that these two blocks of frames are in, the second in the upper half; each 0 if it is not known, or there may be several. A
+/// function of its own for the reason given in [`super::frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn region_of_block(first: u64, last: u64) -> u64 {
+extern "C" fn regions_of(first_from: u64, last_from: u64, first_to: u64, last_to: u64) -> u64 {
     let Some(regions) = regions() else {
         return 0;
     };
+    region_of_block(regions, first_from, last_from)
+        | region_of_block(regions, first_to, last_to) << HALF
+}
+
+/// The one region that these frames are in; 0 if it is not known, or there may be several.
+#[inline(always)]
+fn region_of_block(regions: &Regions, first: u64, last: u64) -> u64 {
     for nth in 0..DEVICE_REGIONS {
         // In an entry that is free there is no frame.
         let region = &regions.device[nth];
@@ -115,15 +122,23 @@ fn told_if_within(first: u64, last: u64, region: &Region) -> u64 {
     }
 }
 
-/// A region in one word: its place, and below that its memory.
+/// Half a word.
+const HALF: u32 = 32;
+/// Bits of a memory, below those of a place.
+const MEMORY_BITS: u32 = 2;
+
+/// A region in half a word: its place, and below that its memory.
 #[inline(always)]
 fn told(region: &Region) -> u64 {
-    u64::from(region.place) << 32 | u64::from(region.memory)
+    u64::from(region.place << MEMORY_BITS | u32::from(region.memory))
 }
 
 /// All bits up to the highest that is set.
 #[inline(always)]
 fn block(vary: u64) -> u64 {
+    if vary == 0 {
+        return 0;
+    }
     let mut bits = vary;
     bits |= bits >> 1;
     bits |= bits >> 2;
@@ -137,7 +152,9 @@ fn block(vary: u64) -> u64 {
 /// All pages came from one region and went to one. False if they did not, or that is not known.
 #[inline(always)]
 pub(super) fn note_common(record: &mut Record, from: Common, to: Common, pages: u64) -> bool {
-    let (from, to) = (from.region(), to.region());
+    let ((first_from, last_from), (first_to, last_to)) = (from.block(), to.block());
+    let regions = regions_of(first_from, last_from, first_to, last_to);
+    let (from, to) = (regions & u64::from(u32::MAX), regions >> HALF);
     if from == 0 || to == 0 {
         return false;
     }
@@ -150,11 +167,23 @@ pub(super) fn note_common(record: &mut Record, from: Common, to: Common, pages: 
 fn set(side: &mut Side, region: u64, pages: u64) {
     // Not by an index, which the verifier would add up with that of the slot.
     for (memory, of) in side.pages.iter_mut().enumerate() {
-        if memory as u64 == region & 0xff {
+        if memory as u64 == memory_of(region) {
             *of = pages as u32;
         }
     }
-    side.place = (region >> 32) as u32;
+    side.place = place_of(region);
+}
+
+/// The memory of a region that was [`told`].
+#[inline(always)]
+fn memory_of(told: u64) -> u64 {
+    told & ((1 << MEMORY_BITS) - 1)
+}
+
+/// Its place.
+#[inline(always)]
+fn place_of(told: u64) -> u32 {
+    (told >> MEMORY_BITS) as u32
 }
 
 /// A hook after pages. A program is never preempted by itself, so that each has a place of its own.
@@ -280,8 +309,8 @@ fn count(side: &mut Side, entry: u64, pages: u32) {
     let mut place = SEVERAL_PLACES;
     // Else it is memory that nobody has told of.
     if region != 0 {
-        place = (region >> 32) as u32;
-        if let Some(of) = side.pages.get_mut((region & 0xff) as usize) {
+        place = place_of(region);
+        if let Some(of) = side.pages.get_mut(memory_of(region) as usize) {
             *of += pages;
         }
     }
@@ -292,7 +321,7 @@ fn count(side: &mut Side, entry: u64, pages: u32) {
     }
 }
 
-/// The region of a frame: its place in the upper half, its memory in the lower; 0 if it is not known. A function of its own for the
+/// The region of a frame, as [`told`]; 0 if it is not known. A function of its own for the
 /// reason given in [`super::frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]

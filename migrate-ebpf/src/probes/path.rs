@@ -51,6 +51,22 @@ struct Path {
     stack: u64,
 }
 
+impl Path {
+    /// Volatile, because other CPUs write it.
+    #[inline(always)]
+    fn key(&self) -> u64 {
+        // SAFETY: a valid, aligned field.
+        unsafe { core::ptr::read_volatile(&raw const self.key) }
+    }
+
+    /// Is the rest there?
+    #[inline(always)]
+    fn is_ready(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { core::ptr::read_volatile(&raw const self.ready) != 0 }
+    }
+}
+
 const PLACES: u64 = 256;
 /// Places where a way is looked for.
 const TRIES: u64 = 8;
@@ -104,7 +120,7 @@ fn note_fault(call: &mut Call) -> bool {
 fn follow(ctx: &impl Entered, call: &mut Call, setup: Setup, wants_reason: bool) {
     let key = key(call, wants_reason);
     let stack = call.forget(ctx.stack());
-    if let Some(path) = known(key, stack) {
+    if let Some(path) = known(call, key, stack) {
         note(call, path, wants_reason);
         return;
     }
@@ -147,9 +163,20 @@ fn place_of(key: u64, nth: u64) -> u32 {
 }
 
 #[inline(always)]
-fn known(key: u64, stack: u64) -> Option<&'static Path> {
-    let found = known_path(key, stack);
-    let path = PATHS.get_ptr((found as u32).wrapping_sub(1))?;
+fn known(call: &mut Call, key: u64, stack: u64) -> Option<&'static Path> {
+    if let Some(path) = at(call.path)
+        && is_way(path, key, stack)
+    {
+        return Some(path);
+    }
+    call.path = known_path(key, stack) as u32;
+    at(call.path)
+}
+
+/// The way in a place, which is one less than `number`.
+#[inline(always)]
+fn at(number: u32) -> Option<&'static Path> {
+    let path = PATHS.get_ptr(number.wrapping_sub(1))?;
     // SAFETY: a map's value, which lives as long as the program; what is ready is not written any more. (User space clears it:
     // then nothing is known of it.)
     Some(unsafe { &*path })
@@ -165,27 +192,24 @@ extern "C" fn known_path(key: u64, stack: u64) -> u64 {
         let Some(path) = PATHS.get_ptr(index) else {
             return 0;
         };
-        // SAFETY: aligned words of a map's value, which lives as long as the program; volatile, because other CPUs write them.
-        let (found, ready) = unsafe {
-            (
-                core::ptr::read_volatile(&raw const (*path).key),
-                core::ptr::read_volatile(&raw const (*path).ready),
-            )
-        };
-        if found == 0 {
+        // SAFETY: as in `at`.
+        let path = unsafe { &*path };
+        if path.key() == 0 {
             return 0;
         }
-        // SAFETY: as above.
-        if found == key && ready != 0 && came_this_way(unsafe { &*path }, stack) {
+        if is_way(path, key, stack) {
             return u64::from(index) + 1;
         }
     }
     0
 }
 
+/// Did a call with this key and this stack come this way?
 #[inline(always)]
-fn came_this_way(path: &Path, stack: u64) -> bool {
-    has(stack, path.driver_at, path.driver)
+fn is_way(path: &Path, key: u64, stack: u64) -> bool {
+    path.key() == key
+        && path.is_ready()
+        && has(stack, path.driver_at, path.driver)
         && (path.reason_at == 0 || has(stack, path.reason_at, path.reason))
 }
 

@@ -18,32 +18,31 @@ static COUNTS: Array<Counts> = Array::with_max_entries(PLACES as u32, BPF_F_MMAP
 #[map]
 static HISTOGRAMS: Array<Histograms> = Array::with_max_entries(CLASSES as u32, BPF_F_MMAPABLE);
 
-/// The sums of one direction, cause and outcome.
-#[inline(always)]
-fn counts_of(record: &Record, outcome: Outcome) -> Option<*mut Counts> {
-    let class = class(record.direction, record.cause);
-    COUNTS.get_ptr_mut(count_of(class, outcome) as u32)
-}
+/// Where one migration is added up.
+#[derive(Clone, Copy)]
+pub(super) struct Sums(Option<*mut Counts>);
 
-/// Adds the tracer's own time of one migration, which is known last.
-#[inline(always)]
-pub(super) fn add_probe_time(record: &Record, outcome: Outcome, ns: u64) {
-    if let Some(counts) = counts_of(record, outcome) {
-        // SAFETY: as in `count`.
-        add(unsafe { &raw mut (*counts).probe_ns }, ns);
+impl Sums {
+    /// Adds the tracer's own time of the migration, which is known last.
+    #[inline(always)]
+    pub(super) fn add_probe_time(self, ns: u64) {
+        if let Some(counts) = self.0 {
+            // SAFETY: as in `count`.
+            add(unsafe { &raw mut (*counts).probe_ns }, ns);
+        }
     }
 }
 
 /// Adds one migration, but for the tracer's own time.
 #[inline(always)]
-pub(super) fn count(call: &mut Call, outcome: Outcome) {
+pub(super) fn count(call: &mut Call, outcome: Outcome) -> Sums {
     let class = class(call.record.direction, call.record.cause);
     if let Some(histograms) = HISTOGRAMS.get_ptr_mut(class as u32) {
         measure(histograms, call);
     }
     let record = &call.record;
-    let Some(counts) = counts_of(record, outcome) else {
-        return;
+    let Some(counts) = COUNTS.get_ptr_mut(count_of(class, outcome) as u32) else {
+        return Sums(None);
     };
     // SAFETY: words of the map's value. Nothing is read or written through this pointer but by atomic operations.
     unsafe {
@@ -54,6 +53,7 @@ pub(super) fn count(call: &mut Call, outcome: Outcome) {
             add(&raw mut (*counts).unbalanced, 1);
         }
     }
+    Sums(Some(counts))
 }
 
 /// # Safety

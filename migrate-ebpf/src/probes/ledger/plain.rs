@@ -19,7 +19,7 @@ use super::{
         memory::{self, After, Common},
         words::{self, Words, word_at},
     },
-    Chunk, each_chunk,
+    Chunk, MAX_CHUNKS, each_chunk,
 };
 use crate::in_flight::{Arrays, Call, Kinds};
 
@@ -106,14 +106,41 @@ fn decline(call: &mut Call, declined: Kinds) {
 /// After pages.
 #[inline(always)]
 pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
+    call.arrays.dst = call.forget(migrate.dst());
+    if !words::are_readable() || !all_arrived(call) {
+        count_each(call);
+    }
+}
+
+/// Looks at all entries by loads: true if each is a page that was collected, and that arrived, which is noted then.
+#[inline(always)]
+fn all_arrived(call: &mut Call) -> bool {
+    let Arrays { src, dst, entries } = call.arrays;
+    let (from, to) = (Common::at(src, entries), Common::at(dst, entries));
+    if !are_moved(from, to) || from.any() & COMPOUND != 0 || call.collected.sum() != entries {
+        return false;
+    }
+    call.record.ledger.moved = entries;
+    if !memory::note_common(&mut call.record, from, to, entries) {
+        memory::note_each(&mut call.record, call.arrays, After::Vma);
+    }
+    true
+}
+
+/// Have all that have this in common arrived, as pages?
+#[inline(always)]
+fn are_moved(from: Common, to: Common) -> bool {
+    from.all() & to.all() & VALID != 0 && from.all() & MIGRATE != 0
+}
+
+/// Counts entries one by one, where they are not all the same.
+#[inline(always)]
+fn count_each(call: &mut Call) {
     let Some(count) = Count::scratch(Stop::After) else {
         return;
     };
-    call.arrays.dst = migrate.dst();
     count.begin(call.arrays);
-    if words::are_readable() && all_arrived_by_loads(call.arrays.entries) {
-        count.moved = call.arrays.entries;
-    } else if !walk(call.arrays, arrived_chunk) {
+    if !walk(call.arrays, arrived_chunk) {
         count.unreadable = 1;
     }
     let collected = call.collected.sum();
@@ -163,35 +190,6 @@ fn walk(arrays: Arrays, chunk: Chunk) -> bool {
     each_chunk(arrays.entries, CHUNK, chunk)
 }
 
-/// Looks at all entries after pages, by loads: did they all arrive, as pages?
-#[inline(always)]
-fn all_arrived_by_loads(entries: u64) -> bool {
-    look(FROM, 0);
-    look(TO, 0);
-    if entries > BLOCK {
-        let others = entries.div_ceil(BLOCK).min(1 << 23) as u32 - 1;
-        // SAFETY: the callback takes no context.
-        unsafe {
-            bpf_loop(
-                others,
-                look_at_block as *mut c_void,
-                core::ptr::null_mut(),
-                0,
-            )
-        };
-    }
-    Count::scratch(Stop::After).is_some_and(|count| all_arrived(count.from, count.to))
-}
-
-/// # Safety
-///
-/// Called by `bpf_loop`, from the program after pages, which has looked at the first block by itself: most calls have no other.
-unsafe extern "C" fn look_at_block(index: u64, _context: *mut c_void) -> i64 {
-    look(FROM, index + 1);
-    look(TO, index + 1);
-    0
-}
-
 /// # Safety
 ///
 /// Called by `bpf_loop`, from the program after pages.
@@ -228,45 +226,73 @@ count!(arrived, Stop::After);
 count!(attempted, Stop::Before);
 count!(tried, Stop::After);
 
-/// The arrays that [`look`] can be about.
-const FROM: u32 = 0;
-const TO: u32 = 1;
+impl Common {
+    /// Of so many entries at this address, by loads.
+    #[inline(always)]
+    fn at(address: u64, entries: u64) -> Self {
+        let mut common = Self::of(word_at(address));
+        if entries > BLOCK {
+            common.vary = vary_in_blocks(address, entries, common.one);
+        } else if entries > 1 {
+            common.vary = vary(address, entries, common.one);
+        }
+        common
+    }
+}
 
-/// Notes what a block of entries of an array has in common, after pages, by loads. A function of its own for the reason given in
+/// Many entries, of which the bits are looked for in which they differ from one.
+#[repr(C)]
+struct Blocks {
+    address: u64,
+    entries: u64,
+    one: u64,
+    vary: u64,
+}
+
+#[inline(always)]
+fn vary_in_blocks(address: u64, entries: u64, one: u64) -> u64 {
+    let mut blocks = Blocks {
+        address,
+        entries,
+        one,
+        vary: 0,
+    };
+    let context = (&raw mut blocks).cast::<c_void>();
+    // More than that are in all bits different: they are not looked at.
+    let number = entries.div_ceil(BLOCK);
+    if number > MAX_CHUNKS {
+        return u64::MAX;
+    }
+    // SAFETY: the callback takes the context for what it is.
+    unsafe { bpf_loop(number as u32, vary_in_nth as *mut c_void, context, 0) };
+    blocks.vary
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from [`vary_in_blocks`], whose context are [`Blocks`].
+unsafe extern "C" fn vary_in_nth(index: u64, context: *mut c_void) -> i64 {
+    // SAFETY: the caller's promise.
+    let blocks = unsafe { &mut *context.cast::<Blocks>() };
+    let first = index * BLOCK;
+    let entries = blocks.entries.saturating_sub(first).min(BLOCK);
+    blocks.vary |= vary(blocks.address.wrapping_add(first * 8), entries, blocks.one);
+    0
+}
+
+/// The bits in which entries at an address, at most [`BLOCK`], differ from `one`; by loads. A function of its own for the reason given in
 /// `probes/frames.rs`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn look(array: u32, block: u64) -> u32 {
+extern "C" fn vary(address: u64, entries: u64, one: u64) -> u64 {
+    let mut common = Common::of(one);
     // Older verifiers look at a function even if nothing that runs calls it.
     if !words::are_readable() {
         return 0;
     }
-    let Some(count) = Count::scratch(Stop::After) else {
-        return 0;
-    };
-    let first = block * BLOCK;
-    let entries = count.arrays.entries.saturating_sub(first).min(BLOCK) as u32;
-    let (of, address) = if array == FROM {
-        (&mut count.from, count.arrays.src)
-    } else {
-        (&mut count.to, count.arrays.dst)
-    };
-    let address = address.wrapping_add(first * 8);
-    if block == 0 {
-        *of = Common::of(word_at(address));
-    }
-    let mut common = Common::of(of.one);
-    add_loaded(&mut common, address, entries);
-    of.vary |= common.vary;
-    0
-}
-
-/// Adds entries at an address, by loads.
-#[inline(always)]
-fn add_loaded(common: &mut Common, address: u64, entries: u32) {
     let (mut at, mut left) = (address, entries);
     for _ in 0..BLOCK as usize / WORDS {
-        if left < WORDS as u32 {
+        if left < WORDS as u64 {
             break;
         }
         let words = Words::at(at);
@@ -274,12 +300,12 @@ fn add_loaded(common: &mut Common, address: u64, entries: u32) {
             common.take(words.nth(nth));
         }
         at = at.wrapping_add(WORDS as u64 * 8);
-        left -= WORDS as u32;
+        left -= WORDS as u64;
     }
     // The rest is a sum of powers of two.
     let mut some = WORDS / 2;
     while some > 0 {
-        if left & some as u32 != 0 {
+        if left & some as u64 != 0 {
             let words = Words::at(at);
             for nth in 0..some {
                 common.take(words.nth(nth));
@@ -288,6 +314,7 @@ fn add_loaded(common: &mut Common, address: u64, entries: u32) {
         }
         some /= 2;
     }
+    common.vary
 }
 
 /// Adds entries that were copied, a group at a time; what they have in common.
@@ -305,12 +332,6 @@ fn add_copied(common: &mut Common, copied: &[u64; CHUNK + GROUP], entries: u32) 
     }
     common.vary |= of.vary;
     of
-}
-
-/// Did all that have this in common arrive, as pages?
-#[inline(always)]
-fn all_arrived(from: Common, to: Common) -> bool {
-    from.all() & to.all() & VALID != 0 && from.all() & MIGRATE != 0
 }
 
 const _: () = assert!(VALID == 1 && MIGRATE == 2 && CHUNK < 1 << 16);
@@ -346,7 +367,7 @@ impl Count {
             }
             let from = add_copied(&mut self.from, &self.src, entries);
             let to = add_copied(&mut self.to, &self.dst, entries);
-            if all_arrived(from, to) {
+            if are_moved(from, to) {
                 self.moved += u64::from(entries);
                 return true;
             }

@@ -203,7 +203,9 @@ def trace():
                 thread = (track if track.HasField("thread") else tracks[track.parent_uuid]).thread
                 expect("Perfetto, thread", (thread.pid, thread.tid), (of["pid"], of["tid"]))
                 for name in line:
-                    expect(f"Perfetto, {name}", line[name], of[name])
+                    # On a thread's track it has to say whose process it is.
+                    expected_value = of["pid" if name == "owner_pid" else name]
+                    expect(f"Perfetto, {name}", line[name], expected_value)
                 done += 1
             else:
                 of = expected[annotations(stack[-1][0])["sequence"]]
