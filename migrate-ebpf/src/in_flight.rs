@@ -208,7 +208,7 @@ impl Identity {
 
 /// Its `struct task_struct`: one load, where its id is a call of a helper.
 #[inline(always)]
-fn this_thread() -> u64 {
+pub(crate) fn this_thread() -> u64 {
     // SAFETY: the helper takes nothing.
     unsafe { bpf_get_current_task() }
 }

@@ -3,7 +3,7 @@
 //! One function does it all, mostly without a call that could be hooked. What is known is how long it took, and whether the page moved; its
 //! time stands in `pages`.
 
-use migrate_ebpf::wire::{Cause, Loss, Memory, Outcome, Side, Skips, UNKNOWN};
+use migrate_ebpf::wire::{Cause, Memory, Outcome, Side, Skips, UNKNOWN};
 
 use super::{
     emit::emit,
@@ -40,7 +40,7 @@ pub(super) fn enter(ctx: &impl Entered) {
 pub(super) fn leave(call: Option<&mut Call>, returned: i32, now: u64) {
     let Some(call) = call else {
         if sweep::following() {
-            losses::count(Loss::Headless);
+            losses::count_headless(in_flight::this_thread());
         }
         return;
     };

@@ -1,6 +1,6 @@
 //! `migrate_vma_finalize`, `migrate_device_finalize`: a migration ends.
 
-use migrate_ebpf::wire::{Loss, Outcome, UNKNOWN};
+use migrate_ebpf::wire::{Outcome, UNKNOWN};
 
 use super::{coherent, emit::emit, sweep, unmap};
 use crate::{
@@ -36,7 +36,7 @@ pub(super) fn enter_device(src: u64, dst: u64, entries: u64) {
 pub(super) fn leave(call: Option<&mut Call>, now: u64) {
     let Some(call) = call else {
         if sweep::following() && !coherent::under_way() {
-            losses::count(Loss::Headless);
+            losses::count_headless(in_flight::this_thread());
         }
         return;
     };

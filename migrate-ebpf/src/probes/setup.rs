@@ -2,7 +2,7 @@
 //! collected.
 
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
-use migrate_ebpf::wire::{Apart, Ledger, Loss, Outcome, Probe, Skips, Steps, UNKNOWN};
+use migrate_ebpf::wire::{Apart, Ledger, Outcome, Probe, Skips, Steps, UNKNOWN};
 
 use super::{
     details,
@@ -59,7 +59,7 @@ pub(super) fn enter(
     }
     let Some(call) = taken else {
         if sweep::following() {
-            losses::count(Loss::InFlightFull);
+            losses::count_not_followed(in_flight::this_thread());
         }
         return;
     };

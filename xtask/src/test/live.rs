@@ -15,8 +15,8 @@ use crate::setup::programs::{CURL, Programs};
 use crate::vm::Machine;
 use crate::vm::builder::{Outcome, Task};
 
-/// Threads that make one call each.
-const CROWD: u64 = 500;
+/// Threads that make one call each: more than the tracer has room for.
+const CROWD: u64 = 5_000;
 
 /// Calls that end with setup, all at once, and whose threads are gone by then: each has its record.
 pub(super) fn abandoned_calls_are_all_recorded(context: &Context<'_>) -> Result<()> {
@@ -246,7 +246,12 @@ pub(super) fn a_reader_that_leaves_is_told_of(context: &Context<'_>) -> Result<(
 }
 
 /// The report of a recording of this command.
-fn recorded(context: &Context<'_>, name: &str, options: &str, command: &str) -> Result<Value> {
+pub(super) fn recorded(
+    context: &Context<'_>,
+    name: &str,
+    options: &str,
+    command: &str,
+) -> Result<Value> {
     let record =
         format!("migscope record {options} -o /tmp/run.arrow -- sh -c '{command}' >/dev/null");
     let outcome = driver::load(context.lab.vm(name))

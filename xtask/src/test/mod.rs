@@ -16,6 +16,7 @@ mod killed;
 mod kprobes;
 mod ledger;
 mod live;
+mod losses;
 mod makefile;
 mod output;
 mod page;
@@ -139,6 +140,8 @@ const TESTS: &[Test] = tests![
     live::abandoned_calls_are_all_recorded,
     live::abandoned_calls_are_recorded_at_the_end,
     live::unfinished_calls_are_counted,
+    losses::a_full_table_is_counted,
+    losses::calls_from_before_are_counted,
     sigkill::leaves_nothing_in_the_kernel,
     dist::the_package_installs_and_goes_without_a_trace,
     serve::alerts_do_what_their_test_says,

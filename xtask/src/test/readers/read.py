@@ -203,9 +203,8 @@ def trace():
                 thread = (track if track.HasField("thread") else tracks[track.parent_uuid]).thread
                 expect("Perfetto, thread", (thread.pid, thread.tid), (of["pid"], of["tid"]))
                 for name in line:
-                    # On a thread's track it has to say whose process it is.
-                    expected_value = of["pid" if name == "owner_pid" else name]
-                    expect(f"Perfetto, {name}", line[name], expected_value)
+                    # The track is that of the thread that works: whose memory it is has to be said.
+                    expect(f"Perfetto, {name}", line[name], of[name.removeprefix("owner_")])
                 done += 1
             else:
                 of = expected[annotations(stack[-1][0])["sequence"]]

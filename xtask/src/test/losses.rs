@@ -1,0 +1,83 @@
+//! What the tracer cannot follow is counted once, whatever becomes of it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::Context;
+use super::live::recorded;
+use super::trace::tell;
+use crate::driver;
+use crate::vm::builder::Task;
+
+/// More calls at a time than the tracer has room for, all asleep in their driver. What they have moved comes home by one call for each page.
+pub(super) fn a_full_table_is_counted(context: &Context<'_>) -> Result<()> {
+    const CALLS: u64 = 5_000;
+    let report = recorded(
+        context,
+        "losses-full",
+        "",
+        &format!("workload crowd {CALLS} --asleep"),
+    )?;
+    let (ended, lost) = (number(&report["ended"])?, number(&report["lost"])?);
+    let full = number(&report["losses"]["in_flight_full"])?;
+    let made = 2 * CALLS;
+    let line = format!("  {CALLS} calls at a time: {ended} ended, {full} not followed");
+    tell(context, "losses-full", &line)?;
+    ensure!(full > 0, "there was room for all: this proves nothing");
+    ensure!(
+        ended + lost == made && lost == full,
+        "{ended} ended and {lost} lost of {made} calls: {}",
+        report["losses"]
+    );
+    Ok(())
+}
+
+/// Calls that are asleep in their driver when tracing begins: their beginning was not seen, and their end is.
+pub(super) fn calls_from_before_are_counted(context: &Context<'_>) -> Result<()> {
+    const CROWD: u64 = 20;
+    // Each call sleeps for two seconds. Of two crowds, one second apart, one always does.
+    let script = format!(
+        "calls() {{ until test -e /tmp/stop; do workload crowd {CROWD} --asleep > /dev/null || exit 1; done; }}
+        calls & first=$!
+        sleep 1
+        calls & second=$!
+        migscope record -o /tmp/run.arrow & recorder=$!
+        until test -s /tmp/run.arrow; do sleep 0.1; done
+        sleep 5
+        touch /tmp/stop
+        wait $first && wait $second || exit 1
+        kill -INT $recorder; wait $recorder"
+    );
+    let outcome = driver::load(context.lab.vm("losses-headless"))
+        .limit(Duration::from_secs(300))
+        .task(Task::shell("record", &script))
+        .task(Task::new(
+            "report",
+            ["migscope", "report", "--json", "/tmp/run.arrow"],
+        ))
+        .run()?;
+    outcome.expect_success("record")?;
+    outcome.expect_success("report")?;
+    let report: Value = serde_json::from_slice(&outcome.stdout("report"))?;
+    let headless = number(&report["losses"]["headless"])?;
+    ensure!(
+        (1..=2 * CROWD).contains(&headless) && report["lost"] == headless,
+        "of at most {} calls that were asleep when tracing began, {headless} are told of: {}",
+        2 * CROWD,
+        report["losses"]
+    );
+    ensure!(
+        number(&report["ended"])?.is_multiple_of(CROWD),
+        "{} ended of crowds of {CROWD}",
+        report["ended"]
+    );
+    Ok(())
+}
+
+fn number(value: &Value) -> Result<u64> {
+    value
+        .as_u64()
+        .with_context(|| format!("{value} is no number"))
+}
