@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::Context;
 use super::runs::{Wanted, record, report};
 use super::trace::tell;
+use crate::driver;
+use crate::sections::Sections;
+use crate::vm::builder::Task;
 
 /// A scenario, and what must and must not be found in it.
 struct Case {
@@ -192,6 +195,74 @@ pub(super) fn are_made_where_they_should_be(context: &Context<'_>) -> Result<()>
         }
     }
     tell(context, "findings", &told.join("\n"))
+}
+
+/// Twenty rounds of a worker and a process that want the same 16 pages, and twenty calls of 512 pages that one keeps from moving: the numbers
+/// are known. Of a process that is asked for, what workers do with its memory is recorded, too.
+pub(super) fn have_the_numbers_of_what_happened(context: &Context<'_>) -> Result<()> {
+    const ROUNDS: u64 = 20;
+    // The scenario's process is a child.
+    let script = format!(
+        "record() {{ migscope record -o /tmp/$1.arrow -- workload run $1 --seed 4 --calls {ROUNDS} >&2; }}
+        record ping-pong && record all-or-nothing || exit 1
+        workload run ping-pong --duration 60 >&2 & load=$!
+        child_of() {{ cat /proc/[0-9]*/stat 2>/dev/null | while read pid name state parent rest; do test $parent = $1 && echo $pid; done; }}
+        until child=$(child_of $load); test -n \"$child\"; do sleep 0.1; done
+        migscope record --pid $child --duration 2 -o /tmp/process.arrow || exit 1
+        kill -INT $load; wait $load
+        for name in ping-pong all-or-nothing process; do
+            echo == $name; migscope report --json /tmp/$name.arrow
+        done"
+    );
+    let outcome = driver::load(context.lab.vm("findings-numbers"))
+        .task(Task::shell("record", &script))
+        .run()?;
+    outcome.expect_success("record")?;
+    let sections = Sections::of(&outcome.stdout("record"));
+    let report = |name| -> Result<Value> { Ok(serde_json::from_str(sections.get(name)?)?) };
+    says(
+        &report("ping-pong")?,
+        "ping_pong",
+        &["624 pages came back", "workload"],
+    )?;
+    says(
+        &report("all-or-nothing")?,
+        "given_up",
+        &["10,220 pages were given up because 20 pages could not be taken"],
+    )?;
+    let of_process = report("process")?;
+    let moved = |cause: &str| -> u64 {
+        let counts = of_process["records"]["counts"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let of_cause = counts.filter(|count| count["cause"] == cause);
+        of_cause
+            .filter_map(|count| count["ledger"]["moved"].as_u64())
+            .sum()
+    };
+    let (away, home) = (moved("device_fault"), moved("cpu_fault"));
+    // A round can be under way at either end.
+    ensure!(
+        away > 0 && away.abs_diff(home) <= 16 && of_process["lost"] == 0,
+        "workers moved {away} pages of the process, and it has {home} back: {}",
+        of_process["records"]["counts"]
+    );
+    Ok(())
+}
+
+/// An error unless there is such a finding, and these words in it.
+fn says(report: &Value, kind: &str, words: &[&str]) -> Result<()> {
+    let findings = report["findings"].as_array().into_iter().flatten();
+    let finding = findings
+        .filter(|finding| finding["kind"] == kind)
+        .map(Value::to_string)
+        .next();
+    let finding = finding.with_context(|| format!("no {kind} in {}", report["findings"]))?;
+    for word in words {
+        ensure!(finding.contains(word), "{kind} without {word:?}: {finding}");
+    }
+    Ok(())
 }
 
 fn kinds(page: &Value) -> Result<BTreeSet<&str>> {

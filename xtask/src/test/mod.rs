@@ -157,6 +157,7 @@ const TESTS: &[Test] = tests![
     dashboard::shows_the_vm_live,
     kernel_tests::of_device_memory_are_traced_whole,
     findings::are_made_where_they_should_be,
+    findings::have_the_numbers_of_what_happened,
     diff::waste_is_worse_and_named,
     page::opens_in_a_browser_without_a_request,
     debug::all_scenarios_leave_its_log_clean,
