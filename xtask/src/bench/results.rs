@@ -69,8 +69,8 @@ pub(super) struct Bound {
 /// What migscope may cost, in instructions: for a call, and for each of its pages.
 fn limits(tool: Tool) -> &'static [(&'static str, f64)] {
     match tool {
-        Tool::Migscope => &[("fixed", 3_000.0), ("per_page", 24.0)],
-        Tool::TotalsOnly => &[("fixed", 2_200.0)],
+        Tool::Migscope => &[("fixed", 2_800.0), ("per_page", 24.0)],
+        Tool::TotalsOnly => &[("fixed", 2_500.0)],
         _ => &[],
     }
 }

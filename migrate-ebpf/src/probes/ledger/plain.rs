@@ -233,10 +233,29 @@ impl Common {
         let mut common = Self::of(word_at(address));
         if entries > BLOCK {
             common.vary = vary_in_blocks(address, entries, common.one);
-        } else if entries > 1 {
+        } else if entries >= WORDS as u64 {
             common.vary = vary(address, entries, common.one);
+        } else if entries > 1 {
+            common.take_few(address, entries);
         }
         common
+    }
+
+    /// Adds entries, fewer than [`WORDS`], by loads. Their number is a sum of powers of two.
+    #[inline(always)]
+    fn take_few(&mut self, address: u64, entries: u64) {
+        let mut at = address;
+        let mut some = WORDS / 2;
+        while some > 0 {
+            if entries & some as u64 != 0 {
+                let words = Words::at(at);
+                for nth in 0..some {
+                    self.take(words.nth(nth));
+                }
+                at = at.wrapping_add(some as u64 * 8);
+            }
+            some /= 2;
+        }
     }
 }
 
@@ -302,18 +321,7 @@ extern "C" fn vary(address: u64, entries: u64, one: u64) -> u64 {
         at = at.wrapping_add(WORDS as u64 * 8);
         left -= WORDS as u64;
     }
-    // The rest is a sum of powers of two.
-    let mut some = WORDS / 2;
-    while some > 0 {
-        if left & some as u64 != 0 {
-            let words = Words::at(at);
-            for nth in 0..some {
-                common.take(words.nth(nth));
-            }
-            at = at.wrapping_add(some as u64 * 8);
-        }
-        some /= 2;
-    }
+    common.take_few(at, left);
     common.vary
 }
 
