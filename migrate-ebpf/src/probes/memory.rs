@@ -130,7 +130,7 @@ const MEMORY_BITS: u32 = 2;
 /// A region in half a word: its place, and below that its memory.
 #[inline(always)]
 fn told(region: &Region) -> u64 {
-    u64::from(region.place << MEMORY_BITS | u32::from(region.memory))
+    u64::from(region.place << MEMORY_BITS | region.memory)
 }
 
 /// All bits up to the highest that is set.

@@ -334,8 +334,8 @@ fn add_copied(common: &mut Common, copied: &[u64; CHUNK + GROUP], entries: u32) 
             break;
         }
         // Behind the last is a copy of the first, which has nothing in common with them that they have not.
-        for entry in group * GROUP..(group + 1) * GROUP {
-            of.take(copied[entry]);
+        for nth in 0..GROUP {
+            of.take(copied[group * GROUP + nth]);
         }
     }
     common.vary |= of.vary;
