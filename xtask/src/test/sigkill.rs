@@ -16,12 +16,12 @@ use crate::vm::builder::Task;
 const TIMES: u32 = 100;
 const LIMIT: Duration = Duration::from_secs(2400);
 
-/// Kills recorders at moments that a seed decides, while another process migrates hundreds of times a second (more, and
+/// Kills recorders at moments that a seed decides, while another process migrates a hundred times a second (more, and
 /// a recorder would not get as far as its hooks). Prints how many were killed
 /// with a hook in place, and then what the kernel's own lists have.
 fn script() -> String {
     format!(
-        "workload run mixed --seed 3 --rate 300 >/tmp/load 2>&1 & load=$!
+        "workload run mixed --seed 3 --rate 100 >/tmp/load 2>&1 & load=$!
         hooked=0
         is_hooked() {{ grep -q migrate_vma_ /sys/kernel/tracing/enabled_functions; }}
         list() {{ bpftool prog list; bpftool map list; bpftool link list; cat /sys/kernel/tracing/enabled_functions; }}
