@@ -23,6 +23,7 @@ mod page;
 mod readers;
 mod recordings;
 mod refusals;
+mod reloads;
 mod runs;
 mod scenarios;
 mod serve;
@@ -140,6 +141,7 @@ const TESTS: &[Test] = tests![
     live::abandoned_calls_are_all_recorded,
     live::abandoned_calls_are_recorded_at_the_end,
     live::unfinished_calls_are_counted,
+    reloads::names_follow_the_drivers,
     losses::a_full_table_is_counted,
     losses::calls_from_before_are_counted,
     sigkill::leaves_nothing_in_the_kernel,

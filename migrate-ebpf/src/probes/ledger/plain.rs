@@ -277,8 +277,8 @@ fn vary_in_blocks(address: u64, entries: u64, one: u64) -> u64 {
         vary: 0,
     };
     let context = (&raw mut blocks).cast::<c_void>();
-    // More than that are in all bits different: they are not looked at.
     let number = entries.div_ceil(BLOCK);
+    // More than can be walked: as if they differed in every bit, so that they are looked at one by one, which tells of it.
     if number > MAX_CHUNKS {
         return u64::MAX;
     }
