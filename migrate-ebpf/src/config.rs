@@ -4,7 +4,8 @@
 //! volatile, or the compiler would use what stands in the source.
 
 use migrate_ebpf::wire::{
-    Config, Filter, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
+    Config, Filter, MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets,
+    PayerOffsets, VmaOffsets,
 };
 
 /// Zero offsets would make every field alias the first.
@@ -32,6 +33,7 @@ pub(crate) static CONFIG: Config = Config {
     pagemap: PagemapOffsets::UNKNOWN,
     page_size: 0,
     page_refcount: 0,
+    module: ModuleOffsets::UNKNOWN,
     words_type: 0,
     cast: 0,
 };
@@ -55,7 +57,7 @@ pub(crate) static FILTER: Filter = Filter {
     min_pages: 0,
     slower_than_ns: 0,
     cause: 0,
-    driver: 0,
+    driver: [0; MODULE_NAME_WORDS],
 };
 
 /// One value of [`CONFIG`].
@@ -77,7 +79,10 @@ macro_rules! filter {
 /// Does anything ask for the driver?
 #[inline(always)]
 pub(crate) fn names_driver() -> bool {
-    filter!(asked) != 0 && filter!(driver) != 0
+    // The first word of it only.
+    // SAFETY: a field of a static.
+    let driver = unsafe { core::ptr::read_volatile((&raw const FILTER.driver).cast::<u64>()) };
+    filter!(asked) != 0 && driver != 0
 }
 
 /// Are there records of migrations? Else there are totals only, which name nobody.

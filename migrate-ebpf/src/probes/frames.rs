@@ -137,6 +137,17 @@ extern "C" fn meaning_of_code(address: u64) -> u64 {
     search.meaning
 }
 
+/// An entry of the table of code; `None` past the last.
+#[inline(always)]
+pub(super) fn code(index: u64) -> Option<&'static mut Code> {
+    let table = CODE.get_ptr_mut(0)?;
+    if index >= CODE_RANGES as u64 {
+        return None;
+    }
+    // SAFETY: one of the map's value, which user space replaces as a whole: what is read of two tables is a frame that tells nothing.
+    Some(unsafe { &mut *table.cast::<Code>().add(index as usize) })
+}
+
 /// A search for the range of code that an address is in.
 #[repr(C)]
 struct Search {
@@ -150,14 +161,9 @@ struct Search {
 unsafe extern "C" fn search_in_nth(index: u64, context: *mut c_void) -> i64 {
     // SAFETY: the caller's promise.
     let search = unsafe { &mut *context.cast::<Search>() };
-    let Some(table) = CODE.get_ptr(0) else {
+    let Some(code) = code(index) else {
         return 1;
     };
-    if index >= CODE_RANGES as u64 {
-        return 1;
-    }
-    // SAFETY: the map's value, which user space replaces as a whole: what is read of two tables is a frame that tells nothing.
-    let code = unsafe { &*table.cast::<Code>().add(index as usize) };
     if code.end == 0 {
         return 1;
     }

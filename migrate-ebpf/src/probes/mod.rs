@@ -14,6 +14,7 @@ mod kernel;
 mod kprobe;
 mod ledger;
 mod memory;
+mod modules;
 mod off_cpu;
 mod pages;
 mod parts;

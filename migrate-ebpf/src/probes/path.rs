@@ -4,8 +4,11 @@
 //! remembered of a way is where on the stack, counted from the hook, two return addresses lie: into the driver, and into the
 //! function that tells why. A call that has both in these places came the same way; to look takes two loads.
 
+use core::ffi::c_void;
+
 use aya_ebpf::{
     bindings::BPF_F_USER_STACK,
+    helpers::generated::bpf_loop,
     macros::map,
     maps::{Array, StackTrace},
     programs::tracing::StackIdContext,
@@ -74,6 +77,34 @@ const TRIES: u64 = 8;
 /// Ways that are known. User space clears it when other code is loaded.
 #[map]
 static PATHS: Array<Path> = Array::with_max_entries(PLACES as u32, 0);
+
+/// Forgets all ways: other code may be there.
+#[inline(always)]
+pub(super) fn forget_all() {
+    // SAFETY: the callback takes no context.
+    unsafe {
+        bpf_loop(
+            PLACES as u32,
+            forget_nth as *mut c_void,
+            core::ptr::null_mut(),
+            0,
+        )
+    };
+}
+
+/// # Safety
+///
+/// Called by `bpf_loop`, from [`forget_all`].
+unsafe extern "C" fn forget_nth(index: u64, _context: *mut c_void) -> i64 {
+    if let Some(path) = PATHS.get_ptr_mut(index as u32) {
+        // SAFETY: words of a map's value. What is not ready is not looked at, and a place without a key is free.
+        unsafe {
+            core::ptr::write_volatile(&raw mut (*path).ready, 0);
+            core::ptr::write_volatile(&raw mut (*path).key, 0);
+        }
+    }
+    0
+}
 
 /// Notes what is known of the way that led here, and keeps what was asked for of the stacks.
 #[inline(always)]

@@ -1,11 +1,11 @@
-//! Memory of devices that comes and goes while the tracer runs, and code.
+//! Memory of devices that comes and goes while the tracer runs.
 //!
 //! Linux: `memremap_pages` gives frames a `struct page`, and `memunmap_pages` takes it away. A region is known before the first page
 //! of it can migrate; user space finds its name later.
 
 use aya_ebpf::{
-    macros::{fentry, fexit, kprobe, kretprobe, raw_tracepoint},
-    programs::{FEntryContext, FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
+    macros::{fentry, fexit, kprobe, kretprobe},
+    programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext},
 };
 use migrate_ebpf::wire::{Memory, OFFSET_UNKNOWN, Region, Regions};
 
@@ -44,20 +44,6 @@ fn memremap_return_kprobe(_ctx: RetProbeContext) -> u32 {
 #[kprobe]
 fn memunmap_entry_kprobe(ctx: ProbeContext) -> u32 {
     each_range(ctx.arg(0).unwrap_or(0), remove);
-    0
-}
-
-/// A module was loaded: its functions have no meaning yet.
-#[raw_tracepoint(tracepoint = "module_load")]
-fn module_load(_ctx: RawTracePointContext) -> i32 {
-    losses::changed();
-    0
-}
-
-/// A module goes: another may take its place.
-#[raw_tracepoint(tracepoint = "module_free")]
-fn module_free(_ctx: RawTracePointContext) -> i32 {
-    losses::changed();
     0
 }
 

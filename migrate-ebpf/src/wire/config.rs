@@ -34,10 +34,33 @@ pub struct Config {
     pub page_size: u32,
     /// `page::_refcount`
     pub page_refcount: u32,
+    /// Offsets in `struct module`.
+    pub module: ModuleOffsets,
     /// The kernel's number of the type [`WORDS_TYPE`]; 0 where memory cannot be read through it.
     pub words_type: u32,
     /// The kernel's number of [`CAST`]; 0 where there is none. It is known to the probes as a part of an instruction.
     pub cast: u32,
+}
+
+/// Bytes from the start of `struct module`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModuleOffsets {
+    /// `module::name`, or [`OFFSET_UNKNOWN`]: then the others mean nothing.
+    pub name: u32,
+    /// Where its code begins.
+    pub code: u32,
+    /// How many bytes that is, 32 bits.
+    pub code_size: u32,
+}
+
+impl ModuleOffsets {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        name: OFFSET_UNKNOWN,
+        code: OFFSET_UNKNOWN,
+        code_size: OFFSET_UNKNOWN,
+    };
 }
 
 /// A structure that begins with [`WORDS`] words, whatever it is for: through a pointer to it, any memory of the kernel's can be read.
@@ -168,7 +191,7 @@ impl PayerOffsets {
 
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; 35] {
+    pub const fn words(self) -> [u32; 38] {
         let (vma, payer, owner) = (self.vma, self.payer, self.owner);
         [
             vma.src,
@@ -204,13 +227,16 @@ impl Config {
             self.pagemap.ranges,
             self.page_size,
             self.page_refcount,
+            self.module.name,
+            self.module.code,
+            self.module.code_size,
             self.words_type,
             self.cast,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; 35]>());
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; 38]>());
 
 /// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
 /// otherwise.
@@ -237,13 +263,16 @@ pub struct Filter {
     pub slower_than_ns: u64,
     /// A [`Cause`](super::Cause).
     pub cause: u64,
-    /// Not 0: a driver, whose code is that of `DRIVER_CODE` and stands around the call.
-    pub driver: u64,
+    /// The name of the module that makes the call, padded with zero bytes: little-endian words.
+    pub driver: [u64; MODULE_NAME_WORDS],
 }
+
+/// Words of a module's name: `MODULE_NAME_LEN` of the kernel.
+pub const MODULE_NAME_WORDS: usize = 7;
 
 impl Filter {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u64; 13] {
+    pub const fn words(self) -> [u64; 12 + MODULE_NAME_WORDS] {
         [
             self.asked,
             self.pid,
@@ -257,9 +286,15 @@ impl Filter {
             self.min_pages,
             self.slower_than_ns,
             self.cause,
-            self.driver,
+            self.driver[0],
+            self.driver[1],
+            self.driver[2],
+            self.driver[3],
+            self.driver[4],
+            self.driver[5],
+            self.driver[6],
         ]
     }
 }
 
-const _: () = assert!(size_of::<Filter>() == size_of::<[u64; 13]>());
+const _: () = assert!(size_of::<Filter>() == size_of::<[u64; 12 + MODULE_NAME_WORDS]>());

@@ -16,8 +16,6 @@ use crate::vm::builder::Task;
 
 const OTHER: &str = "lib/modules/test_hmm.ko";
 const ROUNDS: u64 = 2;
-/// The recorder reads the kernel's symbols again. Until then a filter goes by those that were.
-const SETTLE: &str = "sleep 6";
 
 /// One driver goes, another comes to where it was, and the first comes again: each migration has the name of its own, and who asks for one
 /// driver gets all of its migrations, and no other's.
@@ -35,9 +33,9 @@ pub(super) fn names_follow_the_drivers(context: &Context<'_>) -> Result<()> {
             grep -vc totals /tmp/truth
         }}
         round 1
-        rmmod migrate_test && insmod /{OTHER} && {SETTLE} || exit 1
+        rmmod migrate_test && insmod /{OTHER} || exit 1
         hmm-tests -t migrate -t migrate_fault >&2 || exit 1
-        rmmod test_hmm && insmod {} devices=2 && {SETTLE} || exit 1
+        rmmod test_hmm && insmod {} devices=2 || exit 1
         round {ROUNDS}
         sleep 1
         kill -INT $all $one; wait $all && wait $one || exit 1

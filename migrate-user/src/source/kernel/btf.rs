@@ -4,8 +4,8 @@ use std::fs;
 
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use migrate_ebpf::wire::{
-    CAST, Config, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS,
-    WORDS_TYPE,
+    CAST, Config, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets,
+    VmaOffsets, WORDS, WORDS_TYPE,
 };
 
 use super::{TracerError, requirements};
@@ -54,6 +54,7 @@ fn offsets(
         pagemap,
         page_size: types.size("page").unwrap_or(0),
         page_refcount: types.offset("page", "_refcount").unwrap_or(OFFSET_UNKNOWN),
+        module: module(&types).unwrap_or(ModuleOffsets::UNKNOWN),
         words_type,
         cast,
         compound_pages,
@@ -119,6 +120,25 @@ fn owner(types: &Types) -> Result<OwnerOffsets, TracerError> {
             .flatten()
             .next()
             .unwrap_or(OFFSET_UNKNOWN),
+    })
+}
+
+/// Where a module's name and its code are; `None` in a kernel that keeps them otherwise.
+fn module(types: &Types) -> Option<ModuleOffsets> {
+    let name = types.offset("module", "name")?;
+    // Since 6.4 there is an entry for each kind of memory, of which the first (`MOD_TEXT`) is code.
+    let (code, of) = match types.offset("module", "mem") {
+        Some(memory) => (memory, ["module_memory", "base", "size"]),
+        None => (
+            types.offset("module", "core_layout")?,
+            ["module_layout", "base", "text_size"],
+        ),
+    };
+    let [structure, base, size] = of;
+    Some(ModuleOffsets {
+        name,
+        code: code + types.offset(structure, base)?,
+        code_size: code + types.offset(structure, size)?,
     })
 }
 

@@ -222,8 +222,8 @@ impl KernelSource {
 
     /// Asks for names, if what is in the ring may be of memory, or of code, that is new.
     fn follow_changes(&mut self) -> Result<(), TracerError> {
-        let changes = self.losses.changes();
-        if self.watch.is_behind(changes)
+        let changes = || self.losses.changes();
+        if self.watch.is_behind(changes())
             && let Some(symbols) = self.decoder.symbols()
         {
             self.watch.follow(&mut self.tracer, symbols, changes)?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use migrate_ebpf::wire::{Config, Filter};
+use migrate_ebpf::wire::{Config, Filter, MODULE_NAME_WORDS};
 
 use super::{TracerError, modules};
 use crate::model::{Cause, Direction, Outcome};
@@ -154,7 +154,10 @@ impl Only {
             min_pages: self.min_pages.unwrap_or(0),
             slower_than_ns: u64::try_from(slower_than).unwrap_or(u64::MAX),
             cause: self.cause.map_or(0, |cause| cause as u64),
-            driver: self.driver.is_some().into(),
+            driver: self
+                .driver
+                .as_deref()
+                .map_or([0; MODULE_NAME_WORDS], padded),
         };
         Ok(Filter {
             asked: u64::from(filter != Filter::default()),
@@ -165,7 +168,12 @@ impl Only {
 
 /// A command name as the kernel keeps it: cut off to leave room for a zero byte.
 fn comm(name: &str) -> [u64; 2] {
-    let mut bytes = [[0; 8]; 2];
+    padded(name)
+}
+
+/// A name in so many words, cut off to leave room for a zero byte.
+fn padded<const WORDS: usize>(name: &str) -> [u64; WORDS] {
+    let mut bytes = [[0; 8]; WORDS];
     let places = bytes.as_flattened_mut();
     let last = places.len() - 1;
     for (place, byte) in places[..last].iter_mut().zip(name.bytes()) {

@@ -17,6 +17,9 @@ use super::symbols::Symbols;
 /// The map that holds where `struct page`s are.
 const PAGES_AT: &str = ".bss.pages_at";
 
+/// How often symbols are read before they are told, if modules come and go all the time.
+const READINGS: usize = 5;
+
 /// What the probes have been told, and when it has to be told again.
 pub(super) struct Watch {
     regions: Regions,
@@ -53,15 +56,21 @@ impl Watch {
         changes != self.changes
     }
 
-    /// Tells the probes again, after so many changes.
+    /// Tells the probes again. `changes`: how many they have seen until now.
     pub(super) fn follow(
         &mut self,
         tracer: &mut Ebpf,
         symbols: &mut Symbols,
-        changes: u64,
+        changes: impl Fn() -> u64,
     ) -> Result<(), TracerError> {
-        self.changes = changes;
-        symbols.read_again();
+        // What the probes have noted meanwhile must not be lost to what was read before. Where changes never end, something is told.
+        for _ in 0..READINGS {
+            self.changes = changes();
+            symbols.read_again();
+            if !self.is_behind(changes()) {
+                break;
+            }
+        }
         self.tell(tracer, symbols)
     }
 
