@@ -254,9 +254,14 @@ pub(super) fn recorded(
 ) -> Result<Value> {
     let record =
         format!("migscope record {options} -o /tmp/run.arrow -- sh -c '{command}' >/dev/null");
+    recorded_by(context, name, &record)
+}
+
+/// The report of the recording that this script makes in `/tmp/run.arrow`.
+pub(super) fn recorded_by(context: &Context<'_>, name: &str, script: &str) -> Result<Value> {
     let outcome = driver::load(context.lab.vm(name))
         .limit(Duration::from_secs(300))
-        .task(Task::shell("record", &record))
+        .task(Task::shell("record", script))
         .task(Task::new(
             "report",
             ["migscope", "report", "--json", "/tmp/run.arrow"],

@@ -1,15 +1,11 @@
 //! What the tracer cannot follow is counted once, whatever becomes of it.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Context;
-use super::live::recorded;
+use super::live::{recorded, recorded_by};
 use super::trace::tell;
-use crate::driver;
-use crate::vm::builder::Task;
 
 /// More calls at a time than the tracer has room for, all asleep in their driver. What they have moved comes home by one call for each page.
 pub(super) fn a_full_table_is_counted(context: &Context<'_>) -> Result<()> {
@@ -50,17 +46,7 @@ pub(super) fn calls_from_before_are_counted(context: &Context<'_>) -> Result<()>
         wait $first && wait $second || exit 1
         kill -INT $recorder; wait $recorder"
     );
-    let outcome = driver::load(context.lab.vm("losses-headless"))
-        .limit(Duration::from_secs(300))
-        .task(Task::shell("record", &script))
-        .task(Task::new(
-            "report",
-            ["migscope", "report", "--json", "/tmp/run.arrow"],
-        ))
-        .run()?;
-    outcome.expect_success("record")?;
-    outcome.expect_success("report")?;
-    let report: Value = serde_json::from_slice(&outcome.stdout("report"))?;
+    let report = recorded_by(context, "losses-headless", &script)?;
     let headless = number(&report["losses"]["headless"])?;
     ensure!(
         (1..=2 * CROWD).contains(&headless) && report["lost"] == headless,
