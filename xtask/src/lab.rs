@@ -1,5 +1,6 @@
 //! Everything that a VM is put together from, made and at hand.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,6 +27,7 @@ pub(crate) struct Lab {
     initramfs: Initramfs,
     kernel: PathBuf,
     machine: Machine,
+    one_thread: Cell<bool>,
 }
 
 impl Lab {
@@ -46,6 +48,7 @@ impl Lab {
             programs: built.programs,
             setup,
             kernel,
+            one_thread: Cell::new(false),
         };
         let step = progress.step("accelerator of the VM");
         if forced.is_none() {
@@ -61,11 +64,19 @@ impl Lab {
         Ok((lab, progress))
     }
 
+    /// Whether machines from now on are emulated by one thread: see [`crate::vm::StaleInstruction`].
+    pub(crate) fn emulate_on_one_thread(&self, one_thread: bool) {
+        self.one_thread.set(one_thread);
+    }
+
     /// A boot of our kernel; its failure leaves its logs in a folder of this name.
     pub(crate) fn vm(&self, name: &str) -> Builder {
         Builder::new(
             self.kernel.clone(),
-            self.machine,
+            Machine {
+                one_thread: self.one_thread.get(),
+                ..self.machine
+            },
             self.initramfs.clone(),
             scratch::path(&self.setup.workspace, name),
         )

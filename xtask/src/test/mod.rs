@@ -46,7 +46,7 @@ use crate::lab::Lab;
 use crate::progress::{Step, clock};
 use crate::setup::kernel::Flavour;
 use crate::setup::{Needs, Setup};
-use crate::vm::Accelerator;
+use crate::vm::{Accelerator, StaleInstruction};
 
 /// What a test in the VM has at hand.
 pub(crate) struct Context<'a> {
@@ -255,6 +255,35 @@ pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
     }
 }
 
+impl Context<'_> {
+    /// Runs a test, and once more, in a way that excludes it, if the emulator was at fault.
+    fn run(&self, test: &Test) -> Result<()> {
+        let result = (test.run)(self);
+        match result {
+            Err(error) if error.is::<StaleInstruction>() => {
+                say(
+                    AnsiColor::Yellow,
+                    &format!(
+                        "{error}\nThat is a fault of QEMU before 8.1, which ran a breakpoint that was no longer there; once more, emulated by one thread"
+                    ),
+                );
+                self.emulate_on_one_thread(true);
+                let result = (test.run)(self);
+                self.emulate_on_one_thread(false);
+                result
+            }
+            result => result,
+        }
+    }
+
+    fn emulate_on_one_thread(&self, one_thread: bool) {
+        let labs = [Some(self.lab), self.debug.get()];
+        labs.into_iter()
+            .flatten()
+            .for_each(|lab| lab.emulate_on_one_thread(one_thread));
+    }
+}
+
 fn run_all(context: &Context<'_>, tests: &[&Test]) -> Result<Count> {
     let mut count = Count::default();
     for (index, test) in tests.iter().enumerate() {
@@ -265,7 +294,7 @@ fn run_all(context: &Context<'_>, tests: &[&Test]) -> Result<Count> {
             test.name
         ));
         let begun = Instant::now();
-        let result = (test.run)(context);
+        let result = context.run(test);
         drop(step);
         if let Err(error) = &result
             && error.is::<Interrupted>()

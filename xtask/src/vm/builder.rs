@@ -10,7 +10,7 @@ use vm_init::verdict::End;
 
 use crate::errors::conclude;
 
-use super::{Boot, Captured, Initramfs, Machine, Sink, Vm};
+use super::{Boot, Captured, Initramfs, Machine, Sink, StaleInstruction, Vm};
 
 /// How the ports of standard errors end.
 const STDERR: &str = ".stderr";
@@ -316,7 +316,7 @@ fn with_messages(error: Error, captured: &BTreeMap<String, Captured>) -> Error {
         });
     let said: String = said.collect();
     // An interruption and its like must stay what they are.
-    if said.is_empty() || conclude(&error).0 != 1 {
+    if said.is_empty() || conclude(&error).0 != 1 || error.is::<StaleInstruction>() {
         error
     } else {
         anyhow!("{error:#}{said}")

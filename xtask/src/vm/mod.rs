@@ -8,6 +8,7 @@ pub(crate) mod kernel_log;
 mod qemu;
 mod streams;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::os::fd::AsRawFd;
@@ -77,6 +78,7 @@ pub(crate) struct Vm {
     stopping: bool,
     folder: PathBuf,
     console_log: PathBuf,
+    machine: Machine,
 }
 
 impl Boot {
@@ -118,8 +120,11 @@ impl Boot {
             .unwrap_or_else(|| self.folder.join("console.log"));
         let console = read_console(stdout, &console_log)?;
         let begun = Instant::now();
-        let (watcher, limit, folder) = (Watcher::default(), self.limit, self.folder);
+        // One thread does what were two threads' instructions.
+        let limit = self.limit * if self.machine.one_thread { 2 } else { 1 };
+        let (watcher, folder) = (Watcher::default(), self.folder);
         let mut vm = Vm {
+            machine: self.machine,
             qemu,
             console,
             watcher,
@@ -282,12 +287,35 @@ impl Vm {
     fn failure(&self, error: Error) -> Error {
         let _ = fs::remove_file(self.folder.join(INITRAMFS));
         let console = tail(&self.console_log, CONSOLE_TAIL);
-        anyhow!(
+        let failure = format!(
             "the VM failed: {error:#}\nThe end of its console {}:\n{console}",
             self.console_log.display()
-        )
+        );
+        let fatal = self.watcher.fatal().unwrap_or_default();
+        if self.machine.can_be_stale() && fatal.contains(STALE) {
+            StaleInstruction(failure).into()
+        } else {
+            Error::msg(failure)
+        }
     }
 }
+
+/// How the kernel fails that runs into an instruction of [`StaleInstruction`].
+const STALE: &str = "Oops: int3";
+
+/// The emulator's own fault, not the kernel's: where a function's first instruction is replaced, as it is whenever
+/// something is traced, the kernel puts a breakpoint there for a moment. QEMU before 8.1, on several threads, can keep
+/// its translation of the breakpoint when it has long been replaced: it reads the code before it watches the page.
+#[derive(Debug)]
+pub(crate) struct StaleInstruction(String);
+
+impl fmt::Display for StaleInstruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StaleInstruction {}
 
 impl Drop for Vm {
     fn drop(&mut self) {

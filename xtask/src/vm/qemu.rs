@@ -35,6 +35,8 @@ pub(crate) struct Machine {
     pub(crate) icount: bool,
     /// What executes it.
     pub(crate) accelerator: Accelerator,
+    /// Emulate all processors by one thread, which is slower and free of [`super::StaleInstruction`].
+    pub(crate) one_thread: bool,
     /// What QEMU calls it.
     pub(crate) board: &'static str,
     /// Added to the kernel's command line.
@@ -50,6 +52,7 @@ impl Machine {
             processors: 2,
             icount: false,
             accelerator,
+            one_thread: false,
             board: flavour.board(),
             arguments: flavour.arguments(),
         }
@@ -80,6 +83,11 @@ impl Machine {
             begin_mib: begin,
             mib: SET_ASIDE_MIB,
         })
+    }
+
+    /// Whether several threads emulate it, of which one can translate what another is just replacing.
+    pub(super) fn can_be_stale(&self) -> bool {
+        self.accelerator == Accelerator::Tcg && !self.one_thread && !self.icount
     }
 
     fn memory(&self, qemu: &mut Command) {
@@ -166,6 +174,9 @@ impl Invocation<'_> {
         ]);
         match machine.accelerator {
             Accelerator::Kvm => qemu.args(["-accel", "kvm", "-cpu", "host"]),
+            Accelerator::Tcg if machine.one_thread => {
+                qemu.args(["-accel", "tcg,thread=single", "-cpu", "max"])
+            }
             Accelerator::Tcg => qemu.args(["-accel", "tcg", "-cpu", "max"]),
         };
         if machine.icount {
@@ -277,5 +288,19 @@ mod tests {
         );
         assert!(line.contains("-m 2048M -smp 1 "), "{line}");
         assert!(!line.contains("memmap"), "{line}");
+    }
+
+    #[test]
+    fn only_several_threads_translate_what_is_just_replaced() {
+        let machine = Machine::new(Accelerator::Tcg, Flavour::Test);
+        let one_thread = Machine {
+            one_thread: true,
+            ..machine
+        };
+        assert!(machine.can_be_stale() && !one_thread.can_be_stale());
+        assert!(!machine.counting_instructions().can_be_stale());
+        assert!(!Machine::new(Accelerator::Kvm, Flavour::Test).can_be_stale());
+        let line = line(one_thread, false);
+        assert!(line.contains("-accel tcg,thread=single -cpu max"), "{line}");
     }
 }
