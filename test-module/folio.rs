@@ -75,9 +75,9 @@ impl NewFolio {
 
     /// A new page of this node's memory, and of no other's.
     pub(crate) fn on_node(node: u32) -> Option<Self> {
-        // SAFETY: As above; the kernel knows which nodes there are.
+        // SAFETY: As above; a node that there is not, whatever its number, has no memory.
         let folio =
-            unsafe { bindings::migrate_test_alloc_on_node(MIGRATE_TEST_GFP_PAGE, node as i32) };
+            unsafe { bindings::migrate_test_alloc_on_node(MIGRATE_TEST_GFP_PAGE, node) };
         Some(Self::of_system(NonNull::new(folio)?, Size::Page))
     }
 

@@ -8,6 +8,8 @@ use kernel::{
     prelude::*,
 };
 
+use crate::bindings;
+
 /// A range of pages in one VMA that stays as it is.
 ///
 /// # Invariants
@@ -66,6 +68,12 @@ impl<'mm> Range<'mm> {
 
     pub(crate) fn pages(&self) -> usize {
         self.pages
+    }
+
+    /// Whether it is memory of no file.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        // SAFETY: The VMA stays as it is while it is borrowed.
+        unsafe { bindings::migrate_test_vma_is_anonymous(self.vma.as_ptr()) }
     }
 
     pub(crate) fn vma(&self) -> &'mm VmaRef {

@@ -69,7 +69,7 @@ struct folio *migrate_test_alloc_folio(gfp_t gfp, unsigned int order)
 	return folio_alloc(gfp, order);
 }
 
-struct folio *migrate_test_alloc_on_node(gfp_t gfp, int node)
+struct folio *migrate_test_alloc_on_node(gfp_t gfp, unsigned int node)
 {
 	if (node >= MAX_NUMNODES || !node_state(node, N_MEMORY))
 		return NULL;
@@ -154,6 +154,11 @@ int migrate_test_page_node(const struct page *page)
 bool migrate_test_is_anonymous(struct page *page)
 {
 	return folio_test_anon(page_folio(page));
+}
+
+bool migrate_test_vma_is_anonymous(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma);
 }
 
 void migrate_test_cpu_relax(void)

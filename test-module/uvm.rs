@@ -67,7 +67,9 @@ fn uvm_hmm_va_block_service_locked(act: &mut Act<'_>, mmap: &MmapReadGuard<'_>) 
     black_box(act.migrate(mmap, &style))
 }
 
-/// A range goes to a node, from wherever it is: in an ioctl of the process, and without any owner of pages.
+/// A range goes to a node, from wherever it is: in an ioctl of the process, and without any owner of pages. nvidia-uvm
+/// refuses memory of files, with reason: when `migrate_vma_pages` has put another page in a file's cache, it leaves the
+/// mark of the file on the old one, which is then freed with it.
 pub(crate) fn migrate(act: &mut Act<'_>) -> Result {
     black_box(uvm_migrate_pageable(act))
 }
@@ -87,6 +89,9 @@ fn uvm_migrate_pageable(act: &mut Act<'_>) -> Result {
     let mmap = mm.mmap_read_lock();
     for (address, pages) in act.parts() {
         let range = Range::new(&mmap, address, pages)?;
+        if !range.is_anonymous() {
+            return Err(EINVAL);
+        }
         let setup = Setup::new(&range, style.select, Owner::nobody(), false)?;
         act.run(&range, setup, &style);
     }
