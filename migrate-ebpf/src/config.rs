@@ -4,8 +4,8 @@
 //! volatile, or the compiler would use what stands in the source.
 
 use migrate_ebpf::wire::{
-    Config, Filter, MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets,
-    PayerOffsets, VmaOffsets,
+    CONFIG_WORDS, Config, FIRST_FIELD, Filter, MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN,
+    OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
 };
 
 /// Zero offsets would make every field alias the first.
@@ -68,6 +68,38 @@ macro_rules! config {
     };
 }
 
+/// The offset of a field, which is a word of [`CONFIG`].
+#[derive(Clone, Copy)]
+pub(crate) struct Field<const WORD: usize>;
+
+impl<const WORD: usize> Field<WORD> {
+    /// What stands for it in a load, see [`FIRST_FIELD`].
+    pub(crate) const IN_A_LOAD: i16 = FIRST_FIELD + WORD as i16;
+
+    /// The offset, in bytes.
+    #[inline(always)]
+    pub(crate) fn offset(self) -> u32 {
+        const { assert!(WORD < CONFIG_WORDS) };
+        // SAFETY: one of the words that the static is made of.
+        unsafe { core::ptr::read_volatile((&raw const CONFIG).cast::<u32>().add(WORD)) }
+    }
+
+    /// Does this kernel have such a field?
+    #[inline(always)]
+    pub(crate) fn is_known(self) -> bool {
+        self.offset() != OFFSET_UNKNOWN
+    }
+}
+
+/// A [`Field`].
+macro_rules! field {
+    ($($field:ident).+) => {
+        $crate::config::Field::<
+            { core::mem::offset_of!(migrate_ebpf::wire::Config, $($field).+) / size_of::<u32>() },
+        >
+    };
+}
+
 /// One value of [`FILTER`].
 macro_rules! filter {
     ($field:ident) => {
@@ -105,4 +137,4 @@ pub(crate) fn names_payer() -> bool {
     records() || (filter!(asked) != 0 && filter!(cgroup) != 0)
 }
 
-pub(crate) use {config, filter};
+pub(crate) use {config, field, filter};

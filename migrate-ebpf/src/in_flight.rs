@@ -10,7 +10,7 @@
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
 use migrate_ebpf::wire::{Details, Record, UNKNOWN, anomaly};
 
-use crate::{atomic::compare_and_swap, clock};
+use crate::{atomic::compare_and_swap, clock, last_places::LastPlaces};
 
 const SETS: usize = 512;
 const WAYS: usize = 8;
@@ -72,6 +72,8 @@ pub(crate) struct Call {
     pub(crate) foreign: u32,
     /// The place of the way that a call came by before which was here, plus one: it may be this one's, too.
     pub(crate) path: u32,
+    /// Where memory came from and went to before: it may be so again.
+    pub(crate) last: LastPlaces,
     /// For [`Call::forget`].
     forgotten: u64,
     /// Which parts of setup the thread is in, see `probes/parts.rs`.

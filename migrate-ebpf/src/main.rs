@@ -12,6 +12,7 @@ mod atomic;
 mod clock;
 mod config;
 mod in_flight;
+mod last_places;
 mod losses;
 mod probes;
 

@@ -7,11 +7,11 @@ use core::ffi::c_void;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
 };
-use migrate_ebpf::wire::{Cause, Direction, OFFSET_UNKNOWN, UNKNOWN};
+use migrate_ebpf::wire::{Cause, Direction, UNKNOWN};
 
 use super::words::{self, word_at};
 use crate::{
-    config::{config, names_payer, names_process},
+    config::{Field, config, field, names_payer, names_process},
     in_flight::{Call, Identity},
 };
 
@@ -64,20 +64,41 @@ pub(crate) trait Pointer: Copy {
     /// Where it points.
     fn address(self) -> u64;
 
-    /// The pointer at this offset.
-    fn pointer(self, offset: u32) -> Self;
+    /// The pointer in this field.
+    fn pointer<const WORD: usize>(self, field: Field<WORD>) -> Self;
 
-    /// The word at this offset.
-    fn word(self, offset: u32) -> u64;
+    /// The word in this field.
+    fn word<const WORD: usize>(self, field: Field<WORD>) -> u64;
 
-    /// The lower half of a word at this offset.
-    fn half(self, offset: u32) -> u32;
+    /// The word behind it.
+    fn next_word<const WORD: usize>(self, field: Field<WORD>) -> u64;
+
+    /// The 32 bits in this field.
+    fn half<const WORD: usize>(self, field: Field<WORD>) -> u32;
 }
 
 /// A pointer whose type the verifier knows: it makes a load through it safe whatever it points to. A load is a handful of
 /// instructions.
 #[derive(Clone, Copy)]
 pub(crate) struct Typed(pub(crate) *const c_void);
+
+/// Loads a field through a pointer, `u64` or `u32`. An assembler's, for the offset to stand in the instruction.
+macro_rules! load {
+    ($size:literal, $pointer:expr, $field:ident) => {{
+        let value: u64;
+        // SAFETY: a load through a pointer whose type the verifier tracks; were the memory gone, it would give 0.
+        unsafe {
+            core::arch::asm!(
+                concat!("{value} = *(", $size, " *)({pointer} + {offset})"),
+                value = out(reg) value,
+                pointer = in(reg) $pointer,
+                offset = const $field::<WORD>::IN_A_LOAD,
+                options(nostack, pure, readonly),
+            );
+        }
+        value
+    }};
+}
 
 impl Pointer for Typed {
     #[inline(always)]
@@ -86,22 +107,23 @@ impl Pointer for Typed {
     }
 
     #[inline(always)]
-    fn pointer(self, offset: u32) -> Self {
-        // SAFETY: a load through a pointer whose type the verifier tracks, at an offset of a pointer in that structure; were
-        // the memory gone, the load would give 0.
-        Self(unsafe { *self.0.byte_add(offset as usize).cast::<*const c_void>() })
+    fn pointer<const WORD: usize>(self, _field: Field<WORD>) -> Self {
+        Self(load!("u64", self.0, Field) as *const c_void)
     }
 
     #[inline(always)]
-    fn word(self, offset: u32) -> u64 {
-        // SAFETY: as above, of a number.
-        unsafe { *self.0.byte_add(offset as usize).cast::<u64>() }
+    fn word<const WORD: usize>(self, _field: Field<WORD>) -> u64 {
+        load!("u64", self.0, Field)
     }
 
     #[inline(always)]
-    fn half(self, offset: u32) -> u32 {
-        // SAFETY: as above, of a number of 32 bits.
-        unsafe { *self.0.byte_add(offset as usize).cast::<u32>() }
+    fn next_word<const WORD: usize>(self, field: Field<WORD>) -> u64 {
+        Self(self.0.wrapping_byte_add(8)).word(field)
+    }
+
+    #[inline(always)]
+    fn half<const WORD: usize>(self, _field: Field<WORD>) -> u32 {
+        load!("u32", self.0, Field) as u32
     }
 }
 
@@ -116,18 +138,23 @@ impl Pointer for Untyped {
     }
 
     #[inline(always)]
-    fn pointer(self, offset: u32) -> Self {
-        Self(self.word(offset))
+    fn pointer<const WORD: usize>(self, field: Field<WORD>) -> Self {
+        Self(self.word(field))
     }
 
     #[inline(always)]
-    fn word(self, offset: u32) -> u64 {
-        word_at(self.0.wrapping_add(u64::from(offset)))
+    fn word<const WORD: usize>(self, field: Field<WORD>) -> u64 {
+        word_at(self.0.wrapping_add(u64::from(field.offset())))
     }
 
     #[inline(always)]
-    fn half(self, offset: u32) -> u32 {
-        self.word(offset) as u32
+    fn next_word<const WORD: usize>(self, field: Field<WORD>) -> u64 {
+        Self(self.0.wrapping_add(8)).word(field)
+    }
+
+    #[inline(always)]
+    fn half<const WORD: usize>(self, field: Field<WORD>) -> u32 {
+        self.word(field) as u32
     }
 }
 
@@ -142,15 +169,15 @@ pub(crate) trait MigrateVma: Pointer {
     /// Notes what is asked for, and for whom. Each field as it is read: what waits for others goes by the stack.
     #[inline(always)]
     fn plan(self, call: &mut Call) {
-        call.setup.src = self.word(config!(vma.src));
-        let flags = field(self, config!(vma.flags));
+        call.setup.src = self.word(field!(vma.src));
+        let flags = known(self, field!(vma.flags));
         // Without flags nobody says that entries are pages.
         call.compound = flags.map_or(1, |flags| u32::from(flags & SELECT_COMPOUND != 0));
-        let fault_page = field(self, config!(vma.fault_page));
+        let fault_page = known(self, field!(vma.fault_page));
         call.fault = u32::from(fault_page.is_some_and(|page| page != 0));
         let record = &mut call.record;
         (record.address, record.ledger.requested) = range(self);
-        record.pgmap_owner = field(self, config!(vma.pgmap_owner)).unwrap_or(0);
+        record.pgmap_owner = known(self, field!(vma.pgmap_owner)).unwrap_or(0);
         record.direction = asked(flags, call.fault != 0, record.pgmap_owner) as u8;
         // Unless the stack tells.
         record.cause = Cause::Unknown as u8;
@@ -160,19 +187,19 @@ pub(crate) trait MigrateVma: Pointer {
     /// `npages`: how many entries setup filled.
     #[inline(always)]
     fn entries(self) -> u64 {
-        self.word(config!(vma.npages))
+        self.word(field!(vma.npages))
     }
 
     /// The array of destinations.
     #[inline(always)]
     fn dst(self) -> u64 {
-        self.word(config!(vma.dst))
+        self.word(field!(vma.dst))
     }
 
     /// `cpages`: what setup collected, in entries.
     #[inline(always)]
     fn collected_entries(self) -> u64 {
-        self.word(config!(vma.cpages))
+        self.word(field!(vma.cpages))
     }
 }
 
@@ -183,14 +210,14 @@ impl MigrateVma for Untyped {}
 #[inline(always)]
 fn range(migrate: impl MigrateVma) -> (u64, u64) {
     let shift = config!(page_shift);
-    let start = migrate.word(config!(vma.start)) >> shift;
-    let end = migrate.word(config!(vma.end)) >> shift;
+    let start = migrate.word(field!(vma.start)) >> shift;
+    let end = migrate.word(field!(vma.end)) >> shift;
     (start << shift, end.saturating_sub(start))
 }
 
 #[inline(always)]
-fn field(migrate: impl MigrateVma, offset: u32) -> Option<u64> {
-    (offset != OFFSET_UNKNOWN).then(|| migrate.word(offset))
+fn known<const WORD: usize>(migrate: impl MigrateVma, field: Field<WORD>) -> Option<u64> {
+    field.is_known().then(|| migrate.word(field))
 }
 
 /// Where pages are to go, as far as the flags tell, which say what is collected and not where it goes: with a page that a CPU
@@ -213,15 +240,15 @@ fn asked(flags: Option<u64>, fault: bool, pgmap_owner: u64) -> Direction {
 #[inline(always)]
 fn find_owner(migrate: impl MigrateVma, call: &mut Call) {
     let mm = migrate
-        .pointer(config!(owner.vma))
-        .pointer(config!(owner.vma_mm));
+        .pointer(field!(owner.vma))
+        .pointer(field!(owner.vma_mm));
     let thread = this_thread();
-    call.worker = u32::from(thread.pointer(config!(owner.task_mm)).address() != mm.address());
-    if config!(owner.mm_owner) != OFFSET_UNKNOWN {
-        let owner = mm.pointer(config!(owner.mm_owner));
+    call.worker = u32::from(thread.pointer(field!(owner.task_mm)).address() != mm.address());
+    if field!(owner.mm_owner).is_known() {
+        let owner = mm.pointer(field!(owner.mm_owner));
         note_owner(owner, call);
     } else if call.worker == 0 {
-        note_owner(thread.pointer(config!(owner.task_leader)), call);
+        note_owner(thread.pointer(field!(owner.task_leader)), call);
     } else {
         note_nobody(call);
     }
@@ -236,9 +263,8 @@ fn note_owner(owner: impl Pointer, call: &mut Call) {
     }
     let record = &mut call.record;
     if names_process() {
-        record.pid = owner.half(config!(owner.task_tgid));
-        let comm = config!(owner.task_comm);
-        record.comm = [owner.word(comm), owner.word(comm + 8)];
+        record.pid = owner.half(field!(owner.task_tgid));
+        record.comm = command_of(owner);
     }
     record.cgroup = if names_payer() { payer(owner) } else { UNKNOWN };
 }
@@ -256,33 +282,26 @@ fn note_nobody(call: &mut Call) {
 /// Linux: `get_mem_cgroup_from_mm` in `mm/memcontrol.c`, which charges the cgroup of `mm->owner`.
 #[inline(always)]
 fn payer(owner: impl Pointer) -> u64 {
-    if config!(payer.task_cgroups) == OFFSET_UNKNOWN {
+    if !field!(payer.task_cgroups).is_known() {
         return UNKNOWN;
     }
-    let mut at = owner;
-    for offset in [
-        config!(payer.task_cgroups),
-        config!(payer.css_set_memory),
-        config!(payer.css_cgroup),
-        config!(payer.cgroup_kn),
-    ] {
-        at = at.pointer(offset);
-        // Newer verifiers want to see this.
-        if at.address() == 0 {
-            return UNKNOWN;
-        }
-    }
-    at.word(config!(payer.kn_id))
+    // Newer verifiers want to see that none is 0.
+    let there = |at: Option<_>| at.filter(|at: &_| Pointer::address(*at) != 0);
+    let cgroups = there(Some(owner.pointer(field!(payer.task_cgroups))));
+    let memory = there(cgroups.map(|at| at.pointer(field!(payer.css_set_memory))));
+    let cgroup = there(memory.map(|at| at.pointer(field!(payer.css_cgroup))));
+    let node = there(cgroup.map(|at| at.pointer(field!(payer.cgroup_kn))));
+    node.map_or(UNKNOWN, |at| at.word(field!(payer.kn_id)))
 }
 
 /// `migrate_vma::cpages` of the structure at this address; `None` if it cannot be read.
 #[inline(always)]
 pub(crate) fn collected_entries(migrate_vma: u64) -> Option<u64> {
     let at = migrate_vma.wrapping_add(u64::from(config!(vma.cpages)));
-    if words::are_readable() {
-        return Some(words::word_at(at));
+    match words::reader() {
+        Some(reader) => Some(reader.word(at)),
+        None => read_word(at),
     }
-    read_word(at)
 }
 
 /// `struct task_struct` of the thread that runs.
@@ -292,18 +311,29 @@ fn this_thread() -> Typed {
     Typed(unsafe { bpf_get_current_task_btf() } as *const c_void)
 }
 
+/// `task_struct::pid` of this thread.
+#[inline(always)]
+pub(crate) fn tid() -> u32 {
+    this_thread().half(field!(owner.task_pid))
+}
+
 /// `task_struct::comm` of this thread: its command name.
 #[inline(always)]
 pub(crate) fn command() -> [u64; 2] {
-    let (thread, comm) = (this_thread(), config!(owner.task_comm));
-    [thread.word(comm), thread.word(comm + 8)]
+    command_of(this_thread())
+}
+
+#[inline(always)]
+fn command_of(thread: impl Pointer) -> [u64; 2] {
+    let comm = field!(owner.task_comm);
+    [thread.word(comm), thread.next_word(comm)]
 }
 
 /// Did this thread come into the kernel by an exception, and not by a system call? A thread of the kernel did neither, and
 /// its registers say so by chance; `None` where this machine's do not tell.
 #[inline(always)]
 pub(crate) fn in_exception() -> Option<bool> {
-    if config!(owner.regs_syscall) == OFFSET_UNKNOWN {
+    if !field!(owner.regs_syscall).is_known() {
         return None;
     }
     // SAFETY: the helper takes a thread that the verifier knows as one.
@@ -311,7 +341,7 @@ pub(crate) fn in_exception() -> Option<bool> {
     if regs.is_null() {
         return None;
     }
-    Some((Typed(regs).half(config!(owner.regs_syscall)) as i32) < 0)
+    Some((Typed(regs).half(field!(owner.regs_syscall)) as i32) < 0)
 }
 
 /// A word at this address; `None` if it cannot be read.

@@ -20,7 +20,10 @@ use super::{
     frames::stop_unless,
     kernel::{COMPOUND, FRAME_SHIFT, MIGRATE, VALID, compound_pages, read_entries},
 };
-use crate::in_flight::Arrays;
+use crate::{
+    in_flight::{Arrays, Call},
+    last_places::{Block, LastPlaces},
+};
 
 /// User space keeps it, and so do the hooks of `regions.rs`.
 #[map]
@@ -76,6 +79,25 @@ impl Common {
     }
 }
 
+impl Block {
+    /// As large as it can be, around an entry of this region.
+    #[inline(always)]
+    fn around(entry: u64, told: u64) -> Self {
+        let flags = (1 << FRAME_SHIFT) - 1;
+        Self {
+            one: entry,
+            fixed: !(room_around(entry >> FRAME_SHIFT) << FRAME_SHIFT | flags),
+            told,
+        }
+    }
+
+    /// Are all of these entries in it?
+    #[inline(always)]
+    fn has(&self, entries: Common) -> bool {
+        (entries.one ^ self.one | entries.vary) & self.fixed == 0
+    }
+}
+
 /// The regions that these two blocks of frames are in, the second in the upper half; each 0 if it is not known, or there may be several. A
 /// function of its own for the reason given in [`super::frames`].
 #[unsafe(no_mangle)]
@@ -122,6 +144,47 @@ fn told_if_within(first: u64, last: u64, region: &Region) -> u64 {
     }
 }
 
+/// In which bits of a frame's number others can differ from it and be of the same region: up to the nearest place where any region begins or
+/// ends. A function of its own for the reason given in [`super::frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn room_around(frame: u64) -> u64 {
+    let Some(regions) = regions() else {
+        return 0;
+    };
+    let (mut first, mut end) = (0, u64::MAX);
+    for nth in 0..DEVICE_REGIONS {
+        let region = &regions.device[nth];
+        if region.end == 0 {
+            break;
+        }
+        narrow(&mut first, &mut end, frame, region.start);
+        narrow(&mut first, &mut end, frame, region.end);
+    }
+    for nth in 0..NODE_REGIONS {
+        let region = &regions.node[nth];
+        if region.end == 0 {
+            break;
+        }
+        narrow(&mut first, &mut end, frame, region.start);
+        narrow(&mut first, &mut end, frame, region.end);
+    }
+    // A block of frames whose numbers begin alike ends before the first bit in which this one differs from what is outside.
+    let below = block(frame ^ first.wrapping_sub(1)) >> 1;
+    let above = block(frame ^ end) >> 1;
+    below & above
+}
+
+/// A region begins or ends at this frame.
+#[inline(always)]
+fn narrow(first: &mut u64, end: &mut u64, frame: u64, at: u64) {
+    if at <= frame {
+        *first = (*first).max(at);
+    } else {
+        *end = (*end).min(at);
+    }
+}
+
 /// Half a word.
 const HALF: u32 = 32;
 /// Bits of a memory, below those of a place.
@@ -151,16 +214,48 @@ fn block(vary: u64) -> u64 {
 
 /// All pages came from one region and went to one. False if they did not, or that is not known.
 #[inline(always)]
-pub(super) fn note_common(record: &mut Record, from: Common, to: Common, pages: u64) -> bool {
+pub(super) fn note_common(call: &mut Call, from: Common, to: Common, pages: u64) -> bool {
+    let (changes, last) = (changes(), &call.last);
+    let is_current = changes != 0 && last.changes == changes;
+    let (from, to) = if is_current && last.one.has(from) && last.other.has(to) {
+        (last.one.told, last.other.told)
+    } else if is_current && last.other.has(from) && last.one.has(to) {
+        (last.other.told, last.one.told)
+    } else if find(&mut call.last, changes, from, to) {
+        (call.last.one.told, call.last.other.told)
+    } else {
+        return false;
+    };
+    set(&mut call.record.from, from, pages);
+    set(&mut call.record.to, to, pages);
+    true
+}
+
+/// Looks for the regions, and keeps what was found.
+#[inline(always)]
+fn find(last: &mut LastPlaces, changes: u64, from: Common, to: Common) -> bool {
     let ((first_from, last_from), (first_to, last_to)) = (from.block(), to.block());
     let regions = regions_of(first_from, last_from, first_to, last_to);
-    let (from, to) = (regions & u64::from(u32::MAX), regions >> HALF);
-    if from == 0 || to == 0 {
+    let (told_from, told_to) = (regions & u64::from(u32::MAX), regions >> HALF);
+    if told_from == 0 || told_to == 0 {
         return false;
     }
-    set(&mut record.from, from, pages);
-    set(&mut record.to, to, pages);
+    *last = LastPlaces {
+        changes,
+        one: Block::around(from.one, told_from),
+        other: Block::around(to.one, told_to),
+    };
     true
+}
+
+/// How often regions have changed, never 0 once they were told.
+#[inline(always)]
+fn changes() -> u64 {
+    let Some(regions) = regions() else {
+        return 0;
+    };
+    // SAFETY: a valid, aligned word. Volatile, because others write it.
+    unsafe { core::ptr::read_volatile(&raw const regions.changes) }
 }
 
 #[inline(always)]
@@ -326,28 +421,7 @@ fn count(side: &mut Side, entry: u64, pages: u32) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn region_of(frame: u64) -> u64 {
-    let Some(regions) = regions() else {
-        return 0;
-    };
-    for nth in 0..DEVICE_REGIONS {
-        let region = &regions.device[nth];
-        if region.end == 0 {
-            break;
-        }
-        if frame >= region.start && frame < region.end {
-            return told(region);
-        }
-    }
-    for nth in 0..NODE_REGIONS {
-        let region = &regions.node[nth];
-        if region.end == 0 {
-            break;
-        }
-        if frame >= region.start && frame < region.end {
-            return told(region);
-        }
-    }
-    0
+    regions().map_or(0, |regions| region_of_block(regions, frame, frame))
 }
 
 /// Where pages went. Where none arrived, what was asked for stands; where they arrived in memory that is not known, nothing does.

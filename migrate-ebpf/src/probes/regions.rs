@@ -79,6 +79,7 @@ fn each_range(pagemap: u64, each: fn(&mut Regions, Memory, u64, u64)) {
         let at = pagemap + u64::from(config!(pagemap.ranges)) + range * 16;
         if let (Some(start), Some(last)) = (read_word(at), read_word(at + 8)) {
             each(regions, memory, start >> shift, (last >> shift) + 1);
+            fetch_add(&raw mut regions.changes, 1);
         }
     }
 }

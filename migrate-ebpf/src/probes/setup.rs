@@ -1,7 +1,6 @@
 //! `migrate_vma_setup`, `migrate_device_range`, `migrate_device_pfns`: a migration begins, and what it can move is
 //! collected.
 
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use migrate_ebpf::wire::{Apart, Ledger, Outcome, Probe, Skips, Steps, UNKNOWN};
 
 use super::{
@@ -66,7 +65,10 @@ pub(super) fn enter(
     begin(call, began);
     plan(call);
     note_worker(call);
-    call.arrays = call.setup;
+    // `migrate_vma_setup` says at its return how much of its array it has filled.
+    if !matches!(setup, Setup::Vma) {
+        call.arrays = call.setup;
+    }
     call.setup_requested = call.record.ledger.requested;
     path::take(ctx, call, setup);
     call.record.probe.setup_ns = call.next_interval(began);
@@ -127,7 +129,7 @@ fn begin(call: &mut Call, began: u64) {
     record.probe = Probe::default();
     record.errno = 0;
     record.anomalies = 0;
-    record.tid = bpf_get_current_pid_tgid() as u32;
+    record.tid = kernel::tid();
 }
 
 /// Who works, where it is none of the owner's threads.

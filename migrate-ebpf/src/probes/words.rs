@@ -9,21 +9,21 @@ use migrate_ebpf::wire::{CAST_NUMBER, WORDS};
 use super::kernel::read_entries;
 use crate::config::config;
 
-/// Can memory be read so?
+/// Reads memory so. The kernel's number of a type.
+#[derive(Clone, Copy)]
+pub(super) struct Reader(u64);
+
+/// `None` where memory cannot be read so.
 #[inline(always)]
-pub(super) fn are_readable() -> bool {
-    config!(words_type) != 0
+pub(super) fn reader() -> Option<Reader> {
+    let words_type = config!(words_type);
+    (words_type != 0).then_some(Reader(words_type.into()))
 }
 
-/// Memory of the kernel's.
-#[derive(Clone, Copy)]
-pub(super) struct Words(*const u64);
-
-impl Words {
-    /// The words from this address on, where [`are_readable`] says so.
+impl Reader {
+    /// The words from this address on.
     #[inline(always)]
-    pub(super) fn at(address: u64) -> Self {
-        let words_type = u64::from(config!(words_type));
+    pub(super) fn words(self, address: u64) -> Words {
         let words;
         // SAFETY: a call, which takes its arguments in `r1` and `r2`, returns a value in `r0`, and changes what every call changes. The
         // object has no other way to call a function of the kernel's.
@@ -33,17 +33,29 @@ impl Words {
                 ".long {number}",
                 number = const CAST_NUMBER,
                 inlateout("r1") address => _,
-                inlateout("r2") words_type => _,
+                inlateout("r2") self.0 => _,
                 lateout("r0") words,
                 lateout("r3") _,
                 lateout("r4") _,
                 lateout("r5") _,
-                options(nostack, pure, nomem),
+                options(nostack, nomem),
             );
         }
-        Self(words)
+        Words(words)
     }
 
+    /// The word at this address.
+    #[inline(always)]
+    pub(super) fn word(self, address: u64) -> u64 {
+        self.words(address).nth(0)
+    }
+}
+
+/// Memory of the kernel's.
+#[derive(Clone, Copy)]
+pub(super) struct Words(*const u64);
+
+impl Words {
     /// One of [`WORDS`]. `nth` is constant in each program.
     #[inline(always)]
     pub(super) fn nth(self, nth: usize) -> u64 {
@@ -57,8 +69,8 @@ impl Words {
 /// A word of the kernel's memory; 0 where there is none.
 #[inline(always)]
 pub(super) fn word_at(address: u64) -> u64 {
-    if are_readable() {
-        return Words::at(address).nth(0);
+    if let Some(reader) = reader() {
+        return reader.word(address);
     }
     let mut word = 0;
     // SAFETY: there is room for one word. The helper leaves a 0 there if it fails.

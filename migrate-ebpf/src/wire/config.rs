@@ -66,7 +66,7 @@ impl ModuleOffsets {
 /// A structure that begins with [`WORDS`] words, whatever it is for: through a pointer to it, any memory of the kernel's can be read.
 pub const WORDS_TYPE: &str = "vm_event_state";
 /// Words at the beginning of [`WORDS_TYPE`] that are read through one pointer.
-pub const WORDS: usize = 32;
+pub const WORDS: usize = 64;
 
 /// The kernel's function that takes an address for a pointer to a structure, which is then read by loads.
 pub const CAST: &str = "bpf_rdonly_cast";
@@ -78,6 +78,27 @@ pub const fn cast_instruction(number: u32) -> [u8; 8] {
     // BPF_JMP | BPF_CALL; BPF_PSEUDO_KFUNC_CALL.
     let [a, b, c, d] = number.to_le_bytes();
     [0x85, 0x20, 0, 0, a, b, c, d]
+}
+
+/// In the object, this and the number of a word of [`Config`] stand for the offset that the word has, in loads, where user space puts it
+/// in: what is part of an instruction need not be read. Nothing else is so far from where it belongs to.
+pub const FIRST_FIELD: i16 = 0x7000;
+
+/// Which word of [`Config`] a load of this instruction wants for its offset; `None` for other instructions.
+pub const fn field_of(instruction: [u8; 8]) -> Option<usize> {
+    let [opcode, _, low, high, 0, 0, 0, 0] = instruction else {
+        return None;
+    };
+    // BPF_LDX | BPF_MEM, of 8 bytes and of 4.
+    if opcode != 0x79 && opcode != 0x61 {
+        return None;
+    }
+    let nth = i16::from_le_bytes([low, high]).wrapping_sub(FIRST_FIELD);
+    if nth >= 0 && (nth as usize) < CONFIG_WORDS {
+        Some(nth as usize)
+    } else {
+        None
+    }
 }
 
 /// Bytes from the start of `struct migrate_vma`, from the running kernel's BTF.
@@ -116,7 +137,9 @@ pub struct OwnerOffsets {
     pub mm_owner: u32,
     /// `task_struct::mm`
     pub task_mm: u32,
-    /// `task_struct::tgid`
+    /// `task_struct::pid`, which is the thread's
+    pub task_pid: u32,
+    /// `task_struct::tgid`, which is the process's
     pub task_tgid: u32,
     /// `task_struct::group_leader`
     pub task_leader: u32,
@@ -171,6 +194,7 @@ impl OwnerOffsets {
         vma_mm: OFFSET_UNKNOWN,
         mm_owner: OFFSET_UNKNOWN,
         task_mm: OFFSET_UNKNOWN,
+        task_pid: OFFSET_UNKNOWN,
         task_tgid: OFFSET_UNKNOWN,
         task_leader: OFFSET_UNKNOWN,
         task_comm: OFFSET_UNKNOWN,
@@ -191,7 +215,7 @@ impl PayerOffsets {
 
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; 38] {
+    pub const fn words(self) -> [u32; CONFIG_WORDS] {
         let (vma, payer, owner) = (self.vma, self.payer, self.owner);
         [
             vma.src,
@@ -212,6 +236,7 @@ impl Config {
             owner.vma_mm,
             owner.mm_owner,
             owner.task_mm,
+            owner.task_pid,
             owner.task_tgid,
             owner.task_leader,
             owner.task_comm,
@@ -236,7 +261,10 @@ impl Config {
     }
 }
 
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; 38]>());
+/// How many words it is made of.
+pub const CONFIG_WORDS: usize = 39;
+
+const _: () = assert!(size_of::<Config>() == size_of::<[u32; CONFIG_WORDS]>());
 
 /// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
 /// otherwise.

@@ -9,8 +9,9 @@ mod record;
 mod totals;
 
 pub use config::{
-    CAST, CAST_NUMBER, Config, Filter, MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN,
-    OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS, WORDS_TYPE, cast_instruction,
+    CAST, CAST_NUMBER, CONFIG_WORDS, Config, FIRST_FIELD, Filter, MODULE_NAME_WORDS, ModuleOffsets,
+    OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS, WORDS_TYPE,
+    cast_instruction, field_of,
 };
 pub use details::{Details, OffCpu, Parts};
 pub use losses::{COUNTERS, LOSS_NAMES, Loss};

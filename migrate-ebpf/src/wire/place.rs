@@ -13,6 +13,8 @@
     )
 )]
 pub struct Regions {
+    /// Counts changes of what follows.
+    pub changes: u64,
     /// The [`Region::place`] of the next region that comes.
     pub next_place: u64,
     /// Memory of devices. Comes first: that of a node may have holes, and a device's may be in one. An entry with `end == 0` is

@@ -69,7 +69,7 @@ pub(super) struct Bound {
 /// What migscope may cost, in instructions: for a call, and for each of its pages.
 fn limits(tool: Tool) -> &'static [(&'static str, f64)] {
     match tool {
-        Tool::Migscope => &[("fixed", 2_800.0), ("per_page", 25.0)],
+        Tool::Migscope => &[("fixed", 2_600.0), ("per_page", 22.0)],
         Tool::TotalsOnly => &[("fixed", 2_500.0)],
         _ => &[],
     }

@@ -17,7 +17,7 @@ use super::{
         frames::stop_unless,
         kernel::{COMPOUND, MIGRATE, MigrateVma, VALID, read_entries},
         memory::{self, After, Common},
-        words::{self, Words, word_at},
+        words::{self, Reader, Words},
     },
     Chunk, MAX_CHUNKS, each_chunk,
 };
@@ -26,7 +26,9 @@ use crate::in_flight::{Arrays, Call, Kinds};
 /// Entries copied at once.
 const CHUNK: usize = 64;
 /// Entries that a function looks at by loads.
-const BLOCK: u64 = 1024;
+const BLOCK: u64 = 4096;
+/// Fewer entries than that are looked at where they are wanted, others by a function.
+const FEW: u64 = 32;
 /// Entries counted between two looks whether there are more.
 const GROUP: usize = 4;
 
@@ -107,21 +109,22 @@ fn decline(call: &mut Call, declined: Kinds) {
 #[inline(always)]
 pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
     call.arrays.dst = call.forget(migrate.dst());
-    if !words::are_readable() || !all_arrived(call) {
+    let all = words::reader().is_some_and(|reader| all_arrived(call, reader));
+    if !all {
         count_each(call);
     }
 }
 
 /// Looks at all entries by loads: true if each is a page that was collected, and that arrived, which is noted then.
 #[inline(always)]
-fn all_arrived(call: &mut Call) -> bool {
+fn all_arrived(call: &mut Call, reader: Reader) -> bool {
     let Arrays { src, dst, entries } = call.arrays;
-    let (from, to) = (Common::at(src, entries), Common::at(dst, entries));
+    let (from, to) = in_common(reader, src, dst, entries);
     if !are_moved(from, to) || from.any() & COMPOUND != 0 || call.collected.sum() != entries {
         return false;
     }
     call.record.ledger.moved = entries;
-    if !memory::note_common(&mut call.record, from, to, entries) {
+    if !memory::note_common(call, from, to, entries) {
         memory::note_each(&mut call.record, call.arrays, After::Vma);
     }
     true
@@ -156,8 +159,7 @@ fn count_each(call: &mut Call) {
         call.record.anomalies |= anomaly::UNBALANCED;
     }
     if moved + populated != 0
-        && (count.uneven != 0
-            || !memory::note_common(&mut call.record, count.from, count.to, moved))
+        && (count.uneven != 0 || !memory::note_common(call, count.from, count.to, moved))
     {
         memory::note_each(&mut call.record, call.arrays, After::Vma);
     }
@@ -226,38 +228,107 @@ count!(arrived, Stop::After);
 count!(attempted, Stop::Before);
 count!(tried, Stop::After);
 
+/// What so many entries of both arrays have in common, by loads.
+#[inline(always)]
+fn in_common(reader: Reader, src: u64, dst: u64, entries: u64) -> (Common, Common) {
+    if (2..FEW).contains(&entries) {
+        return in_common_of_few(reader, src, dst, entries);
+    }
+    let mut from = Common::of(reader.word(src));
+    let mut to = Common::of(reader.word(dst));
+    if entries > BLOCK {
+        from.vary = vary_in_blocks(src, entries, from.one);
+        to.vary = vary_in_blocks(dst, entries, to.one);
+    } else if entries > 1 {
+        from.vary = vary(src, entries, from.one);
+        to.vary = vary(dst, entries, to.one);
+    }
+    (from, to)
+}
+
+/// The same of several, but fewer than [`FEW`]. Each number of them has loads of its own, which read no entry twice.
+#[inline(always)]
+fn in_common_of_few(reader: Reader, src: u64, dst: u64, entries: u64) -> (Common, Common) {
+    // Not loops, which the compiler would leave as such.
+    macro_rules! first {
+        ($($some:literal: $($less:literal)*),*) => {$(
+            if entries >= $some {
+                let mut from = Common::of_some::<$some>(reader, src);
+                let mut to = Common::of_some::<$some>(reader, dst);
+                let (mut at, mut left) = ($some * 8, entries - $some);
+                $(
+                    if left == 0 {
+                        return (from, to);
+                    }
+                    if left >= $less {
+                        from.take_some::<$less>(reader, src.wrapping_add(at));
+                        to.take_some::<$less>(reader, dst.wrapping_add(at));
+                        at += $less * 8;
+                        left -= $less;
+                    }
+                )*
+                let _ = (at, left);
+                return (from, to);
+            }
+        )*};
+    }
+    first!(16: 8 4 2 1, 8: 4 2 1, 4: 2 1);
+    let mut from = Common::of_some::<2>(reader, src);
+    let mut to = Common::of_some::<2>(reader, dst);
+    if entries > 2 {
+        from.take_some::<1>(reader, src.wrapping_add(16));
+        to.take_some::<1>(reader, dst.wrapping_add(16));
+    }
+    (from, to)
+}
+
 impl Common {
-    /// Of so many entries at this address, by loads.
+    /// Of so many entries at this address, at most [`WORDS`], by loads.
     #[inline(always)]
-    fn at(address: u64, entries: u64) -> Self {
-        let mut common = Self::of(word_at(address));
-        if entries > BLOCK {
-            common.vary = vary_in_blocks(address, entries, common.one);
-        } else if entries >= WORDS as u64 {
-            common.vary = vary(address, entries, common.one);
-        } else if entries > 1 {
-            common.take_few(address, entries);
+    fn of_some<const SOME: usize>(reader: Reader, address: u64) -> Self {
+        let words = reader.words(address);
+        let mut common = Self::of(words.nth(0));
+        for nth in 1..SOME {
+            common.take(words.nth(nth));
         }
         common
     }
 
-    /// Adds entries, fewer than [`WORDS`], by loads. Their number is a sum of powers of two.
+    /// Adds so many.
     #[inline(always)]
-    fn take_few(&mut self, address: u64, entries: u64) {
-        let mut at = address;
-        let mut some = WORDS / 2;
-        while some > 0 {
-            if entries & some as u64 != 0 {
-                let words = Words::at(at);
-                for nth in 0..some {
-                    self.take(words.nth(nth));
-                }
-                at = at.wrapping_add(some as u64 * 8);
-            }
-            some /= 2;
+    fn take_some<const SOME: usize>(&mut self, reader: Reader, address: u64) {
+        self.take_words::<0, SOME>(reader.words(address));
+    }
+
+    #[inline(always)]
+    fn take_words<const FIRST: usize, const END: usize>(&mut self, words: Words) {
+        for nth in FIRST..END {
+            self.take(words.nth(nth));
         }
     }
+
+    /// Adds entries, fewer than [`FEW`], by loads.
+    #[inline(always)]
+    fn take_rest(&mut self, reader: Reader, address: u64, entries: u64) {
+        let (mut at, mut left) = (address, entries);
+        macro_rules! take {
+            ($($some:literal)*) => {$(
+                if left == 0 {
+                    return;
+                }
+                if left >= $some {
+                    self.take_some::<$some>(reader, at);
+                    at = at.wrapping_add($some * 8);
+                    left -= $some;
+                }
+            )*};
+        }
+        take!(32 16 8 4 2 1);
+        let _ = (at, left);
+    }
 }
+
+const _: () = assert!(FEW == 32 && WORDS == 64);
 
 /// Many entries, of which the bits are looked for in which they differ from one.
 #[repr(C)]
@@ -304,24 +375,25 @@ unsafe extern "C" fn vary_in_nth(index: u64, context: *mut c_void) -> i64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn vary(address: u64, entries: u64, one: u64) -> u64 {
-    let mut common = Common::of(one);
     // Older verifiers look at a function even if nothing that runs calls it.
-    if !words::are_readable() {
+    let Some(reader) = words::reader() else {
         return 0;
-    }
+    };
+    let mut common = Common::of(one);
     let (mut at, mut left) = (address, entries);
-    for _ in 0..BLOCK as usize / WORDS {
-        if left < WORDS as u64 {
-            break;
-        }
-        let words = Words::at(at);
-        for nth in 0..WORDS {
-            common.take(words.nth(nth));
-        }
+    // The verifier sees by this that the loop ends.
+    if entries > BLOCK {
+        return u64::MAX;
+    }
+    while left >= WORDS as u64 {
+        let words = reader.words(at);
+        // Not in one loop, which the compiler would leave as such.
+        common.take_words::<0, { WORDS / 2 }>(words);
+        common.take_words::<{ WORDS / 2 }, WORDS>(words);
         at = at.wrapping_add(WORDS as u64 * 8);
         left -= WORDS as u64;
     }
-    common.take_few(at, left);
+    common.take_rest(reader, at, left);
     common.vary
 }
 
@@ -368,7 +440,7 @@ impl Count {
         let Some(entries) = self.read(index) else {
             return false;
         };
-        if !words::are_readable() {
+        if words::reader().is_none() {
             if index == 0 {
                 self.from = Common::of(self.src[0]);
                 self.to = Common::of(self.dst[0]);

@@ -120,7 +120,7 @@ fn attach_by<T>(
     prepare: &mut impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
 ) -> Result<(Attached, T), TracerError> {
     let btf = Btf::from_sys_fs().map_err(|cause| bad_btf(&cause))?;
-    let object = object::made_for(config);
+    let object = object::made_for(config)?;
     let tracer = tracer(&object, &btf, config, filter, options)?;
     let fprobes = (method == Method::Fprobe).then(|| Fprobes::new(&object, &tracer));
     let mut attached = Attached {

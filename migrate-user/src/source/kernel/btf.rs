@@ -112,6 +112,7 @@ fn owner(types: &Types) -> Result<OwnerOffsets, TracerError> {
         vma_mm: types.needed("vm_area_struct", "vm_mm")?,
         mm_owner: optional("mm_struct", "owner"),
         task_mm: types.needed("task_struct", "mm")?,
+        task_pid: types.needed("task_struct", "pid")?,
         task_tgid: types.needed("task_struct", "tgid")?,
         task_leader: types.needed("task_struct", "group_leader")?,
         task_comm: types.needed("task_struct", "comm")?,

@@ -70,6 +70,12 @@ pub enum TracerError {
         "the built-in eBPF object has no `{0}`: this migscope is damaged. Build it again with `cargo xtask build`"
     )]
     Object(&'static str),
+
+    /// A field that is read lies further from the beginning of its structure than an instruction can say.
+    #[error(
+        "this kernel keeps something {0} bytes behind the beginning of a structure, where the probes reach 32,767: please tell us which kernel it is"
+    )]
+    FarField(u32),
     /// The kernel refused the object.
     #[error(
         "the kernel refuses the tracer's maps: {0}. Is memory short, or is BPF locked down (see `dmesg`)?"

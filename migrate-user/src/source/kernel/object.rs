@@ -1,29 +1,53 @@
 //! The eBPF object, made for the kernel that runs.
 
-use migrate_ebpf::wire::{CAST_NUMBER, Config, cast_instruction};
+use migrate_ebpf::wire::{CAST_NUMBER, Config, OFFSET_UNKNOWN, cast_instruction, field_of};
+
+use super::TracerError;
 
 /// The object as it was built; empty in a build without a tracer.
 pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migrate.o"));
 
-/// The object in which calls of [`CAST`](migrate_ebpf::wire::CAST) have the number that this kernel has for it, which aya leaves alone.
-pub(super) fn made_for(config: &Config) -> Vec<u8> {
+/// Bytes of an instruction; where they are, they are aligned to that.
+const INSTRUCTION: usize = 8;
+
+/// The object with what this kernel has in place of what stands for it: the number of [`CAST`](migrate_ebpf::wire::CAST) in calls, which aya
+/// leaves alone, and offsets of fields in loads. An error if an offset is too large for an instruction.
+pub(super) fn made_for(config: &Config) -> Result<Vec<u8>, TracerError> {
     let mut object = OBJECT.to_vec();
     number_calls(&mut object, config.cast);
-    object
+    place_fields(&mut object, &config.words())?;
+    Ok(object)
+}
+
+fn instructions(object: &mut [u8]) -> impl Iterator<Item = &mut [u8; INSTRUCTION]> {
+    object.as_chunks_mut().0.iter_mut()
 }
 
 /// How many calls there were.
 fn number_calls(object: &mut [u8], number: u32) -> usize {
-    let call = cast_instruction(CAST_NUMBER);
     let mut calls = 0;
-    // Sections of instructions are aligned to them.
-    for instruction in object.chunks_exact_mut(call.len()) {
-        if instruction == call {
-            instruction.copy_from_slice(&cast_instruction(number));
+    for instruction in instructions(object) {
+        if *instruction == cast_instruction(CAST_NUMBER) {
+            *instruction = cast_instruction(number);
             calls += 1;
         }
     }
     calls
+}
+
+/// How many loads there were. One of a field that this kernel does not have is never executed, and gets any offset.
+fn place_fields(object: &mut [u8], words: &[u32]) -> Result<usize, TracerError> {
+    let mut loads = 0;
+    for instruction in instructions(object) {
+        let Some(&offset) = field_of(*instruction).and_then(|word| words.get(word)) else {
+            continue;
+        };
+        let offset = if offset == OFFSET_UNKNOWN { 0 } else { offset };
+        let offset = i16::try_from(offset).map_err(|_| TracerError::FarField(offset))?;
+        instruction[2..4].copy_from_slice(&offset.to_le_bytes());
+        loads += 1;
+    }
+    Ok(loads)
 }
 
 #[cfg(test)]
@@ -40,10 +64,41 @@ mod tests {
     }
 
     #[test]
-    fn the_object_has_such_calls() {
+    fn every_load_gets_its_offset() {
+        // r1 = *(u64 *)(r2 + ...), of the second word; the same of 32 bits, of the third; a store.
+        let (second, third) = ([0x79, 0x21, 1, 0x70], [0x61, 0x21, 2, 0x70]);
+        let store = [0x7b, 0x21, 1, 0x70];
+        let mut object = [second, [0; 4], third, [0; 4], store, [0; 4]].concat();
+        let words = [7, 0x1234, OFFSET_UNKNOWN];
+        assert_eq!(place_fields(&mut object, &words).unwrap(), 2);
+        assert_eq!(object[..8], [0x79, 0x21, 0x34, 0x12, 0, 0, 0, 0]);
+        assert_eq!(object[8..16], [0x61, 0x21, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(object[16..20], store);
+        let mut far = [second, [0; 4]].concat();
+        assert!(place_fields(&mut far, &[0, 40_000]).is_err());
+    }
+
+    /// What is replaced are instructions, and all of those that stand for something.
+    #[test]
+    fn nothing_else_in_the_object_looks_so() {
         if OBJECT.is_empty() {
             return;
         }
-        assert!(number_calls(&mut OBJECT.to_vec(), 0) > 0);
+        let parsed = aya_obj::Object::parse(OBJECT).unwrap();
+        let all = parsed.functions.values().flat_map(|it| &it.instructions);
+        let (mut calls, mut loads) = (0, 0);
+        for instruction in all {
+            let registers = instruction.src_reg() << 4 | instruction.dst_reg();
+            let (off, imm) = (instruction.off.to_le_bytes(), instruction.imm.to_le_bytes());
+            let bytes = [[instruction.code, registers, off[0], off[1]], imm];
+            let bytes: [u8; INSTRUCTION] = bytes.concat().try_into().unwrap();
+            calls += usize::from(bytes == cast_instruction(CAST_NUMBER));
+            loads += usize::from(field_of(bytes).is_some());
+        }
+        let mut object = OBJECT.to_vec();
+        assert!(calls > 0 && loads > 0);
+        assert_eq!(number_calls(&mut object, 0), calls);
+        let words = [0; migrate_ebpf::wire::CONFIG_WORDS];
+        assert_eq!(place_fields(&mut object, &words).unwrap(), loads);
     }
 }

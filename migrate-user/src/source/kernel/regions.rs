@@ -92,6 +92,8 @@ impl Regions {
         self.tell_devices(&devices, &mut table, page_shift);
         self.tell_nodes(&mut table, page_shift);
         table.next_place = self.next_place.into();
+        // The probes count in the lower half, and perhaps do so now.
+        table.changes = before.changes.wrapping_add(1 << 32);
         self.write(&table)
     }
 
@@ -162,6 +164,7 @@ impl Regions {
 
 fn empty() -> Table {
     Table {
+        changes: 0,
         next_place: 1,
         device: [Region::default(); DEVICE_REGIONS],
         node: [Region::default(); NODE_REGIONS],
