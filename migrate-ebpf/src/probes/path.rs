@@ -295,11 +295,15 @@ extern "C" fn remember(setup: u32, key: u64, asked: u32, stack: u32) -> u64 {
     cause | wanted
 }
 
-/// The id of the user's stack that leads here. All of its frames matter.
+/// `-EFAULT`: there is no stack.
+const NO_FRAMES: i32 = -14;
+
+/// The id of the user's stack that leads here. All of its frames matter. Threads of the kernel have none, of which nothing is lost.
 #[inline(always)]
 fn keep_users(ctx: &impl StackIdContext) -> i32 {
     match ctx.get_stackid(&STACKS, u64::from(BPF_F_USER_STACK)) {
         Ok(id) => id as i32,
+        Err(NO_FRAMES) => NO_STACK,
         Err(_) => {
             losses::count(Loss::StackLost);
             NO_STACK
