@@ -11,7 +11,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::PerCpuArray};
 
-use super::kernel::{MIGRATE, VALID, read_entries};
+use super::kernel::{MIGRATE, MigrateVma, VALID, read_entries};
 use crate::in_flight::{Call, Stage};
 
 /// `bpf_loop` gives up beyond this many rounds (`BPF_MAX_LOOPS`).
@@ -29,6 +29,24 @@ struct Look {
 /// Kprobes are not preempted by each other: one place for all of them.
 #[map]
 static LOOK: PerCpuArray<Look> = PerCpuArray::with_max_entries(1, 0);
+
+/// Setup returns. The end of one call and the beginning of the next can both be missed: then it is not the one that was seen to begin.
+#[inline(always)]
+pub(super) fn other_in_setup(call: &mut Call, migrate: impl MigrateVma) {
+    if !migrate.is_of(call) {
+        call.incomplete = 1;
+    }
+}
+
+/// The same after setup, which has counted what it collected.
+#[inline(always)]
+pub(super) fn other_call(call: &mut Call, migrate: impl MigrateVma) {
+    let collected = !call.is_plain() || migrate.collected_entries() == call.collected.sum();
+    let same = collected && migrate.entries() == call.arrays.entries && migrate.is_of(call);
+    if !same {
+        call.incomplete = 1;
+    }
+}
 
 /// Finalize is entered for a call with these arrays. If pages was not seen of it, and it was not rolled back for sure, it is
 /// incomplete.

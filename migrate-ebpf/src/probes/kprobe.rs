@@ -57,6 +57,7 @@ fn setup_return_kprobe(ctx: RetProbeContext) -> u32 {
     if let Some(call) = in_flight::find_at(Stage::InSetup, false)
         && let Some(migrate) = call.migrate_vma()
     {
+        doubt::other_in_setup(call, Untyped(migrate));
         setup::leave_vma(call, Untyped(migrate), ctx.ret());
     }
     0
@@ -109,6 +110,7 @@ fn unmap_entry_kprobe(ctx: ProbeContext) -> u32 {
 fn pages_entry_kprobe(ctx: ProbeContext) -> u32 {
     let migrate = Untyped(arg(&ctx, 0));
     if let Some(call) = in_flight::resume(migrate.identity()) {
+        doubt::other_call(call, migrate);
         pages::enter_vma(call, migrate);
     }
     0
@@ -120,6 +122,7 @@ fn pages_return_kprobe(_ctx: RetProbeContext) -> u32 {
     if let Some(call) = in_flight::find_at(Stage::InPages, false)
         && let Some(migrate) = call.migrate_vma()
     {
+        doubt::other_call(call, Untyped(migrate));
         pages::leave_vma(call, Untyped(migrate), now);
     }
     0
@@ -149,6 +152,7 @@ fn finalize_entry_kprobe(ctx: ProbeContext) -> u32 {
     let mut call = in_flight::resume(migrate.identity());
     if let Some(call) = call.as_deref_mut() {
         let (src, entries) = (call.arrays.src, call.arrays.entries);
+        doubt::other_call(call, migrate);
         doubt::rollback(call, src, || migrate.dst(), entries);
     }
     finalize::enter(call);
