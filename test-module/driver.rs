@@ -60,6 +60,7 @@ mod play;
 mod range;
 mod region;
 mod registration;
+mod rogue;
 mod sequence;
 mod slots;
 mod source;

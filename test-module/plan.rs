@@ -66,6 +66,10 @@ pub(crate) enum Manner {
     Everywhere,
     /// Those of large pages do not say that they are large (nouveau's evictions).
     Unmarked,
+    /// One for every position, as if all had been collected; no driver may do so.
+    Claiming,
+    /// None, and no arrays any more, where nothing was collected; the same.
+    Vanishing,
 }
 
 /// How one migration is to be done.

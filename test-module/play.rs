@@ -20,6 +20,7 @@ use crate::{
     nouveau,
     plan::{Delays, Manner, Plan, Target},
     range::Range,
+    rogue,
     truth::Kind,
     uapi::{self, Ledger, MAX_BLOCK, MAX_DELAY_NS, Play, Truth, direction, play, play_flags},
     uvm,
@@ -86,6 +87,8 @@ impl<'a> Act<'a> {
             play::NOUVEAU_FAULT => nouveau::fault(self),
             play::NOUVEAU_PREFETCH => nouveau::prefetch(self),
             play::NOUVEAU_EVICT => nouveau::evict(self),
+            play::ROGUE_CLAIM => rogue::claim(self),
+            play::ROGUE_VANISH => rogue::vanish(self),
             _ => Err(EINVAL),
         }
     }

@@ -8,7 +8,9 @@ use kernel::{mm::virt::VmaRef, prelude::*, types::NotThreadSafe};
 
 use crate::{
     arrays::{Array, Behind, Pagewise, Structure},
-    bindings::{self, migrate_vma},
+    bindings::{
+        self, migrate_vma, migrate_vma_direction_MIGRATE_VMA_SELECT_COMPOUND as SELECT_COMPOUND,
+    },
     clock::now,
     folio::{NewFolio, Pfn},
     mpfn::{COMPOUND, MIGRATE, Mpfn},
@@ -243,6 +245,37 @@ impl<'mm> Sequence<'mm> {
             return Err(EINVAL);
         }
         self.src[index] &= !MIGRATE;
+        Ok(())
+    }
+
+    /// Says that a hole was collected at a position at which nothing was, and which has a destination. Of a VMA only, in which
+    /// the kernel looks before it maps anything; and not among large folios, of which a tail is as empty.
+    pub(crate) fn claim(&mut self, index: usize) -> Result {
+        let Call::Vma(args) = &self.call else {
+            return Err(EINVAL);
+        };
+        let pagewise = args.flags & SELECT_COMPOUND as usize == 0;
+        let fits = self.phase == Phase::Collected && index < self.len && pagewise;
+        if !fits || !self.src(index).is_nothing() || !self.dst(index).is_valid() {
+            return Err(EINVAL);
+        }
+        self.src[index] = MIGRATE;
+        Ok(())
+    }
+
+    /// Takes the arrays of an empty sequence away from the kernel, which is told that they have no entries.
+    pub(crate) fn vanish(&mut self) -> Result {
+        let is_empty = self.phase == Phase::Collected && self.is_empty();
+        let Call::Vma(args) = &mut self.call else {
+            return Err(EINVAL);
+        };
+        if !is_empty {
+            return Err(EINVAL);
+        }
+        args.npages = 0;
+        args.dst = core::ptr::null_mut();
+        // INVARIANT: Nothing was collected, and `dst` owns nothing.
+        self.len = 0;
         Ok(())
     }
 

@@ -37,6 +37,10 @@ impl Plan<'_> {
         if self.abandon && count.is_empty() {
             return self.kind.abandoned(&count, &collected.abandon());
         }
+        if self.manner == Manner::Vanishing {
+            // Where something was collected, it stays a migration like any other.
+            let _ = collected.vanish();
+        }
         let job = (self.memory.engine).start(begin, count.written() * PAGE_SIZE);
         if !self.memory.waits_after_pages() || self.roll_back {
             count.engine += job.wait();
@@ -88,6 +92,9 @@ impl Plan<'_> {
         while let Some(entry) = collected.entry(index) {
             let pages = entry.size.pages();
             index += pages;
+            if self.claims(collected, &mut destinations, &entry, count) {
+                continue;
+            }
             if entry.found == Found::Skipped {
                 count.skipped += pages as u64;
                 if self.is_free(collected, entry.index) {
@@ -190,6 +197,34 @@ impl Plan<'_> {
         if let Some(folio) = destinations.next(Size::Page) {
             let _ = collected.place_in_vain(index, folio);
         }
+    }
+
+    /// Whether a position at which nothing was collected is taken for a hole, and given a page.
+    fn claims(
+        &self,
+        collected: &mut Collected<'_>,
+        destinations: &mut Destinations<'_>,
+        entry: &Entry,
+        count: &mut Count,
+    ) -> bool {
+        if self.manner != Manner::Claiming || entry.found != Found::Skipped {
+            return false;
+        }
+        let folio = destinations.next(Size::Page);
+        let folio = folio.filter(|folio| self.write(folio, 0, None, 0).is_some());
+        if !folio.is_some_and(|folio| collected.claim(entry.index, folio).is_ok()) {
+            return false;
+        }
+        let hole = Entry {
+            found: Found::Hole,
+            ..*entry
+        };
+        let given = Given {
+            pages: 1,
+            ..Given::default()
+        };
+        count.filled(&hole, given);
+        true
     }
 
     fn fill_entry(

@@ -26,6 +26,8 @@ pub enum Command {
     Crowd(CrowdOptions),
     /// Measure what one call of the driver takes, by pages and direction
     Bench(BenchOptions),
+    /// Read a map of BPF's on each processor: meanwhile the kernel runs no kprobe's program there
+    Blind(BlindOptions),
     /// Attack the driver at random from several processes, and see that nothing is left
     Fuzz(FuzzOptions),
 }
@@ -78,6 +80,13 @@ pub struct CrowdOptions {
     /// How long each thread stays after its call
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     pub stay: u64,
+}
+
+/// Options of `workload blind`.
+#[derive(Clone, Debug, Args)]
+pub struct BlindOptions {
+    /// How many times, on each processor
+    pub reads: u32,
 }
 
 /// Options of `workload bench`.

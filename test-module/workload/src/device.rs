@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::uapi::{self, Configuration, Evict, Info, Migrate, Play, Totals, Truth};
+use crate::{
+    stack::Stack,
+    uapi::{self, Configuration, Evict, Info, Migrate, Play, Totals, Truth},
+};
 
 /// Where pages are to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,16 +161,23 @@ impl Device {
 
     /// Migrates a range and says what became of it.
     pub fn migrate(&self, direction: Direction, request: &Migrate) -> Result<Truth> {
-        let number = match direction {
-            Direction::ToDevice => uapi::TO_DEVICE,
-            Direction::ToSystem => uapi::TO_SYSTEM,
-        };
-        let answer = self.call(number, *request, || {
-            format!(
-                "migrate {} pages at {:#x} {direction:?} with flags {:#x}",
-                request.pages, request.address, request.flags
-            )
-        })?;
+        let number = number_of(direction);
+        let answer = self.call(number, *request, || told(direction, request))?;
+        Ok(answer.truth)
+    }
+
+    /// The same, as if by way of this stack.
+    pub fn migrate_by(
+        &self,
+        stack: &Stack,
+        direction: Direction,
+        request: &Migrate,
+    ) -> Result<Truth> {
+        let mut answer = *request;
+        let (file, number) = (self.file.as_raw_fd(), number_of(direction));
+        // SAFETY: As in `ioctl`.
+        let result = unsafe { stack.ioctl(file, number, &mut answer) };
+        result.with_context(|| self.refused(&told(direction, request)))?;
         Ok(answer.truth)
     }
 
@@ -231,9 +241,26 @@ impl Device {
         argument: T,
         what: impl FnOnce() -> String,
     ) -> Result<T> {
-        ioctl(&self.file, number, argument)
-            .with_context(|| format!("{} refused to {}", self.path.display(), what()))
+        ioctl(&self.file, number, argument).with_context(|| self.refused(&what()))
     }
+
+    fn refused(&self, what: &str) -> String {
+        format!("{} refused to {what}", self.path.display())
+    }
+}
+
+fn number_of(direction: Direction) -> u32 {
+    match direction {
+        Direction::ToDevice => uapi::TO_DEVICE,
+        Direction::ToSystem => uapi::TO_SYSTEM,
+    }
+}
+
+fn told(direction: Direction, request: &Migrate) -> String {
+    format!(
+        "migrate {} pages at {:#x} {direction:?} with flags {:#x}",
+        request.pages, request.address, request.flags
+    )
 }
 
 impl std::os::fd::AsRawFd for Device {

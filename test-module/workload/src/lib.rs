@@ -3,6 +3,7 @@
 
 pub mod area;
 pub mod bench;
+pub mod blind;
 pub mod cli;
 pub mod control;
 pub mod crowd;
@@ -21,6 +22,7 @@ pub mod run;
 pub mod scenario;
 pub mod shared;
 pub mod signals;
+pub mod stack;
 pub mod swap;
 pub mod truth;
 #[path = "../../uapi.rs"]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use workload::{
-    bench,
+    bench, blind,
     cli::{Cli, Command},
     crowd, fuzz, round_trips, run, scenario,
 };
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::RoundTrips(options) => round_trips::run(&options),
         Command::Crowd(options) => crowd::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Blind(options) => blind::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
     };
     match result {

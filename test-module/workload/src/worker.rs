@@ -12,6 +12,7 @@ use crate::{
     device::{Device, Direction},
     process::{self, Child},
     rng::Rng,
+    stack::Stack,
     truth::{pipe::Sender, sums},
     uapi::{Evict, Migrate, Play, Totals, Truth, cause, direction},
 };
@@ -209,6 +210,17 @@ impl<'a> Worker<'a> {
         request: &Migrate,
     ) -> Result<Option<Truth>> {
         self.call(|| device.migrate(direction, request))
+    }
+
+    /// Calls the first device, as if by way of this stack.
+    pub fn migrate_by(
+        &mut self,
+        stack: &Stack,
+        direction: Direction,
+        request: &Migrate,
+    ) -> Result<Option<Truth>> {
+        let device = self.device();
+        self.call(|| device.migrate_by(stack, direction, request))
     }
 
     /// Calls the first device, and sees to it that what it says is as it must be. False: the run is over.
