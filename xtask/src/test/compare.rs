@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Context;
+use super::account::all_is_told;
 use super::totals;
 use super::trace::{Line, ROWS, Recorder, Run, Trace, trace_by};
 
@@ -226,6 +227,7 @@ fn the_report_agrees(trace: &Trace) -> Result<()> {
         .as_object()
         .context("the report has no losses")?;
     ensure!(losses.values().all(|count| count == 0), "lost: {losses:?}");
+    all_is_told(trace)?;
     kinds_agree(report, truth())
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test, on the host and in the VM.
 
+mod account;
 mod asked;
 mod boot;
 mod compare;
@@ -24,6 +25,7 @@ mod readers;
 mod recordings;
 mod refusals;
 mod reloads;
+mod rogue;
 mod runs;
 mod scenarios;
 mod serve;
@@ -144,6 +146,9 @@ const TESTS: &[Test] = tests![
     reloads::names_follow_the_drivers,
     losses::a_full_table_is_counted,
     losses::calls_from_before_are_counted,
+    losses::stacks_without_a_place_are_counted,
+    rogue::ledgers_that_do_not_balance_are_counted,
+    rogue::arrays_that_cannot_be_read_are_counted,
     sigkill::leaves_nothing_in_the_kernel,
     dist::the_package_installs_and_goes_without_a_trace,
     serve::alerts_do_what_their_test_says,
