@@ -35,6 +35,7 @@ mod stock;
 mod tally;
 mod totals;
 mod trace;
+mod tracing_ends;
 
 use std::cell::OnceCell;
 use std::time::Instant;
@@ -147,6 +148,7 @@ const TESTS: &[Test] = tests![
     losses::a_full_table_is_counted,
     losses::calls_from_before_are_counted,
     losses::stacks_without_a_place_are_counted,
+    tracing_ends::by_whatever_all_is_told,
     rogue::ledgers_that_do_not_balance_are_counted,
     rogue::arrays_that_cannot_be_read_are_counted,
     sigkill::leaves_nothing_in_the_kernel,

@@ -280,7 +280,8 @@ fn split(
     Ok(split)
 }
 
-fn lines(text: &[u8]) -> Result<Vec<Line>> {
+/// The migrations that an export of JSON tells.
+pub(super) fn lines(text: &[u8]) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for line in text
         .split(|byte| *byte == b'\n')
@@ -345,7 +346,8 @@ impl Run {
     }
 }
 
-fn by_thread(lines: &[Line]) -> BTreeMap<Option<u32>, Vec<&Line>> {
+/// Each thread's migrations, in the order in which they began.
+pub(super) fn by_thread(lines: &[Line]) -> BTreeMap<Option<u32>, Vec<&Line>> {
     let mut threads: BTreeMap<_, Vec<&Line>> = BTreeMap::new();
     for line in lines {
         threads.entry(line.thread()).or_default().push(line);

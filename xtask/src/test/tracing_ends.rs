@@ -1,0 +1,306 @@
+//! Whatever ends tracing: what came, what is lost and what is left out are all calls that the driver made until then.
+//!
+//! All scenarios run in turn, over and over, while one recorder after the other is ended. Which call was the last of them the driver
+//! does not know; but each of its threads makes one call after the other, so that of each thread a recorder has all calls from
+//! one on to another. What lies between is made by the driver's own count; what lies around it must have begun too early, or too
+//! late.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::Context;
+use super::account::{adds_up, loss, number};
+use super::trace::{Line, by_thread, lines, tell};
+use crate::driver;
+use crate::process::output;
+use crate::vm::builder::{Output, Task};
+
+const FOLDER: &str = "/tmp/ends";
+
+/// How a recorder is ended: what it is called, and the script that does it. It writes to `$out`; `ended` waits until it has.
+const WAYS: [(&str, &str); 6] = [
+    (
+        "interrupt",
+        "migscope record -o $out & ended INT",
+    ),
+    ("duration", "migscope record --duration 4 -o $out"),
+    ("command", "migscope record -o $out -- sleep 4"),
+    (
+        "full",
+        "mkdir /small && mount -t tmpfs -o size=64k none /small
+        migscope record --write-every 100ms -o /small/run.arrow
+        test $? = 2 && cp /small/run.arrow $out",
+    ),
+    (
+        "pipe",
+        "{ migscope record --write-every 100ms -o -; echo $? > /tmp/status; } | head -c 80000 > $out
+        until test -s /tmp/status; do sleep 0.1; done; grep -q 2 /tmp/status",
+    ),
+    (
+        "kill",
+        "migscope record --write-every 100ms -o $out & ended KILL; true",
+    ),
+];
+
+/// Around when tracing begins, nanoseconds: the hooks begin to follow calls some time after the tracer has read the clock.
+const BEGIN_NS: u64 = 200_000_000;
+/// Before the last word of a recorder: for so long it may not have followed new calls any more, or have waited whether more comes
+/// of those that collected nothing.
+const END_NS: u64 = 3_000_000_000;
+
+pub(super) fn by_whatever_all_is_told(context: &Context<'_>) -> Result<()> {
+    let folder = record(context)?;
+    let truth = truths(&folder)?;
+    let truth = by_thread(&truth);
+    let mut told = Vec::new();
+    for (way, _) in WAYS {
+        let recording = folder.join(format!("{way}.arrow"));
+        told.push(
+            all_is_told(context, &recording, &truth)
+                .with_context(|| format!("a recorder that was ended by: {way}"))
+                .map(|account| format!("  {way}: {account}"))?,
+        );
+    }
+    tell(context, "tracing-ends", &told.join("\n"))
+}
+
+/// Records under load, in one boot. The folder with the recordings, and what the driver says.
+fn record(context: &Context<'_>) -> Result<PathBuf> {
+    let folder = context
+        .lab
+        .setup
+        .workspace
+        .target("xtask/test/tracing-ends");
+    // What an earlier test left there is not what this one recorded.
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let archive = folder.join("all.tar");
+    let file = File::create(&archive).with_context(|| format!("create {}", archive.display()))?;
+    let tar = Task::new("archive", ["tar", "c", "-C", FOLDER, "."]);
+    let outcome = driver::load(context.lab.vm("tracing-ends"))
+        .limit(Duration::from_secs(600))
+        .task(Task::shell("record", &script()))
+        .task(tar.stdout(Output::Host(Box::new(file))))
+        .run()?;
+    outcome.expect_success("record")?;
+    outcome.expect_success("archive")?;
+    ensure!(
+        outcome.warnings.is_empty(),
+        "the kernel warns: {}",
+        outcome.warnings.join("\n")
+    );
+    output(
+        Command::new("tar")
+            .arg("xf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(&folder),
+    )?;
+    Ok(folder)
+}
+
+/// The load, one recorder after the other, and the end of the load. Two seconds for each scenario.
+fn script() -> String {
+    let recorders: String = WAYS
+        .iter()
+        .map(|(way, script)| {
+            format!("out={FOLDER}/{way}.arrow\n{script} || {{ echo {way} failed >&2; exit 1; }}\n")
+        })
+        .collect();
+    format!(
+        "mkdir {FOLDER}
+        ended() {{
+            until test -s $out; do sleep 0.1; done
+            sleep 4; kill -$1 $!; wait $!
+        }}
+        load() {{
+            for seed in $(seq 100); do
+                test ! -e /tmp/stop || exit 0
+                workload run all --duration 54 --rate 150 --seed $seed --truth {FOLDER}/truth.$seed &
+                echo $! > /tmp/load; wait $! || exit 1
+            done
+        }}
+        load & load=$!
+        sleep 1
+        {recorders}
+        touch /tmp/stop
+        kill -INT $(cat /tmp/load)
+        wait $load"
+    )
+}
+
+/// All that the driver says.
+fn truths(folder: &Path) -> Result<Vec<Line>> {
+    let mut all = Vec::new();
+    for seed in 1.. {
+        let path = folder.join(format!("truth.{seed}"));
+        if !path.exists() {
+            break;
+        }
+        let text = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        all.extend(super::trace::driver_truth(&text)?);
+    }
+    Ok(all)
+}
+
+type Threads<'a> = BTreeMap<Option<u32>, Vec<&'a Line>>;
+
+/// Looks at one recording; what was found, for people.
+fn all_is_told(context: &Context<'_>, recording: &Path, truth: &Threads<'_>) -> Result<String> {
+    let rows = lines(&told(context, &["export", "--format", "json"], recording)?)?;
+    let report: Value = serde_json::from_slice(&told(context, &["report", "--json"], recording)?)
+        .context("the report is no JSON")?;
+    ensure!(
+        !rows.is_empty(),
+        "nothing was recorded: this proves nothing"
+    );
+    ensure!(
+        report["unaccounted"] == 0,
+        "{} are unaccounted for",
+        report["unaccounted"]
+    );
+    let began = number(&report["started_ns"])?;
+    let window = Window {
+        began,
+        ended: began + number(&report["elapsed_ns"])?,
+    };
+    let made = Made::of(&by_thread(&rows), truth, window)?;
+    let (headless, unfinished) = (loss(&report, "headless")?, loss(&report, "unfinished")?);
+    ensure!(
+        (made.headless.0..=made.headless.1).contains(&headless),
+        "{headless} are headless, and {:?} calls were under way when tracing began",
+        made.headless
+    );
+    ensure!(
+        unfinished <= made.at_end,
+        "{unfinished} are unfinished, and {} can have been under way when tracing ended",
+        made.at_end
+    );
+    adds_up(
+        &report,
+        rows.len() as u64,
+        made.whole + headless + unfinished,
+    )?;
+    Ok(format!(
+        "{} calls whole, {} received, {headless} headless, {unfinished} unfinished, lost {}",
+        made.whole,
+        rows.len(),
+        report["lost"]
+    ))
+}
+
+/// From when to when a recorder has told, nanoseconds.
+#[derive(Clone, Copy)]
+struct Window {
+    began: u64,
+    ended: u64,
+}
+
+/// What the driver made while somebody recorded.
+#[derive(Default)]
+struct Made {
+    /// Calls that began and ended while tracing went on.
+    whole: u64,
+    /// Calls that were under way when it began: at least, and at most.
+    headless: (u64, u64),
+    /// Calls that were perhaps under way when it ended, and of which no record came.
+    at_end: u64,
+}
+
+impl Made {
+    fn of(rows: &Threads<'_>, truth: &Threads<'_>, window: Window) -> Result<Self> {
+        let mut made = Self::default();
+        for thread in rows.keys() {
+            ensure!(
+                truth.contains_key(thread),
+                "the driver knows of no thread {thread:?}"
+            );
+        }
+        for (thread, calls) in truth {
+            let block = match rows.get(thread) {
+                Some(rows) => block(rows, calls)?,
+                None => 0..0,
+            };
+            made.whole += block.len() as u64;
+            for (nth, call) in calls.iter().enumerate() {
+                if !block.contains(&nth) {
+                    made.count_without(call, window)?;
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    /// Counts a call that is before all of its thread's that came, or behind them.
+    fn count_without(&mut self, call: &Line, window: Window) -> Result<()> {
+        let (begin, end) = (call.time_ns, end_of(call)?);
+        let (early, late) = (window.began + BEGIN_NS, window.ended.saturating_sub(END_NS));
+        if begin < early {
+            // One that ends with setup has no end to be seen.
+            let has_end = call.step_ns("finalize")?.is_some();
+            let at_most = has_end && end + BEGIN_NS > window.began;
+            let at_least = begin + BEGIN_NS < window.began && end > early;
+            self.headless.0 += u64::from(has_end && at_least);
+            self.headless.1 += u64::from(at_most);
+        } else if end < late {
+            self.whole += 1;
+        } else if begin < window.ended {
+            self.at_end += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Which of a thread's calls came: from the first to the last. Each must be told as the driver tells it.
+fn block(rows: &[&Line], calls: &[&Line]) -> Result<std::ops::Range<usize>> {
+    let place = |row: &Line| calls.partition_point(|call| call.time_ns <= row.time_ns);
+    let (first, end) = match rows {
+        [first, .., last] => (place(first), place(last)),
+        [only] => (place(only), place(only)),
+        [] => return Ok(0..0),
+    };
+    ensure!(first > 0, "the driver made no such call: {:?}", rows[0]);
+    let block = first - 1..end;
+    if rows.len() == block.len() {
+        for (row, call) in rows.iter().zip(&calls[block.clone()]) {
+            let same = row.outcome == call.outcome
+                && row.address == call.address
+                && row.pages("requested")? == call.pages("requested")?;
+            ensure!(same, "traced: {row:?}\ndriver: {call:?}");
+        }
+    }
+    Ok(block)
+}
+
+/// When a call ended, by the driver's clock.
+fn end_of(call: &Line) -> Result<u64> {
+    let mut end = call.time_ns;
+    for step in super::trace::STEPS {
+        end += call.step_ns(step)?.unwrap_or(0);
+    }
+    Ok(end)
+}
+
+/// What migscope prints of a recording, which may be cut off.
+fn told(context: &Context<'_>, arguments: &[&str], recording: &Path) -> Result<Vec<u8>> {
+    let mut command = Command::new(&context.lab.programs.migscope);
+    let finished = command
+        .args(arguments)
+        .arg(recording)
+        .output()
+        .context("start migscope")?;
+    ensure!(
+        finished.status.success(),
+        "migscope {} ended with {}: {}",
+        arguments.join(" "),
+        finished.status,
+        String::from_utf8_lossy(&finished.stderr)
+    );
+    Ok(finished.stdout)
+}
