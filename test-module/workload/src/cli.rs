@@ -80,6 +80,9 @@ pub struct CrowdOptions {
     /// How long each thread stays after its call
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     pub stay: u64,
+    /// Write what the driver says it did here, as `run` does
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
 }
 
 /// Options of `workload blind`.

@@ -13,7 +13,8 @@ use crate::{
     cli::CrowdOptions,
     device::{Device, Direction},
     request::request,
-    uapi::{MAX_DELAY_NS, Migrate, flags, outcome},
+    truth::{TruthFile, sums},
+    uapi::{MAX_DELAY_NS, Migrate, Totals, Truth, flags, outcome},
 };
 
 /// Room for a thread's stack: there may be thousands.
@@ -28,6 +29,8 @@ pub fn run(options: &CrowdOptions) -> Result<()> {
         Backing::BasePages,
     )?;
     area.write(0, area.pages());
+    let mut truth = TruthFile::create(options.truth.as_deref())?;
+    let mut totals = Totals::default();
     let begun = Instant::now();
     let all_are_there = Barrier::new(usize::from(options.threads));
     thread::scope(|scope| {
@@ -45,10 +48,20 @@ pub fn run(options: &CrowdOptions) -> Result<()> {
         }
         threads.into_iter().try_for_each(|thread| {
             let result = thread.join();
-            result.map_err(|_| anyhow!("a thread panicked"))?
+            let called = result.map_err(|_| anyhow!("a thread panicked"))??;
+            sums::count(&mut totals, &called);
+            truth.write(&called)
         })
     })?;
     area.check_all()?;
+    // What had moved came home, which no call returns. Another crowd may find that in its log.
+    if options.truth.is_some() {
+        device.drain(|fault| {
+            sums::count(&mut totals, fault);
+            truth.write(fault)
+        })?;
+    }
+    truth.finish(&totals)?;
     println!(
         "{} threads made one call each, in {} ms",
         options.threads,
@@ -58,7 +71,7 @@ pub fn run(options: &CrowdOptions) -> Result<()> {
 }
 
 /// One call for one page: its driver sleeps in the middle, or finds nothing to do and leaves it at setup.
-fn call(device: &Device, area: &Area, page: usize, asleep: bool) -> Result<()> {
+fn call(device: &Device, area: &Area, page: usize, asleep: bool) -> Result<Truth> {
     if asleep {
         let slow = Migrate {
             alloc_and_copy_delay_ns: MAX_DELAY_NS,
@@ -67,6 +80,7 @@ fn call(device: &Device, area: &Area, page: usize, asleep: bool) -> Result<()> {
         };
         let truth = device.migrate(Direction::ToDevice, &slow)?;
         ensure!(truth.ledger.moved == 1, "it did not move: {truth:?}");
+        Ok(truth)
     } else {
         // It is in system memory already.
         let home = request(area, page, 1, flags::ABANDON);
@@ -75,6 +89,6 @@ fn call(device: &Device, area: &Area, page: usize, asleep: bool) -> Result<()> {
             truth.outcome == outcome::ABANDONED,
             "it was not abandoned: {truth:?}"
         );
+        Ok(truth)
     }
-    Ok(())
 }

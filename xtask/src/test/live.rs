@@ -259,6 +259,15 @@ pub(super) fn recorded(
 
 /// The report of the recording that this script makes in `/tmp/run.arrow`.
 pub(super) fn recorded_by(context: &Context<'_>, name: &str, script: &str) -> Result<Value> {
+    Ok(recorded_with_output(context, name, script)?.0)
+}
+
+/// The same, and what the script prints.
+pub(super) fn recorded_with_output(
+    context: &Context<'_>,
+    name: &str,
+    script: &str,
+) -> Result<(Value, Vec<u8>)> {
     let outcome = driver::load(context.lab.vm(name))
         .limit(Duration::from_secs(300))
         .task(Task::shell("record", script))
@@ -274,7 +283,7 @@ pub(super) fn recorded_by(context: &Context<'_>, name: &str, script: &str) -> Re
         "the kernel warns: {}",
         outcome.warnings.join("\n")
     );
-    json(&outcome, "report")
+    Ok((json(&outcome, "report")?, outcome.stdout("record")))
 }
 
 fn json(outcome: &Outcome, task: &str) -> Result<Value> {

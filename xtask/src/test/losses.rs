@@ -4,8 +4,9 @@ use anyhow::{Result, ensure};
 
 use super::Context;
 use super::account::{adds_up, all_is_told, loss, number};
-use super::live::{recorded, recorded_by};
-use super::trace::{Recorder, tell, trace_by};
+use super::headless::{BEGIN_NS, Headless, end_of};
+use super::live::{recorded, recorded_with_output};
+use super::trace::{Recorder, lines, tell, trace_by};
 
 /// More calls at a time than the tracer has room for, all asleep in their driver. What they have moved comes home by one call for each page.
 pub(super) fn a_full_table_is_counted(context: &Context<'_>) -> Result<()> {
@@ -63,29 +64,46 @@ pub(super) fn calls_from_before_are_counted(context: &Context<'_>) -> Result<()>
     const CROWD: u64 = 20;
     // Each call sleeps for two seconds. Of two crowds, one second apart, one always does.
     let script = format!(
-        "calls() {{ until test -e /tmp/stop; do workload crowd {CROWD} --asleep > /dev/null || exit 1; done; }}
-        calls & first=$!
+        "calls() {{
+            until test -e /tmp/stop; do
+                workload crowd {CROWD} --asleep --truth /tmp/truth.$1 > /dev/null || exit 1
+                grep -v totals /tmp/truth.$1 >> /tmp/calls.$1
+            done
+        }}
+        calls 1 & first=$!
         sleep 1
-        calls & second=$!
+        calls 2 & second=$!
         migscope record -o /tmp/run.arrow & recorder=$!
         until test -s /tmp/run.arrow; do sleep 0.1; done
         sleep 5
         touch /tmp/stop
         wait $first && wait $second || exit 1
-        kill -INT $recorder; wait $recorder"
+        kill -INT $recorder; wait $recorder && cat /tmp/calls.*"
     );
-    let report = recorded_by(context, "losses-headless", &script)?;
-    let headless = number(&report["losses"]["headless"])?;
-    ensure!(
-        (1..=2 * CROWD).contains(&headless) && report["lost"] == headless,
-        "of at most {} calls that were asleep when tracing began, {headless} are told of: {}",
-        2 * CROWD,
-        report["losses"]
+    let (report, calls) = recorded_with_output(context, "losses-headless", &script)?;
+    let (began, calls) = (number(&report["started_ns"])?, lines(&calls)?);
+    let mut under_way = Headless::default();
+    for call in &calls {
+        under_way.count(call, began)?;
+    }
+    let headless = loss(&report, "headless")?;
+    let line = format!(
+        "  {headless} headless of {} calls; {under_way:?}",
+        calls.len()
     );
+    tell(context, "losses-headless", &line)?;
+    ensure!(headless > 0, "nobody was asleep: this proves nothing");
+    under_way.must_have(headless)?;
+    ensure!(report["lost"] == headless, "lost: {}", report["losses"]);
+    // Whatever ended after tracing began is that, or came.
+    let mut ends = calls.iter().map(end_of).collect::<Result<Vec<_>>>()?;
+    ends.sort_unstable();
+    let later_than = |ns: u64| (ends.len() - ends.partition_point(|end| *end <= ns)) as u64;
+    let (least, most) = (later_than(began + BEGIN_NS), later_than(began - BEGIN_NS));
+    let ended = number(&report["ended"])?;
     ensure!(
-        number(&report["ended"])?.is_multiple_of(CROWD),
-        "{} ended of crowds of {CROWD}",
-        report["ended"]
+        (least..=most).contains(&(ended + headless)),
+        "{ended} ended and {headless} are headless, of {least} to {most} calls"
     );
     Ok(())
 }

@@ -11,6 +11,7 @@ mod diff;
 mod dist;
 mod ends;
 mod findings;
+mod headless;
 mod host;
 mod kernel_tests;
 mod killed;
