@@ -283,15 +283,16 @@ impl<'mm> Collected<'mm> {
         self.0.place(index, folio)
     }
 
-    /// Breaks a rule: gives a destination to a position at which nothing was collected, and marks it as collected. The kernel
-    /// takes it for a hole that somebody has filled meanwhile, if anything is mapped there, and gives the destination back.
+    /// Breaks a rule: gives a destination to a position at which nothing was collected, and marks
+    /// it as collected. The kernel takes it for a hole that somebody has filled meanwhile, if
+    /// anything is mapped there, and gives the destination back.
     pub(crate) fn claim(&mut self, index: usize, folio: NewFolio) -> Result {
         self.place_in_vain(index, folio)?;
         self.0.claim(index)
     }
 
-    /// Breaks a rule: where nothing was collected, has the arrays that pages and finalize are given no entries, and no
-    /// address.
+    /// Breaks a rule: where nothing was collected, has the arrays that pages and finalize are given
+    /// no entries, and no address.
     pub(crate) fn vanish(&mut self) -> Result {
         self.0.vanish()
     }

@@ -2,8 +2,9 @@
 
 //! No real driver: one that breaks rules, so that tracers are seen to tell of it.
 //!
-//! Nothing here can harm the kernel. A position that is claimed looks to it like a hole in which somebody else has put a page
-//! meanwhile, for which it looks in the page table; and of arrays without entries it reads none.
+//! Nothing here can harm the kernel. A position that is claimed looks to it like a hole in which
+//! somebody else has put a page meanwhile, for which it looks in the page table; and of arrays
+//! without entries it reads none.
 
 use kernel::prelude::*;
 

@@ -248,8 +248,9 @@ impl<'mm> Sequence<'mm> {
         Ok(())
     }
 
-    /// Says that a hole was collected at a position at which nothing was, and which has a destination. Of a VMA only, in which
-    /// the kernel looks before it maps anything; and not among large folios, of which a tail is as empty.
+    /// Says that a hole was collected at a position at which nothing was, and which has a
+    /// destination. Of a VMA only, in which the kernel looks before it maps anything; and not among
+    /// large folios, of which a tail is as empty.
     pub(crate) fn claim(&mut self, index: usize) -> Result {
         let Call::Vma(args) = &self.call else {
             return Err(EINVAL);
@@ -263,7 +264,8 @@ impl<'mm> Sequence<'mm> {
         Ok(())
     }
 
-    /// Takes the arrays of an empty sequence away from the kernel, which is told that they have no entries.
+    /// Takes the arrays of an empty sequence away from the kernel, which is told that they have no
+    /// entries.
     pub(crate) fn vanish(&mut self) -> Result {
         let is_empty = self.phase == Phase::Collected && self.is_empty();
         let Call::Vma(args) = &mut self.call else {

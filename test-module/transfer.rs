@@ -212,7 +212,7 @@ impl Plan<'_> {
         }
         let folio = destinations.next(Size::Page);
         let folio = folio.filter(|folio| self.write(folio, 0, None, 0).is_some());
-        if !folio.is_some_and(|folio| collected.claim(entry.index, folio).is_ok()) {
+        if folio.is_none_or(|folio| collected.claim(entry.index, folio).is_err()) {
             return false;
         }
         let hole = Entry {

@@ -34,11 +34,12 @@ pub mod play {
     /// nouveau: all of the device's memory is cleared, with destinations for large pages that the kernel does not take.
     /// The range says nothing.
     pub const NOUVEAU_EVICT: u32 = 13;
-    /// No real driver, but one that breaks a rule: pages go to the device, and positions at which setup collected nothing
-    /// are given a destination and marked as collected. (It takes them for holes, and counts them so.)
+    /// No real driver, but one that breaks a rule: pages go to the device, and positions at which
+    /// setup collected nothing are given a destination and marked as collected. (It takes them for
+    /// holes, and counts them so.)
     pub const ROGUE_CLAIM: u32 = 14;
-    /// The same: pages of the device are collected, and if there were none, pages and finalize are called with arrays of
-    /// no entries at address 0.
+    /// The same: pages of the device are collected, and if there were none, pages and finalize are
+    /// called with arrays of no entries at address 0.
     pub const ROGUE_VANISH: u32 = 15;
 }
 

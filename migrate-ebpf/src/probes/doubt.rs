@@ -30,7 +30,8 @@ struct Look {
 #[map]
 static LOOK: PerCpuArray<Look> = PerCpuArray::with_max_entries(1, 0);
 
-/// Setup returns. The end of one call and the beginning of the next can both be missed: then it is not the one that was seen to begin.
+/// Setup returns. The end of one call and the beginning of the next can both be missed: then it is
+/// not the one that was seen to begin.
 #[inline(always)]
 pub(super) fn other_in_setup(call: &mut Call, migrate: impl MigrateVma) {
     if !migrate.is_of(call) {

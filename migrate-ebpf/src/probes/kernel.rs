@@ -184,7 +184,8 @@ pub(crate) trait MigrateVma: Pointer {
         find_owner(self, call);
     }
 
-    /// Is it still about the range and the array that a call began with? Another call in the same place has others.
+    /// Is it still about the range and the array that a call began with? Another call in the same
+    /// place has others.
     #[inline(always)]
     fn is_of(self, call: &Call) -> bool {
         self.word(config!(vma.src)) == call.arrays.src && range(self).0 == call.record.address

@@ -298,7 +298,8 @@ extern "C" fn remember(setup: u32, key: u64, asked: u32, stack: u32) -> u64 {
 /// `-EFAULT`: there is no stack.
 const NO_FRAMES: i32 = -14;
 
-/// The id of the user's stack that leads here. All of its frames matter. Threads of the kernel have none, of which nothing is lost.
+/// The id of the user's stack that leads here. All of its frames matter. Threads of the kernel have
+/// none, of which nothing is lost.
 #[inline(always)]
 fn keep_users(ctx: &impl StackIdContext) -> i32 {
     match ctx.get_stackid(&STACKS, u64::from(BPF_F_USER_STACK)) {

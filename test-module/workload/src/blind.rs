@@ -1,4 +1,5 @@
-//! `workload blind`: reads a map of BPF's, on each processor, so that whoever comes to a kprobe there is not seen.
+//! `workload blind`: reads a map of BPF's, on each processor, so that whoever comes to a kprobe
+//! there is not seen.
 
 use std::{
     io,
@@ -11,7 +12,8 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::{cli::BlindOptions, processor};
 
-/// Bytes that the kernel copies while it runs no program: many milliseconds, in which others get their turn.
+/// Bytes that the kernel copies while it runs no program: many milliseconds, in which others get
+/// their turn.
 const VALUE_BYTES: u32 = 16 << 20;
 
 /// Time between two reads: it is not to be alone on its processor.

@@ -2,7 +2,8 @@
 
 use std::{arch::asm, io, os::fd::RawFd};
 
-/// A frame, as functions make them that keep frame pointers: where that of its caller is, and where it returns to.
+/// A frame, as functions make them that keep frame pointers: where that of its caller is, and where
+/// it returns to.
 #[derive(Debug)]
 #[repr(C)]
 struct Frame {
@@ -33,8 +34,9 @@ impl Stack {
     /// As for `libc::ioctl`.
     pub unsafe fn ioctl<T>(&self, file: RawFd, number: u32, argument: &mut T) -> io::Result<()> {
         let mut result = libc::SYS_ioctl;
-        // SAFETY: A system call, which writes only what the caller promises. Whoever looks for the stack in the meantime
-        // finds the frame in `rbp`, which is what it was when the call has returned.
+        // SAFETY: A system call, which writes only what the caller promises. Whoever looks for the
+        // stack in the meantime finds the frame in `rbp`, which is what it was when the call has
+        // returned.
         unsafe {
             asm!(
                 "push rbp",

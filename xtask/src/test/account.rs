@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::trace::Trace;
 
-/// An error unless what came, what the report says is lost, and what was not to be recorded are together what the driver
-/// made.
+/// An error unless what came, what the report says is lost, and what was not to be recorded are
+/// together what the driver made.
 pub(super) fn adds_up(report: &Value, received: u64, made: u64) -> Result<()> {
     let (lost, left_out) = (
         number(&report["lost"])?,

@@ -4,10 +4,12 @@ use anyhow::{Result, ensure};
 
 use super::trace::{Line, STEPS};
 
-/// Around when tracing begins, nanoseconds: the hooks begin to follow calls some time after the tracer has read the clock.
+/// Around when tracing begins, nanoseconds: the hooks begin to follow calls some time after the
+/// tracer has read the clock.
 pub(super) const BEGIN_NS: u64 = 100_000_000;
 
-/// How many there are by the driver's count. The two differ where one begins or ends just when tracing does.
+/// How many there are by the driver's count. The two differ where one begins or ends just when
+/// tracing does.
 #[derive(Debug, Default)]
 pub(super) struct Headless {
     least: u64,

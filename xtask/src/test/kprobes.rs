@@ -53,8 +53,9 @@ pub(super) fn sleepers_without_room_are_counted(context: &Context<'_>) -> Result
     Ok(())
 }
 
-/// Somebody else reads a map all the time, and the kernel leaves out kprobes' programs where he does: the beginning of many a migration
-/// among them, of which nothing else tells. What it leaves out is counted.
+/// Somebody else reads a map all the time, and the kernel leaves out kprobes' programs where he
+/// does: the beginning of many a migration among them, of which nothing else tells. What it leaves
+/// out is counted.
 pub(super) fn blind_moments_are_counted(context: &Context<'_>) -> Result<()> {
     let script = format!(
         "until grep -q migrate_vma_finalize {ATTACHED_FUNCTIONS}; do sleep 0.2; done

@@ -31,8 +31,9 @@ pub(super) fn a_full_table_is_counted(context: &Context<'_>) -> Result<()> {
     adds_up(&report, ended, made)
 }
 
-/// More stacks than the tracer has places for: two of them fall into one, and the second is lost. Each call has its record, and those without
-/// a stack are as many as are said to be lost. A thread of the kernel has none to lose.
+/// More stacks than the tracer has places for: two of them fall into one, and the second is lost.
+/// Each call has its record, and those without a stack are as many as are said to be lost. A thread
+/// of the kernel has none to lose.
 pub(super) fn stacks_without_a_place_are_counted(context: &Context<'_>) -> Result<()> {
     let by = Recorder {
         options: &["--user-stacks"],

@@ -1,4 +1,5 @@
-//! A driver that breaks rules: what the tracer cannot count is marked, counted, and neither hidden nor mended.
+//! A driver that breaks rules: what the tracer cannot count is marked, counted, and neither hidden
+//! nor mended.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -44,7 +45,8 @@ pub(super) fn arrays_that_cannot_be_read_are_counted(context: &Context<'_>) -> R
     marked(context, "rogue-vanish", "unreadable", UNREADABLE, is_broken).map(drop)
 }
 
-/// Runs a scenario: the calls that break a rule are marked so, the others not at all, and the count is theirs.
+/// Runs a scenario: the calls that break a rule are marked so, the others not at all, and the count
+/// is theirs.
 fn marked(
     context: &Context<'_>,
     scenario: &str,

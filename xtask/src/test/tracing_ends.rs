@@ -1,8 +1,10 @@
-//! Whatever ends tracing: what came, what is lost and what is left out are all calls that the driver made until then.
+//! Whatever ends tracing: what came, what is lost and what is left out are all calls that the
+//! driver made until then.
 //!
-//! All scenarios run in turn, over and over, while one recorder after the other is ended. Which call was the last of them the driver
-//! does not know; but each of its threads makes one call after the other, so that of each thread a recorder has all calls from
-//! one on to another. What lies between is made by the driver's own count; what lies around it must have begun too early, or too
+//! All scenarios run in turn, over and over, while one recorder after the other is ended. Which
+//! call was the last of them the driver does not know; but each of its threads makes one call after
+//! the other, so that of each thread a recorder has all calls from one on to another. What lies
+//! between is made by the driver's own count; what lies around it must have begun too early, or too
 //! late.
 
 use std::collections::BTreeMap;
@@ -25,7 +27,8 @@ use crate::vm::builder::{Output, Task};
 
 const FOLDER: &str = "/tmp/ends";
 
-/// How a recorder is ended: what it is called, and the script that does it. It writes to `$out`; `ended` waits until it has.
+/// How a recorder is ended: what it is called, and the script that does it. It writes to `$out`;
+/// `ended` waits until it has.
 const WAYS: [(&str, &str); 6] = [
     (
         "interrupt",
@@ -50,8 +53,8 @@ const WAYS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Before the last word of a recorder: for so long it may not have followed new calls any more, or have waited whether more comes
-/// of those that collected nothing.
+/// Before the last word of a recorder: for so long it may not have followed new calls any more, or
+/// have waited whether more comes of those that collected nothing.
 const END_NS: u64 = 3_000_000_000;
 
 pub(super) fn by_whatever_all_is_told(context: &Context<'_>) -> Result<()> {
@@ -254,7 +257,8 @@ impl Made {
     }
 }
 
-/// Which of a thread's calls came: from the first to the last. Each must be told as the driver tells it.
+/// Which of a thread's calls came: from the first to the last. Each must be told as the driver
+/// tells it.
 fn block(rows: &[&Line], calls: &[&Line]) -> Result<std::ops::Range<usize>> {
     let place = |row: &Line| calls.partition_point(|call| call.time_ns <= row.time_ns);
     let (first, end) = match rows {

@@ -99,7 +99,8 @@ pub static ALL: &[&dyn Scenario] = &[
     &storm::Storm,
 ];
 
-/// Scenarios of which a tracer cannot tell all that the driver does. They are found by their names, and listed nowhere.
+/// Scenarios of which a tracer cannot tell all that the driver does. They are found by their names,
+/// and listed nowhere.
 static BEYOND: &[&dyn Scenario] = &[&rogue::Claim, &rogue::Vanish, &stacks::Stacks];
 
 /// The scenarios that a name stands for.

@@ -1,4 +1,5 @@
-//! `rogue-claim`, `rogue-vanish`: a driver that breaks rules. Every other call is an ordinary one, of which all is well.
+//! `rogue-claim`, `rogue-vanish`: a driver that breaks rules. Every other call is an ordinary one,
+//! of which all is well.
 
 use anyhow::Result;
 
