@@ -75,7 +75,10 @@ pub struct Live {
     pub export: Option<Format>,
     /// With --export: the file to write, which appears when it is whole [default: standard output]
     #[arg(short, long, value_name = "FILE", requires = "export")]
-    pub output: Option<PathBuf>,
+    pub output: Option<Output>,
+    /// With --export: replace a file that is there, unasked
+    #[arg(long, requires = "export")]
+    pub force: bool,
     /// With --export: stop after this many seconds
     #[arg(long, value_name = "SECONDS", requires = "export")]
     pub duration: Option<Seconds>,
@@ -246,13 +249,16 @@ Examples:
   sudo migscope record --rotate 1h --keep 24     the last day, in 24 files
   sudo migscope record -o - | migscope replay -  watch without a file
 
-The file can be read while it grows. An existing file is never overwritten. Recordings hold names of processes, so \
-only the file's owner can read it.")]
+The file can be read while it grows. A file that is there is replaced only with --force, or after a question on a terminal. \
+Recordings hold names of processes, so only the file's owner can read it.")]
 pub struct Record {
     /// The file to write, - for standard output, or unix:PATH for a socket, where the recorder waits for a reader
     /// unless somebody listens there [default: migscope-DATE-TIME.arrow]
     #[arg(short, long, value_name = "FILE|-|unix:PATH")]
     pub output: Option<Output>,
+    /// Replace a file that is there, unasked
+    #[arg(long)]
+    pub force: bool,
     /// Stop after this many seconds [default: at Ctrl-C or SIGTERM, or when the command ends]
     #[arg(long, value_name = "SECONDS")]
     pub duration: Option<Seconds>,
@@ -281,12 +287,13 @@ A file opens at its end, with everything read: space plays it from the beginning
 
 Examples:
   migscope replay run.arrow
+  migscope replay run*.arrow                     all files of a rotation, as one
   ssh gpu1 sudo migscope record -o - | migscope replay -
   migscope replay unix:/run/vm/records.sock")]
 pub struct Replay {
-    /// A recording, - for standard input, or unix:PATH for a socket
-    #[arg(value_name = "FILE|-|unix:PATH")]
-    pub input: Input,
+    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation, which are one
+    #[arg(value_name = "FILE|-|unix:PATH", required = true, num_args = 1..)]
+    pub inputs: Vec<Input>,
     /// How it looks.
     #[command(flatten)]
     pub look: Look,
@@ -297,19 +304,23 @@ pub struct Replay {
 #[command(after_help = "\
 Examples:
   migscope report run.arrow
+  migscope report run*.arrow                     all files of a rotation, as one
   migscope report --json run.arrow | jq .steps
   migscope report --html run.html run.arrow      one page with plots, which opens without a network
   sudo migscope record --duration 10 -o - | migscope report -")]
 pub struct Report {
-    /// A recording, - for standard input, or unix:PATH for a socket
-    #[arg(value_name = "FILE|-|unix:PATH")]
-    pub input: Input,
+    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation, which are one
+    #[arg(value_name = "FILE|-|unix:PATH", required = true, num_args = 1..)]
+    pub inputs: Vec<Input>,
     /// Print one JSON object with the same figures, unrounded
     #[arg(long, conflicts_with = "html")]
     pub json: bool,
     /// Write one page of HTML with the same figures and plots: a file, which appears when it is whole, or - for standard output
     #[arg(long, value_name = "FILE|-")]
     pub html: Option<Output>,
+    /// With --html: replace a file that is there, unasked; never one that is read
+    #[arg(long, requires = "html")]
+    pub force: bool,
 }
 
 /// Options of `diff`.
@@ -393,9 +404,9 @@ Examples:
   migscope export run.arrow --format hgrm --step pages --direction to_device
   migscope export run.arrow --format folded | flamegraph.pl --countname ns > migrations.svg")]
 pub struct Export {
-    /// A recording, - for standard input, or unix:PATH for a socket
-    #[arg(value_name = "FILE|-|unix:PATH")]
-    pub input: Input,
+    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation, which are one
+    #[arg(value_name = "FILE|-|unix:PATH", required = true, num_args = 1..)]
+    pub inputs: Vec<Input>,
     /// The format to write
     #[arg(short, long, value_enum)]
     pub format: Format,
@@ -407,7 +418,10 @@ pub struct Export {
     pub direction: Option<Direction>,
     /// The file to write, which appears when it is whole [default: standard output]
     #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub output: Option<Output>,
+    /// Replace a file that is there, unasked; never one that is read
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Options of `serve`.
@@ -532,6 +546,13 @@ pub enum Format {
     Folded,
     /// Metrics, as `serve` would tell them at the end.
     Openmetrics,
+}
+
+impl Format {
+    /// Is it nothing that a terminal can show?
+    pub fn is_binary(self) -> bool {
+        matches!(self, Self::Parquet | Self::Perfetto)
+    }
 }
 
 /// A number of seconds above 0.

@@ -42,6 +42,32 @@ pub enum Error {
         /// What was found there.
         found: String,
     },
+    /// A recording that was to be read as one with others, and cannot be.
+    #[error(
+        "{input} holds another recording from byte {at} on, which is left out: {why}. Read it by itself, or compare the two with \
+         `migscope diff`."
+    )]
+    LeftOut {
+        /// The file, socket or standard input.
+        input: String,
+        /// Where it begins.
+        at: u64,
+        /// Why.
+        why: String,
+    },
+    /// Two recordings that cannot be read as one.
+    #[error(
+        "{second} cannot be read as one with {first}: {why}. Several recordings are one where they go on from each other, as the files of \
+         `record --rotate` do. Read them one by one, or compare them with `migscope diff`."
+    )]
+    NotOne {
+        /// The earlier one.
+        first: String,
+        /// The later one.
+        second: String,
+        /// Why not.
+        why: String,
+    },
     /// The operating system refused.
     #[error("cannot {action} {path}: {cause}. {advice}")]
     Io {
@@ -54,13 +80,29 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
-    /// An output file that would be overwritten.
+    /// An output file that would be replaced.
     #[error(
-        "{path} exists already, and recordings are never overwritten. Name another file with -o, or remove it first."
+        "{path} exists already, and is not replaced unasked. Name another file, or replace it with --force."
     )]
     Exists {
         /// The file.
         path: String,
+    },
+    /// An output file that the user does not want to have replaced.
+    #[error("{path} was left as it is, and nothing was written.")]
+    Kept {
+        /// The file.
+        path: String,
+    },
+    /// An output that is what is read.
+    #[error(
+        "{path} is the same file as {input}, which is read: it would be lost. Name another file."
+    )]
+    OutputIsInput {
+        /// The output.
+        path: String,
+        /// The input, by its name.
+        input: String,
     },
     /// A further file of a rotation that would be overwritten.
     #[error(
@@ -152,10 +194,9 @@ pub enum Error {
         /// The recordings of that side.
         input: String,
     },
-    /// A recording would be printed on a terminal.
+    /// A recording, or another binary format, would be printed on a terminal.
     #[error(
-        "a recording is binary data, which a terminal cannot show. Pipe it (`migscope record -o - | ...`), or name \
-         a file with -o."
+        "this is binary data, which a terminal cannot show. Pipe it (`migscope record -o - | ...`), or name a file with -o."
     )]
     BinaryToTerminal,
     /// The dashboard has nothing to draw on.

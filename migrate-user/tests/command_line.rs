@@ -1,64 +1,18 @@
 //! The program itself, as people and scripts call it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/program.rs"]
+mod program;
 #[expect(dead_code, reason = "the library's own tests use the rest")]
 mod support;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use program::{assert_refused, file, migscope, run, stderr, stdout};
 use support::recording;
-use tempfile::TempDir;
-
-fn migscope(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_migscope"));
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .env_remove("COLUMNS");
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    migscope(arguments).output().unwrap()
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-/// A file with these bytes, in a folder that goes away with the test.
-fn file(bytes: &[u8]) -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run.arrow");
-    fs::write(&path, bytes).unwrap();
-    (folder, path)
-}
-
-/// Failed with status 2, nothing on standard output, and all of these words on standard error.
-fn assert_refused(output: &Output, words: &[&str]) {
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(output));
-    assert_eq!(stdout(output), "");
-    assert!(
-        stderr(output).starts_with("migscope: "),
-        "{}",
-        stderr(output)
-    );
-    for word in words {
-        assert!(
-            stderr(output).contains(word),
-            "no {word:?} in {}",
-            stderr(output)
-        );
-    }
-}
 
 #[test]
 fn an_empty_filter_is_no_filter_and_is_refused() {

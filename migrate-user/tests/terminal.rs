@@ -209,6 +209,27 @@ fn keys(terminal: &Terminal) {
     terminal.write(&format!("json {path}"));
     terminal.press(&["Enter"], "4,000 migrations written to");
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 4000);
+    replaces_nothing_unasked(terminal, &path);
+}
+
+fn replaces_nothing_unasked(terminal: &Terminal, path: &str) {
+    let export = |path: &str, text: &str| {
+        terminal.press(&["e", "C-u"], "FORMAT");
+        terminal.write(&format!("json {path}"));
+        terminal.press(&["Enter"], text);
+    };
+    fs::write(path, "precious").unwrap();
+    export(path, "Replace it?");
+    terminal.write("no");
+    terminal.press(&["Enter"], "left as it is");
+    assert_eq!(fs::read_to_string(path).unwrap(), "precious");
+    export(path, "Replace it?");
+    terminal.write("y");
+    terminal.press(&["Enter"], "4,000 migrations written to");
+    assert_eq!(fs::read_to_string(path).unwrap().lines().count(), 4000);
+    let read = fs::read(terminal.path("run.arrow")).unwrap();
+    export("run.arrow", "is the same file as");
+    assert_eq!(fs::read(terminal.path("run.arrow")).unwrap(), read);
 }
 
 fn replay_keys(terminal: &Terminal) {
@@ -318,6 +339,31 @@ fn it_ends_when_its_terminal_does() {
     while alive() {
         assert!(Instant::now() < end, "{program} lives on");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn on_a_terminal_a_file_is_replaced_after_a_question() {
+    let Some(terminal) = Terminal::open(100, 24) else {
+        return;
+    };
+    let (path, out) = (terminal.path("run.arrow"), terminal.path("out"));
+    fs::write(&path, recording(1, 2, 10).0).unwrap();
+    terminal.run(&format!("cd {}; clear", terminal.path("")), "$");
+    let program = env!("CARGO_BIN_EXE_migscope");
+    for (answer, status, lines) in [("n", 2, 0), ("", 2, 0), ("y", 0, 20)] {
+        fs::write(&out, "precious").unwrap();
+        terminal.run("clear", "$");
+        let command = format!("{program} export run.arrow -f json -o out; echo left with $?");
+        terminal.run(&command, "out exists already. Replace it? [y/N]");
+        terminal.write(answer);
+        terminal.press(&["Enter"], &format!("left with {status}"));
+        let found = fs::read_to_string(&out).unwrap();
+        assert_eq!(
+            found.lines().filter(|line| line.starts_with('{')).count(),
+            lines
+        );
+        assert_eq!(found == "precious", status == 2);
     }
 }
 

@@ -5,14 +5,14 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use super::report::print;
-use super::warn_about;
+use super::{check, warn_about};
 use crate::Error;
 use crate::cli;
 use crate::compare::{Limits, Sample, Verdict, compare};
 use crate::config::Config;
 use crate::insight::{Kind, Thresholds, findings};
 use crate::model::Model;
-use crate::source::{Ending, Input};
+use crate::source::{Input, Inputs, Part};
 use crate::text::{count, counted, printable};
 use crate::view::diff;
 
@@ -88,7 +88,7 @@ impl Side {
     }
 
     fn add(&mut self, input: &Input, thresholds: &Thresholds) -> Result<(), Error> {
-        let mut reader = input.open()?;
+        let mut reader = Inputs(vec![input.clone()]).open()?;
         let mut model = Model::new(reader.facts().clone());
         let mut sample = Sample::default();
         for batch in reader.by_ref() {
@@ -98,9 +98,10 @@ impl Side {
                 .for_each(|migration| sample.count(migration));
             model.apply(batch);
         }
-        let ending = reader.ending().cloned().unwrap_or(Ending::Complete);
-        warn_about(&ending);
-        input.check(&ending)?;
+        warn_about(reader.parts());
+        check(reader.parts())?;
+        self.remarks
+            .extend(reader.parts().iter().flat_map(Part::notes));
         self.samples.push(sample);
         let found = findings(&model, thresholds);
         self.findings

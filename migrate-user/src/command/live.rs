@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal};
 use crate::Error;
 use crate::cli::{Live, Look, Replay};
 use crate::config::Config;
-use crate::source::StreamSource;
 use crate::source::kernel::KernelSource;
+use crate::source::{Inputs, StreamSource};
 use crate::view;
 
 /// Watches this kernel.
@@ -24,8 +24,9 @@ pub(super) async fn live(options: Live) -> Result<(), Error> {
 pub(super) async fn replay(options: Replay) -> Result<(), Error> {
     needs_terminal()?;
     let config = config(options.look)?;
-    let name = options.input.to_string();
-    let source = StreamSource::open(options.input).await?;
+    let inputs = Inputs(options.inputs);
+    let name = inputs.to_string();
+    let source = StreamSource::open(inputs).await?;
     view::run(source, &format!("replay of {name}"), config).await
 }
 

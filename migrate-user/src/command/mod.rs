@@ -1,11 +1,13 @@
 //! What each command does: puts source, model, view and export together.
 
+mod destination;
 mod diff;
 mod doctor;
 mod export;
 mod live;
 mod man;
 mod record;
+mod replace;
 mod report;
 mod serve;
 mod stop;
@@ -16,10 +18,9 @@ use std::process::ExitCode;
 
 use crate::Error;
 use crate::cli::{Cli, Command, Live};
-use crate::source::Ending;
+use crate::source::Part;
 use crate::source::kernel::KernelSource;
 use crate::tell_line;
-use crate::text::counted;
 
 /// Runs a command to its end. The exit status is the answer where there was a question.
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
@@ -41,7 +42,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Replay(options) => live::replay(options).await,
             Command::Record(options) => return record::record(options).await,
             Command::Report(options) => report::report(options).await,
-            Command::Export(options) => export::export(&options),
+            Command::Export(options) => export::export(options),
             Command::Serve(options) => serve::serve(options).await,
             Command::Man(options) => man::man(&options),
             Command::Completions(options) => man::completions(&options),
@@ -78,19 +79,15 @@ fn warn_about_names(source: &KernelSource) {
     }
 }
 
-/// Says on standard error what a reader should know about how a recording ended.
-fn warn_about(ending: &Ending) {
-    if let Ending::Unfinished { lost_bytes, .. } = ending {
-        let lost = match lost_bytes {
-            0 => String::new(),
-            bytes => format!(
-                " {} of a last batch that is not whole were left out.",
-                counted(*bytes, "byte", "bytes")
-            ),
-        };
-        tell_line!(
-            "migscope: the recording has no end mark: its recorder is still writing, or was killed. Everything up \
-             to its last whole batch is here.{lost}"
-        );
+/// Says on standard error what a reader should know about how recordings were read. Damage is told as an error, at the end.
+fn warn_about(parts: &[Part]) {
+    let whole = parts.iter().filter(|part| part.check().is_ok());
+    for note in whole.flat_map(Part::notes) {
+        tell_line!("migscope: {note}");
     }
+}
+
+/// The first of the recordings that could not be read as it should, as an error.
+fn check(parts: &[Part]) -> Result<(), Error> {
+    parts.iter().try_for_each(Part::check)
 }

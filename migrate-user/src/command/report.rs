@@ -2,42 +2,42 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::export::to_file;
+use super::destination::Destination;
 use super::stop::Stop;
-use super::{stdout_failed, warn_about};
+use super::{check, stdout_failed, warn_about};
 use crate::Error;
 use crate::cli;
 use crate::config::Config;
 use crate::model::Model;
-use crate::recording::Output;
-use crate::source::{Source, StreamSource};
+use crate::source::{Inputs, Source, StreamSource};
 use crate::tell_line;
-use crate::view::report::Report;
+use crate::view::report::{INTERRUPTED, Report};
 
 /// Reads to the end, or until somebody asks for one, and prints.
 pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
     let thresholds = Config::load()?.findings;
-    let mut source = StreamSource::open(options.input.clone()).await?;
+    let inputs = Inputs(options.inputs);
+    let json = options.json;
+    let html = options.html.is_some();
+    let to = Destination::new(options.html, Some(&inputs), options.force)?;
+    let mut source = StreamSource::open(inputs.clone()).await?;
     let mut stop = Stop::new()?;
     let mut model = Model::new(source.facts().clone());
     let interrupted = read(&mut source, &mut stop, &mut model).await?;
-    let name = options.input.to_string();
-    let report = Report::new(&model, &name, &thresholds);
-    match &options.html {
-        Some(Output::File(path)) => {
-            to_file(path, &mut |out| out.write_all(report.html().as_bytes()))?;
-        }
-        Some(_) => print(&report.html())?,
-        None if options.json => print(&report.json())?,
-        None => print(&report.text(io::stdout().is_terminal()))?,
+    let name = inputs.to_string();
+    let parts = source.parts();
+    let report = Report::new(&model, &name, &thresholds).of_parts(parts, interrupted);
+    match () {
+        () if html => to.write(&mut |out| out.write_all(report.html().as_bytes()))?,
+        () if json => print(&report.json())?,
+        () => print(&report.text(io::stdout().is_terminal()))?,
     }
     if interrupted {
-        tell_line!("migscope: interrupted before the end of the recording.");
+        tell_line!("migscope: {INTERRUPTED}");
         return Ok(());
     }
-    let ending = source.ending();
-    warn_about(&ending);
-    options.input.check(&ending)
+    warn_about(parts);
+    check(parts)
 }
 
 /// Reads all. When somebody asks for the end, what the other end of a pipe still has to say is waited for a moment:

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use tokio::task::LocalSet;
 
 use super::stop::Stop;
-use super::{warn_about, warn_about_names};
+use super::{check, warn_about_names};
 use crate::Error;
 use crate::cli;
 use crate::model::Model;
 use crate::privilege::keep_what_reading_takes;
 use crate::serve::{Clock, Listener, Pusher, Shared, Started, State, start};
 use crate::source::kernel::{KernelSource, Options};
-use crate::source::{Ending, Source, StreamSource};
+use crate::source::{Inputs, Part, Source, StreamSource};
 use crate::tell_line;
 
 /// Serves until somebody asks for the end.
@@ -34,9 +34,9 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
             .await
             .map(drop);
     };
-    let mut source = StreamSource::open(input.clone()).await?;
+    let mut source = StreamSource::open(Inputs(vec![input.clone()])).await?;
     match serve_from(&mut source, Clock::Recorded, listener, &options).await? {
-        Over::Yes => input.check(&source.ending()),
+        Over::Yes => check(source.parts()),
         Over::No => Ok(()),
     }
 }
@@ -100,7 +100,7 @@ async fn follow(source: &mut impl Source, stop: &mut Stop, state: &Shared) -> Re
                 None if asked => return Ok(Over::Yes),
                 None => {
                     state.borrow_mut().running = false;
-                    tell_end(&source.ending());
+                    tell_end(source.parts());
                 }
             },
             () = stop.wait() => match (running, asked) {
@@ -113,10 +113,9 @@ async fn follow(source: &mut impl Source, stop: &mut Stop, state: &Shared) -> Re
 }
 
 /// Says at once how a recording ended; if it is damaged, that is the answer at the end, too.
-fn tell_end(ending: &Ending) {
-    warn_about(ending);
-    if let Ending::Damaged { at, found } = ending {
-        tell_line!("migscope: the recording is damaged at byte {at}: {found}.");
+fn tell_end(parts: &[Part]) {
+    for note in parts.iter().flat_map(Part::notes) {
+        tell_line!("migscope: {note}");
     }
     tell_line!("migscope: the recording has ended. Its figures are served until Ctrl-C.");
 }

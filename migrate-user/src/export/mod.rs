@@ -10,6 +10,7 @@ pub mod metrics;
 mod output;
 mod parquet;
 mod perfetto;
+mod place;
 
 use std::io::{self, Write};
 
@@ -21,6 +22,7 @@ pub use json::Json;
 pub use output::AtomicFile;
 pub use parquet::Parquet;
 pub use perfetto::Perfetto;
+pub use place::{Place, refuse_input};
 
 use crate::cli::Format;
 use crate::recording::Facts;

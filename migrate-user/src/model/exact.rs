@@ -63,6 +63,28 @@ impl Exact {
         self.len() == 0
     }
 
+    /// All that these and `others` counted, which are of other migrations.
+    pub fn plus(&self, others: &Self) -> Self {
+        let mut sum = self.clone();
+        for other in &others.counts {
+            let mut counts = sum.counts.iter_mut();
+            match counts.find(|count| count.key() == other.key()) {
+                Some(count) => count.add(other),
+                None => sum.counts.push(other.clone()),
+            }
+        }
+        for other in &others.figures {
+            let mut figures = sum.figures.iter_mut();
+            match figures.find(|figure| figure.key() == other.key()) {
+                Some(figure) => figure.add(other),
+                None => sum.figures.push(other.clone()),
+            }
+        }
+        sum.counts.sort_by_key(ExactCount::key);
+        sum.figures.sort_by_key(ExactFigure::key);
+        sum
+    }
+
     /// What was counted since `before`, an earlier state of the same totals.
     pub fn since(&self, before: &Self) -> Self {
         let counts = self.counts.iter().map(|now| {
@@ -100,6 +122,14 @@ impl ExactCount {
         (self.direction, self.cause, self.outcome)
     }
 
+    fn add(&mut self, other: &Self) {
+        self.migrations = self.migrations.saturating_add(other.migrations);
+        ledger::add(&mut self.ledger, &other.ledger);
+        self.reasons.add(other.reasons);
+        self.probe_ns = self.probe_ns.saturating_add(other.probe_ns);
+        self.unbalanced = self.unbalanced.saturating_add(other.unbalanced);
+    }
+
     fn since(&self, before: &Self) -> Self {
         Self {
             migrations: self.migrations.saturating_sub(before.migrations),
@@ -127,6 +157,11 @@ impl ExactFigure {
     /// What it is about. Sorts as the enumerations do.
     pub(super) fn key(&self) -> (Direction, Cause, Figure) {
         (self.direction, self.cause, self.figure)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sum = self.sum.saturating_add(other.sum);
+        self.values.add(&other.values);
     }
 
     fn since(&self, before: &Self) -> Self {

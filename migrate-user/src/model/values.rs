@@ -48,6 +48,13 @@ impl Values {
         *count = count.saturating_add(1);
     }
 
+    /// Adds all of others.
+    pub(super) fn add(&mut self, others: &Self) {
+        for (count, of) in self.0.iter_mut().zip(&*others.0) {
+            *count = count.saturating_add(*of);
+        }
+    }
+
     /// Those that came since `before`.
     pub(super) fn since(&self, before: &Self) -> Self {
         let each = self.0.iter().zip(&*before.0);

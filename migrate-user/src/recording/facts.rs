@@ -119,6 +119,28 @@ impl Facts {
             .is_some_and(|name| name.contains("jiffies"))
     }
 
+    /// Can a recording with these facts and a `later` one be read as one? What keeps them from it, in words, if not.
+    ///
+    /// Time stamps have to be of the same clock, and both have to be about the same migrations, seen in the same way: their sums
+    /// would mean nothing otherwise.
+    pub fn goes_with(&self, later: &Self) -> Result<(), String> {
+        if self.boot_id.is_none() || self.boot_id != later.boot_id {
+            return Err("it is of another boot or machine, whose clock is another".to_owned());
+        }
+        let unlike = |what: &str| Err(format!("its {what} is another"));
+        match () {
+            () if self.clock != later.clock => unlike("clock"),
+            () if self.page_size != later.page_size => unlike("page size"),
+            () if self.filter != later.filter => unlike("filter"),
+            () if self.record_every != later.record_every => unlike("sampling"),
+            () if self.attached != later.attached || self.not_hooked != later.not_hooked => {
+                unlike("way to watch the kernel's functions")
+            }
+            () if self.details != later.details => unlike("choice of details"),
+            () => Ok(()),
+        }
+    }
+
     /// A time of the recording's clock by the wall clock of when it began, nanoseconds since 1970.
     pub fn unix_ns(&self, time_ns: u64) -> Option<u64> {
         Moment {

@@ -69,6 +69,12 @@ impl<R: Read> Frames<R> {
         self.widths = widths;
     }
 
+    /// Goes on behind an end mark: what follows, if anything does, is another stream.
+    pub(super) fn pass_end_mark(&mut self) {
+        self.whole += super::END_MARK.len() as u64;
+        self.widths.clear();
+    }
+
     /// Where the next message begins, bytes from the start of the stream.
     pub(super) fn position(&self) -> u64 {
         self.whole

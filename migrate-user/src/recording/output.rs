@@ -12,6 +12,16 @@ use std::str::FromStr;
 
 use crate::Error;
 
+/// What standard output is called. To open it by one of the longer names would begin at the start of a file that it leads to, over what
+/// is there.
+const STDOUT: [&str; 5] = [
+    "-",
+    "/dev/stdout",
+    "/dev/fd/1",
+    "/proc/self/fd/1",
+    "/proc/thread-self/fd/1",
+];
+
 /// A file, `unix:PATH` for a socket, or `-` for standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -29,7 +39,7 @@ impl FromStr for Output {
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text.strip_prefix("unix:") {
             Some(path) => Self::Socket(path.into()),
-            None if text == "-" => Self::Stdout,
+            None if STDOUT.contains(&text) => Self::Stdout,
             None => Self::File(text.into()),
         })
     }
@@ -45,13 +55,18 @@ impl fmt::Display for Output {
 }
 
 impl Output {
-    /// Opens it. A socket waits until somebody reads there.
+    /// Opens it. A socket waits until somebody reads there; a file must not be there.
     pub fn open(&self) -> Result<File, Error> {
+        self.open_or_replace(false)
+    }
+
+    /// Opens it. A file that is there is replaced if it may be: whoever reads it goes on reading what was there.
+    pub fn open_or_replace(&self, replaces: bool) -> Result<File, Error> {
         let opened = match self {
             Self::Stdout if io::stdout().is_terminal() => return Err(Error::BinaryToTerminal),
             Self::Stdout => io::stdout().as_fd().try_clone_to_owned().map(File::from),
             Self::Socket(path) => connect(path).map(|stream| OwnedFd::from(stream).into()),
-            Self::File(path) => create(path),
+            Self::File(path) => create(path, replaces),
         };
         opened.map_err(|cause| self.not_opened(cause))
     }
@@ -86,7 +101,10 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
     accepted.map(|(stream, _)| stream)
 }
 
-fn create(path: &Path) -> io::Result<File> {
+fn create(path: &Path, replaces: bool) -> io::Result<File> {
+    if replaces && path.is_file() {
+        remove_file(path)?;
+    }
     let mut options = OpenOptions::new();
     options.write(true).mode(0o600);
     // A device, a named pipe or /dev/stdout is written to as it is.

@@ -24,6 +24,8 @@ pub struct Reader<R> {
     decoder: StreamDecoder,
     rows: Rows,
     facts: Facts,
+    /// Where its first message began, bytes from the start of the stream.
+    begins_at: u64,
     /// Where the last message began.
     at: u64,
     ending: Option<Ending>,
@@ -36,21 +38,64 @@ impl<R: Read> Reader<R> {
         let mut decoder = StreamDecoder::new();
         let schema = first_message(&mut frames, &mut decoder)
             .map_err(|stop| not_a_recording(input, stop))?;
-        let (format, facts) = facts(input, &schema)?;
+        Self::begun(input, frames, decoder, &schema)
+    }
+
+    fn begun(
+        input: &str,
+        mut frames: Frames<R>,
+        decoder: StreamDecoder,
+        schema: &Schema,
+    ) -> Result<Self, Error> {
+        let (format, facts) = facts(input, schema)?;
         frames.expect(widths(&columns_of(format, facts.details)));
         Ok(Self {
+            begins_at: 0,
             frames,
             decoder,
-            rows: Rows::new(&schema, facts.details),
+            rows: Rows::new(schema, facts.details),
             facts,
             at: 0,
             ending: None,
         })
     }
 
+    /// The recording that stands behind this one's end mark, as after `cat A B`; `None` if the stream ends there. Bytes that are no
+    /// recording are damage. Only for a recording that was read to its end, and came to it as it should.
+    pub fn following(mut self, input: &str) -> Result<Option<Self>, Ending> {
+        self.frames.pass_end_mark();
+        let at = self.frames.position();
+        let mut decoder = StreamDecoder::new();
+        let schema = match first_message(&mut self.frames, &mut decoder) {
+            Ok(schema) => schema,
+            Err(Stop::Cut(0)) => return Ok(None),
+            Err(Stop::Damaged(found)) => {
+                let found =
+                    format!("bytes behind the recording's end are none of a recording ({found})");
+                return Err(Ending::Damaged { at, found });
+            }
+            Err(stop) => return Err(ending(stop, at)),
+        };
+        match Self::begun(input, self.frames, decoder, &schema) {
+            Ok(next) => Ok(Some(Self {
+                begins_at: at,
+                ..next
+            })),
+            Err(error) => Err(Ending::LeftOut {
+                at,
+                why: error.to_string(),
+            }),
+        }
+    }
+
     /// The machine, the kernel and the clock.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Where it begins, bytes from the start of the stream.
+    pub fn begins_at(&self) -> u64 {
+        self.begins_at
     }
 
     /// How the stream ended; `None` while it goes on.

@@ -1,12 +1,18 @@
 //! Where migrations come from: this kernel, a file, standard input, a socket. One code path for all.
 
+mod input;
+mod joined;
 pub mod kernel;
 pub mod machine;
 mod memory_cgroups;
+mod part;
 mod stream;
 
+pub use input::{Identity, Input, Inputs};
+pub use joined::Joined;
 pub(crate) use memory_cgroups::{MemoryCgroups, MemoryVersion};
-pub use stream::{Input, StreamSource};
+pub use part::Part;
+pub use stream::StreamSource;
 
 use std::sync::Arc;
 
@@ -67,6 +73,26 @@ impl Status {
         self.losses[Loss::RingFull as usize] > 0
     }
 
+    /// The same, counted from where `before` began, which is the last status of the recording that this one goes on from. Totals
+    /// are known only where both have some.
+    pub fn after(&self, before: &Self) -> Self {
+        let exact = match (&self.exact, &before.exact) {
+            (Some(exact), Some(before)) => Some(Arc::new(exact.plus(before))),
+            (Some(exact), None) if before.ended == 0 => Some(Arc::clone(exact)),
+            _ => None,
+        };
+        let mut losses = self.losses;
+        for (loss, before) in losses.iter_mut().zip(before.losses) {
+            *loss = loss.saturating_add(before);
+        }
+        Self {
+            time_ns: self.time_ns,
+            ended: self.ended.saturating_add(before.ended),
+            losses,
+            exact,
+        }
+    }
+
     /// The same, counted since `before`, an earlier status.
     pub fn since(&self, before: &Self) -> Self {
         let exact = self.exact.as_ref().map(|exact| match &before.exact {
@@ -105,6 +131,25 @@ pub enum Ending {
         /// What was found there.
         found: String,
     },
+    /// Not read at all: it cannot be one with the recordings before it.
+    LeftOut {
+        /// Where it begins, bytes from the start of its stream.
+        at: u64,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Ending {
+    /// The name used in JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Unfinished { .. } => "unfinished",
+            Self::Damaged { .. } => "damaged",
+            Self::LeftOut { .. } => "left_out",
+        }
+    }
 }
 
 /// Yields batches until the recording or the tracer ends.
@@ -128,9 +173,14 @@ pub trait Source {
     /// A source that cannot be asked goes on.
     fn stop(&mut self) {}
 
-    /// The recording that can be read again from its beginning, if that is what it is.
-    fn file(&self) -> Option<&Input> {
+    /// What it reads; `None` for what is no recording.
+    fn inputs(&self) -> Option<&Inputs> {
         None
+    }
+
+    /// The recording that can be read again from its beginning, if that is what it is.
+    fn file(&self) -> Option<&Inputs> {
+        self.inputs().filter(|inputs| inputs.are_files())
     }
 
     /// The same from its beginning; `None` if it cannot be read again.
@@ -141,8 +191,8 @@ pub trait Source {
         None
     }
 
-    /// How it ended, once [`Source::next`] has returned `None`.
-    fn ending(&self) -> Ending {
-        Ending::Complete
+    /// The recordings that it read, once [`Source::next`] has returned `None`; none for what is no recording.
+    fn parts(&self) -> &[Part] {
+        &[]
     }
 }

@@ -6,7 +6,7 @@ use super::data::Data;
 use super::filter::Filter;
 use super::keys::Action;
 use super::playback::{Playback, Until};
-use super::prompt::{Answer, Asks, Export, Prompt};
+use super::prompt::{Answer, Asks, Export, Prompt, is_yes};
 use super::state::View;
 use super::tab::Tab;
 use super::window::Window;
@@ -31,6 +31,8 @@ pub struct App {
     pub(super) prompt: Option<Prompt>,
     /// What to export as soon as there is time.
     pub(super) export: Option<Export>,
+    /// What to export if a file may be replaced, which the user is asked about.
+    replacing: Option<Export>,
     /// What came of the last thing that was asked for.
     pub(super) message: Option<String>,
     pub(super) ended: Option<Ended>,
@@ -63,6 +65,7 @@ impl App {
             playback: readable.then(|| Playback::new(began_ns)),
             prompt: None,
             export: None,
+            replacing: None,
             message: None,
             ended: None,
             quit: false,
@@ -202,9 +205,28 @@ impl App {
         let done = match prompt.asks {
             Asks::Filter => Filter::read(text).map(|filter| self.set_filter(filter)),
             Asks::Export => Export::read(text).map(|export| self.export = Some(export)),
+            Asks::Replace => is_yes(text).map(|yes| self.replace(yes)),
         };
         if let Err(wrong) = done {
             self.prompt = Some(prompt.refuse(wrong));
+        }
+    }
+
+    /// Asks whether an export may replace the file that is in its place.
+    pub(super) fn ask_to_replace(&mut self, export: Export) {
+        self.replacing = Some(export);
+        self.prompt = Some(Prompt::new(Asks::Replace, ""));
+    }
+
+    fn replace(&mut self, yes: bool) {
+        let export = self.replacing.take();
+        if yes {
+            self.export = export.map(|export| Export {
+                replaces: true,
+                ..export
+            });
+        } else {
+            self.message = Some("the file was left as it is, and nothing was written".to_owned());
         }
     }
 

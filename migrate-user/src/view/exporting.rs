@@ -10,7 +10,7 @@ use super::prompt::Export;
 use crate::Error;
 use crate::export::{AtomicFile, exporter};
 use crate::recording::Facts;
-use crate::source::{Batch, Input, machine};
+use crate::source::{Batch, Inputs, machine};
 use crate::text::{counted, file_stamp};
 
 /// Everything that is needed to write without the dashboard, which goes on.
@@ -23,13 +23,13 @@ pub(super) struct Job {
     /// Are there older ones that are not kept?
     forgot: bool,
     /// A recording to read again, else what was kept.
-    input: Option<Input>,
+    input: Option<Inputs>,
     kept: Batch,
 }
 
 impl Job {
     /// What is shown now.
-    pub(super) fn new(app: &App, wanted: Export, input: Option<Input>) -> Self {
+    pub(super) fn new(app: &App, wanted: Export, input: Option<Inputs>) -> Self {
         let after_ns = app.of_ns().and(app.shown().began_ns());
         let migrations = match &input {
             Some(_) => Vec::new(),
@@ -107,7 +107,8 @@ impl Job {
             number += batch.migrations.len() as u64;
             batch
         };
-        let mut out = BufWriter::new(AtomicFile::create(path).map_err(failed)?);
+        let mut out =
+            BufWriter::new(AtomicFile::create(path, self.wanted.replaces).map_err(failed)?);
         let format = exporter(self.wanted.format);
         let written = match self.input {
             Some(input) => {

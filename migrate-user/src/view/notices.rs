@@ -46,5 +46,6 @@ fn describe(ending: &Ending) -> String {
         Ending::Damaged { at, found } => {
             format!("stream is damaged at byte {at} ({found}): nothing after that can be read")
         }
+        Ending::LeftOut { why, .. } => format!("another recording is left out: {why}"),
     }
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use crate::Error;
 use crate::cli::Format;
+use crate::export::Place;
+use crate::source::Inputs;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(super) enum Asks {
     Filter,
     /// What to export, and where to.
     Export,
+    /// Whether a file that is there is to be replaced.
+    Replace,
 }
 
 /// A question, and what was written so far.
@@ -41,6 +46,8 @@ pub(super) struct Export {
     pub(super) format: Format,
     /// `None`: a new file with the date in its name.
     pub(super) path: Option<PathBuf>,
+    /// May it take the place of a file that is there?
+    pub(super) replaces: bool,
 }
 
 impl Prompt {
@@ -48,6 +55,7 @@ impl Prompt {
         let hint = match asks {
             Asks::Filter => "pid=7 comm=NAME driver=NAME direction=to_device outcome=rolled_back min-pages=64 slower-than=1ms".to_owned(),
             Asks::Export => format!("FORMAT [FILE]: {}", formats()),
+            Asks::Replace => "yes or no".to_owned(),
         };
         Self {
             asks,
@@ -61,6 +69,7 @@ impl Prompt {
         match self.asks {
             Asks::Filter => "Show only:",
             Asks::Export => "Export as:",
+            Asks::Replace => "That file is there already. Replace it?",
         }
     }
 
@@ -118,7 +127,22 @@ fn formats() -> String {
     names.join(", ")
 }
 
+/// Is it a yes? What is wrong, if it is neither that nor a no.
+pub(super) fn is_yes(text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "y" | "yes" => Ok(true),
+        "" | "n" | "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}
+
 impl Export {
+    /// What stands where it is to go. Fails where that is what is read.
+    pub(super) fn place(&self, inputs: Option<&Inputs>) -> Result<Place, Error> {
+        let path = self.path.as_deref();
+        path.map_or(Ok(Place::Free), |path| Place::of(path, inputs))
+    }
+
     /// Reads `FORMAT [FILE]`. What is wrong, if it is.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let words = shlex::split(text).ok_or("a quote is not closed")?;
@@ -129,7 +153,11 @@ impl Export {
         };
         let format = Format::from_str(format, true)
             .map_err(|_| format!("{format} is no format: expected {}", formats()))?;
-        Ok(Self { format, path })
+        Ok(Self {
+            format,
+            path,
+            replaces: false,
+        })
     }
 }
 

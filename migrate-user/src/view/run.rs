@@ -17,7 +17,8 @@ use super::terminal::Screen;
 use super::{exporting, screen};
 use crate::Error;
 use crate::config::{Config, REFRESH};
-use crate::source::{Batch, Source};
+use crate::export::Place;
+use crate::source::{Batch, Part, Source};
 use crate::tell_line;
 
 /// Lines that the wheel moves.
@@ -169,7 +170,7 @@ impl<S: Source> Dashboard<S> {
                 self.dirty |= self.is_news(&batch);
                 return self.app.batch(batch);
             }
-            Ok(None) => self.app.end(self.player.source.ending()),
+            Ok(None) => self.app.end(Part::together(self.player.source.parts())),
             Err(error) => self.app.fail(error),
         }
         self.dirty = true;
@@ -230,7 +231,16 @@ impl<S: Source> Dashboard<S> {
         if self.export.is_none()
             && let Some(wanted) = self.app.export.take()
         {
-            let input = self.player.source.file().cloned();
+            let source = &self.player.source;
+            match wanted.place(source.inputs()) {
+                Ok(Place::Taken) if !wanted.replaces => return self.app.ask_to_replace(wanted),
+                Ok(_) => {}
+                Err(error) => {
+                    self.app.message = Some(error.to_string());
+                    return;
+                }
+            }
+            let input = source.file().cloned();
             let job = exporting::Job::new(&self.app, wanted, input);
             self.app.message = Some("the export is being written".to_owned());
             self.export = Some(tokio::task::spawn_blocking(move || job.run()));

@@ -9,6 +9,7 @@ mod workload;
 use std::fs::File;
 use std::process::ExitCode;
 
+use super::replace::may_replace;
 use super::stop::Stop;
 use super::warn_about_names;
 use crate::Error;
@@ -25,9 +26,10 @@ use workload::Workload;
 
 /// Records until somebody asks for the end, or the command ends. Its exit status, if there is one.
 pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
+    let output = options.output.unwrap_or_else(default_output);
+    let replaces = may_replace(&output, None, options.force)?;
     // From the first hook on, Ctrl-C ends the recording and not the program.
     let mut stop = Stop::new()?;
-    let output = options.output.unwrap_or_else(default_output);
     if options.rotate.is_some() && !output.is_file() {
         return Err(Error::RotatesNoFile {
             output: output.to_string(),
@@ -46,7 +48,7 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
     if let Some(duration) = options.duration {
         stop.after(duration.0);
     }
-    let file = reader.map_or_else(|| output.open(), Ok)?;
+    let file = reader.map_or_else(|| output.open_or_replace(replaces), Ok)?;
     let recording = Recording::new(file, output.clone(), source.facts())?;
     let mut workload = Workload::start(&options.command)?;
     let pace = match options.write_every {

@@ -9,13 +9,20 @@ mod tests;
 
 use crate::insight::{Finding, Thresholds, findings};
 use crate::model::Model;
+use crate::source::Part;
 
 /// What there is to say about a run.
 pub struct Report<'a> {
     model: &'a Model,
     name: &'a str,
     findings: Vec<Finding>,
+    parts: &'a [Part],
+    /// Was it read to its end?
+    interrupted: bool,
 }
+
+/// What is said of a recording that was not read to its end.
+pub const INTERRUPTED: &str = "interrupted before the end of the recording.";
 
 impl<'a> Report<'a> {
     /// About a run whose recording is called `name`.
@@ -24,7 +31,25 @@ impl<'a> Report<'a> {
             model,
             name,
             findings: findings(model, thresholds),
+            parts: &[],
+            interrupted: false,
         }
+    }
+
+    /// It says of how many recordings it is, and what could not be read of them.
+    pub fn of_parts(self, parts: &'a [Part], interrupted: bool) -> Self {
+        Self {
+            parts,
+            interrupted,
+            ..self
+        }
+    }
+
+    /// What is missing of the recordings, in sentences.
+    fn notes(&self) -> Vec<String> {
+        let notes = self.parts.iter().flat_map(Part::notes);
+        let interrupted = self.interrupted.then(|| INTERRUPTED.to_owned());
+        notes.chain(interrupted).collect()
     }
 
     /// A page of text; with colours and small bars if it is for a terminal.

@@ -68,6 +68,7 @@ fn heading(report: &Report<'_>) -> Markup {
             dt { "Covers" } dd { (covers(model)) }
             dt { "Lost" } dd { (losses(model)) }
             dt { "Unbalanced" } dd { (counted(model.totals().unbalanced(), "ledger", "ledgers")) }
+            @for note in report.notes() { dt { "Note" } dd { (note) } }
         }
     }
 }

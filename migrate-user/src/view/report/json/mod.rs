@@ -18,6 +18,9 @@
 //!   (how long threads did not run in it), `step_ns` (all of it) and `share`
 //! - `findings`: what it means, the worst first: `kind`, `severity` (`serious`, `notable`, `minor`), `what`, `evidence`, `cost`, `cost_ns`
 //!   (`null` where it is not known, or not what it costs), `try`
+//! - `recordings`: those that were read as one, in the order of time: `input`, `ending` (`complete`, `unfinished`: without its end mark,
+//!   `damaged`, `left_out`), `at_byte` (where what was left out or is damaged begins), `lost_bytes` (of a last batch that is not whole),
+//!   `gap_ns` (how long nothing was recorded before it); `notes`: the same in sentences, and all else that is missing
 //! - everything else is of the records that came, as in [`records`]
 
 mod exact;
@@ -28,6 +31,7 @@ use serde_json::{Map, Value, json};
 use super::Report;
 use crate::insight::Finding;
 use crate::model::{Direction, Distribution, Figure, Model, PARTS, Rate, Step};
+use crate::source::{Ending, Part};
 use crate::view::figures;
 use exact::{exact, rows};
 use records::by_direction;
@@ -75,9 +79,29 @@ pub(super) fn json(report: &Report<'_>) -> String {
         "ping_pong": records::ping_pong(model),
         "retries": records::retries(model),
         "slowest": records::slowest(model),
+        "recordings": report.parts.iter().map(recording).collect::<Vec<_>>(),
+        "notes": report.notes(),
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     format!("{object:#}\n")
+}
+
+fn recording(part: &Part) -> Value {
+    let (at_byte, lost_bytes) = match &part.ending {
+        Ending::Complete => (None, 0),
+        Ending::Unfinished {
+            whole_bytes,
+            lost_bytes,
+        } => (Some(*whole_bytes), *lost_bytes),
+        Ending::Damaged { at, .. } | Ending::LeftOut { at, .. } => (Some(*at), 0),
+    };
+    json!({
+        "input": part.input,
+        "ending": part.ending.name(),
+        "at_byte": at_byte,
+        "lost_bytes": lost_bytes,
+        "gap_ns": part.gap_ns,
+    })
 }
 
 fn kinds(model: &Model) -> Vec<Value> {

@@ -32,6 +32,9 @@ pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
     page.line(format!("Lost        {}", losses(model)));
     let unbalanced = counted(model.totals().unbalanced(), "ledger", "ledgers");
     page.line(format!("Unbalanced  {unbalanced}"));
+    for note in report.notes() {
+        page.paragraph("Note        ", &note);
+    }
 }
 
 /// Which migrations the figures are about, and where those come from.

@@ -1,0 +1,134 @@
+//! Where an export or a page goes, and how it is written there.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use super::replace::may_replace;
+use super::stdout_failed;
+use crate::Error;
+use crate::export::{AtomicFile, Out};
+use crate::recording::Output;
+use crate::source::Inputs;
+
+/// Writes all of it.
+pub(super) type Writing<'a> = &'a mut dyn FnMut(Out<'_>) -> io::Result<()>;
+
+/// An output that may be written.
+pub(super) struct Destination {
+    output: Output,
+    replaces: bool,
+}
+
+impl Destination {
+    /// Makes sure that nothing is lost by it: see [`may_replace`]. Standard output, where nothing is named.
+    pub(super) fn new(
+        output: Option<Output>,
+        inputs: Option<&Inputs>,
+        force: bool,
+    ) -> Result<Self, Error> {
+        let output = output.unwrap_or(Output::Stdout);
+        let replaces = may_replace(&output, inputs, force)?;
+        Ok(Self { output, replaces })
+    }
+
+    /// Refuses what a terminal cannot show.
+    pub(super) fn for_binary(self) -> Result<Self, Error> {
+        if self.output == Output::Stdout && io::stdout().is_terminal() {
+            return Err(Error::BinaryToTerminal);
+        }
+        Ok(self)
+    }
+
+    /// The name that messages call it.
+    pub(super) fn name(&self) -> String {
+        self.output.to_string()
+    }
+
+    /// Writes there. A file appears when it is whole.
+    pub(super) fn write(&self, writing: Writing<'_>) -> Result<(), Error> {
+        match &self.output {
+            Output::Stdout => to_stdout(writing),
+            Output::File(path) => self.to_file(path, writing),
+            Output::Socket(_) => self.to_socket(writing),
+        }
+    }
+
+    fn to_file(&self, path: &Path, writing: Writing<'_>) -> Result<(), Error> {
+        let file = AtomicFile::create(path, self.replaces).map_err(|cause| {
+            self.failed(
+                "create",
+                cause,
+                "Name a file in a folder that you may write to.",
+            )
+        })?;
+        let mut out = BufWriter::new(file);
+        writing(&mut out)
+            .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
+            .and_then(AtomicFile::commit)
+            .map_err(|cause| {
+                let advice = "Nothing was left behind. Make room, or name a file on another disk.";
+                self.failed("write", cause, advice)
+            })
+    }
+
+    fn to_socket(&self, writing: Writing<'_>) -> Result<(), Error> {
+        let mut out = BufWriter::new(self.output.open()?);
+        writing(&mut out)
+            .and_then(|()| out.flush())
+            .map_err(|cause| {
+                self.failed("write", cause, "Whoever reads it has to go on to the end.")
+            })
+    }
+
+    fn failed(&self, action: &'static str, cause: io::Error, advice: &'static str) -> Error {
+        let path = self.name();
+        match cause.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists { path },
+            _ => Error::Io {
+                action,
+                path,
+                cause,
+                advice,
+            },
+        }
+    }
+}
+
+fn to_stdout(writing: Writing<'_>) -> Result<(), Error> {
+    let mut out = Noting {
+        out: BufWriter::new(io::stdout()),
+        reader_gone: false,
+    };
+    let written = writing(&mut out).and_then(|()| out.flush());
+    // Libraries wrap the error that they got in others of their own.
+    if out.reader_gone {
+        return Err(Error::ReaderGone);
+    }
+    written.map_err(stdout_failed)
+}
+
+/// Notes that nobody reads any more.
+struct Noting<W> {
+    out: W,
+    reader_gone: bool,
+}
+
+impl<W: Write> Noting<W> {
+    fn note<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        let gone = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+        self.reader_gone |= done.as_ref().is_err_and(gone);
+        done
+    }
+}
+
+impl<W: Write> Write for Noting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let done = self.out.write(bytes);
+        self.note(done)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let done = self.out.flush();
+        self.note(done)
+    }
+}
