@@ -327,15 +327,19 @@ pub struct Report {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Each figure has an interval in which its true change lies, with allowance for how many figures there are. Only what is worse by \
-more than the threshold with its whole interval is called worse. One recording a side tells how much migrations vary within a run, but \
-not how much runs do: better are five or more a side, which `--base` and `--new` take.
+more than the threshold with its whole interval is called worse. Where nothing is, the verdict rests on the typical time of a page in calls that \
+are alike: it is inconclusive where that may have got worse by more than the threshold or better by as much, or could not be compared. \
+One recording a side tells how much migrations vary within a run, but not how much runs do: better are five or more a side, which \
+`--base` and `--new` take. Files of one rotation are one run.
 
-Exit status: 0 if it is the same or better, 1 if it is worse, 2 if it could not be found out.
+Exit status: 0 if it is the same or better, 1 if it is worse, 2 if something failed, 3 if it is inconclusive or unsure.
 
 Examples:
   migscope diff before.arrow after.arrow
   migscope diff --base old-*.arrow --new new-*.arrow --threshold 5
-  git bisect run sh -c './record-it && migscope diff good.arrow run.arrow'")]
+  git bisect run sh -c './record-it || exit 125
+    migscope diff good.arrow run.arrow; s=$?; [ $s -le 1 ] || s=125; exit $s'
+                                                 125: git skips what cannot be told")]
 pub struct Diff {
     /// Two recordings: what it was, and what it is
     #[arg(value_names = ["BASE", "NEW"], num_args = 2, required_unless_present = "base", conflicts_with_all = ["base", "new"])]

@@ -199,6 +199,19 @@ fn files_of_a_rotation_are_one_recording_in_any_order_and_behind_each_other() {
     assert_eq!(stdout(&parts), stdout(&whole));
 }
 
+/// They would say how much runs vary, and are none.
+#[test]
+fn files_of_a_rotation_are_one_run_of_a_comparison() {
+    let rotated = rotated(&[|_| (), |_| (), |_| ()]);
+    let [a, b, c] = [0, 1, 2].map(|at| text(&rotated.files[at]));
+    let whole = text(&rotated.whole);
+    let (_, page) = json(&["diff", "--json", "--base", b, a, c, "--new", whole]);
+    assert_eq!(page["base"]["runs"], 1);
+    assert_eq!(page["base"]["units"], page["new"]["units"]);
+    let (_, page) = json(&["diff", "--json", "--base", a, c, "--new", whole]);
+    assert_eq!(page["base"]["runs"], 2, "one is missing between them");
+}
+
 #[test]
 fn what_is_not_one_recording_is_not_added_up() {
     let changes: [(Change, &str); 4] = [

@@ -3,11 +3,12 @@
 use fastrand::Rng;
 
 use super::Figure;
+use super::alike::{Table, times};
 use super::sample::{Block, TIMES};
 use crate::model::{Ledger, Step, ledger};
 
 /// How often is drawn.
-const DRAWS: usize = 1000;
+const DRAWS: usize = 500;
 
 /// Fewer values than this beyond a quantile do not tell it.
 const BEYOND: f64 = 10.0;
@@ -18,6 +19,7 @@ pub(super) struct Units {
     migrations: Vec<u64>,
     steps_ns: Vec<[u64; Step::COUNT]>,
     times: [Times; TIMES],
+    alike: Table,
 }
 
 /// The durations of all units: each value that occurs, and for each of them how many are not above it, by unit.
@@ -67,6 +69,7 @@ impl Units {
             migrations: blocks.iter().map(|block| block.migrations).collect(),
             steps_ns: blocks.iter().map(|block| block.steps_ns).collect(),
             times: std::array::from_fn(|at| Times::new(blocks, at)),
+            alike: Table::new(blocks.iter().map(|block| &block.kinds)),
         }
     }
 
@@ -97,30 +100,58 @@ impl Units {
     /// How far a figure would vary from one run to another: the standard error of its logarithm, or for shares of itself; of each
     /// figure.
     pub(super) fn errors(&self, figures: &[Figure], seed: u64) -> Vec<Option<f64>> {
-        let units = self.len();
-        if units < 2 {
-            return vec![None; figures.len()];
-        }
         let mut rng = Rng::with_seed(seed);
         let mut drawn = vec![Vec::with_capacity(DRAWS); figures.len()];
         for _ in 0..DRAWS {
-            let mut taken = vec![0u64; units];
-            (0..units).for_each(|_| taken[rng.usize(..units)] += 1);
+            let taken = self.draw(&mut rng);
             for (values, figure) in drawn.iter_mut().zip(figures) {
                 let value = self.value_of(*figure, &taken);
                 values.extend(value.map(|value| scale(*figure, value)));
             }
         }
-        // The variance among draws is that much too small.
-        let small = (units as f64 / (units - 1) as f64).sqrt();
         drawn
             .iter()
-            .map(|values| Some(deviation(values)? * small))
+            .map(|values| Some(deviation(values)? * self.correction()))
             .collect()
+    }
+
+    /// As many units as there are, any of them again and again: how often each was drawn.
+    fn draw(&self, rng: &mut Rng) -> Vec<u64> {
+        let units = self.len();
+        let mut taken = vec![0u64; units];
+        (0..units).for_each(|_| taken[rng.usize(..units)] += 1);
+        taken
+    }
+
+    /// The deviation among draws is that much too small.
+    fn correction(&self) -> f64 {
+        let units = self.len() as f64;
+        (units / (units - 1.0).max(1.0)).sqrt()
+    }
+
+    /// The typical time of a page in calls that both sides have, on both sides, nanoseconds.
+    pub(super) fn alike(&self, new: &Self) -> Option<(f64, f64)> {
+        let all = |units: &Self| vec![1; units.len()];
+        times(&self.alike, &all(self), &new.alike, &all(new))
+    }
+
+    /// How far the logarithm of the ratio of these two would vary from one pair of runs to another: its standard error. Which calls
+    /// both sides have is part of what varies, so both are drawn at once.
+    pub(super) fn alike_error(&self, new: &Self, seed: u64) -> Option<f64> {
+        let mut rng = Rng::with_seed(seed);
+        let draws = (0..DRAWS).filter_map(|_| {
+            let taken = (self.draw(&mut rng), new.draw(&mut rng));
+            let (base, new) = times(&self.alike, &taken.0, &new.alike, &taken.1)?;
+            Some((new / base).ln())
+        });
+        let draws: Vec<_> = draws.collect();
+        Some(deviation(&draws)? * self.correction().max(new.correction()))
     }
 
     fn value_of(&self, figure: Figure, taken: &[u64]) -> Option<f64> {
         match figure {
+            // It is one of two sides.
+            Figure::TimeAlike => None,
             Figure::TimePerPage => {
                 let ns: f64 = Step::ALL
                     .into_iter()

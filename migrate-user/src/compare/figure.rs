@@ -5,6 +5,9 @@ use crate::model::Step;
 /// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
+    /// The typical time of a page in calls that both sides have: of one direction, for one reason, with about as many pages;
+    /// nanoseconds.
+    TimeAlike,
     /// The time of all steps by the pages that arrived, nanoseconds.
     TimePerPage,
     /// The same of one step.
@@ -39,7 +42,7 @@ impl Figure {
             Self::DeclinedShare,
             Self::FailedShare,
         ];
-        [Self::TimePerPage]
+        [Self::TimeAlike, Self::TimePerPage]
             .into_iter()
             .chain(steps().map(Self::StepPerPage))
             .chain(quantiles)
@@ -51,6 +54,7 @@ impl Figure {
     /// The name used on screen and in JSON.
     pub fn name(self) -> String {
         match self {
+            Self::TimeAlike => "alike_ns_per_page".to_owned(),
             Self::TimePerPage => "ns_per_page".to_owned(),
             Self::StepPerPage(step) => format!("{}_ns_per_page", step.name()),
             Self::Quantile(step, q) => {

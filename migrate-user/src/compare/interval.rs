@@ -9,8 +9,17 @@ use super::sample::{Block, Sample};
 /// With at least so many recordings on both sides, they are what is drawn from.
 const RECORDINGS: usize = 5;
 
+/// With fewer units on a side, how much they vary is not known: no figure has an interval.
+const FEWEST: usize = 5;
+
 /// How sure all intervals together are: in 19 of 20 comparisons, every one of them holds the truth.
 const CONFIDENCE: f64 = 0.95;
+
+/// The part of what may be wrong that is for the first figure, which the verdict rests on; the others share the rest.
+const FOR_THE_FIRST: f64 = 0.5;
+
+/// A ratio that may be so large or so small is not known at all.
+const MOST: f64 = 1000.0;
 
 /// Durations are known within 1%: no interval of a ratio is narrower than that lets it be.
 const PRECISION: f64 = 0.005;
@@ -56,69 +65,109 @@ impl Unit {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Change {
     pub(super) change: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
+    /// Where the true one lies; `None` where there is too little to tell.
+    pub(super) interval: Option<(f64, f64)>,
 }
 
 /// Both sides' units, and how far each figure varies among them.
 pub(super) struct Sides<'a> {
-    pub(super) base: &'a Units,
-    pub(super) new: &'a Units,
+    base: &'a Units,
+    new: &'a Units,
     figures: &'a [Figure],
     base_errors: Vec<Option<f64>>,
     new_errors: Vec<Option<f64>>,
+    alike_error: Option<f64>,
 }
 
 impl<'a> Sides<'a> {
     pub(super) fn new(base: &'a Units, new: &'a Units, figures: &'a [Figure]) -> Self {
-        // Different seeds: with the same, a side that is drawn like the other would vary like it.
-        let (base_errors, new_errors) = (base.errors(figures, 1), new.errors(figures, 2));
+        let enough = base.len().min(new.len()) >= FEWEST;
+        let errors = |units: &Units, seed| match enough {
+            true => units.errors(figures, seed),
+            false => vec![None; figures.len()],
+        };
         Self {
             base,
             new,
             figures,
-            base_errors,
-            new_errors,
+            // Different seeds: with the same, a side that is drawn like the other would vary like it.
+            base_errors: errors(base, 1),
+            new_errors: errors(new, 2),
+            alike_error: enough.then(|| base.alike_error(new, 3)).flatten(),
+        }
+    }
+
+    /// The n-th figure on both sides; `None` where one does not tell.
+    pub(super) fn values(&self, at: usize) -> (Option<f64>, Option<f64>) {
+        match self.figures[at] {
+            Figure::TimeAlike => self.base.alike(self.new).unzip(),
+            figure => (self.base.value(figure), self.new.value(figure)),
         }
     }
 
     /// The change of the n-th figure; `None` where one side does not tell.
     pub(super) fn change(&self, at: usize) -> Option<Change> {
         let figure = self.figures[at];
-        let (base, new) = (self.base.value(figure)?, self.new.value(figure)?);
+        let (base, new) = self.values(at);
+        let (base, new) = (base?, new?);
         let difference = scale(figure, new) - scale(figure, base);
-        let errors = [self.base_errors[at]?, self.new_errors[at]?];
-        let mut variance = errors[0].powi(2) + errors[1].powi(2);
-        if !figure.is_share() {
-            variance += PRECISION.powi(2);
-        }
-        let half = self.quantile()? * variance.sqrt();
-        let back = |value: f64| {
+        let interval = || {
+            let half = self.quantile(at)? * self.error(at)?;
+            let (low, high) = (difference - half, difference + half);
             if figure.is_share() {
-                value
-            } else {
-                value.exp_m1()
+                // There is no share below 0 or above 1.
+                return Some((low.max(-base), high.min(1.0 - base)));
             }
+            (half < MOST.ln()).then(|| (low.exp_m1(), high.exp_m1()))
+        };
+        let change = if figure.is_share() {
+            difference
+        } else {
+            difference.exp_m1()
         };
         Some(Change {
-            change: back(difference),
-            low: back(difference - half),
-            high: back(difference + half),
+            change,
+            interval: interval(),
         })
+    }
+
+    /// The standard error of the change.
+    fn error(&self, at: usize) -> Option<f64> {
+        let figure = self.figures[at];
+        let variance = match figure {
+            Figure::TimeAlike => self.alike_error?.powi(2),
+            _ => self.base_errors[at]?.powi(2) + self.new_errors[at]?.powi(2),
+        };
+        // What no unit has may still be: once in as many migrations as there are, who knows.
+        let once = |units: &Units| (units.migrations() as f64).max(1.0).recip().powi(2);
+        let least = if figure.is_share() {
+            once(self.base) + once(self.new)
+        } else {
+            PRECISION.powi(2)
+        };
+        Some((variance + least).sqrt())
     }
 
     /// How many standard errors wide each half of an interval is, for all of them to hold at once (Bonferroni), and with as few degrees of
     /// freedom as the smaller side has.
-    fn quantile(&self) -> Option<f64> {
+    fn quantile(&self, at: usize) -> Option<f64> {
         let freedom = self.base.len().min(self.new.len()).checked_sub(1)?;
-        let beyond = (1.0 - CONFIDENCE) / 2.0 / self.figures.len() as f64;
+        let part = if at == 0 {
+            FOR_THE_FIRST
+        } else {
+            (1.0 - FOR_THE_FIRST) / (self.figures.len() - 1) as f64
+        };
+        let beyond = (1.0 - CONFIDENCE) / 2.0 * part;
         let t = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
         Some(t.inverse_cdf(1.0 - beyond))
     }
 
     /// The effect size of the n-th figure: how much more often a unit of the new side is above one of the base than below it, -1 to 1
-    /// (Cliff's delta). `None` where no unit tells.
+    /// (Cliff's delta). `None` where no unit tells, and where there are few of them.
     pub(super) fn effect(&self, at: usize) -> Option<f64> {
+        if self.base.len().min(self.new.len()) < FEWEST {
+            return None;
+        }
         let figure = self.figures[at];
         let (base, new) = (self.base.each(figure), self.new.each(figure));
         let pairs = base.len() * new.len();

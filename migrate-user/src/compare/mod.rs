@@ -1,5 +1,6 @@
 //! Two runs, or two groups of runs: what has changed, how sure that is, and whether it got worse. `docs/diff.md` says how.
 
+mod alike;
 mod bootstrap;
 mod figure;
 mod interval;

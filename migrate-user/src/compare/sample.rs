@@ -2,8 +2,9 @@
 
 use hdrhistogram::Histogram;
 
+use super::alike::Kinds;
 use crate::model::steps::new_histogram;
-use crate::model::{Ledger, Migration, Step, ledger};
+use crate::model::{Exact, Figure, Ledger, Migration, Step, ledger};
 
 /// As many blocks as this become half as many, each of two.
 const MOST: usize = 64;
@@ -23,6 +24,8 @@ pub(super) struct Block {
     pub(super) steps_ns: [u64; Step::COUNT],
     /// Of each step and of whole migrations.
     pub(super) times: [Histogram<u64>; TIMES],
+    /// Calls that are alike. Totals do not tell them apart.
+    pub(super) kinds: Kinds,
 }
 
 impl Block {
@@ -32,7 +35,31 @@ impl Block {
             ledger: Ledger::default(),
             steps_ns: [0; Step::COUNT],
             times: std::array::from_fn(|_| new_histogram()),
+            kinds: Kinds::default(),
         }
+    }
+
+    /// What the kernel counted by itself.
+    fn of_totals(exact: &Exact) -> Self {
+        let mut block = Self::new();
+        block.migrations = exact.migrations();
+        block.ledger = exact.ledger(None);
+        for of in &exact.figures {
+            let steps = Step::ALL.into_iter();
+            let step = steps
+                .zip(0..)
+                .find(|(step, _)| Figure::from(*step) == of.figure);
+            let at = match (step, of.figure) {
+                (Some((_, at)), _) => at,
+                (None, Figure::Total) => Step::COUNT,
+                (None, _) => continue,
+            };
+            if let Some(sum) = block.steps_ns.get_mut(at) {
+                *sum = sum.saturating_add(of.sum);
+            }
+            of.values.add_to(&mut block.times[at]);
+        }
+        block
     }
 
     fn count(&mut self, migration: &Migration) {
@@ -45,6 +72,7 @@ impl Block {
             }
         }
         self.times[Step::COUNT].saturating_record(migration.total_ns());
+        self.kinds.count(migration);
     }
 
     pub(super) fn add(&mut self, more: &Self) {
@@ -57,6 +85,7 @@ impl Block {
             // All have the same bounds, so this cannot fail.
             let _ = sum.add(more);
         }
+        self.kinds.add(&more.kinds);
     }
 }
 
@@ -66,6 +95,10 @@ pub struct Sample {
     blocks: Vec<Block>,
     /// Pairs of blocks have become one so often.
     doubled: u32,
+    /// By the kernel's totals: what it counted between one reading and the next.
+    totals: Vec<Block>,
+    /// The last reading.
+    read: Exact,
 }
 
 impl Sample {
@@ -88,11 +121,32 @@ impl Sample {
     }
 
     fn halve(&mut self) {
-        for at in 0..MOST / 2 {
-            let second = self.blocks.remove(at + 1);
-            self.blocks[at].add(&second);
-        }
+        halve(&mut self.blocks);
         self.doubled += 1;
+    }
+
+    /// Adds what the kernel had counted by itself at some moment, since the run began.
+    pub fn count_totals(&mut self, exact: &Exact) {
+        let since = exact.since(&self.read);
+        if since.migrations() == 0 {
+            return;
+        }
+        if self.totals.len() == MOST {
+            halve(&mut self.totals);
+        }
+        self.totals.push(Block::of_totals(&since));
+        self.read = exact.clone();
+    }
+
+    /// The same run by the kernel's totals, which count what has no record, too.
+    pub fn by_totals(self) -> Self {
+        Self {
+            blocks: self.totals,
+            // Readings are what they are: none is left over.
+            doubled: 0,
+            totals: Vec::new(),
+            read: Exact::default(),
+        }
     }
 
     /// How many migrations it has.
@@ -118,6 +172,14 @@ impl Sample {
             whole.add(&block);
             whole
         })
+    }
+}
+
+/// Makes one of every two.
+fn halve(blocks: &mut Vec<Block>) {
+    for at in 0..MOST / 2 {
+        let second = blocks.remove(at + 1);
+        blocks[at].add(&second);
     }
 }
 

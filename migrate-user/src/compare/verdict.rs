@@ -25,10 +25,12 @@ impl Default for Limits {
 /// What became of a figure, or of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// It has changed no more than the limit, or nothing shows.
+    /// It is not worse by more than the limit, as its whole interval says.
     Same,
     /// It may have got worse by more than the limit, or not: more data would tell.
     Unsure,
+    /// It may have got worse by more than the limit, or better by as much, or nothing could be compared: more data would tell.
+    Inconclusive,
     /// Its whole interval is better by more than the limit.
     Better,
     /// Its whole interval is worse by more than the limit.
@@ -41,9 +43,15 @@ impl Verdict {
         match self {
             Self::Same => "same",
             Self::Unsure => "unsure",
+            Self::Inconclusive => "inconclusive",
             Self::Better => "better",
             Self::Worse => "worse",
         }
+    }
+
+    /// Does it leave open whether it got worse?
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Unsure | Self::Inconclusive)
     }
 
     fn of(change: Change, limit: f64, ratio: bool) -> Self {
@@ -53,14 +61,19 @@ impl Verdict {
         } else {
             -limit
         };
-        if change.low > limit {
+        let Some((low, high)) = change.interval else {
+            return Self::Inconclusive;
+        };
+        if low > limit {
             Self::Worse
-        } else if change.high < better {
+        } else if high < better {
             Self::Better
-        } else if change.change > limit {
-            Self::Unsure
-        } else {
+        } else if high <= limit {
             Self::Same
+        } else if low < better {
+            Self::Inconclusive
+        } else {
+            Self::Unsure
         }
     }
 }
@@ -80,7 +93,7 @@ pub struct Figures {
     pub interval: Option<(f64, f64)>,
     /// Cliff's delta, -1 to 1: how much more often a unit of the new side is above one of the base than below it.
     pub effect: Option<f64>,
-    /// What became of it; `None` where that cannot be told, or more is neither better nor worse.
+    /// What became of it; `None` where a side does not have it, or more is neither better nor worse.
     pub verdict: Option<Verdict>,
 }
 
@@ -95,10 +108,26 @@ pub struct Comparison {
     pub migrations: (u64, u64),
     /// Every figure.
     pub figures: Vec<Figures>,
-    /// The worst of all figures, but better only if none is unsure.
+    /// Worse if any figure is. Else open if the [first](Comparison::first) is, and what that says if not; better if any other is, and
+    /// the first is the same.
     pub verdict: Verdict,
     /// What it comes from, in words, the most important first.
     pub why: Vec<String>,
+}
+
+impl Comparison {
+    /// The figure that the verdict rests on: the typical time of a page in calls that are alike. Where nothing tells that, the first
+    /// other of the time of any page and the median of whole migrations that both sides have.
+    pub fn first(&self) -> Option<&Figures> {
+        first(&self.figures)
+    }
+
+    /// Does any figure have an interval?
+    pub fn has_intervals(&self) -> bool {
+        self.figures
+            .iter()
+            .any(|figures| figures.interval.is_some())
+    }
 }
 
 /// Compares `new` with `base`, each one or more recordings.
@@ -129,22 +158,37 @@ fn figures(sides: &Sides<'_>, figure: Figure, at: usize, limits: Limits) -> Figu
         limits.time
     };
     let judged = change.filter(|_| figure.is_judged());
+    let (base, new) = sides.values(at);
     Figures {
         figure,
-        base: sides.base.value(figure),
-        new: sides.new.value(figure),
+        base,
+        new,
         change: change.map(|change| change.change),
-        interval: change.map(|change| (change.low, change.high)),
+        interval: change.and_then(|change| change.interval),
         effect: sides.effect(at),
         verdict: judged.map(|change| Verdict::of(change, limit, !figure.is_share())),
     }
 }
 
+fn first(figures: &[Figures]) -> Option<&Figures> {
+    let order = [
+        Figure::TimeAlike,
+        Figure::TimePerPage,
+        Figure::Quantile(None, 500),
+    ];
+    let find = |figure| {
+        let is_it = |found: &&Figures| found.figure == figure && found.verdict.is_some();
+        figures.iter().find(is_it)
+    };
+    order.into_iter().find_map(find)
+}
+
 fn overall(figures: &[Figures]) -> Verdict {
     let has = |verdict| figures.iter().any(|figure| figure.verdict == Some(verdict));
-    let order = [Verdict::Worse, Verdict::Unsure, Verdict::Better];
-    order
-        .into_iter()
-        .find(|verdict| has(*verdict))
-        .unwrap_or(Verdict::Same)
+    match first(figures).and_then(|first| first.verdict) {
+        _ if has(Verdict::Worse) => Verdict::Worse,
+        None => Verdict::Inconclusive,
+        Some(Verdict::Same) if has(Verdict::Better) => Verdict::Better,
+        Some(first) => first,
+    }
 }

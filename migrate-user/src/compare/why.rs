@@ -6,7 +6,10 @@ use crate::text::{percent, signed_duration};
 
 /// The most important first.
 pub(super) fn why(figures: &[Figures]) -> Vec<String> {
-    let mut why: Vec<String> = per_page(figures).into_iter().collect();
+    let mut why: Vec<String> = per_page(figures)
+        .into_iter()
+        .chain(alike(figures))
+        .collect();
     let shares = figures.iter().filter(|figure| figure.figure.is_share());
     why.extend(shares.filter_map(share));
     why
@@ -18,6 +21,17 @@ fn find(figures: &[Figures], figure: Figure) -> Option<&Figures> {
 
 fn changed(figures: &Figures) -> bool {
     matches!(figures.verdict, Some(Verdict::Worse | Verdict::Better))
+}
+
+/// How much longer a page takes in calls that are alike.
+fn alike(figures: &[Figures]) -> Option<String> {
+    let found = find(figures, Figure::TimeAlike).filter(|found| changed(found))?;
+    let by = found.change?;
+    let longer = if by > 0.0 { "longer" } else { "less" };
+    Some(format!(
+        "a page takes {} {longer} in calls that are alike",
+        percent(by.abs())
+    ))
 }
 
 /// How much longer a page takes, and the step with most of that.

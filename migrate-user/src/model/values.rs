@@ -87,7 +87,7 @@ impl Values {
     }
 
     /// Adds all of them to others.
-    pub(super) fn add_to(&self, histogram: &mut Histogram<u64>) {
+    pub(crate) fn add_to(&self, histogram: &mut Histogram<u64>) {
         for (value, count) in self.recorded() {
             histogram.saturating_record_n(value, count);
         }

@@ -32,8 +32,10 @@ pub(super) fn waste_is_worse_and_named(context: &Context<'_>) -> Result<()> {
         &folder.join("mixed.arrow"),
         &folder.join("mixed.arrow"),
     )?;
+    // What varies much within a run may be told to be open, but never to have changed.
     ensure!(
-        unchanged == 0 && same["verdict"] == "same",
+        (unchanged == 0 && same["verdict"] == "same")
+            || (unchanged == 3 && same["verdict"] == "inconclusive"),
         "a run against itself: {same:#}"
     );
     let worse = worse(&page)?;

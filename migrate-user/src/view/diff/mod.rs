@@ -10,12 +10,16 @@ use crate::insight::Kind;
 pub struct Page {
     /// What the recordings are called, base and new.
     pub names: (String, String),
+    /// How many runs there are, base and new.
+    pub runs: (usize, usize),
     /// What has changed.
     pub comparison: Comparison,
     /// Changes up to here do not count.
     pub limits: Limits,
     /// Findings of the new side that the base does not have.
     pub appeared: Vec<Kind>,
+    /// What is different between the recordings besides their figures: what it is, and its values, base and new.
+    pub differences: Vec<(String, String, String)>,
     /// What a reader should know about the recordings.
     pub remarks: Vec<String>,
 }

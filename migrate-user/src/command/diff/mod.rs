@@ -1,0 +1,64 @@
+//! `diff`: what has changed between recordings, and whether it got worse.
+
+mod runs;
+mod side;
+mod traits;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use super::report::print;
+use crate::Error;
+use crate::cli;
+use crate::compare::{Limits, Verdict, compare};
+use crate::config::Config;
+use crate::view::diff;
+use side::Side;
+
+/// The exit status for what got worse.
+const WORSE: u8 = 1;
+
+/// The exit status for what leaves open whether it got worse. 2 is for what could not be done.
+const OPEN: u8 = 3;
+
+/// Compares, prints, and answers with the exit status.
+pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
+    let limits = Limits {
+        time: options.threshold.0,
+        share: options.share_threshold.0,
+    };
+    let json = options.json;
+    let thresholds = Config::load()?.findings;
+    let (base, new) = options.sides();
+    let (base, new) = (
+        Side::read(&base, &thresholds)?,
+        Side::read(&new, &thresholds)?,
+    );
+    let appeared = new.findings.difference(&base.findings).copied().collect();
+    let differences = base.traits.differences(&new.traits);
+    let mut remarks = base.remarks;
+    remarks.extend(new.remarks);
+    let names = (base.name, new.name);
+    let runs = (base.samples.len(), new.samples.len());
+    let comparison = compare(base.samples, new.samples, limits);
+    let verdict = comparison.verdict;
+    let page = diff::Page {
+        names,
+        runs,
+        comparison,
+        limits,
+        appeared,
+        differences,
+        remarks,
+    };
+    print(&if json {
+        page.json()
+    } else {
+        page.text(io::stdout().is_terminal())
+    })?;
+    Ok(match verdict {
+        Verdict::Worse => ExitCode::from(WORSE),
+        Verdict::Unsure | Verdict::Inconclusive => ExitCode::from(OPEN),
+        Verdict::Same | Verdict::Better => ExitCode::SUCCESS,
+    })
+}

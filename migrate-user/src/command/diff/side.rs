@@ -1,0 +1,110 @@
+//! One side of a comparison: one run or several, each of one recording or of the files of a rotation.
+
+use std::collections::BTreeSet;
+
+use super::super::{check, warn_about};
+use super::runs::runs;
+use super::traits::Traits;
+use crate::Error;
+use crate::compare::Sample;
+use crate::insight::{Kind, Thresholds, findings};
+use crate::model::{Model, Origin};
+use crate::source::{Input, Inputs, Part};
+use crate::text::{count, counted, printable};
+
+/// One or more runs.
+pub(super) struct Side {
+    pub(super) name: String,
+    pub(super) samples: Vec<Sample>,
+    /// What is found in any of them.
+    pub(super) findings: BTreeSet<Kind>,
+    /// What is different from other recordings but their figures.
+    pub(super) traits: Traits,
+    /// What a reader should know.
+    pub(super) remarks: Vec<String>,
+}
+
+impl Side {
+    pub(super) fn read(inputs: &[Input], thresholds: &Thresholds) -> Result<Self, Error> {
+        let names: Vec<_> = inputs
+            .iter()
+            .map(|input| printable(&input.to_string()))
+            .collect();
+        let mut side = Self {
+            name: names.join(", "),
+            samples: Vec::with_capacity(inputs.len()),
+            findings: BTreeSet::new(),
+            traits: Traits::default(),
+            remarks: Vec::new(),
+        };
+        for run in runs(inputs)? {
+            side.add(&run, thresholds)?;
+        }
+        if side.samples.iter().all(|sample| sample.migrations() == 0) {
+            return Err(Error::NothingToCompare { input: side.name });
+        }
+        Ok(side)
+    }
+
+    fn add(&mut self, run: &Inputs, thresholds: &Thresholds) -> Result<(), Error> {
+        if run.0.len() > 1 {
+            let name = printable(&run.to_string());
+            self.remarks.push(format!(
+                "{name} are one run: each goes on where the one before it ends."
+            ));
+        }
+        let mut reader = run.open()?;
+        let mut model = Model::new(reader.facts().clone());
+        let mut sample = Sample::default();
+        for batch in reader.by_ref() {
+            batch
+                .migrations
+                .iter()
+                .for_each(|migration| sample.count(migration));
+            let exact = batch
+                .status
+                .as_ref()
+                .and_then(|status| status.exact.as_ref());
+            exact
+                .into_iter()
+                .for_each(|exact| sample.count_totals(exact));
+            model.apply(batch);
+        }
+        warn_about(reader.parts());
+        check(reader.parts())?;
+        let notes = reader.parts().iter().flat_map(Part::notes);
+        self.remarks.extend(notes);
+        let by_totals = model.coverage().from == Origin::Kernel;
+        self.samples.push(if by_totals {
+            sample.by_totals()
+        } else {
+            sample
+        });
+        let found = findings(&model, thresholds);
+        self.findings
+            .extend(found.iter().map(|finding| finding.kind));
+        self.traits.add(&model);
+        self.remarks
+            .extend(remark(&printable(&run.to_string()), &model, by_totals));
+        Ok(())
+    }
+}
+
+/// What is missing from a recording.
+fn remark(name: &str, model: &Model, by_totals: bool) -> Option<String> {
+    let lost = model.losses().map_or(0, |losses| losses.lost());
+    let left_out = model.left_out().unwrap_or(0);
+    let made = counted(model.made()?, "migration", "migrations");
+    let how = if by_totals {
+        "what is compared is from the kernel's totals, which count all of them"
+    } else {
+        "what is compared is without them"
+    };
+    (lost + left_out > 0).then(|| {
+        format!(
+            "{name}: of {made}, {} lost and {} not to be recorded; {how}.",
+            count(lost),
+            count(left_out)
+        )
+    })
+}

@@ -1,0 +1,250 @@
+//! What `migscope diff` says of two recordings, and how often it errs.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "support/program.rs"]
+mod program;
+#[expect(dead_code, reason = "the library's own tests use the rest")]
+mod support;
+
+use std::fs::File;
+use std::thread;
+
+use fastrand::Rng;
+use migscope::compare::{Limits, Sample, Verdict, compare};
+use migscope::model::Migration;
+use migscope::recording::Reader;
+use program::{assert_refused, file, run, stderr, stdout};
+use serde_json::Value;
+use support::recording;
+
+/// A recording of this folder's.
+fn data(name: &str) -> String {
+    format!("{}/tests/data/{name}.arrow", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn json(base: &str, new: &str) -> (Option<i32>, Value) {
+    let output = run(&["diff", "--json", base, new]);
+    let page = serde_json::from_str(stdout(&output));
+    (
+        output.status.code(),
+        page.unwrap_or_else(|_| panic!("{}", stderr(&output))),
+    )
+}
+
+/// No bound that cannot be, no line that is too long, and a legend.
+fn makes_sense(base: &str, new: &str) {
+    let page = run(&["diff", base, new]);
+    let page = stdout(&page).replace(base, "base").replace(new, "new");
+    for line in page.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(page.contains("Effect: how much more often"), "{page}");
+    let (_, json) = json(base, new);
+    for figure in json["figures"].as_array().unwrap() {
+        let name = figure["figure"].as_str().unwrap();
+        let bounds = [&figure["low"], &figure["high"]].map(Value::as_f64);
+        let [Some(low), Some(high)] = bounds else {
+            assert_eq!(bounds, [None, None], "{figure}");
+            continue;
+        };
+        assert!(low <= high && high < 1000.0, "{figure}");
+        if name.ends_with("_share") {
+            let base = figure["base"].as_f64().unwrap();
+            assert!(base + low >= 0.0 && base + high <= 1.0 + 1e-9, "{figure}");
+        } else {
+            assert!(low > -1.0, "{figure}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_is_inconclusive_and_not_the_same() {
+    let (filter, sample) = (data("filter-1"), data("mixed"));
+    let (status, page) = json(&filter, &sample);
+    assert_eq!(
+        (status, &page["verdict"]),
+        (Some(3), &"inconclusive".into())
+    );
+    let differences = page["differences"].as_array().unwrap();
+    let filters = differences
+        .iter()
+        .find(|difference| difference["what"] == "filter")
+        .unwrap();
+    assert_eq!(
+        (&filters["base"], &filters["new"]),
+        (&"--outcome rolled_back".into(), &"none".into())
+    );
+    let text = run(&["diff", &filter, &sample]);
+    let text = stdout(&text);
+    let said = text.find("--outcome rolled_back | none").unwrap();
+    assert!(said < text.find("Time of a page").unwrap(), "{text}");
+    assert!(
+        text.contains("Verdict: inconclusive\n  - nothing could be compared"),
+        "{text}"
+    );
+    makes_sense(&filter, &sample);
+}
+
+#[test]
+fn bounds_can_be_or_there_are_none() {
+    let (base, new) = (data("batching-small"), data("pinned"));
+    let (status, page) = json(&base, &new);
+    assert_eq!(
+        (status, &page["verdict"]),
+        (Some(3), &"inconclusive".into())
+    );
+    makes_sense(&base, &new);
+    makes_sense(&data("mixed"), &new);
+    makes_sense(&data("mixed"), &data("mixed"));
+}
+
+#[test]
+fn totals_are_compared_where_records_are_missing() {
+    let (base, new) = (data("mixed"), data("totals-only"));
+    let (status, page) = json(&base, &new);
+    assert_eq!(
+        (status, &page["new"]["migrations"]),
+        (Some(3), &6180.into())
+    );
+    let report = run(&["report", "--json", &new]);
+    let report: Value = serde_json::from_str(stdout(&report)).unwrap();
+    let figure = |name: &str| {
+        let mut figures = page["figures"].as_array().unwrap().iter();
+        figures
+            .find(|figure| figure["figure"] == name)
+            .unwrap()
+            .clone()
+    };
+    let total = &report["total"]["both"];
+    let arrived = ["moved", "populated"].map(|row| report["ledger"][row].as_f64().unwrap());
+    let per_page = total["sum_ns"].as_f64().unwrap() / arrived.iter().sum::<f64>();
+    let found = figure("ns_per_page")["new"].as_f64().unwrap();
+    assert!((found / per_page - 1.0).abs() < 1e-9, "{found} {per_page}");
+    let median = figure("total_p50_ns")["new"].as_f64().unwrap();
+    assert!((median / total["p50_ns"].as_f64().unwrap() - 1.0).abs() < 0.02);
+    assert!(figure("total_p50_ns")["change"].is_f64());
+    // One run's totals do not tell how much runs vary, and which calls are alike.
+    assert!(
+        figure("total_p50_ns")["low"].is_null() && figure("alike_ns_per_page")["new"].is_null()
+    );
+    makes_sense(&base, &new);
+}
+
+/// Pairs that are tried; of equal ones, at most 5 may be called worse and at most 5 better.
+const PAIRS: u64 = 100;
+
+/// As many consecutive migrations are drawn at once: those next to each other are alike.
+const TOGETHER: usize = 128;
+
+/// A run like a real recording's: parts of it, each as often as it comes.
+fn drawn(all: &[Migration], seed: u64, change: impl Fn(&mut Migration)) -> Sample {
+    let mut rng = Rng::with_seed(seed);
+    let parts: Vec<_> = all.chunks(TOGETHER).collect();
+    let mut sample = Sample::default();
+    for _ in 0..parts.len() {
+        for migration in parts[rng.usize(..parts.len())] {
+            let mut migration = migration.clone();
+            change(&mut migration);
+            sample.count(&migration);
+        }
+    }
+    sample
+}
+
+/// Every page takes 30% longer, all of it in `alloc_and_copy`, as if the driver waited there.
+fn slow(migration: &mut Migration) {
+    let more = migration.total_ns() * 3 / 10;
+    migration.steps[1] = migration.steps[1].map(|ns| ns + more);
+}
+
+/// The verdicts on all pairs, on as many threads as help.
+fn verdicts(all: &[Migration], change: fn(&mut Migration)) -> Vec<Verdict> {
+    let one = |pair: u64| {
+        let base = drawn(all, 2 * pair, |_| ());
+        let new = drawn(all, 2 * pair + 1, change);
+        compare(vec![base], vec![new], Limits::default()).verdict
+    };
+    thread::scope(|scope| {
+        let halves = [0, 1].map(|half| {
+            scope.spawn(move || {
+                (0..PAIRS)
+                    .filter(|pair| pair % 2 == half)
+                    .map(one)
+                    .collect::<Vec<_>>()
+            })
+        });
+        halves
+            .into_iter()
+            .flat_map(|half| half.join().unwrap())
+            .collect()
+    })
+}
+
+#[test]
+fn equal_runs_are_called_neither_and_slower_ones_worse() {
+    let reader = Reader::new("mixed", File::open(data("mixed")).unwrap()).unwrap();
+    let all: Vec<_> = reader.flat_map(|batch| batch.migrations).collect();
+    let number =
+        |verdicts: &[Verdict], of| verdicts.iter().filter(|verdict| **verdict == of).count();
+    let equal = verdicts(&all, |_| ());
+    let errors = [Verdict::Worse, Verdict::Better].map(|verdict| number(&equal, verdict));
+    assert!(
+        errors.iter().all(|errors| *errors <= 5),
+        "worse, better: {errors:?}"
+    );
+    let slower = verdicts(&all, slow);
+    let found = number(&slower, Verdict::Worse);
+    assert!(found >= 90, "{found} of {PAIRS} are called worse");
+    println!("of {PAIRS}: equal ones worse, better: {errors:?}; slower ones worse: {found}");
+}
+
+#[test]
+fn diff_tells_by_its_exit_status_whether_it_got_worse() {
+    let (base, batches) = recording(31, 10, 200);
+    let slower: Vec<_> = batches
+        .iter()
+        .map(|batch| {
+            let mut batch = batch.clone();
+            for migration in &mut batch.migrations {
+                migration.steps[1] = migration.steps[1].map(|ns| ns * 2);
+            }
+            batch
+        })
+        .collect();
+    let (_base_folder, base) = file(&base);
+    let (_slow_folder, slow) = file(&support::written(&slower));
+    let (base, slow) = (base.to_str().unwrap(), slow.to_str().unwrap());
+    let verdict = |arguments: &[&str]| {
+        let output = run(&[&["diff", "--json"], arguments].concat());
+        let page: serde_json::Value = serde_json::from_str(stdout(&output)).unwrap();
+        (
+            output.status.code(),
+            page["verdict"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(verdict(&[base, base]), (Some(0), "same".to_owned()));
+    assert_eq!(verdict(&[base, slow]), (Some(1), "worse".to_owned()));
+    let (status, better) = verdict(&["--base", slow, "--new", base]);
+    assert_eq!((status, better.as_str()), (Some(0), "better"));
+    assert_eq!(verdict(&[base, slow, "--threshold", "150"]).0, Some(0));
+
+    let page = run(&["diff", base, slow]);
+    assert_eq!(page.status.code(), Some(1));
+    let page = stdout(&page);
+    assert!(page.contains("Verdict: worse\n  - a page takes"), "{page}");
+    assert!(page.contains("in alloc_and_copy"), "{page}");
+    insta::assert_snapshot!(page.replace(base, "base.arrow").replace(slow, "slow.arrow"));
+}
+
+#[test]
+fn diff_refuses_what_it_cannot_compare() {
+    let (_folder, whole) = file(&recording(32, 1, 50).0);
+    let (_empty_folder, empty) = file(&recording(33, 1, 0).0);
+    let (whole, empty) = (whole.to_str().unwrap(), empty.to_str().unwrap());
+    assert_refused(&run(&["diff", whole, empty]), &[empty, "no migration"]);
+    assert_refused(
+        &run(&["diff", whole, "/nowhere/x"]),
+        &["cannot open /nowhere/x"],
+    );
+}
