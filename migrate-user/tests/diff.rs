@@ -1,7 +1,6 @@
 //! What `migscope diff` says of two recordings, and how often it errs.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
 #[path = "support/program.rs"]
 mod program;
 #[expect(dead_code, reason = "the library's own tests use the rest")]

@@ -20,6 +20,21 @@ pub fn new_histogram() -> Histogram<u64> {
         .expect("these bounds are within the crate's limits")
 }
 
+/// Do so many values carry this quantile (0 to 1)? At least one of them has to lie beyond it: p50 takes 2, p90 10, p99 100 and p99.9 1,000
+/// values. With fewer, it would be the largest value by another name. The smallest and the largest themselves take one.
+pub fn carries(count: u64, quantile: f64) -> bool {
+    let is_end = quantile <= 0.0 || quantile >= 1.0;
+    // What 1 - 0.9 lacks to a tenth.
+    let rounding = 1e-9;
+    let beyond = count as f64 * (1.0 - quantile) + rounding;
+    if is_end { count > 0 } else { beyond >= 1.0 }
+}
+
+/// The value of this quantile; `None` where there are too few for it.
+pub fn value_at(histogram: &Histogram<u64>, quantile: f64) -> Option<u64> {
+    carries(histogram.len(), quantile).then(|| histogram.value_at_quantile(quantile))
+}
+
 /// The values of one figure, in its unit.
 #[derive(Clone, Debug)]
 pub struct Distribution {
@@ -53,10 +68,12 @@ impl Distribution {
         recorded.map(|value| (value.value_iterated_to(), value.count_at_value()))
     }
 
-    /// The value that the share `quantile` (0 to 1) of all does not exceed, within 1%; `None` if there is none.
+    /// The value that the share `quantile` (0 to 1) of all does not exceed, within 1%; `None` where there are too few values for it to be
+    /// one: see [`carries`].
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let max = self.max()?;
-        Some(self.histogram.value_at_quantile(quantile).min(max))
+        let value = value_at(&self.histogram, quantile)?;
+        Some(value.min(max))
     }
 }
 
@@ -181,6 +198,22 @@ mod tests {
         }
         assert_eq!(setup.quantile(1.0), Some(100_000));
         assert_eq!(setup.sum(), 100_000 * 100_001 / 2);
+    }
+
+    #[test]
+    fn no_quantile_is_beyond_what_the_count_carries() {
+        for (quantile, least) in [(0.5, 2), (0.9, 10), (0.99, 100), (0.999, 1000)] {
+            for (count, told) in [(least - 1, false), (least, true)] {
+                let tally = tally(1..=count);
+                let setup = Steps::of_records(&tally).of(Step::Setup, None);
+                assert_eq!(
+                    setup.quantile(quantile).is_some(),
+                    told,
+                    "{quantile} {count}"
+                );
+            }
+        }
+        assert!(carries(1, 1.0) && carries(1, 0.0) && !carries(0, 1.0));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! the records that came, or from the kernel's own totals.
 //!
 //! - `steps`: by direction and for `both`, each step with `count`, `sum_ns`, `p50_ns`, `p90_ns`, `p99_ns`, `p999_ns`, `max_ns`, and `share` of the time
-//!   of all five; `total`: the same of all five together
+//!   of all five; a percentile beyond which no value lies is `null`: p50 takes 2 values, p90 10, p99 100, p99.9 1,000; `total`: the same of all five together
 //! - `coverage`: `filter` (in the words of the command line; `null`: every migration), `record_every` (every n-th is recorded;
 //!   0: none), `from` (`records` or `kernel`), `totals_ns` (when the kernel's totals were last read, by `clock`), `left_out`
 //!   (migrations that were not to be recorded)
