@@ -18,8 +18,10 @@ use crate::view::{Tab, Theme};
 const EXAMPLES: &str = "\
 Examples:
   sudo migscope                                  watch this machine
+  sudo migscope --pid 1200                       ... or one process, as `migscope live` does
   sudo migscope record --duration 60 -o run.arrow
                                                  record one minute to a file
+  migscope run.arrow                             watch it, as `migscope replay` does
   migscope report run.arrow                      read it as a page of text
   ssh gpu1 sudo migscope record -o - | migscope replay -
                                                  watch another machine
@@ -79,8 +81,8 @@ pub struct Live {
     /// With --export: replace a file that is there, unasked
     #[arg(long, requires = "export")]
     pub force: bool,
-    /// With --export: stop after this many seconds
-    #[arg(long, value_name = "SECONDS", requires = "export")]
+    /// With --export: stop after this time: seconds, or such as 500ms or 2m
+    #[arg(long, value_name = "TIME", requires = "export")]
     pub duration: Option<Seconds>,
     /// How it looks.
     #[command(flatten)]
@@ -259,8 +261,8 @@ pub struct Record {
     /// Replace a file that is there, unasked
     #[arg(long)]
     pub force: bool,
-    /// Stop after this many seconds [default: at Ctrl-C or SIGTERM, or when the command ends]
-    #[arg(long, value_name = "SECONDS")]
+    /// Stop after this time: seconds, or such as 500ms or 2m [default: at Ctrl-C or SIGTERM, or when the command ends]
+    #[arg(long, value_name = "TIME")]
     pub duration: Option<Seconds>,
     /// Begin another file, FILE-2 and so on, at this size, such as 64M or 2G, or after this time, such as 10m or 1h
     #[arg(long, value_name = "SIZE|TIME")]
@@ -462,8 +464,8 @@ pub struct Serve {
     /// Push to this OpenTelemetry collector (OTLP over HTTP), too
     #[arg(long, value_name = "URL")]
     pub otlp: Option<Endpoint>,
-    /// Push this often, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "15", requires = "otlp")]
+    /// Push this often: seconds, or such as 500ms or 2m
+    #[arg(long, value_name = "TIME", default_value = "15", requires = "otlp")]
     pub otlp_interval: Seconds,
     /// Buckets of classic histograms in each power of two: 1, 2, 4 ... 64. Each is a series of its own for each step, direction and
     /// cause; native histograms are as exact as 64 of them at less cost
@@ -559,7 +561,7 @@ impl Format {
     }
 }
 
-/// A number of seconds above 0.
+/// A time above 0: a number of seconds, or a number with its unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seconds(pub Duration);
 
@@ -567,12 +569,13 @@ impl FromStr for Seconds {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse()
-            .ok()
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        let seconds = text.parse().ok();
+        let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        seconds
+            .or_else(|| humantime::parse_duration(text).ok())
             .filter(|duration| !duration.is_zero())
             .map(Self)
-            .ok_or("expected a number of seconds above 0, such as 10 or 0.5")
+            .ok_or("expected a number of seconds above 0, such as 10 or 0.5, or a time such as 500ms or 2m")
     }
 }
 
@@ -664,7 +667,20 @@ mod tests {
     #[test]
     fn seconds() {
         assert_eq!("0.5".parse(), Ok(Seconds(Duration::from_millis(500))));
-        for wrong in ["0", "-1", "nan", "inf", "1e30", "ten", ""] {
+        for (text, ms) in [("5s", 5000), ("500ms", 500), ("2m", 120_000), ("7", 7000)] {
+            assert_eq!(text.parse(), Ok(Seconds(Duration::from_millis(ms))));
+        }
+        for wrong in [
+            "0",
+            "0s",
+            "-1",
+            "nan",
+            "inf",
+            "1e30",
+            "ten",
+            "5 parsecs",
+            "",
+        ] {
             assert!(wrong.parse::<Seconds>().is_err(), "{wrong}");
         }
     }

@@ -12,7 +12,7 @@
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
 //! - [`privilege`] is given up once tracing has begun.
 //! - [`config`] is the configuration file.
-//! - [`cli`] is the command line, and [`command`] puts the others together for each command.
+//! - [`cli`] is the command line, [`shorthand`] what it means without a command, and [`command`] puts the others together for each command.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -27,6 +27,7 @@ pub mod model;
 pub mod privilege;
 pub mod recording;
 pub mod serve;
+pub mod shorthand;
 pub mod source;
 mod tell;
 pub mod text;

@@ -2,15 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use migscope::Error;
-use migscope::cli::Cli;
+use migscope::{Error, shorthand};
 
 /// The exit status of everything that could not be done.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    match migscope::command::run(Cli::parse()) {
+    match migscope::command::run(shorthand::parse(std::env::args_os())) {
         Ok(status) => status,
         // Whoever closes a pipe has seen enough.
         Err(Error::ReaderGone) => ExitCode::SUCCESS,

@@ -7,12 +7,12 @@ mod program;
 mod support;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
 use program::{assert_refused, file, migscope, run, stderr, stdout};
-use support::recording;
+use support::{Synthetic, recording, written};
 
 #[test]
 fn an_empty_filter_is_no_filter_and_is_refused() {
@@ -316,15 +316,104 @@ fn a_failed_export_leaves_nothing_behind() {
 
 #[test]
 fn a_closed_pipe_ends_it_quietly() {
-    let (_folder, path) = file(&recording(6, 20, 500).0);
-    let mut child = migscope(&["export", path.to_str().unwrap(), "-f", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = [0; 10];
-    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
-    assert_eq!(&first, b"{\"time_ns\"");
+    let mut synthetic = Synthetic::new(6).with_details();
+    let batches: Vec<_> = (0..20).map(|_| synthetic.batch(500)).collect();
+    let (_folder, path) = file(&written(&batches));
+    let path = path.to_str().unwrap();
+    let export = |format| vec!["export", path, "-f", format];
+    let formats = [
+        "json",
+        "csv",
+        "parquet",
+        "hlog",
+        "hgrm",
+        "perfetto",
+        "folded",
+        "openmetrics",
+    ];
+    let reports = [
+        vec!["report", path],
+        vec!["report", "--json", path],
+        vec!["report", "--html", "-", path],
+        vec!["diff", path, path],
+    ];
+    for arguments in formats.into_iter().map(export).chain(reports) {
+        let mut child = migscope(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It goes away before it has read anything.
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            (output.status.code(), stderr(&output)),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn without_a_command_what_is_meant_is_done() {
+    let (_folder, path) = file(&recording(7, 2, 20).0);
+    let path = path.to_str().unwrap();
+    let report = run(&["report", path]);
+    assert_eq!(stdout(&run(&[path])), stdout(&report));
+    assert_eq!(
+        stdout(&run(&["--json", path])),
+        stdout(&run(&["report", "--json", path]))
+    );
+    // It is `live`, which wants a terminal.
+    assert_refused(&run(&["--pid", "1"]), &["not a terminal"]);
+    assert_refused(
+        &run(&["nowhere/run.arrow"]),
+        &["cannot open nowhere/run.arrow"],
+    );
+    let typo = run(&["reprot", path]);
+    assert!(stderr(&typo).contains("'report'"), "{}", stderr(&typo));
+}
+
+#[test]
+fn times_have_units() {
+    let (_folder, path) = file(b"there");
+    for time in ["5", "0.5", "5s", "500ms", "2m"] {
+        // What is wrong is the file, and not the time.
+        let output = run(&["record", "--duration", time, "-o", path.to_str().unwrap()]);
+        assert_refused(&output, &["exists already"]);
+    }
+}
+
+/// Nine migrations do not tell what one in a thousand takes.
+#[test]
+fn no_percentile_is_beyond_what_the_count_carries() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/filter-1.arrow");
+    let report = run(&["report", "--json", path]);
+    let report: serde_json::Value = serde_json::from_str(stdout(&report)).unwrap();
+    let times = &report["total"]["both"];
+    assert_eq!(times["count"], 9);
+    assert!(times["p50_ns"].is_u64() && times["max_ns"].is_u64());
+    for percentile in ["p90_ns", "p99_ns", "p999_ns"] {
+        assert!(times[percentile].is_null(), "{percentile}");
+        for figure in report["exact"]["figures"].as_array().unwrap() {
+            assert!(
+                figure[percentile.trim_end_matches("_ns")].is_null(),
+                "{figure}"
+            );
+        }
+    }
+    let text = run(&["report", path]);
+    let setup = stdout(&text)
+        .lines()
+        .find(|line| line.starts_with("  setup "));
+    let cells: Vec<_> = setup.unwrap().split_whitespace().collect();
+    assert_eq!(
+        cells.iter().filter(|cell| **cell == "–").count(),
+        3,
+        "{cells:?}"
+    );
+    let html = run(&["report", "--html", "-", path]);
+    let row = stdout(&html).split("<td>setup</td>").nth(1).unwrap();
+    let row = row.split("</tr>").next().unwrap();
+    assert_eq!(row.matches("<td>–</td>").count(), 3, "{row}");
 }

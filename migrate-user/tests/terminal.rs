@@ -368,6 +368,36 @@ fn on_a_terminal_a_file_is_replaced_after_a_question() {
 }
 
 #[test]
+fn a_terminal_gets_what_it_can_show() {
+    let Some(terminal) = Terminal::open(100, 30) else {
+        return;
+    };
+    fs::write(terminal.path("run.arrow"), recording(1, 40, 100).0).unwrap();
+    terminal.run(&format!("cd {}; clear", terminal.path("")), "$");
+    let program = env!("CARGO_BIN_EXE_migscope");
+    for format in ["parquet", "perfetto"] {
+        let command = format!("{program} export run.arrow -f {format}; echo left with $?");
+        terminal.run(&command, "which a terminal cannot show");
+        terminal.wait_for("left with 2");
+        terminal.run("clear", "$");
+    }
+    // One that can show lines only gets them.
+    let command = format!("TERM=dumb {program} run.arrow; echo left with $?");
+    terminal.run(&command, "left with 0");
+    let screen = terminal.screen();
+    assert!(
+        screen.contains("Findings") || screen.contains("Cost:"),
+        "{screen}"
+    );
+    assert!(!screen.contains("q quit"), "{screen}");
+    terminal.run("clear", "$");
+    // A file by itself is watched.
+    let command = format!("{program} run.arrow; echo left with $?");
+    terminal.run(&command, "4,000 migrations");
+    terminal.press(&["q"], "left with 0");
+}
+
+#[test]
 fn without_a_terminal_it_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.arrow");

@@ -1,13 +1,19 @@
-//! The dashboard, on this kernel or on a recording.
+//! The dashboard, on this kernel or on a recording; where the terminal cannot draw, the same figures as text.
 
+use std::env;
 use std::io::{self, IsTerminal};
 
+use super::report::{print, read, report};
+use super::stop::Stop;
 use crate::Error;
-use crate::cli::{Live, Look, Replay};
+use crate::cli::{self, Live, Look, Replay, Tracing};
 use crate::config::Config;
+use crate::model::Model;
 use crate::source::kernel::KernelSource;
-use crate::source::{Inputs, StreamSource};
+use crate::source::{Inputs, Source, StreamSource};
+use crate::tell_line;
 use crate::view;
+use crate::view::report::Report;
 
 /// Watches this kernel.
 pub(super) async fn live(options: Live) -> Result<(), Error> {
@@ -16,6 +22,9 @@ pub(super) async fn live(options: Live) -> Result<(), Error> {
     }
     needs_terminal()?;
     let config = config(options.look)?;
+    if is_dumb() {
+        return in_the_end(options.tracing, &config).await;
+    }
     let source = KernelSource::open(&options.tracing.into())?;
     view::run(source, "live", config).await
 }
@@ -23,11 +32,37 @@ pub(super) async fn live(options: Live) -> Result<(), Error> {
 /// Watches a recording.
 pub(super) async fn replay(options: Replay) -> Result<(), Error> {
     needs_terminal()?;
+    if is_dumb() {
+        return report(cli::Report {
+            inputs: options.inputs,
+            json: false,
+            html: None,
+            force: false,
+        })
+        .await;
+    }
     let config = config(options.look)?;
     let inputs = Inputs(options.inputs);
     let name = inputs.to_string();
     let source = StreamSource::open(inputs).await?;
     view::run(source, &format!("replay of {name}"), config).await
+}
+
+/// Can the terminal show lines only, as those of editors do?
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Traces until somebody asks for the end, and then tells all of it.
+async fn in_the_end(tracing: Tracing, config: &Config) -> Result<(), Error> {
+    let mut stop = Stop::new()?;
+    let mut source = KernelSource::open(&tracing.into())?;
+    tell_line!(
+        "migscope: this terminal cannot draw (TERM=dumb), so what is traced is told at the end. Ctrl-C ends it."
+    );
+    let mut model = Model::new(source.facts().clone());
+    read(&mut source, &mut stop, &mut model).await?;
+    print(&Report::new(&model, "live", &config.findings).text(false))
 }
 
 /// What the user's file says, unless the command line says otherwise.

@@ -42,7 +42,11 @@ pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
 
 /// Reads all. When somebody asks for the end, what the other end of a pipe still has to say is waited for a moment:
 /// Ctrl-C goes to the recorder too. True if there was more.
-async fn read(source: &mut impl Source, stop: &mut Stop, model: &mut Model) -> Result<bool, Error> {
+pub(super) async fn read(
+    source: &mut impl Source,
+    stop: &mut Stop,
+    model: &mut Model,
+) -> Result<bool, Error> {
     loop {
         let asked = stop.asked();
         tokio::select! {
@@ -50,7 +54,7 @@ async fn read(source: &mut impl Source, stop: &mut Stop, model: &mut Model) -> R
                 Some(batch) => model.apply(batch),
                 None => return Ok(false),
             },
-            () = stop.wait() => if asked { return Ok(true) },
+            () = stop.wait() => if asked { return Ok(true) } else { source.stop() },
         }
     }
 }
