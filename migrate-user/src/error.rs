@@ -106,7 +106,7 @@ pub enum Error {
     },
     /// A further file of a rotation that would be overwritten.
     #[error(
-        "{path} exists already, and recordings are never overwritten: --rotate would come to it, and end there. Name another file than \
+        "{path} exists already, and is not replaced: --rotate would come to it, and end there. Name another file than \
          {first} with -o, or remove what an earlier recording left."
     )]
     ExistsLater {

@@ -12,10 +12,11 @@ use std::thread;
 use fastrand::Rng;
 use migscope::compare::{Limits, Sample, Verdict, compare};
 use migscope::model::Migration;
-use migscope::recording::Reader;
+use migscope::recording::{Facts, Reader, Writer};
+use migscope::source::Batch;
 use program::{assert_refused, file, run, stderr, stdout};
 use serde_json::Value;
-use support::recording;
+use support::{Synthetic, facts, recording};
 
 /// A recording of this folder's.
 fn data(name: &str) -> String {
@@ -128,6 +129,51 @@ fn totals_are_compared_where_records_are_missing() {
         figure("total_p50_ns")["low"].is_null() && figure("alike_ns_per_page")["new"].is_null()
     );
     makes_sense(&base, &new);
+}
+
+/// Of a sample there are records enough, and of a recording that lost nearly all there are not.
+#[test]
+fn a_sample_stands_for_all_and_what_is_left_after_losses_does_not() {
+    let remark = |change: &dyn Fn(&mut Facts, &mut Batch)| {
+        let mut synthetic = Synthetic::new(5).with_totals();
+        let mut facts = facts();
+        let mut batches: Vec<_> = (0..10).map(|_| synthetic.batch(100)).collect();
+        batches
+            .iter_mut()
+            .for_each(|batch| change(&mut facts, batch));
+        let mut writer = Writer::new(Vec::new(), &facts).unwrap();
+        batches
+            .iter()
+            .for_each(|batch| writer.write(batch).unwrap());
+        let (_folder, path) = file(&writer.finish().unwrap());
+        let (_, page) = json(path.to_str().unwrap(), path.to_str().unwrap());
+        let remark = page["remarks"][0].as_str().unwrap_or_default().to_owned();
+        (remark, page["base"]["migrations"].as_u64().unwrap())
+    };
+    let keep = |batch: &mut Batch, every: usize| {
+        let mut at = 0;
+        batch.migrations.retain(|_| {
+            at += 1;
+            at % every == 0
+        });
+    };
+    let (sampled, migrations) = remark(&|facts, batch| {
+        facts.record_every = 5;
+        keep(batch, 5);
+    });
+    assert!(
+        sampled.contains("a sample, which stands for all") && migrations == 200,
+        "{sampled}"
+    );
+    let (lossy, migrations) = remark(&|_, batch| {
+        keep(batch, 5);
+        let status = batch.status.as_mut().unwrap();
+        status.losses[0] = status.ended / 5 * 4;
+    });
+    assert!(
+        lossy.contains("the kernel's totals") && migrations == 1000,
+        "{lossy}"
+    );
 }
 
 /// Pairs that are tried; of equal ones, at most 5 may be called worse and at most 5 better.

@@ -74,7 +74,7 @@ impl Side {
         check(reader.parts())?;
         let notes = reader.parts().iter().flat_map(Part::notes);
         self.remarks.extend(notes);
-        let by_totals = model.coverage().from == Origin::Kernel;
+        let by_totals = is_better_by_totals(&model);
         self.samples.push(if by_totals {
             sample.by_totals()
         } else {
@@ -90,15 +90,28 @@ impl Side {
     }
 }
 
+/// Of so many migrations one may be lost before the kernel's totals are compared, which have all but tell less of how much they vary. It can
+/// move a share by no more than the share that does not count unless that is said.
+const FEW: u64 = 100;
+
+/// Do the records tell too little? Those of a sample stand for all, unless many of them were lost.
+fn is_better_by_totals(model: &Model) -> bool {
+    let coverage = model.coverage();
+    let lost = model.losses().map_or(0, |losses| losses.lost());
+    let meant = model.made().unwrap_or(0) / u64::from(coverage.record_every.max(1));
+    let few = lost <= meant / FEW;
+    coverage.from == Origin::Kernel && (coverage.record_every == 0 || !few)
+}
+
 /// What is missing from a recording.
 fn remark(name: &str, model: &Model, by_totals: bool) -> Option<String> {
     let lost = model.losses().map_or(0, |losses| losses.lost());
     let left_out = model.left_out().unwrap_or(0);
     let made = counted(model.made()?, "migration", "migrations");
-    let how = if by_totals {
-        "what is compared is from the kernel's totals, which count all of them"
-    } else {
-        "what is compared is without them"
+    let how = match (by_totals, lost) {
+        (true, _) => "what is compared is from the kernel's totals, which count all of them",
+        (false, 0) => "what is compared is a sample, which stands for all",
+        (false, _) => "what is compared is without them",
     };
     (lost + left_out > 0).then(|| {
         format!(
