@@ -3,7 +3,7 @@
 use super::scene::{Scene, process, share};
 use super::{Finding, Kind};
 use crate::model::Bounce;
-use crate::text::{count, counted, duration, percent};
+use crate::text::{at_least, counted, duration, percent};
 
 /// Ranges that are named.
 const NAMED: usize = 3;
@@ -12,12 +12,13 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let bounced = scene.model.ping_pong();
     let (pages, trips) = (bounced.total_pages(), bounced.total_trips());
     let part = share(pages, scene.records.arrived(None));
+    // What may have come back is no reason to say so.
     if part < scene.at.bounced_share || trips < scene.at.bounced_trips {
         return None;
     }
     let mut evidence = vec![format!(
         "{} came back within a second, in {}",
-        counted(pages, "page", "pages"),
+        at_least(pages, bounced.most_pages()),
         counted(trips, "trip", "trips")
     )];
     let ranges = bounced.sorted();
@@ -27,7 +28,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         kind: Kind::PingPong,
         severity: scene.severity(scene.share_of_records(cost_ns)),
         what: format!(
-            "{} of the pages that arrived had gone the other way less than a second before.",
+            "{} of the pages that arrived had arrived on the other side less than a second before.",
             percent(part.min(1.0))
         ),
         evidence,
@@ -42,14 +43,20 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
 }
 
 fn named(scene: &Scene<'_>, range: &Bounce) -> String {
+    let stayed = match (range.mean_ns(), range.soonest_ns) {
+        (Some(mean), Some(least)) => format!(
+            "they stayed {} on average, {} at least",
+            duration(mean),
+            duration(least)
+        ),
+        _ => "which ones, and how long they stayed, is not known".to_owned(),
+    };
     format!(
-        "{}, {:#x} to {:#x}: {} pages in {}; they stayed {} on average, {} at least",
+        "{}, {:#x} to {:#x}: {} in {}; {stayed}",
         process(scene.model, range.pid),
         range.start,
         range.end,
-        count(range.pages),
+        at_least(range.pages, range.most_pages),
         counted(range.trips, "trip", "trips"),
-        duration(range.mean_ns()),
-        duration(range.soonest_ns)
     )
 }

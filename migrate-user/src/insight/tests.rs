@@ -1,5 +1,6 @@
 //! Each finding is made where it should be, and not where it should not.
 
+mod recordings;
 mod vain;
 
 use std::collections::BTreeSet;

@@ -30,7 +30,7 @@ pub struct Thresholds {
     pub step_share: f64,
     /// `setup_drain`, `setup_invalidation`: the time of that part, of setup.
     pub setup_part_share: f64,
-    /// `ping_pong`: pages that came back within a second, of all that arrived.
+    /// `ping_pong`: pages that certainly came back within a second, of all that arrived.
     pub bounced_share: f64,
     /// `ping_pong`: how often they turned back, at least.
     pub bounced_trips: u64,

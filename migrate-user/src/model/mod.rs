@@ -28,6 +28,7 @@ mod tally;
 pub mod timeline;
 mod totals;
 mod values;
+mod whereabouts;
 
 pub use batching::{Batching, Size};
 pub use coverage::{Coverage, Origin};
@@ -127,6 +128,8 @@ impl Model {
 
     /// Takes in what has happened.
     pub fn apply(&mut self, batch: Batch) {
+        self.ping_pong
+            .set_whole(self.sees_all(batch.status.as_ref()));
         self.count(batch.migrations.rows());
         self.recent.add(batch.migrations);
         if let Some(status) = batch.status {
@@ -134,6 +137,13 @@ impl Model {
             self.kernel.status(&status);
             self.status = Some(status);
         }
+    }
+
+    /// Did every migration come as a record, as far as the newest status tells?
+    fn sees_all(&self, status: Option<&Status>) -> bool {
+        let losses = status.or(self.status.as_ref()).map(|status| status.losses);
+        let lost = losses.map_or(0, |losses| Losses::new(losses).lost());
+        self.facts.record_every == 1 && self.facts.filter.is_none() && lost == 0
     }
 
     fn count(&mut self, rows: &dyn Rows) {

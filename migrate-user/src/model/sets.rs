@@ -104,6 +104,11 @@ impl<E: Entry + Clone> Sets<E> {
         self.places.iter().flatten()
     }
 
+    /// All entries, in no order, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut E> {
+        self.places.iter_mut().flatten()
+    }
+
     /// How many gave way to others.
     pub(super) fn evicted(&self) -> u64 {
         self.evicted

@@ -37,6 +37,16 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// A number of pages of which bounds are known: `2 pages`, or `at least 2 pages (at most 6)`.
+pub fn at_least(least: u64, most: u64) -> String {
+    let pages = counted(least, "page", "pages");
+    if least >= most {
+        pages
+    } else {
+        format!("at least {pages} (at most {})", count(most))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +61,7 @@ mod tests {
     fn one_and_many() {
         assert_eq!(counted(1, "page", "pages"), "1 page");
         assert_eq!(counted(0, "page", "pages"), "0 pages");
+        assert_eq!(at_least(1, 1), "1 page");
+        assert_eq!(at_least(2, 6), "at least 2 pages (at most 6)");
     }
 }

@@ -9,7 +9,7 @@ use super::super::table::{self, Column};
 use super::super::widgets::ledger as widget;
 use super::processes::by_wasted;
 use crate::model::{Bounce, Sums, ledger};
-use crate::text::{self, bytes, count, counted, duration, printable};
+use crate::text::{self, at_least, bytes, count, counted, duration, printable};
 
 /// The pages of a driver or a process.
 struct Part {
@@ -45,7 +45,7 @@ const PARTS: [Column<Part>; 9] = [
     }),
 ];
 
-const BOUNCES: [Column<Bounce>; 6] = [
+const BOUNCES: [Column<Bounce>; 7] = [
     Column::right("pid", 8, 1, |bounce, _| {
         (bounce.pid.to_string(), Style::new())
     }),
@@ -58,16 +58,24 @@ const BOUNCES: [Column<Bounce>; 6] = [
     Column::right("trips", 9, 2, |bounce, _| {
         (count(bounce.trips), Style::new())
     }),
-    Column::right("came back", 11, 0, |bounce, context| {
+    Column::right("came back ≥", 11, 0, |bounce, context| {
         context.amount(bounce.pages)
     }),
+    Column::right("≤", 10, 5, |bounce, context| {
+        context.amount(bounce.most_pages)
+    }),
     Column::right("soonest", 8, 3, |bounce, _| {
-        (duration(bounce.soonest_ns), Style::new())
+        (stay(bounce.soonest_ns), Style::new())
     }),
     Column::right("on average", 10, 4, |bounce, _| {
-        (duration(bounce.mean_ns()), Style::new())
+        (stay(bounce.mean_ns()), Style::new())
     }),
 ];
+
+/// How long pages stayed, where it is known of some.
+fn stay(ns: Option<u64>) -> String {
+    ns.map_or_else(|| NONE.to_owned(), duration)
+}
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
@@ -137,14 +145,14 @@ fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
     let ping_pong = canvas.model.ping_pong();
     let about = format!(
         "{} came back within a second, in {}, which took {}",
-        counted(ping_pong.total_pages(), "page", "pages"),
+        at_least(ping_pong.total_pages(), ping_pong.most_pages()),
         counted(ping_pong.total_trips(), "trip", "trips"),
         duration(ping_pong.total_ns()),
     );
     let area = canvas.title(area, "Ping-pong", &about);
     let most = ping_pong.sorted();
     if most.is_empty() {
-        let text = "Nothing came back soon: no range went one way and returned within a second.";
+        let text = "Nothing came back soon: no page moved one way and back within a second.";
         canvas.put(area, text, canvas.theme.quiet());
         return;
     }

@@ -7,7 +7,7 @@ use super::pictures::{picture, text};
 use super::{lossy, ordinary, report, sampled, totals_only};
 use crate::model::Step;
 use crate::model::ledger::Row;
-use crate::text::{NOBODY, count, duration, percent, process};
+use crate::text::{NOBODY, at_least, count, duration, percent, process};
 
 /// The words of a picture, one blank between them.
 fn words(app: &mut App, tab: Tab) -> String {
@@ -202,8 +202,11 @@ fn who_wasted_pages_and_what_came_back() {
     }
     let ping_pong = &json["ping_pong"];
     let head = format!(
-        "{} pages came back within a second, in {} trips, which took {}",
-        number(&ping_pong["pages"]),
+        "{} came back within a second, in {} trips, which took {}",
+        at_least(
+            ping_pong["pages"].as_u64().unwrap(),
+            ping_pong["most_pages"].as_u64().unwrap()
+        ),
         number(&ping_pong["trips"]),
         time(&ping_pong["time_ns"])
     );
@@ -214,7 +217,8 @@ fn who_wasted_pages_and_what_came_back() {
             range["pid"].to_string(),
             format!("{}–{}", address("start"), address("end")),
             number(&range["trips"]),
-            number(&range["pages"]),
+            pages(&range["pages"]),
+            pages(&range["most_pages"]),
             time(&range["soonest_ns"]),
             time(&range["mean_ns"]),
         ];

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::Report;
 use crate::model::ledger::{Row, wasted};
 use crate::model::{Figure, Migration, Step, Sums};
-use crate::text::{self, bytes, count, duration, percent};
+use crate::text::{self, at_least, bytes, count, duration, percent};
 use crate::view::figures::{self, NONE};
 
 /// Rows of a table, at most.
@@ -159,21 +159,23 @@ fn sums(title: &str, rows: impl Iterator<Item = (String, Sums)>, all_ns: u64) ->
 pub(super) fn ping_pong(report: &Report<'_>) -> Markup {
     let ping_pong = report.model.ping_pong();
     let bounces = ping_pong.sorted();
+    let stay = |ns: Option<u64>| ns.map_or_else(|| NONE.to_owned(), duration);
     html! {
         @if !bounces.is_empty() {
             h2 { "Back within a second" }
-            p { (count(ping_pong.total_pages())) " pages in " (count(ping_pong.total_trips())) " trips." }
+            p { (at_least(ping_pong.total_pages(), ping_pong.most_pages())) " in " (count(ping_pong.total_trips())) " trips." }
             div.scroll { table {
-                thead { tr { th { "range" } th { "process" } th { "pages" } th { "trips" } th { "soonest" } th { "mean stay" } } }
+                thead { tr { th { "range" } th { "process" } th { "pages, at least" } th { "at most" } th { "trips" } th { "soonest" } th { "mean stay" } } }
                 tbody {
                     @for bounce in bounces.iter().take(ROWS) {
                         tr {
                             td { (format!("{:#x} to {:#x}", bounce.start, bounce.end)) }
                             td { (bounce.pid) }
                             td { (count(bounce.pages)) }
+                            td { (count(bounce.most_pages)) }
                             td { (count(bounce.trips)) }
-                            td { (duration(bounce.soonest_ns)) }
-                            td { (duration(bounce.mean_ns())) }
+                            td { (stay(bounce.soonest_ns)) }
+                            td { (stay(bounce.mean_ns())) }
                         }
                     }
                 }

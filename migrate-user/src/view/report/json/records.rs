@@ -9,9 +9,10 @@
 //! - `batching`: by direction and for `both`: `sizes`, by the pages that completed calls asked for (`pages_min`, `pages_max`): `calls`,
 //!   `requested`, `arrived`, `time_ns`, `ns_per_page`, `steps_ns`, `saved_ns` (what it would have saved if no call had been smaller); `costs`, by step and for `total`: `fixed_ns`, `fixed_error_ns`, `per_page_ns`,
 //!   `per_page_error_ns` (standard errors), `calls`, `break_even_pages`; `null` where no line can be drawn
-//! - `ping_pong`: `pages`, `trips` and `time_ns` of what came back within a second, `evicted` (blocks that gave way to others), and its
-//!   `ranges`, those first of which most came back: `pid`, `start`, `end`, `pages`, `trips`, `soonest_ns`, `mean_ns`; `soonest`: the same, those first
-//!   that came back soonest
+//! - `ping_pong`: what came back within a second: `pages` (at least), `most_pages` (at most: of a migration that moved a part of its pages nobody
+//!   knows which), `trips` and `time_ns` of those that are certain, `evicted` (blocks that gave way to others), `forgotten_pages` (of which it was
+//!   forgotten where they are), and its `ranges`, those first of which most came back: `pid`, `start`, `end`, `pages`, `most_pages`, `trips`,
+//!   `soonest_ns`, `mean_ns` (`null` where it is not known which pages came back); `soonest`: the same, those first that came back soonest
 //! - `retries`: `calls` and `time_ns` of what was tried again in vain, `evicted`, and the longest series in `ranges`: `pid`, `address`,
 //!   `direction`, `calls`, `pages`, `outcome`, `time_ns`
 //! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `cause`, `outcome`, `requested`, `total_ns`, `steps_ns`,
@@ -127,6 +128,7 @@ pub(super) fn ping_pong(model: &Model) -> Value {
             "start": bounce.start,
             "end": bounce.end,
             "pages": bounce.pages,
+            "most_pages": bounce.most_pages,
             "trips": bounce.trips,
             "soonest_ns": bounce.soonest_ns,
             "mean_ns": bounce.mean_ns(),
@@ -134,9 +136,11 @@ pub(super) fn ping_pong(model: &Model) -> Value {
     };
     json!({
         "pages": ping_pong.total_pages(),
+        "most_pages": ping_pong.most_pages(),
         "trips": ping_pong.total_trips(),
         "time_ns": ping_pong.total_ns(),
         "evicted": ping_pong.evicted(),
+        "forgotten_pages": ping_pong.forgotten(),
         "ranges": ping_pong.sorted().iter().take(ROWS).map(range).collect::<Vec<_>>(),
         "soonest": ping_pong.soonest().iter().take(ROWS).map(range).collect::<Vec<_>>(),
     })
