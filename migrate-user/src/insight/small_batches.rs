@@ -2,7 +2,7 @@
 
 use super::scene::Scene;
 use super::{Finding, Kind, Severity};
-use crate::model::{Fit, Size};
+use crate::model::{Fit, Group, Size};
 use crate::text::{count, counted, duration, percent};
 
 /// The share of the fixed cost that is worth aiming at.
@@ -12,62 +12,87 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     if !scene.has_enough() {
         return None;
     }
-    match scene.model.batching().fit(None, None) {
-        Some(fit) => fitted(scene, &fit),
-        None => all_alike(scene),
-    }
+    fitted(scene).or_else(|| all_alike(scene))
 }
 
-fn fitted(scene: &Scene<'_>, fit: &Fit) -> Option<Finding> {
+/// Calls in one direction and for one reason that are too small, and what larger ones would have saved.
+struct Small {
+    group: Group,
+    fit: Fit,
+    fixed_share: f64,
+    goal: u64,
+    saved_ns: u64,
+}
+
+/// Is the fixed cost of a group's calls most of their time? Only where both costs can be told from 0.
+fn small(scene: &Scene<'_>, group: Group) -> Option<Small> {
     let batching = scene.model.batching();
-    let time_ns = sum(scene, |size| size.time_ns);
-    let fixed_ns = fit.fixed_ns * fit.calls as f64;
-    let part = fixed_ns / time_ns.max(1) as f64;
-    // A fixed cost that may be none at all says nothing.
-    let certain = fit.fixed_ns > 2.0 * fit.fixed_error_ns;
-    if !certain || part < scene.at.fixed_share {
-        return None;
-    }
-    let goal = fit.pages_for(GOAL).map_or(512, |pages| pages.ceil() as u64);
-    let saved_ns = batching.saved_ns(goal, None)? as u64;
-    let mut evidence = vec![format!(
-        "a call costs {} (± {}) by itself, and {} (± {}) for each page; the two are equal at {} pages",
-        duration(fit.fixed_ns as u64),
-        duration(2 * fit.fixed_error_ns as u64),
-        duration(fit.per_page_ns.max(0.0) as u64),
-        duration(2 * fit.per_page_error_ns as u64),
-        fit.break_even_pages()
-            .map_or_else(|| "unknown".to_owned(), |pages| count(pages.ceil() as u64)),
-    )];
-    evidence.extend(typical(scene));
-    Some(Finding {
-        kind: Kind::SmallBatches,
-        severity: scene.severity(scene.share_of_records(saved_ns)),
-        what: format!(
-            "{} of the time of completed migrations is the fixed cost of calls, not that of their pages.",
-            percent(part.min(1.0))
-        ),
-        evidence,
-        cost: format!(
-            "calls of {} would have saved {}",
-            counted(goal, "page", "pages"),
-            scene.time(saved_ns)
-        ),
-        try_this: advice(goal),
-        cost_ns: Some(saved_ns),
+    let fit = batching.fit(None, group)?;
+    let (fixed_ns, _) = fit.fixed()?;
+    let time_ns = batching.time_ns(group).max(1) as f64;
+    let fixed_share = (fixed_ns * fit.calls as f64 / time_ns).min(1.0);
+    let goal = fit.pages_for(GOAL)?.ceil() as u64;
+    let saved_ns = batching.saved_ns(goal, group)? as u64;
+    // How few calls there are is in the intervals.
+    (fixed_share >= scene.at.fixed_share).then_some(Small {
+        group,
+        fit,
+        fixed_share,
+        goal,
+        saved_ns,
     })
 }
 
-/// All calls ask for as many pages, so that the fixed cost does not show; but they are very small.
+fn fitted(scene: &Scene<'_>) -> Option<Finding> {
+    let groups = scene.model.batching().groups().into_iter();
+    let small = groups.filter_map(|group| small(scene, group));
+    let worst = small.max_by_key(|small| small.saved_ns)?;
+    let (fixed, per_page) = (worst.fit.fixed()?, worst.fit.per_page()?);
+    let time =
+        |(ns, error): (f64, f64)| format!("{} ± {}", duration(ns as u64), duration(error as u64));
+    let even = worst.fit.break_even_pages()?;
+    let mut evidence = vec![format!(
+        "a call costs {} by itself, and {} for each page (95% intervals); the two are equal at {}",
+        time(fixed),
+        time(per_page),
+        counted(even.ceil() as u64, "page", "pages")
+    )];
+    evidence.extend(typical(scene));
+    let goal = counted(worst.goal, "page", "pages");
+    Some(Finding {
+        kind: Kind::SmallBatches,
+        severity: scene.severity(scene.share_of_records(worst.saved_ns)),
+        what: format!(
+            "{} of the time of {} ({}) is the fixed cost of calls, not that of their pages.",
+            percent(worst.fixed_share),
+            counted(
+                worst.fit.calls,
+                "recorded completed migration",
+                "recorded completed migrations"
+            ),
+            worst.group.name()
+        ),
+        evidence,
+        cost: format!(
+            "calls of {goal} would have saved {}",
+            scene.time(worst.saved_ns)
+        ),
+        try_this: advice(worst.goal),
+        cost_ns: Some(worst.saved_ns),
+    })
+}
+
+/// All calls ask for very few pages, so that the fixed cost does not show.
 fn all_alike(scene: &Scene<'_>) -> Option<Finding> {
-    let size = most_calls(scene)?;
-    if *size.pages.start() > scene.at.small_pages {
+    let batching = scene.model.batching();
+    let most = batching.sizes(None).map(|size| *size.pages.end()).max()?;
+    if most > scene.at.small_pages || batching.is_by_result() {
         return None;
     }
     Some(Finding {
         kind: Kind::SmallBatches,
         severity: Severity::Notable,
-        what: "All calls are very small.".to_owned(),
+        what: "All recorded calls are very small.".to_owned(),
         evidence: typical(scene).into_iter().collect(),
         cost: "unknown: what a call costs by itself shows only where calls differ in size"
             .to_owned(),
@@ -99,7 +124,7 @@ fn typical(scene: &Scene<'_>) -> Option<String> {
     let share = percent(size.calls as f64 / all.max(1) as f64);
     Some(format!(
         "{share} of {} ask for {pages}",
-        counted(all, "completed call", "completed calls")
+        counted(all, "recorded completed call", "recorded completed calls")
     ))
 }
 

@@ -136,7 +136,7 @@ fn small_batches() {
         })
     };
     let finding = only(&sizes(6), Kind::SmallBatches);
-    let even = "a call costs 10.0 µs (± 0 ns) by itself, and 100 ns (± 0 ns) for each page; the two are equal at 100 pages";
+    let even = "a call costs 10.0 µs ± 0 ns by itself, and 100 ns ± 0 ns for each page (95% intervals); the two are equal at 100 pages";
     assert_eq!(finding.evidence[0], even);
     assert!(
         finding.try_this[0].contains("up to 900 pages"),

@@ -14,9 +14,9 @@ pub struct Thresholds {
     pub notable_share: f64,
     /// `wasted_copies`: pages copied or made in vain, of all that were.
     pub wasted_share: f64,
-    /// `small_batches`: the fixed cost of all calls, of their time.
+    /// `small_batches`: the fixed cost of the calls of one direction and cause, of their time.
     pub fixed_share: f64,
-    /// `small_batches`: where the fixed cost does not show, because calls are all of one size: pages that they ask for, at most.
+    /// `small_batches`: where the fixed cost does not show: pages that all calls ask for, at most.
     pub small_pages: u64,
     /// `pinned_skips`: pages skipped, of all requested.
     pub skipped_share: f64,

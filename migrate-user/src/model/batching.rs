@@ -1,11 +1,13 @@
 //! What a call costs, and what a page: how the time of a migration grows with the pages that it asks for.
 
+use std::cmp::Reverse;
 use std::ops::RangeInclusive;
 
+use migrate_ebpf::wire::{self, CLASSES};
+
 use super::{
-    Direction, Ended, Fit, Outcome, Step,
+    Cause, Direction, Ended, Fit, Outcome, Step,
     fit::{Pages, Points},
-    index,
 };
 
 /// Sizes, each up to twice the one before: 1, 2 to 3, 4 to 7, ...
@@ -14,14 +16,40 @@ const BUCKETS: usize = u64::BITS as usize;
 /// The steps, and all of them together.
 const FITS: usize = Step::COUNT + 1;
 
-/// Completed migrations by direction and by the pages they asked for. Others have not all their steps. One that asked for no page
-/// has no size.
+/// Completed migrations by direction and cause, and by the pages they asked for. Others have not all their steps. One that asked
+/// for no page has no size.
 #[derive(Clone, Debug)]
-pub struct Batching([Box<Of>; Direction::ALL.len()]);
+pub struct Batching {
+    /// By [`Group::place`]; made when the first of them comes.
+    groups: [Option<Box<Of>>; CLASSES],
+    /// Were migrations chosen by how they went? Then no cost follows from them.
+    by_result: bool,
+}
 
-/// Those in one direction.
+/// Migrations in one direction and for one reason: what does the same work, so that their costs are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Where pages went.
+    pub direction: Direction,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl Group {
+    fn place(self) -> usize {
+        wire::class(self.direction as u8, self.cause as u8)
+    }
+
+    /// `to_device, device_fault`.
+    pub fn name(self) -> String {
+        format!("{}, {}", self.direction.name(), self.cause.name())
+    }
+}
+
+/// Those of one group.
 #[derive(Clone, Copy, Debug)]
 struct Of {
+    group: Group,
     sizes: [Sums; BUCKETS],
     points: [Points; FITS],
 }
@@ -61,22 +89,36 @@ impl Size {
 
 impl Default for Batching {
     fn default() -> Self {
-        let nothing = Of {
-            sizes: [Sums::default(); BUCKETS],
-            points: [Points::default(); FITS],
-        };
-        Self(std::array::from_fn(|_| Box::new(nothing)))
+        Self::new(false)
     }
 }
 
 impl Batching {
+    /// None yet. `by_result`: they are chosen by how they went.
+    pub(super) fn new(by_result: bool) -> Self {
+        Self {
+            groups: std::array::from_fn(|_| None),
+            by_result,
+        }
+    }
+
     /// Adds one migration.
     pub(super) fn count(&mut self, migration: &Ended<'_>) {
         let requested = migration.ledger.requested;
         if migration.outcome != Outcome::Completed || requested == 0 {
             return;
         }
-        let of = &mut self.0[index(migration.direction)];
+        let group = Group {
+            direction: migration.direction,
+            cause: migration.cause,
+        };
+        let of = self.groups[group.place()].get_or_insert_with(|| {
+            Box::new(Of {
+                group,
+                sizes: [Sums::default(); BUCKETS],
+                points: [Points::default(); FITS],
+            })
+        });
         let sums = &mut of.sizes[requested.ilog2() as usize];
         sums.calls = sums.calls.saturating_add(1);
         sums.requested = sums.requested.saturating_add(requested);
@@ -93,9 +135,28 @@ impl Batching {
     }
 
     fn of(&self, direction: Option<Direction>) -> impl Iterator<Item = &Of> {
-        let chosen = move |at: &usize| direction.is_none_or(|direction| index(direction) == *at);
-        let all = self.0.iter().enumerate();
-        all.filter(move |(at, _)| chosen(at)).map(|(_, of)| &**of)
+        let chosen = move |of: &&Of| direction.is_none_or(|one| one == of.group.direction);
+        let all = self.groups.iter().flatten().map(|of| &**of);
+        all.filter(chosen)
+    }
+
+    /// The groups that occurred, those first that took most time.
+    pub fn groups(&self) -> Vec<Group> {
+        let mut all: Vec<_> = self.of(None).collect();
+        all.sort_by_key(|of| Reverse(of.time_ns()));
+        all.into_iter().map(|of| of.group).collect()
+    }
+
+    /// The time of all completed calls of a group, nanoseconds.
+    pub fn time_ns(&self, group: Group) -> u64 {
+        self.groups[group.place()]
+            .as_ref()
+            .map_or(0, |of| of.time_ns())
+    }
+
+    /// Were migrations chosen by how they went, so that no costs follow from them?
+    pub fn is_by_result(&self) -> bool {
+        self.by_result
     }
 
     /// The sizes that occurred in one direction or in all, the smallest first.
@@ -128,26 +189,53 @@ impl Batching {
         size
     }
 
-    /// What a call and what a page costs in one step, or in the whole migration (`None`), in one direction or in all.
-    /// `None` where that cannot be told: see [`Fit`].
-    pub fn fit(&self, step: Option<Step>, direction: Option<Direction>) -> Option<Fit> {
-        let at = step.map_or(Step::COUNT, |step| step as usize);
-        let mut points = Points::default();
-        self.of(direction)
-            .for_each(|of| points.merge(&of.points[at]));
-        points.fit()
+    /// What a call and what a page costs in one step, or in the whole migration (`None`), in one group. `None` where that cannot be
+    /// told: see [`Fit`].
+    pub fn fit(&self, step: Option<Step>, group: Group) -> Option<Fit> {
+        if self.by_result {
+            return None;
+        }
+        let of = self.groups[group.place()].as_ref()?;
+        of.points[step.map_or(Step::COUNT, |step| step as usize)].fit()
     }
 
     /// What it would have saved over the whole run to ask for so many pages at once, nanoseconds: the fixed cost of the calls
-    /// that smaller ones, taken together, would then not have needed. Sizes that `batch_pages` lies in count as smaller as far as
-    /// their average is. `None` where the fixed cost is not known.
-    pub fn saved_ns(&self, batch_pages: u64, direction: Option<Direction>) -> Option<f64> {
-        let fit = self.fit(None, direction)?;
-        let needless = self.sizes(direction).map(|size| {
+    /// that smaller ones, taken together, would then not have needed, and never more than what these took beyond the cost of their
+    /// pages. Sizes that `batch_pages` lies in count as smaller as far as their average is. `None` where a call's own cost or that of
+    /// a page cannot be told from 0.
+    pub fn saved_ns(&self, batch_pages: u64, group: Group) -> Option<f64> {
+        let fit = self.fit(None, group)?;
+        let ((fixed_ns, _), (per_page_ns, _)) = fit.fixed().zip(fit.per_page())?;
+        let of = self.groups[group.place()].as_ref()?;
+        let saved = of.sizes.iter().map(|size| {
             let (calls, pages) = (size.calls as f64, size.requested as f64);
-            (calls - pages / batch_pages.max(1) as f64).max(0.0)
+            let needless = (calls - pages / batch_pages.max(1) as f64).max(0.0);
+            let beyond_ns = size.time_ns() as f64 - per_page_ns * pages;
+            (needless * fixed_ns).min(beyond_ns.max(0.0))
         });
-        Some(needless.sum::<f64>() * fit.fixed_ns.max(0.0))
+        Some(saved.sum())
+    }
+
+    /// The same of all groups of which it is known; `None` if it is of none.
+    pub fn saved_in_all_ns(&self, batch_pages: u64) -> Option<f64> {
+        let groups = self.of(None).map(|of| of.group);
+        let saved = groups.filter_map(|group| self.saved_ns(batch_pages, group));
+        saved.fold(None, |sum, more| Some(sum.unwrap_or(0.0) + more))
+    }
+}
+
+impl Of {
+    fn time_ns(&self) -> u64 {
+        let sizes = self.sizes.iter();
+        sizes.fold(0, |sum, size| sum.saturating_add(size.time_ns()))
+    }
+}
+
+impl Sums {
+    /// All steps together, nanoseconds.
+    fn time_ns(&self) -> u64 {
+        let steps = self.steps_ns.iter();
+        steps.fold(0, |sum, ns| sum.saturating_add(*ns))
     }
 }
 
@@ -156,12 +244,18 @@ mod tests {
     use super::*;
     use crate::support::Synthetic;
 
+    const GROUP: Group = Group {
+        direction: Direction::ToDevice,
+        cause: Cause::Driver,
+    };
+
     /// Calls of `sizes` that take 1,000 ns and 10 ns per page in setup, and 300 ns and 5 ns per page in the others together.
     fn batching(sizes: impl Iterator<Item = u64>) -> Batching {
         let mut batching = Batching::default();
         let mut migration = Synthetic::new(1).migration();
         migration.outcome = Outcome::Completed;
-        migration.direction = Direction::ToDevice;
+        migration.direction = GROUP.direction;
+        migration.cause = GROUP.cause;
         for pages in sizes {
             migration.ledger = super::super::Ledger {
                 requested: pages,
@@ -187,23 +281,28 @@ mod tests {
     #[test]
     fn the_costs_are_those_that_the_calls_have() {
         let batching = batching((0..10).map(|size| 1 << size).cycle().take(1000));
-        let setup = batching.fit(Some(Step::Setup), None).unwrap();
+        let setup = batching.fit(Some(Step::Setup), GROUP).unwrap();
         close(setup.fixed_ns, 1000.0);
         close(setup.per_page_ns, 10.0);
-        let all = batching.fit(None, Some(Direction::ToDevice)).unwrap();
+        let all = batching.fit(None, GROUP).unwrap();
         close(all.fixed_ns, 1300.0);
         close(all.per_page_ns, 15.0);
         close(all.break_even_pages().unwrap(), 1300.0 / 15.0);
         assert!(all.fixed_error_ns < 1e-3, "{all:?}");
         assert_eq!(all.calls, 1000);
-        let none = batching.fit(None, Some(Direction::ToSystem));
+        let cause = Cause::CpuFault;
+        let none = batching.fit(None, Group { cause, ..GROUP });
         assert_eq!(none, None);
     }
 
     #[test]
     fn one_size_tells_nothing() {
-        assert_eq!(batching([64; 100].into_iter()).fit(None, None), None);
-        assert!(batching([64, 64, 65].into_iter()).fit(None, None).is_some());
+        assert_eq!(batching([64; 100].into_iter()).fit(None, GROUP), None);
+        assert!(
+            batching([64, 64, 65].into_iter())
+                .fit(None, GROUP)
+                .is_some()
+        );
     }
 
     #[test]
@@ -227,8 +326,50 @@ mod tests {
     #[test]
     fn larger_calls_save_the_fixed_cost_of_those_they_replace() {
         let batching = batching([1; 512].into_iter().chain([512; 2]));
-        close(batching.saved_ns(512, None).unwrap(), 511.0 * 1300.0);
-        close(batching.saved_ns(128, None).unwrap(), 508.0 * 1300.0);
-        assert_eq!(batching.saved_ns(1, None), Some(0.0));
+        close(batching.saved_ns(512, GROUP).unwrap(), 511.0 * 1300.0);
+        close(batching.saved_ns(128, GROUP).unwrap(), 508.0 * 1300.0);
+        assert_eq!(batching.saved_ns(1, GROUP), Some(0.0));
+    }
+    /// Two kinds of work with costs of their own: in one line they would have neither's.
+    #[test]
+    fn each_group_has_its_own_costs() {
+        let mut all = batching((0..10).map(|size| 1 << size).cycle().take(100));
+        let mut migration = Synthetic::new(1).migration();
+        migration.outcome = Outcome::Completed;
+        (migration.direction, migration.cause) = (Direction::ToSystem, Cause::CpuFault);
+        let home = Group {
+            direction: Direction::ToSystem,
+            cause: Cause::CpuFault,
+        };
+        for pages in [1, 2, 3, 4] {
+            migration.ledger.requested = pages;
+            migration.steps = [Some(50 * pages + 7000), None, None, None, None];
+            all.count(&Ended::new(&(&migration).into()));
+        }
+        close(all.fit(None, GROUP).unwrap().fixed_ns, 1300.0);
+        close(all.fit(None, home).unwrap().fixed_ns, 7000.0);
+        assert_eq!(all.groups(), [GROUP, home]);
+        all.by_result = true;
+        assert_eq!((all.fit(None, GROUP), all.saved_ns(8, GROUP)), (None, None));
+    }
+
+    #[test]
+    fn no_more_is_saved_than_was_spent() {
+        // Calls of one page take less than what larger ones say that a call costs.
+        let mut all = batching([64, 128, 256, 512].into_iter().cycle().take(100));
+        let mut migration = Synthetic::new(1).migration();
+        migration.outcome = Outcome::Completed;
+        (migration.direction, migration.cause) = (GROUP.direction, GROUP.cause);
+        migration.ledger.requested = 1;
+        migration.steps = [Some(20), None, None, None, None];
+        for _ in 0..20 {
+            all.count(&Ended::new(&(&migration).into()));
+        }
+        let spent = all.time_ns(GROUP) as f64;
+        assert!(all.saved_ns(512, GROUP).is_none_or(|saved| saved <= spent));
+        assert!(
+            all.saved_in_all_ns(1 << 30)
+                .is_none_or(|saved| saved <= spent)
+        );
     }
 }

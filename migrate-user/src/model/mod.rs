@@ -9,6 +9,7 @@ mod ended;
 mod exact;
 mod fit;
 mod given_up;
+mod hidden;
 mod kernel;
 pub mod ledger;
 mod losses;
@@ -30,13 +31,14 @@ mod totals;
 mod values;
 mod whereabouts;
 
-pub use batching::{Batching, Size};
+pub use batching::{Batching, Group, Size};
 pub use coverage::{Coverage, Origin};
 pub use details::{OffCpuSums, PARTS, PartSums};
 pub use drivers::{Driver, Drivers};
 pub use exact::{Exact, ExactCount, ExactFigure};
 pub use fit::Fit;
 pub use given_up::GivenUp;
+pub use hidden::Hidden;
 pub use losses::Losses;
 pub use migration::{
     Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
@@ -104,6 +106,7 @@ impl Model {
     /// Nothing yet.
     pub fn new(facts: Facts) -> Self {
         let began_ns = facts.started_ns;
+        let by_result = Hidden::by(facts.filter.as_deref()).by_result;
         Self {
             facts,
             records: Tally::default(),
@@ -113,7 +116,7 @@ impl Model {
             slowest: Slowest::default(),
             drivers: Drivers::default(),
             processes: Processes::default(),
-            batching: Batching::default(),
+            batching: Batching::new(by_result),
             ping_pong: PingPong::default(),
             retries: Retries::default(),
             parts: PartSums::default(),
@@ -223,6 +226,11 @@ impl Model {
             now_ns: self.now_ns.max(began_ns),
             ..fresh
         }
+    }
+
+    /// What cannot be known under the filter that there is.
+    pub fn hidden(&self) -> Hidden {
+        Hidden::by(self.facts.filter.as_deref())
     }
 
     /// The machine, the kernel and the clock.

@@ -167,3 +167,16 @@ impl StepFigure {
         ]
     }
 }
+
+/// A cost with its 95% interval, as text; [`NONE`] where it cannot be told from 0.
+pub(super) fn cost(cost: Option<(f64, f64)>) -> String {
+    let Some((ns, error_ns)) = cost else {
+        return NONE.to_owned();
+    };
+    let time = |ns: f64| duration(ns.max(0.0).round() as u64);
+    format!("{} ± {}", time(ns), time(error_ns))
+}
+
+/// What is said of costs, everywhere.
+pub(super) const COSTS: &str =
+    "±: 95% interval. –: cannot be told from 0, or time does not grow in a straight line.";

@@ -127,3 +127,89 @@ fn where_no_page_came_back_nobody_says_so() {
     assert_eq!(came_back(all, true), (0, 0));
     assert!(!kinds_of("even-and-odd").contains(&Kind::PingPong));
 }
+
+/// The line of least squares through calls, each weighted by one over its pages, from the normal equations of the two centred sums.
+fn line(calls: &[(f64, f64)]) -> (f64, f64) {
+    let weight: f64 = calls.iter().map(|(x, _)| 1.0 / x).sum();
+    let mean = |of: &dyn Fn(&(f64, f64)) -> f64| {
+        calls.iter().map(|call| of(call) / call.0).sum::<f64>() / weight
+    };
+    let (x, y) = (mean(&|call| call.0), mean(&|call| call.1));
+    let together = mean(&|call| (call.0 - x) * (call.1 - y));
+    let slope = together / mean(&|call| (call.0 - x).powi(2));
+    (y - slope * x, slope)
+}
+
+#[test]
+fn costs_are_those_of_a_line_of_its_own() {
+    let (facts, batches) = read("mixed");
+    let model = model(&facts, &batches);
+    let mut found = 0;
+    for group in model.batching().groups() {
+        let all = batches.iter().flat_map(|batch| batch.migrations.iter());
+        let of_group = all.filter(|m| {
+            m.outcome == Outcome::Completed
+                && (m.direction, m.cause) == (group.direction, group.cause)
+                && m.ledger.requested > 0
+        });
+        let calls: Vec<_> = of_group
+            .map(|m| (m.ledger.requested as f64, m.total_ns() as f64))
+            .collect();
+        let Some(fit) = model.batching().fit(None, group) else {
+            continue;
+        };
+        found += 1;
+        let (fixed, per_page) = line(&calls);
+        assert_eq!(fit.calls, calls.len() as u64);
+        assert!(
+            (fit.fixed_ns - fixed).abs() < 1e-3 * fixed.abs().max(1.0),
+            "{fit:?} {fixed}"
+        );
+        assert!(
+            (fit.per_page_ns - per_page).abs() < 1e-3 * per_page.abs(),
+            "{fit:?}"
+        );
+        let spent: f64 = calls.iter().map(|(_, ns)| ns).sum();
+        for batch in [1, 8, 64, 512, 1 << 20] {
+            let saved = model.batching().saved_ns(batch, group);
+            assert!(
+                saved.is_none_or(|saved| saved <= spent),
+                "{saved:?} of {spent}"
+            );
+        }
+    }
+    assert!(found > 0);
+}
+
+/// What is chosen by duration does not tell what a call costs: the line through it was one of 173% savings.
+#[test]
+fn of_slow_calls_alone_no_costs_follow() {
+    let (facts, batches) = read("mixed");
+    let slow = batches.into_iter().map(|mut batch| {
+        batch.migrations.retain(|m| m.total_ns() >= 1_000_000);
+        batch
+    });
+    let facts = Facts {
+        filter: Some("slower-than=1ms".to_owned()),
+        ..facts
+    };
+    let slow: Vec<_> = slow.collect();
+    let model = model(&facts, &slow);
+    let batching = model.batching();
+    assert!(!batching.groups().is_empty());
+    for group in batching.groups() {
+        assert_eq!(batching.fit(None, group), None);
+        assert_eq!(batching.saved_ns(512, group), None);
+    }
+    assert_eq!(batching.saved_in_all_ns(512), None);
+    assert!(!kinds(&model).contains(&Kind::SmallBatches));
+}
+
+/// Ten calls each way are few, but the intervals know it.
+#[test]
+fn small_calls_are_found_in_one_direction() {
+    let found = all(&of("batching-small"));
+    let small = found.iter().find(|one| one.kind == Kind::SmallBatches);
+    let what = &small.unwrap().what;
+    assert!(what.contains("(to_system, driver)"), "{what}");
+}

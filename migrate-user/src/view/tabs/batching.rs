@@ -4,11 +4,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::canvas::{Canvas, below, top, with_x};
-use super::super::figures::NONE;
+use super::super::figures::{self, NONE};
 use super::super::table::{self, Column, draw_list};
 use super::super::widgets::bar::bar;
 use super::Tab;
-use crate::model::{Fit, Size, Step};
+use crate::model::{Fit, Group, Size, Step};
 use crate::text::{count, counted, duration, quantity};
 
 /// The migrations of one size, and what is known beside them.
@@ -64,26 +64,21 @@ fn pages(size: &Size) -> String {
     }
 }
 
-/// What a step costs, or with `None` a whole migration.
+/// What a step costs, or all of them together.
 struct Cost {
-    step: Option<Step>,
+    name: String,
     fit: Option<Fit>,
 }
 
 const COSTS: [Column<Cost>; 4] = [
-    Column::left("step", 16, 0, |cost, _| {
-        (
-            cost.step.map_or("whole migration", Step::name).to_owned(),
-            Style::new(),
-        )
+    Column::left("step", 30, 0, |cost, _| (cost.name.clone(), Style::new())),
+    Column::right("per call", 20, 1, |cost, _| {
+        let fixed = cost.fit.and_then(|fit| fit.fixed());
+        (figures::cost(fixed), Style::new())
     }),
-    Column::right("per call", 22, 1, |cost, _| {
-        let fit = cost.fit.map(|fit| (fit.fixed_ns, fit.fixed_error_ns));
-        (with_error(fit), Style::new())
-    }),
-    Column::right("per page", 22, 1, |cost, _| {
-        let fit = cost.fit.map(|fit| (fit.per_page_ns, fit.per_page_error_ns));
-        (with_error(fit), Style::new())
+    Column::right("per page", 20, 1, |cost, _| {
+        let per_page = cost.fit.and_then(|fit| fit.per_page());
+        (figures::cost(per_page), Style::new())
     }),
     Column::right("break-even", 14, 2, |cost, _| {
         let even = cost.fit.and_then(|fit| fit.break_even_pages());
@@ -94,16 +89,6 @@ const COSTS: [Column<Cost>; 4] = [
         (text, Style::new())
     }),
 ];
-
-/// A time with its standard error. A cost below nothing means that time does not grow in a straight line.
-fn with_error(cost: Option<(f64, f64)>) -> String {
-    let Some((ns, error_ns)) = cost else {
-        return NONE.to_owned();
-    };
-    let sign = if ns < 0.0 { "−" } else { "" };
-    let time = duration(ns.abs().round() as u64);
-    format!("{sign}{time} ± {}", duration(error_ns.round() as u64))
-}
 
 /// A tenth of a call's time may be its fixed cost: then it is large enough.
 const ENOUGH: f64 = 0.1;
@@ -119,7 +104,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     if rows.is_empty() {
         return canvas.nothing(area);
     }
-    let costs = Step::COUNT as u16 + 4;
+    let costs = costs(canvas).len() as u16 + 3;
     // Beside each other where both fit.
     if area.width >= table::width(&SIZES) + 4 + table::width(&COSTS) {
         draw_sizes(canvas, &rows, area);
@@ -144,7 +129,7 @@ fn rows(canvas: &Canvas<'_>) -> Vec<Row> {
         .fold(1.0, f64::max);
     let row = |size: Size| Row {
         part: per_page(&size) / dearest,
-        saved_ns: batching.saved_ns(*size.pages.start(), None),
+        saved_ns: batching.saved_in_all_ns(*size.pages.start()),
         size,
     };
     batching.sizes(None).map(row).collect()
@@ -161,38 +146,64 @@ fn draw_sizes(canvas: &mut Canvas<'_>, rows: &[Row], area: Rect) {
     );
 }
 
-fn draw_costs(canvas: &mut Canvas<'_>, area: Rect) {
+/// The steps of what took most time, then the whole of all else.
+fn costs(canvas: &Canvas<'_>) -> Vec<Cost> {
     let batching = canvas.model.batching();
-    let steps = Step::ALL.into_iter().map(Some).chain([None]);
-    let cost = |step| Cost {
-        step,
-        fit: batching.fit(step, None),
+    let groups = batching.groups();
+    let step = |step: Step, group: Group| Cost {
+        name: format!("  {}", step.name()),
+        fit: batching.fit(Some(step), group),
     };
-    let costs: Vec<Cost> = steps.map(cost).collect();
+    let whole = |group: Group| Cost {
+        name: group.name(),
+        fit: batching.fit(None, group),
+    };
+    let mut costs = Vec::new();
+    for (at, group) in groups.into_iter().enumerate().take(GROUPS) {
+        costs.push(whole(group));
+        if at == 0 {
+            costs.extend(Step::ALL.map(|one| step(one, group)));
+        }
+    }
+    costs
+}
+
+fn draw_costs(canvas: &mut Canvas<'_>, area: Rect) {
+    let costs = costs(canvas);
     let context = canvas.context();
     table::draw(&COSTS, costs.iter(), context, area, canvas.buffer);
     let place = below(area, costs.len() as u16 + 1);
-    let whole = batching.fit(None, None);
-    for (line, y) in advice(whole).iter().zip(place.y..place.bottom()) {
+    let lines = if canvas.model.batching().is_by_result() {
+        [
+            "Unknown: these migrations were chosen by how they went.".to_owned(),
+            String::new(),
+        ]
+    } else {
+        advice(costs.first())
+    };
+    for (line, y) in lines.iter().zip(place.y..place.bottom()) {
         canvas.put(Rect { y, ..place }, line, canvas.theme.quiet());
     }
 }
 
-/// What the whole migration's costs mean.
-fn advice(whole: Option<Fit>) -> [String; 2] {
-    let enough = whole.and_then(|fit| fit.pages_for(ENOUGH));
+/// What the costs of the first group mean.
+fn advice(first: Option<&Cost>) -> [String; 2] {
+    let enough = first.and_then(|cost| Some((cost, cost.fit?.pages_for(ENOUGH)?)));
     match enough {
-        Some(pages) => [
-            "±: standard error. Break-even: pages that cost as much as the call itself.".to_owned(),
+        Some((cost, pages)) => [
+            figures::COSTS.to_owned(),
             format!(
-                "From {} per call on, less than a tenth of the time is the call's own.",
+                "{}: from {} per call on, less than a tenth of the time is the call's own.",
+                cost.name,
                 counted(pages.ceil() as u64, "page", "pages")
             ),
         ],
         None => [
-            "What a call costs by itself does not show: it takes calls of several sizes,"
-                .to_owned(),
-            "and time that grows with their pages.".to_owned(),
+            figures::COSTS.to_owned(),
+            "It takes calls of several sizes, and time that grows with their pages.".to_owned(),
         ],
     }
 }
+
+/// Groups of which costs are shown.
+const GROUPS: usize = 4;

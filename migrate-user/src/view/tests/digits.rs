@@ -142,7 +142,7 @@ impl Known {
                 .insert(percent(of(&parts[part]) / of(&parts["total_ns"])));
         }
         self.lengths(report);
-        let total = &report["batching"]["both"]["costs"]["total"];
+        let total = &report["costs"][0]["steps"]["total"];
         let enough = of(&total["fixed_ns"]) / of(&total["per_page_ns"]) * 9.0;
         self.text(&counted(enough.ceil() as u64, "page", "pages"));
         // When the slowest began, since the counts did.
@@ -170,6 +170,8 @@ impl Known {
         let sizes = report["batching"]["both"]["sizes"].as_array().unwrap();
         let calls = sizes.iter().filter_map(|size| size["calls"].as_u64());
         self.0.insert(count(calls.sum()));
+        // The kind of interval that errors are of.
+        self.0.insert("95%".to_owned());
         // Bytes at the end of the stream, which a notice tells and the report does not.
         self.0.insert(count(17));
         // The tabs list a thousand, the report fewer.

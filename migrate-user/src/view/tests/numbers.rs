@@ -124,21 +124,20 @@ fn the_batches() {
         line.extend([time(&size["time_ns"]), about(&size["ns_per_page"])]);
         assert_line(&screen, &line);
     }
+    let group = &json["costs"][0];
     for step in Step::ALL.map(Step::name).into_iter().chain(["total"]) {
-        let cost = &batching["costs"][step];
-        let ns = |key: &str| duration(cost[key].as_f64().unwrap().round() as u64);
-        let shown = if step == "total" {
-            "whole migration"
-        } else {
-            step
+        let cost = &group["steps"][step];
+        let with_error = |key: &str| {
+            let ns = |key: String| cost[key].as_f64().map(|ns| duration(ns.round() as u64));
+            let both = ns(format!("{key}_ns")).zip(ns(format!("{key}_error_ns")));
+            both.map_or("–".to_owned(), |(ns, error)| format!("{ns} ± {error}"))
         };
-        let line = format!(
-            "{shown} {} ± {} {} ± {}",
-            ns("fixed_ns"),
-            ns("fixed_error_ns"),
-            ns("per_page_ns"),
-            ns("per_page_error_ns")
-        );
+        let shown = if step == "total" {
+            format!("{}, {}", name(&group["direction"]), name(&group["cause"]))
+        } else {
+            step.to_owned()
+        };
+        let line = format!("{shown} {} {}", with_error("fixed"), with_error("per_page"));
         assert_line(&screen, &[line]);
     }
 }

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 
 use super::super::Report;
 use super::plot::{Axis, plot};
-use crate::model::{Fit, Size, Step};
-use crate::text::{count, duration, quantity, signed_duration};
+use crate::model::{Fit, Group, Size, Step};
+use crate::text::{count, duration, quantity};
+use crate::view::figures::{COSTS, cost};
 
 /// Points of the curve.
 const POINTS: u32 = 64;
@@ -16,7 +17,14 @@ pub(super) fn batching(report: &Report<'_>) -> Markup {
         .sizes(None)
         .filter(|size| size.arrived > 0)
         .collect();
-    let fit = batching.fit(None, None);
+    let groups = batching.groups();
+    let fits: Vec<_> = groups
+        .iter()
+        .filter_map(|group| Some((*group, batching.fit(None, *group)?)))
+        .collect();
+    // A curve is that of one kind of calls.
+    let fit = fits.first().filter(|_| groups.len() == 1);
+    let fit = fit.map(|(_, fit)| *fit);
     if sizes.is_empty() {
         return html! {};
     }
@@ -30,10 +38,15 @@ pub(super) fn batching(report: &Report<'_>) -> Markup {
                     @if fit.is_some() { "; the curve is what the costs beside give" }
                 }
             }
-            @if let Some(fit) = &fit {
-                (costs(report, fit))
+            @for (group, fit) in &fits {
+                (costs(report, *group, fit))
+            }
+            @if batching.is_by_result() {
+                p.quiet { "These migrations were chosen by how they went: what a call costs is unknown." }
+            } @else if fits.is_empty() {
+                p.quiet { "What a call costs by itself does not show: it takes calls of several sizes." }
             } @else {
-                p.quiet { "All calls are of one size: what a call costs by itself does not show." }
+                p.quiet { (COSTS) }
             }
         }
     }
@@ -89,23 +102,21 @@ fn curve(fit: &Fit, largest: f64, x: Axis, y: Axis) -> String {
     }
 }
 
-fn costs(report: &Report<'_>, all: &Fit) -> Markup {
+fn costs(report: &Report<'_>, group: Group, all: &Fit) -> Markup {
     let batching = report.model.batching();
     let steps = Step::ALL
         .into_iter()
-        .filter_map(|step| Some((step.name(), batching.fit(Some(step), None)?)));
-    let with_error =
-        |ns: f64, error: f64| format!("{} ± {}", signed_duration(ns), signed_duration(2.0 * error));
+        .filter_map(|step| Some((step.name(), batching.fit(Some(step), group)?)));
     html! {
         div.scroll {
             table {
-                thead { tr { th { "costs" } th { "per call" } th { "per page" } } }
+                thead { tr { th { (group.name()) } th { "per call" } th { "per page" } } }
                 tbody {
                     @for (name, fit) in steps.chain([("all together", *all)]) {
                         tr {
                             td { (name) }
-                            td { (with_error(fit.fixed_ns, fit.fixed_error_ns)) }
-                            td { (with_error(fit.per_page_ns, fit.per_page_error_ns)) }
+                            td { (cost(fit.fixed())) }
+                            td { (cost(fit.per_page())) }
                         }
                     }
                 }

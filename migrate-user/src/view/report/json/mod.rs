@@ -76,6 +76,7 @@ pub(super) fn json(report: &Report<'_>) -> String {
         "processes": records::processes(model),
         "other_processes": records::other_processes(model),
         "batching": records::batching(model),
+        "costs": records::costs(model),
         "ping_pong": records::ping_pong(model),
         "retries": records::retries(model),
         "slowest": records::slowest(model),

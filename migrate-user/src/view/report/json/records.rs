@@ -7,8 +7,10 @@
 //! - `processes`: each `pid`, `comm`, `cgroup` with its sums; `other_processes`: `null`, or the sums of those that gave way to them, with
 //!   how often that was (`processes`)
 //! - `batching`: by direction and for `both`: `sizes`, by the pages that completed calls asked for (`pages_min`, `pages_max`): `calls`,
-//!   `requested`, `arrived`, `time_ns`, `ns_per_page`, `steps_ns`, `saved_ns` (what it would have saved if no call had been smaller); `costs`, by step and for `total`: `fixed_ns`, `fixed_error_ns`, `per_page_ns`,
-//!   `per_page_error_ns` (standard errors), `calls`, `break_even_pages`; `null` where no line can be drawn
+//!   `requested`, `arrived`, `time_ns`, `ns_per_page`, `steps_ns`, `saved_ns` (for `both`: what it would have saved if no call had been smaller, of the groups in `costs` that tell)
+//! - `costs`: of each `direction` and `cause`, those first of which completed calls took most time: `time_ns`, and in `steps`, by step and for
+//!   `total`: `fixed_ns`, `fixed_error_ns`, `per_page_ns`, `per_page_error_ns` (half of a 95% interval), `calls`, `break_even_pages`; `null` where it cannot
+//!   be told from 0, and all of it where no line can be drawn or migrations were chosen by how they went
 //! - `ping_pong`: what came back within a second: `pages` (at least), `most_pages` (at most: of a migration that moved a part of its pages nobody
 //!   knows which), `trips` and `time_ns` of those that are certain, `evicted` (blocks that gave way to others), `forgotten_pages` (of which it was
 //!   forgotten where they are), and its `ranges`, those first of which most came back: `pid`, `start`, `end`, `pages`, `most_pages`, `trips`,
@@ -22,7 +24,8 @@ use serde_json::{Map, Value, json};
 
 use super::exact::rows;
 use crate::model::{
-    Batching, Bounce, Direction, Driver, Fit, Migration, Model, Process, Retry, Size, Step, Sums,
+    Batching, Bounce, Direction, Driver, Fit, Group, Migration, Model, Process, Retry, Size, Step,
+    Sums,
 };
 use crate::view::figures;
 
@@ -82,17 +85,29 @@ fn with(mut object: Value, sums: &Sums) -> Value {
 pub(super) fn batching(model: &Model) -> Map<String, Value> {
     let batching = model.batching();
     let of = |direction: Option<Direction>| {
-        let steps = Step::ALL.into_iter().map(Some).chain([None]);
-        let costs = steps.map(|step| {
-            let name = step.map_or("total", Step::name).to_owned();
-            (name, json!(batching.fit(step, direction).as_ref().map(fit)))
-        });
         json!({
             "sizes": batching.sizes(direction).map(|of| size(batching, &of, direction)).collect::<Vec<_>>(),
-            "costs": costs.collect::<Map<_, _>>(),
         })
     };
     by_direction(model, of)
+}
+
+pub(super) fn costs(model: &Model) -> Vec<Value> {
+    let batching = model.batching();
+    let of = |group: Group| {
+        let steps = Step::ALL.into_iter().map(Some).chain([None]);
+        let costs = steps.map(|step| {
+            let name = step.map_or("total", Step::name).to_owned();
+            (name, json!(batching.fit(step, group).as_ref().map(fit)))
+        });
+        json!({
+            "direction": group.direction.name(),
+            "cause": group.cause.name(),
+            "time_ns": batching.time_ns(group),
+            "steps": costs.collect::<Map<_, _>>(),
+        })
+    };
+    batching.groups().into_iter().map(of).collect()
 }
 
 fn size(batching: &Batching, size: &Size, direction: Option<Direction>) -> Value {
@@ -104,17 +119,18 @@ fn size(batching: &Batching, size: &Size, direction: Option<Direction>) -> Value
         "arrived": size.arrived,
         "time_ns": size.time_ns,
         "ns_per_page": size.ns_per_page(),
-        "saved_ns": batching.saved_ns(*size.pages.start(), direction),
+        "saved_ns": direction.is_none().then(|| batching.saved_in_all_ns(*size.pages.start())).flatten(),
         "steps_ns": by_step(|step| json!(size.steps_ns[step as usize])),
     })
 }
 
 fn fit(fit: &Fit) -> Value {
+    let (fixed, per_page) = (fit.fixed(), fit.per_page());
     json!({
-        "fixed_ns": fit.fixed_ns,
-        "fixed_error_ns": fit.fixed_error_ns,
-        "per_page_ns": fit.per_page_ns,
-        "per_page_error_ns": fit.per_page_error_ns,
+        "fixed_ns": fixed.map(|(ns, _)| ns),
+        "fixed_error_ns": fixed.map(|(_, error)| error),
+        "per_page_ns": per_page.map(|(ns, _)| ns),
+        "per_page_error_ns": per_page.map(|(_, error)| error),
         "calls": fit.calls,
         "break_even_pages": fit.break_even_pages(),
     })

@@ -3,8 +3,8 @@
 use super::Report;
 use super::page::Page;
 use crate::model::{Fit, Size, Step};
-use crate::text::{count, counted, duration, quantity, signed_duration};
-use crate::view::figures::NONE;
+use crate::text::{count, counted, duration, quantity};
+use crate::view::figures::{self, COSTS, NONE};
 
 /// By how many pages completed calls asked for.
 pub(super) fn sizes(report: &Report<'_>, page: &mut Page) {
@@ -37,36 +37,46 @@ fn range(size: &Size) -> String {
     }
 }
 
-/// The fixed cost of a call and the cost of a page, by step.
+/// The fixed cost of a call and the cost of a page, by step, of each direction and cause.
 pub(super) fn fits(report: &Report<'_>, page: &mut Page) {
     let batching = report.model.batching();
-    let Some(all) = batching.fit(None, None) else {
-        return;
-    };
-    let [call, each] = ["per call", "per page"];
-    page.head(format!("{:<18}{call:>24}{each:>26}", "Costs"));
-    for step in Step::ALL {
-        if let Some(fit) = batching.fit(Some(step), None) {
-            page.line(row(step.name(), &fit));
-        }
+    if batching.is_by_result() && !batching.groups().is_empty() {
+        page.head("Costs");
+        page.line("  Unknown: these migrations were chosen by how they went.");
     }
-    page.line(row("all together", &all));
-    let calls = counted(all.calls, "completed call", "completed calls");
-    page.line(format!(
-        "  A line through {calls}; the errors are twice the standard error."
-    ));
-    if let Some(pages) = all.break_even_pages() {
-        let pages = quantity(pages);
-        page.line(format!(
-            "  With {pages} pages, a call costs as much as its pages do."
-        ));
+    let fits = batching.groups().into_iter();
+    let fits = fits.filter_map(|group| Some((group, batching.fit(None, group)?)));
+    let fits: Vec<_> = fits.collect();
+    for (group, all) in &fits {
+        let name = format!("Costs of {}", group.name());
+        page.head(cells(&name, ["per call", "per page"].map(str::to_owned)));
+        for step in Step::ALL {
+            if let Some(fit) = batching.fit(Some(step), *group) {
+                page.line(row(step.name(), &fit));
+            }
+        }
+        page.line(row("all together", all));
+        let calls = counted(
+            all.calls,
+            "recorded completed call",
+            "recorded completed calls",
+        );
+        let even = all.break_even_pages().map_or_else(String::new, |pages| {
+            let pages = quantity(pages);
+            format!(" With {pages} pages, a call costs as much as they do.")
+        });
+        page.line(format!("  A line through {calls}.{even}"));
+    }
+    if !fits.is_empty() {
+        page.line(format!("  {COSTS}"));
     }
 }
 
 fn row(name: &str, fit: &Fit) -> String {
-    let with_error =
-        |ns: f64, error: f64| format!("{} ± {}", signed_duration(ns), signed_duration(2.0 * error));
-    let call = with_error(fit.fixed_ns, fit.fixed_error_ns);
-    let each = with_error(fit.per_page_ns, fit.per_page_error_ns);
-    format!("  {name:<16}{call:>24}{each:>26}")
+    let costs = [fit.fixed(), fit.per_page()].map(figures::cost);
+    cells(&format!("  {name}"), costs)
+}
+
+fn cells(name: &str, [call, each]: [String; 2]) -> String {
+    format!("{name:<38}{call:>19}{each:>21}")
 }
