@@ -6,8 +6,12 @@ use crate::model::ledger::{arrived, wasted};
 use crate::text::percent;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
-    let ledger = &scene.ledger;
-    // What was given up for other pages has a finding of its own.
+    // What was given up for other pages has a finding of its own. It is known of records only, so that all is then of those.
+    let (ledger, base) = if scene.given_up.pages > 0 {
+        (&scene.records.ledger, scene.recorded())
+    } else {
+        (&scene.ledger, scene.all().to_owned())
+    };
     let declined = ledger.declined.saturating_sub(scene.given_up.pages);
     let collected = ledger
         .declined
@@ -18,7 +22,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         return None;
     }
     let mut evidence = vec![format!(
-        "declined: {} of {} that the kernel had collected",
+        "declined: {} of {} that the kernel had collected in {base}",
         scene.pages(declined),
         scene.pages(collected)
     )];
@@ -37,7 +41,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         kind: Kind::Declines,
         severity: scene.severity(part),
         what: format!(
-            "Drivers gave no destination to {} of the pages that the kernel had collected, locked and unmapped for them.",
+            "Drivers gave no destination to {} of the pages that the kernel had collected, locked and unmapped for them in {base}.",
             percent(part)
         ),
         evidence,

@@ -32,17 +32,19 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         // It need not be wrong: something has to take the time.
         severity: Severity::Minor,
         what: format!(
-            "{} of the time of migrations goes into {}, which is {}.",
+            "{} of the time of {} goes into {}, which is {}.",
             percent(part),
+            scene.all(),
             largest.name(),
             whose(largest)
         ),
         evidence,
         cost: format!(
-            "{}, {} of {}",
+            "{}, {} of the {} of {}",
             duration(times.sum()),
             percent(part),
-            duration(scene.total_ns)
+            duration(scene.total_ns),
+            scene.all()
         ),
         try_this: advice(largest).into_iter().map(str::to_owned).collect(),
         cost_ns: Some(times.sum()),

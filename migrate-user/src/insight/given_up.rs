@@ -17,15 +17,16 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         return None;
     }
     let mut evidence = vec![format!(
-        "{} of all that the kernel had collected, in {}",
+        "{} of all pages that the kernel had collected in {}, in {}",
         percent(part),
+        scene.recorded(),
         counted(given_up.calls, "call", "calls")
     )];
     evidence.extend(scene.why_missing(given_up.missing, given_up.reasons));
     evidence.extend(scene.by_whom("pages", |sums| sums.given_up.pages));
     Some(Finding {
         kind: Kind::GivenUp,
-        severity: scene.severity(scene.share_of_records(given_up.time_ns)),
+        severity: scene.severity_of_records(given_up.time_ns),
         what: format!(
             "{} given up because {} could not be taken: the driver wants all of a range, or nothing.",
             if given_up.pages == 1 {

@@ -19,7 +19,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let cost_ns = retries.total_ns();
     Some(Finding {
         kind: Kind::Livelock,
-        severity: scene.severity(scene.share_of_records(cost_ns)),
+        severity: scene.severity_of_records(cost_ns),
         what: format!(
             "{} calls in a row asked for the same range, and no page of it arrived.",
             count(worst.calls)

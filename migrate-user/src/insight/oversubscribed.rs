@@ -49,9 +49,10 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
             ),
         ],
         cost: format!(
-            "{}: {} of all the time, and the pages have to come again",
+            "{}: {} of the time of {}, and the pages have to come again",
             duration(eviction_ns),
-            percent(share(eviction_ns, scene.total_ns))
+            percent(share(eviction_ns, scene.total_ns)),
+            scene.all()
         ),
         try_this: vec![
             "Use less device memory at once: smaller batches of work, or process the data in tiles that fit.".to_owned(),

@@ -26,10 +26,11 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let cost_ns = bounced.total_ns();
     Some(Finding {
         kind: Kind::PingPong,
-        severity: scene.severity(scene.share_of_records(cost_ns)),
+        severity: scene.severity_of_records(cost_ns),
         what: format!(
-            "{} of the pages that arrived had arrived on the other side less than a second before.",
-            percent(part.min(1.0))
+            "{} of the pages that arrived in {} had arrived on the other side less than a second before.",
+            percent(part.min(1.0)),
+            scene.recorded()
         ),
         evidence,
         cost: format!("{} for the way back", scene.time(cost_ns)),

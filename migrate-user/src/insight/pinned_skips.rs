@@ -27,8 +27,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         kind: Kind::PinnedSkips,
         severity: scene.severity(part),
         what: format!(
-            "{} of the pages that were asked for could not be taken: they were skipped.",
-            percent(part)
+            "{} of the pages that {} asked for could not be taken: they were skipped.",
+            percent(part),
+            scene.all()
         ),
         evidence,
         cost: format!("{} stayed where they were", scene.pages(skipped)),

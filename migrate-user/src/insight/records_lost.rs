@@ -35,8 +35,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
             severity => severity,
         },
         what: format!(
-            "{} of the migrations left no record; {covered}.",
-            percent(part)
+            "{} of all {} that ended left no record; {covered}.",
+            percent(part),
+            counted(ended, "migration", "migrations")
         ),
         evidence: evidence.collect(),
         cost: format!(

@@ -26,15 +26,16 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     evidence.extend(scene.by_whom("pages", |sums| sums.ledger.rolled_back));
     Some(Finding {
         kind: Kind::Rollbacks,
-        severity: scene.severity(scene.share_of_records(cost_ns)),
+        severity: scene.severity_of_records(cost_ns),
         what: format!(
-            "{} of the migrations were rolled back: drivers changed their mind after the kernel had collected the pages.",
-            percent(part)
+            "{} of {} were rolled back: drivers changed their mind after the kernel had collected the pages.",
+            percent(part),
+            scene.all()
         ),
         evidence,
         cost: format!(
             "{} unmapped and mapped again for nothing, {}",
-            scene.pages(pages),
+            scene.pages(scene.records.ledger.rolled_back),
             scene.time(cost_ns)
         ),
         try_this: vec![

@@ -16,8 +16,31 @@ pub(super) struct Scene<'a> {
     pub(super) total_ns: u64,
     /// Of the records that came.
     pub(super) records: Sums,
+    recorded: Recorded,
     /// Of those, what drivers gave up that want all or nothing.
     pub(super) given_up: GivenUp,
+}
+
+/// Which migrations there are records of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recorded {
+    /// Of all of which the figures are.
+    All,
+    /// Of some: every n-th, or those that were not lost.
+    Some { is_sample: bool },
+}
+
+impl Recorded {
+    fn of(model: &Model) -> Self {
+        if model.has_all_records() {
+            return Self::All;
+        }
+        let losses = model.losses();
+        let lost = losses.map_or(0, |losses| losses.lost_of_ended());
+        Self::Some {
+            is_sample: lost == 0,
+        }
+    }
 }
 
 impl<'a> Scene<'a> {
@@ -30,6 +53,7 @@ impl<'a> Scene<'a> {
             migrations: totals.migrations(),
             total_ns: model.steps().total_ns(None),
             records: model.drivers().sum(),
+            recorded: Recorded::of(model),
             given_up: given_up(model),
         }
     }
@@ -51,14 +75,67 @@ impl<'a> Scene<'a> {
     }
 
     /// A time of the records as a share of theirs, 0 to 1.
-    pub(super) fn share_of_records(&self, ns: u64) -> f64 {
+    fn share_of_records(&self, ns: u64) -> f64 {
         share(ns, self.records.time_ns)
+    }
+
+    /// How bad it is to lose so much time in the records. Where some were lost, those that came are not like the others: then it is the
+    /// share of all time that counts, as far as it is known. Of a sample it is the share of its own.
+    pub(super) fn severity_of_records(&self, ns: u64) -> Severity {
+        self.severity(match self.recorded {
+            Recorded::Some { is_sample: false } if self.total_ns > self.records.time_ns => {
+                share(ns, self.total_ns)
+            }
+            _ => self.share_of_records(ns),
+        })
+    }
+
+    /// What figures of all migrations are about: `all migrations`.
+    pub(super) fn all(&self) -> &'static str {
+        if self.model.facts().filter.is_some() {
+            "all migrations that the filter lets through"
+        } else {
+            "all migrations"
+        }
+    }
+
+    /// What figures of the records are about: the same, or `the 248 recorded migrations of 20,000`.
+    pub(super) fn recorded(&self) -> String {
+        match self.recorded {
+            Recorded::All => self.all().to_owned(),
+            Recorded::Some { .. } => {
+                let recorded = counted(
+                    self.records.migrations,
+                    "recorded migration",
+                    "recorded migrations",
+                );
+                if self.migrations > self.records.migrations {
+                    format!("the {recorded} of {}", count(self.migrations))
+                } else {
+                    format!("the {recorded}")
+                }
+            }
+        }
+    }
+
+    /// Is everything recorded?
+    pub(super) fn has_all_records(&self) -> bool {
+        self.recorded == Recorded::All
     }
 
     /// A time of the records: `1.2 s, 12.3% of the time of all migrations`.
     pub(super) fn time(&self, ns: u64) -> String {
-        let share = percent(self.share_of_records(ns));
-        format!("{}, {share} of the time of all migrations", duration(ns))
+        let share_of_records = percent(self.share_of_records(ns));
+        let time = duration(ns);
+        let recorded = self.recorded();
+        let text = format!("{time}, {share_of_records} of the time of {recorded}");
+        match self.recorded {
+            Recorded::Some { is_sample: false } if self.total_ns > self.records.time_ns => {
+                let of_all = percent(share(ns, self.total_ns));
+                format!("{text}, and at least {of_all} of that of {}", self.all())
+            }
+            _ => text,
+        }
     }
 
     /// `12 pages (48.0 KiB)`.
@@ -93,7 +170,12 @@ impl<'a> Scene<'a> {
         let all = of(&self.records);
         let line = |name: String, number: u64| {
             let (number, share) = (count(number), percent(share(number, all)));
-            format!("most by {name}: {number} {what}, {share} of them")
+            let of = if self.has_all_records() {
+                "them"
+            } else {
+                "those recorded"
+            };
+            format!("most by {name}: {number} {what}, {share} of {of}")
         };
         let processes = self.model.processes();
         let process = processes.iter().max_by_key(|process| of(&process.sums));

@@ -41,7 +41,10 @@ fn check(
     Some(Finding {
         kind,
         severity: scene.severity(of_all),
-        what: format!("{} of setup is {what}.", percent(of_setup.min(1.0))),
+        what: format!(
+            "{} of setup, where it was measured, is {what}.",
+            percent(of_setup.min(1.0))
+        ),
         evidence: vec![format!(
             "{}: {} of {} of setup, in {} that were measured",
             PARTS[part],
@@ -50,7 +53,7 @@ fn check(
             counted(parts.migrations, "migration", "migrations")
         )],
         cost: format!(
-            "{}, {} of the time of these migrations",
+            "{}, {} of the time of the migrations that were measured",
             duration(part_ns),
             percent(of_all.min(1.0))
         ),

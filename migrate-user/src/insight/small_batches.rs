@@ -61,7 +61,7 @@ fn fitted(scene: &Scene<'_>) -> Option<Finding> {
     let goal = counted(worst.goal, "page", "pages");
     Some(Finding {
         kind: Kind::SmallBatches,
-        severity: scene.severity(scene.share_of_records(worst.saved_ns)),
+        severity: scene.severity_of_records(worst.saved_ns),
         what: format!(
             "{} of the time of {} ({}) is the fixed cost of calls, not that of their pages.",
             percent(worst.fixed_share),

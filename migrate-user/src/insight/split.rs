@@ -18,7 +18,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         kind: Kind::Split,
         severity: scene.severity(part),
         what: format!(
-            "{} of the time goes into migrations that split large folios into base pages.",
+            "{} of the time of migrations that were measured goes into those that split large folios into base pages.",
             percent(part)
         ),
         evidence: vec![format!(

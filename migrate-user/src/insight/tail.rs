@@ -1,6 +1,6 @@
 //! A few migrations take many times as long as others of their size.
 
-use super::scene::{Scene, owner};
+use super::scene::{Scene, owner, share};
 use super::{Finding, Kind};
 use crate::model::{Migration, Outcome, Size, Step};
 use crate::text::{counted, duration};
@@ -31,7 +31,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let beyond_ns = slow
         .iter()
         .fold(0u64, |sum, slow| sum.saturating_add(slow.beyond_ns));
-    let part = scene.share_of_records(beyond_ns);
+    let part = share(beyond_ns, scene.records.time_ns);
     if part < scene.at.tail_share {
         return None;
     }
@@ -41,7 +41,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         .max_by_key(|step| by_step[*step as usize])?;
     Some(Finding {
         kind: Kind::Tail,
-        severity: scene.severity(part),
+        severity: scene.severity_of_records(beyond_ns),
         what: format!(
             "{} took more than {} times as long as others of their size.",
             counted(slow.len() as u64, "migration", "migrations"),

@@ -15,8 +15,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         kind: Kind::TracerCost,
         severity: scene.severity(part),
         what: format!(
-            "The tracer itself takes {} of the time of migrations. It is in none of the steps, but whatever is traced is that much slower.",
-            percent(part)
+            "The tracer itself takes {} of the time of {} and its own. It is in none of the steps, but whatever is traced is that much slower.",
+            percent(part),
+            scene.all()
         ),
         evidence: vec![format!(
             "{} in each of {}, attached by {}",

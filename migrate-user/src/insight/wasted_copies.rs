@@ -23,15 +23,16 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     evidence.extend(scene.by_whom("pages", |sums| ledger::wasted(&sums.ledger)));
     Some(Finding {
         kind: Kind::WastedCopies,
-        severity: scene.severity(scene.share_of_records(cost_ns)),
+        severity: scene.severity_of_records(cost_ns),
         what: format!(
-            "{} of the pages that drivers copied or made were thrown away, because they could not move after that.",
-            percent(part)
+            "{} of the pages that drivers copied or made in {} were thrown away, because they could not move after that.",
+            percent(part),
+            scene.all()
         ),
         evidence,
         cost: format!(
             "{} in vain, about {}",
-            scene.pages(wasted),
+            scene.pages(ledger::wasted(&scene.records.ledger)),
             scene.time(cost_ns)
         ),
         try_this: vec![

@@ -12,6 +12,8 @@ use super::{Cause, Direction, Ledger, Migration, Outcome, Parts, Skips, Step, le
 pub(crate) struct Row<'a> {
     pub(crate) time_ns: u64,
     pub(crate) pid: Option<u32>,
+    /// The thread that made the calls, whoever owns the memory.
+    pub(crate) tid: Option<u32>,
     pub(crate) comm: Option<&'a Arc<str>>,
     pub(crate) cgroup: Option<&'a Arc<str>>,
     pub(crate) driver: Option<&'a Arc<str>>,
@@ -36,6 +38,10 @@ impl<'a> From<&'a Migration> for Row<'a> {
         Self {
             time_ns: migration.time_ns,
             pid: migration.pid,
+            tid: migration
+                .worker
+                .as_ref()
+                .map_or(migration.tid, |of| Some(of.tid)),
             comm: migration.comm.as_ref(),
             cgroup: migration.cgroup.as_ref(),
             driver: migration.driver.as_ref(),

@@ -104,6 +104,20 @@ impl Model {
             .map(|ended| if every == 0 { 0 } else { ended.div_ceil(every) })
     }
 
+    /// Did every migration that ended, and that the filter lets through, come as a record?
+    pub fn has_all_records(&self) -> bool {
+        let lost = self.losses().map_or(0, |losses| losses.lost_of_ended());
+        self.facts.record_every == 1 && lost.saturating_sub(self.lost_before) == 0
+    }
+
+    /// Of how many migrations since the tracer started records came, and how many ended, where that is not all. A filter that came
+    /// later is not in it.
+    pub fn left_records(&self) -> Option<(u64, u64)> {
+        let (lost, ended) = (self.losses()?.lost_of_ended(), self.ended()?);
+        let records = self.chosen()?.saturating_sub(lost);
+        (records < ended).then_some((records, ended))
+    }
+
     /// Migrations that the tracer says have ended, and that neither came, nor are among the lost, nor were left out: 0
     /// in a whole recording. With sampling it can be more, but not less, than this: which of the incomplete ones were
     /// chosen is not known. Where none is recorded, it is what the kernel's totals lack. `None` before the tracer has

@@ -26,6 +26,8 @@ pub mod sparkline;
 pub mod steps;
 mod sums;
 mod tally;
+pub mod threads;
+mod time;
 pub mod timeline;
 mod totals;
 mod values;
@@ -54,6 +56,8 @@ pub use sparkline::Sparkline;
 pub use steps::{Distribution, Steps};
 pub use sums::Sums;
 pub use tally::Tally;
+pub use threads::Threads;
+pub use time::MigrationTime;
 pub use timeline::Timeline;
 pub use totals::{Kind, Reasons};
 pub use values::Values;
@@ -89,6 +93,7 @@ pub struct Model {
     slowest: Slowest,
     drivers: Drivers,
     processes: Processes,
+    threads: Threads,
     batching: Batching,
     ping_pong: PingPong,
     retries: Retries,
@@ -116,6 +121,7 @@ impl Model {
             slowest: Slowest::default(),
             drivers: Drivers::default(),
             processes: Processes::default(),
+            threads: Threads::default(),
             batching: Batching::new(by_result),
             ping_pong: PingPong::default(),
             retries: Retries::default(),
@@ -178,6 +184,7 @@ impl Model {
         for migration in some {
             self.drivers.count(migration);
             self.processes.count(migration);
+            self.threads.count(migration);
         }
         for migration in some {
             self.ping_pong.count(migration, self.facts.page_size);
@@ -287,6 +294,11 @@ impl Model {
         &self.processes
     }
 
+    /// The threads, of the records that came.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
     /// How time grows with the pages that are asked for, of the records that came.
     pub fn batching(&self) -> &Batching {
         &self.batching
@@ -343,11 +355,7 @@ impl Model {
 
     /// The average over all the time that [`Model::totals`] are about; `None` if no time has passed.
     pub fn average(&self, direction: Option<Direction>) -> Option<Rate> {
-        let span_ns = match self.coverage().from {
-            Origin::Records => self.elapsed_ns(),
-            Origin::Kernel => self.kernel.span_ns()?,
-        };
-        let seconds = span_ns as f64 / 1e9;
+        let seconds = self.span_ns()? as f64 / 1e9;
         let totals = self.totals();
         let calls = match direction {
             Some(direction) => totals.in_direction(direction),
@@ -358,6 +366,14 @@ impl Model {
             calls: calls as f64 / seconds,
             pages: pages as f64 / seconds,
         })
+    }
+
+    /// How much time [`Model::totals`] are about, nanoseconds; `None` where the kernel has not told.
+    pub fn span_ns(&self) -> Option<u64> {
+        match self.coverage().from {
+            Origin::Records => Some(self.elapsed_ns()),
+            Origin::Kernel => self.kernel.span_ns(),
+        }
     }
 
     /// The tracer's own time as a share of the steps and it together, 0 to 1; `None` if nothing was measured.

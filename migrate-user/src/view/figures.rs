@@ -2,7 +2,7 @@
 
 use crate::model::ledger::Row;
 use crate::model::{Direction, Model, Origin, PARTS, Rate, Step};
-use crate::text::{bytes, count, duration, percent, printable, quantity};
+use crate::text::{bytes, count, counted, duration, percent, printable, quantity};
 
 /// What stands where there is no number.
 pub(super) const NONE: &str = "–";
@@ -23,6 +23,27 @@ pub(super) fn coverage(model: &Model) -> Vec<String> {
     };
     let totals = (coverage.from == Origin::Kernel).then(|| "kernel totals".to_owned());
     [filter, sampled, totals].into_iter().flatten().collect()
+}
+
+/// How long migrations took, and of how much time: `2.73 s in migrations, of 11.0 s by 4 threads (6.2% of their time)`.
+pub(super) fn time(model: &Model) -> String {
+    let time = model.migration_time();
+    let (busy, wall) = (duration(time.busy_ns()), duration(time.wall_ns));
+    let at_least = if time.has_all_threads {
+        ""
+    } else {
+        "at least "
+    };
+    let threads = counted(time.threads, "thread", "threads");
+    let whose = if time.threads == 1 { "its" } else { "their" };
+    let share = time
+        .share()
+        .map(|share| format!(" ({} of {whose} time)", percent(share)));
+    let share = share.unwrap_or_default();
+    match time.threads {
+        0 => format!("{busy} in migrations, of {wall}; by how many threads is not known"),
+        _ => format!("{busy} in migrations, of {wall} by {at_least}{threads}{share}"),
+    }
 }
 
 /// One part of the kernel's work, where that was asked for.

@@ -213,3 +213,61 @@ fn small_calls_are_found_in_one_direction() {
     let what = &small.unwrap().what;
     assert!(what.contains("(to_system, driver)"), "{what}");
 }
+
+/// 248 records of 20,000 migrations: what they tell is of them, and how much it matters is of all.
+#[test]
+fn what_few_records_tell_is_told_of_those() {
+    let (facts, batches) = read("lossy");
+    let model = model(&facts, &batches);
+    let migrations = || batches.iter().flat_map(|batch| batch.migrations.iter());
+    let totals = batches
+        .iter()
+        .filter_map(|batch| batch.status.as_ref()?.exact.as_ref());
+    let figures = totals.last().unwrap().figures.iter();
+    let of_time = figures.filter(|of| of.figure == crate::model::Figure::Total);
+    let all_ns: u64 = of_time.map(|of| of.sum).sum();
+    let recorded_ns: u64 = migrations().map(Migration::total_ns).sum();
+    assert_eq!(migrations().count(), 248);
+    for kind in [Kind::PingPong, Kind::Tail] {
+        let found = all(&model);
+        let finding = found.iter().find(|one| one.kind == kind).unwrap();
+        assert_eq!(finding.severity, Severity::Minor, "{finding:#?}");
+        let cost_ns = finding.cost_ns.unwrap() as f64;
+        let share = |ns: u64| crate::text::percent(cost_ns / ns as f64);
+        let expected = format!(
+            "{} of the time of the 248 recorded migrations of 20,000, and at least {} of that of all migrations",
+            share(recorded_ns),
+            share(all_ns)
+        );
+        assert!(finding.cost.contains(&expected), "{finding:#?}, {expected}");
+    }
+}
+
+#[test]
+fn migration_time_is_that_of_the_steps_and_of_the_threads() {
+    let (facts, batches) = read("mixed");
+    let time = model(&facts, &batches).migration_time();
+    let migrations = || batches.iter().flat_map(|batch| batch.migrations.iter());
+    let total_ns: u64 = migrations().map(Migration::total_ns).sum();
+    let tids: BTreeSet<_> = migrations()
+        .map(|m| m.worker.as_ref().map_or(m.tid, |worker| Some(worker.tid)))
+        .collect();
+    // Of each moment of a thread, whether it is in any migration.
+    let mut busy_ns = 0;
+    for tid in &tids {
+        let own = migrations()
+            .filter(|m| m.worker.as_ref().map_or(m.tid, |worker| Some(worker.tid)) == *tid);
+        let mut spans: Vec<_> = own.map(|m| (m.time_ns, m.end_ns(), m.total_ns())).collect();
+        spans.sort_unstable();
+        let mut until = 0;
+        for (start, end, total) in spans {
+            if start >= until {
+                busy_ns += total;
+            }
+            until = until.max(end);
+        }
+    }
+    assert_eq!(time.total_ns, total_ns);
+    assert_eq!(time.threads, tids.len() as u64);
+    assert_eq!(time.busy_ns(), busy_ns);
+}

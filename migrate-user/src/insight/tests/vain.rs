@@ -34,7 +34,7 @@ fn given_up() {
     );
     assert_eq!(
         finding.evidence[0],
-        "25.0% of all that the kernel had collected, in 100 calls"
+        "25.0% of all pages that the kernel had collected in all migrations, in 100 calls"
     );
     assert!(
         finding.evidence[2].starts_with("unmap_failed: 100 pages"),
@@ -118,7 +118,7 @@ fn rollbacks() {
     };
     let finding = only(&roll_back(4), Kind::Rollbacks);
     assert!(
-        finding.what.starts_with("25.0% of the migrations"),
+        finding.what.starts_with("25.0% of all migrations"),
         "{finding:?}"
     );
     // 100 calls of 64 pages: setup, what is between, and finalize.

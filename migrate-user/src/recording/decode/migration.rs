@@ -150,6 +150,11 @@ impl MigrationColumns {
         Row {
             time_ns: self.time_ns[row],
             pid: self.pid.get(row),
+            tid: self
+                .worker_tid
+                .as_ref()
+                .and_then(|of| of.get(row))
+                .or_else(|| self.tid.get(row)),
             comm: self.comm.get(row),
             cgroup: self.cgroup.get(row),
             driver: self.driver.get(row),

@@ -1,6 +1,7 @@
 //! Is migration healthy? If not: which step, which process, which driver, why, and what to do.
 
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::super::figures;
@@ -11,8 +12,22 @@ use super::{drivers, findings, processes};
 /// The width that findings and tables take beside each other.
 const BOTH: u16 = 170;
 
+/// What part of the time it is about, in the first line; what is below.
+fn time(canvas: &mut Canvas<'_>, area: Rect) -> Rect {
+    if area.height < ROOM || canvas.model.totals().migrations() == 0 {
+        return area;
+    }
+    let text = figures::time(canvas.model);
+    canvas.put(area, &text, Style::new());
+    below(area, 1)
+}
+
+/// Lines from which on there is one to spare.
+const ROOM: u16 = 16;
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
+    let area = time(canvas, area);
     let directions = figures::directions(model);
     let place = places(
         area,

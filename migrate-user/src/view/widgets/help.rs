@@ -77,15 +77,15 @@ const fn about(tab: Tab) -> &'static [&'static str] {
         ],
         Tab::Batching => &[
             "",
-            "time = per call + per page × pages requested, a line of least squares through",
-            "the completed migrations. Would have saved: the calls that were smaller, taken",
+            "time = per call + per page × pages requested, a line of least squares through the",
+            "completed migrations of each direction and cause. Would have saved: the calls that were smaller, taken",
             "together to calls of this size, would have needed so much less time.",
         ],
         Tab::Pages => &[
             "",
             "In vain: of each migration's time, the part of the pages that were copied or made",
-            "and thrown away. Ping-pong: pages of a block of 2 MiB that went one way and came",
-            "back within a second.",
+            "and thrown away. Ping-pong: pages that arrived on one side and moved back within a",
+            "second; ≥ at least, ≤ at most, as nobody knows which pages of a call moved.",
         ],
         Tab::Processes | Tab::Drivers => &[
             "",

@@ -13,6 +13,7 @@ use super::text::{covers, losses, remarks};
 use crate::insight::Finding;
 use crate::model::ledger::{arrived, wasted};
 use crate::text::{bytes, clock, count, counted, duration, percent, utc};
+use crate::view::figures;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -61,6 +62,7 @@ fn heading(report: &Report<'_>) -> Markup {
     html! {
         h1 { "migscope report of " (report.name) }
         dl {
+            dt { "Time" } dd { (figures::time(model)) }
             dt { "Machine" } dd { (facts.host) ", Linux " (facts.kernel) }
             dt { "Recorded" } dd { (began) ", for " (clock(model.elapsed_ns())) ", by migscope " (facts.tracer) }
             dt { "Clock" } dd { (facts.clock) ", driven by " (source) }

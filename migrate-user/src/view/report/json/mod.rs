@@ -4,6 +4,9 @@
 //! `migrations`, `unbalanced`, `probe_ns`, `kinds`, `rates`, `ledger` and `steps` are from where `coverage.from` says: from
 //! the records that came, or from the kernel's own totals.
 //!
+//! - `migration_time`: `total_ns` (all steps), `nested_ns` (of migrations in the middle of others, which are in both), `busy_ns` (the rest), `wall_ns`,
+//!   `threads` (of the records that came), `has_all_threads`, `threads_ns` (`wall_ns` of all of them), `share` (`busy_ns` of that; `null` where not all
+//!   threads are known)
 //! - `steps`: by direction and for `both`, each step with `count`, `sum_ns`, `p50_ns`, `p90_ns`, `p99_ns`, `p999_ns`, `max_ns`, and `share` of the time
 //!   of all five; a percentile beyond which no value lies is `null`: p50 takes 2 values, p90 10, p99 100, p99.9 1,000; `total`: the same of all five together
 //! - `coverage`: `filter` (in the words of the command line; `null`: every migration), `record_every` (every n-th is recorded;
@@ -53,6 +56,7 @@ pub(super) fn json(report: &Report<'_>) -> String {
         "started_ns": facts.started_ns,
         "started_unix_ns": facts.started_unix_ns,
         "elapsed_ns": model.elapsed_ns(),
+        "migration_time": migration_time(model),
         "migrations": model.totals().migrations(),
         "ended": model.ended(),
         "lost": model.losses().map(|losses| losses.lost()),
@@ -102,6 +106,20 @@ fn recording(part: &Part) -> Value {
         "at_byte": at_byte,
         "lost_bytes": lost_bytes,
         "gap_ns": part.gap_ns,
+    })
+}
+
+fn migration_time(model: &Model) -> Value {
+    let time = model.migration_time();
+    json!({
+        "total_ns": time.total_ns,
+        "nested_ns": time.nested_ns,
+        "busy_ns": time.busy_ns(),
+        "wall_ns": time.wall_ns,
+        "threads": time.threads,
+        "has_all_threads": time.has_all_threads,
+        "threads_ns": time.threads_ns(),
+        "share": time.share(),
     })
 }
 

@@ -15,6 +15,7 @@ pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
     let source = facts.clocksource.as_deref().unwrap_or("unknown");
     page.head(format!("migscope report of {}", printable(report.name)));
     page.line("");
+    page.line(format!("Time        {}", figures::time(model)));
     let (host, kernel) = (printable(&facts.host), printable(&facts.kernel));
     page.line(format!("Machine     {host}, Linux {kernel}"));
     page.line(format!(
