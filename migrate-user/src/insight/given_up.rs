@@ -13,7 +13,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         .saturating_add(arrived(ledger))
         .saturating_add(wasted(ledger));
     let part = share(given_up.pages, collected);
-    if !scene.has_enough() || given_up.pages == 0 || part < scene.at.given_up_share {
+    if !scene.has_enough_records() || given_up.pages == 0 || part < scene.at.given_up_share {
         return None;
     }
     let mut evidence = vec![format!(

@@ -19,6 +19,7 @@ mod split;
 mod tail;
 mod thresholds;
 mod tracer_cost;
+mod unjudged;
 mod wasted_copies;
 
 use std::cmp::Reverse;
@@ -179,6 +180,11 @@ pub fn findings(model: &Model, thresholds: &Thresholds) -> Vec<Finding> {
     let mut findings: Vec<_> = checks.iter().filter_map(|check| check(&scene)).collect();
     findings.sort_by_key(|finding| (finding.severity, Reverse(finding.cost_ns), finding.kind));
     findings
+}
+
+/// What was not judged, a sentence for each reason: then that nothing was found says nothing of it.
+pub fn unjudged(model: &Model, thresholds: &Thresholds) -> Vec<String> {
+    unjudged::reasons(&Scene::new(model, thresholds))
 }
 
 #[cfg(test)]

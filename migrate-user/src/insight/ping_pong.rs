@@ -9,6 +9,9 @@ use crate::text::{at_least, counted, duration, percent};
 const NAMED: usize = 3;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
+    if scene.model.hidden().ways_back {
+        return None;
+    }
     let bounced = scene.model.ping_pong();
     let (pages, trips) = (bounced.total_pages(), bounced.total_trips());
     let part = share(pages, scene.records.arrived(None));

@@ -63,6 +63,11 @@ impl<'a> Scene<'a> {
         self.migrations >= self.at.migrations
     }
 
+    /// The same of the records.
+    pub(super) fn has_enough_records(&self) -> bool {
+        self.records.migrations >= self.at.migrations
+    }
+
     /// How bad it is to lose this share of the time.
     pub(super) fn severity(&self, share: f64) -> Severity {
         if share >= self.at.serious_share {

@@ -9,7 +9,7 @@ use crate::text::{count, counted, duration, percent};
 const GOAL: f64 = 0.1;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
-    if !scene.has_enough() {
+    if !scene.has_enough_records() {
         return None;
     }
     fitted(scene).or_else(|| all_alike(scene))

@@ -42,9 +42,9 @@ pub struct Thresholds {
     pub split_share: f64,
     /// `tail`: of a size there must be so many migrations for one of them to be slow.
     pub tail_migrations: u64,
-    /// `tail`: a migration is slow that takes so many times as long as those of its size do on average.
+    /// `tail`: a migration is slow that takes so many times as long as the median of its size.
     pub tail_factor: f64,
-    /// `tail`: the time that slow ones took beyond the average, of all time.
+    /// `tail`: the time that slow ones took beyond the median, of all recorded time.
     pub tail_share: f64,
     /// `records_lost`, `not_followed`: migrations without a record, of all. With 0, one is enough.
     pub lost_share: f64,

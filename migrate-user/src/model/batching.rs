@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::ops::RangeInclusive;
 
-use migrate_ebpf::wire::{self, CLASSES};
+use migrate_ebpf::wire::{self, CLASSES, Figure, histogram};
 
 use super::{
     Cause, Direction, Ended, Fit, Outcome, Step,
@@ -46,8 +46,23 @@ impl Group {
     }
 }
 
+/// Places of a histogram of times, each of so many of the kernel's: 1/16 of their values wide.
+const WIDER: usize = 8;
+const TIMES: usize = histogram::BUCKETS.div_ceil(WIDER);
+
+/// The migrations of one group and of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alike {
+    /// How many there are.
+    pub calls: u64,
+    /// The median of their times without the longest one, nanoseconds: not too low, and at most 1/16 too high.
+    pub median_ns: u64,
+    /// By [`Step`], all together, nanoseconds.
+    pub steps_ns: [u64; Step::COUNT],
+}
+
 /// Those of one group.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Of {
     group: Group,
     sizes: [Sums; BUCKETS],
@@ -55,8 +70,10 @@ struct Of {
 }
 
 /// Sums over the migrations of one size.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Sums {
+    /// How many took how long, in wider places than the kernel's: made when the first comes.
+    times: Option<Box<[u32; TIMES]>>,
     calls: u64,
     requested: u64,
     arrived: u64,
@@ -115,7 +132,7 @@ impl Batching {
         let of = self.groups[group.place()].get_or_insert_with(|| {
             Box::new(Of {
                 group,
-                sizes: [Sums::default(); BUCKETS],
+                sizes: std::array::from_fn(|_| Sums::default()),
                 points: [Points::default(); FITS],
             })
         });
@@ -123,6 +140,9 @@ impl Batching {
         sums.calls = sums.calls.saturating_add(1);
         sums.requested = sums.requested.saturating_add(requested);
         sums.arrived = sums.arrived.saturating_add(migration.arrived);
+        let times = sums.times.get_or_insert_with(|| Box::new([0; TIMES]));
+        let time = &mut times[usize::from(migration.places[Figure::Total as usize]) / WIDER];
+        *time = time.saturating_add(1);
         // Dividing takes long, and is the same for all.
         let x = Pages::new(requested);
         for (step, ns) in migration.steps.iter().enumerate() {
@@ -152,6 +172,23 @@ impl Batching {
         self.groups[group.place()]
             .as_ref()
             .map_or(0, |of| of.time_ns())
+    }
+
+    /// Those that ask for about as many pages as this, in the same group; `None` if there are no others.
+    pub fn alike(&self, group: Group, pages: u64) -> Option<Alike> {
+        let of = self.groups[group.place()].as_ref()?;
+        let sums = of.sizes.get(pages.checked_ilog2()? as usize)?;
+        let others = sums.calls.checked_sub(1).filter(|others| *others > 0)?;
+        let mut before = 0;
+        let place = sums.times.as_ref()?.iter().position(|count| {
+            before += u64::from(*count);
+            before >= others.div_ceil(2)
+        })?;
+        Some(Alike {
+            calls: sums.calls,
+            median_ns: histogram::lowest(((place + 1) * WIDER).min(histogram::BUCKETS - 1)),
+            steps_ns: sums.steps_ns,
+        })
     }
 
     /// Were migrations chosen by how they went, so that no costs follow from them?

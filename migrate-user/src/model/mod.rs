@@ -33,7 +33,7 @@ mod totals;
 mod values;
 mod whereabouts;
 
-pub use batching::{Batching, Group, Size};
+pub use batching::{Alike, Batching, Group, Size};
 pub use coverage::{Coverage, Origin};
 pub use details::{OffCpuSums, PARTS, PartSums};
 pub use drivers::{Driver, Drivers};

@@ -271,3 +271,51 @@ fn migration_time_is_that_of_the_steps_and_of_the_threads() {
     assert_eq!(time.threads, tids.len() as u64);
     assert_eq!(time.busy_ns(), busy_ns);
 }
+
+#[test]
+fn of_nine_migrations_nothing_is_judged() {
+    let model = of("filter-1");
+    let thresholds = Thresholds::default();
+    assert_eq!(findings(&model, &thresholds), []);
+    let unjudged = super::super::unjudged(&model, &thresholds);
+    assert!(
+        unjudged[0].starts_with("fewer than 20 migrations (9)"),
+        "{unjudged:?}"
+    );
+    // What may have come back is hidden by the filter, too, and so is what a call costs.
+    assert_eq!(unjudged.len(), 3);
+    let text = crate::view::report::Report::new(&model, "x", &thresholds).text(false);
+    assert!(!text.contains("nothing stands out"), "{text}");
+    assert!(
+        text.contains("Not judged: fewer than 20 migrations (9)"),
+        "{text}"
+    );
+}
+
+/// Slow ones of a count of its own: those of at least ten times the median of the others of their size, direction and cause.
+#[test]
+fn slow_ones_are_slow_beside_the_median() {
+    let (facts, batches) = read("mixed");
+    let completed = batches.iter().flat_map(|batch| batch.migrations.iter());
+    let completed = completed.filter(|m| m.outcome == Outcome::Completed && m.ledger.requested > 0);
+    let mut sizes: HashMap<_, Vec<u64>> = HashMap::new();
+    for m in completed {
+        let key = (m.direction as u8, m.cause as u8, m.ledger.requested.ilog2());
+        sizes.entry(key).or_default().push(m.total_ns());
+    }
+    let mut slow = 0;
+    for times in sizes.values_mut().filter(|times| times.len() >= 100) {
+        times.sort_unstable();
+        let median = times[(times.len() - 2) / 2] as f64;
+        slow += times
+            .iter()
+            .filter(|ns| **ns as f64 >= 10.0 * median)
+            .count();
+    }
+    let found = all(&model(&facts, &batches));
+    let tail = found.iter().find(|one| one.kind == Kind::Tail).unwrap();
+    // Those that are not among the slowest thousand are not looked at.
+    let number = tail.what.strip_prefix("At least ").unwrap();
+    let number: usize = number.split(' ').next().unwrap().parse().unwrap();
+    assert!((1..=slow).contains(&number), "{slow}: {tail:#?}");
+}

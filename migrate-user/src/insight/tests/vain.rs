@@ -240,7 +240,7 @@ fn a_few_slow_ones_are_no_tail() {
             resize(migration, pages);
             migration.steps = migration.steps.map(|ns| ns.map(|ns| ns + 1_000 * pages));
             if number < slow {
-                migration.steps = migration.steps.map(|ns| ns.map(|ns| 1_000 * ns));
+                migration.steps = migration.steps.map(|ns| ns.map(|ns| 50 * ns));
             }
         })
     };

@@ -7,7 +7,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use crate::insight::{Finding, Thresholds, findings};
+use crate::insight::{Finding, Thresholds, findings, unjudged};
 use crate::model::Model;
 use crate::source::Part;
 
@@ -19,6 +19,8 @@ pub struct Report<'a> {
     parts: &'a [Part],
     /// Was it read to its end?
     interrupted: bool,
+    /// What was not judged, and why.
+    unjudged: Vec<String>,
 }
 
 /// What is said of a recording that was not read to its end.
@@ -33,6 +35,7 @@ impl<'a> Report<'a> {
             findings: findings(model, thresholds),
             parts: &[],
             interrupted: false,
+            unjudged: unjudged(model, thresholds),
         }
     }
 

@@ -8,7 +8,7 @@ use super::super::canvas::{Canvas, below, top, with_x};
 use super::super::keys::Action;
 use super::super::theme::Theme;
 use super::Tab;
-use crate::insight::{Finding, Kind, Severity, findings};
+use crate::insight::{Finding, Kind, Severity, findings, unjudged};
 use crate::text::{counted, printable};
 
 /// The most findings that there can be.
@@ -27,8 +27,17 @@ fn all(canvas: &Canvas<'_>) -> Vec<Finding> {
     findings(canvas.model, &canvas.app.config.findings)
 }
 
-/// How the run is doing, in a few words.
-fn health(findings: &[Finding]) -> String {
+/// How the run is doing, in a few words, and what was not judged.
+fn health(canvas: &Canvas<'_>, findings: &[Finding]) -> String {
+    let unjudged = unjudged(canvas.model, &canvas.app.config.findings);
+    match (findings.is_empty(), unjudged.first()) {
+        (true, Some(reason)) => reason.clone(),
+        (false, Some(reason)) => format!("{} · {reason}", counts(findings)),
+        (_, None) => counts(findings),
+    }
+}
+
+fn counts(findings: &[Finding]) -> String {
     let number =
         |severity: Severity| findings.iter().filter(|f| f.severity == severity).count() as u64;
     match (
@@ -98,7 +107,7 @@ pub(super) fn summary(canvas: &mut Canvas<'_>, area: Rect) {
     if canvas.model.totals().migrations() == 0 {
         return;
     }
-    let area = canvas.title(area, "Findings", &health(&found));
+    let area = canvas.title(area, "Findings", &health(canvas, &found));
     let theme = canvas.theme;
     // The worst ones get more than a line, where there is room.
     let roomy = usize::from(area.height).saturating_sub(found.len()) / 2;
@@ -129,7 +138,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         let area = canvas.title(area, "Findings", "");
         return canvas.nothing(area);
     }
-    let mut about = health(&found);
+    let mut about = health(canvas, &found);
     if canvas.app.of_ns().is_some() && found.iter().any(|f| f.kind == Kind::RecordsLost) {
         about += " · what was lost is of the whole run";
     }

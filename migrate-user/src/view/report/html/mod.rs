@@ -118,7 +118,14 @@ fn findings(report: &Report<'_>) -> Markup {
     html! {
         h2 { "Findings" }
         @if report.findings.is_empty() {
-            p { "None: nothing stands out." }
+            @if report.unjudged.is_empty() {
+                p { "None: nothing stands out." }
+            } @else {
+                p { "None in what could be judged." }
+            }
+        }
+        @for reason in &report.unjudged {
+            p.quiet { "Not judged: " (reason) "." }
         }
         @for finding in &report.findings {
             (one(finding))

@@ -24,6 +24,7 @@
 //! - `recordings`: those that were read as one, in the order of time: `input`, `ending` (`complete`, `unfinished`: without its end mark,
 //!   `damaged`, `left_out`), `at_byte` (where what was left out or is damaged begins), `lost_bytes` (of a last batch that is not whole),
 //!   `gap_ns` (how long nothing was recorded before it); `notes`: the same in sentences, and all else that is missing
+//! - `not_judged`: what was not judged, a sentence for each reason: then that there is no finding says nothing of it
 //! - everything else is of the records that came, as in [`records`]
 
 mod exact;
@@ -86,6 +87,7 @@ pub(super) fn json(report: &Report<'_>) -> String {
         "slowest": records::slowest(model),
         "recordings": report.parts.iter().map(recording).collect::<Vec<_>>(),
         "notes": report.notes(),
+        "not_judged": report.unjudged,
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     format!("{object:#}\n")

@@ -14,7 +14,14 @@ pub(super) fn findings(report: &Report<'_>, page: &mut Page) {
     }
     page.head("Findings");
     if report.findings.is_empty() {
-        page.line("  None: nothing stands out.");
+        page.line(if report.unjudged.is_empty() {
+            "  None: nothing stands out."
+        } else {
+            "  None in what could be judged."
+        });
+    }
+    for reason in &report.unjudged {
+        page.paragraph("  Not judged: ", reason);
     }
     for finding in &report.findings {
         one(finding, page);

@@ -1,0 +1,42 @@
+//! What was not judged, and why: where there is too little, silence is no praise.
+
+use super::scene::Scene;
+use crate::text::count;
+
+/// A sentence for each reason.
+pub(super) fn reasons(scene: &Scene<'_>) -> Vec<String> {
+    if scene.migrations == 0 {
+        return Vec::new();
+    }
+    let hidden = scene.model.hidden();
+    let (least, recorded) = (scene.at.migrations, scene.records.migrations);
+    let mut reasons = Vec::new();
+    if !scene.has_enough() {
+        reasons.push(format!(
+            "{}: what rests on averages was not judged",
+            fewer(least, scene.migrations, "migrations")
+        ));
+    } else if recorded < least {
+        reasons.push(format!(
+            "{}: what is of sizes, pages or single migrations was not judged",
+            fewer(least, recorded, "records")
+        ));
+    }
+    if hidden.ways_back {
+        reasons.push(
+            "the filter leaves out some migrations of a page: what came back was not judged"
+                .to_owned(),
+        );
+    }
+    if hidden.by_result {
+        reasons.push(
+            "the filter chooses by how migrations went: what a call costs was not judged"
+                .to_owned(),
+        );
+    }
+    reasons
+}
+
+fn fewer(least: u64, there: u64, what: &str) -> String {
+    format!("fewer than {} {what} ({})", count(least), count(there))
+}
