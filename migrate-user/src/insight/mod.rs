@@ -9,11 +9,11 @@ mod livelock;
 mod not_followed;
 mod oversubscribed;
 mod ping_pong;
-mod pinned_skips;
 mod records_lost;
 mod rollbacks;
 mod scene;
 mod setup_parts;
+mod skips;
 mod small_batches;
 mod split;
 mod tail;
@@ -38,6 +38,10 @@ pub enum Kind {
     SmallBatches,
     /// Many pages cannot be migrated, because somebody holds them.
     PinnedSkips,
+    /// Many pages are not collected, and nobody knows why.
+    Skips,
+    /// Many pages are asked for that are there already.
+    AlreadyThere,
     /// The driver does not want many of the pages that were collected for it.
     Declines,
     /// Drivers that want all or nothing give up what was collected, because something was missing.
@@ -70,10 +74,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::WastedCopies,
         Self::SmallBatches,
         Self::PinnedSkips,
+        Self::Skips,
+        Self::AlreadyThere,
         Self::Declines,
         Self::GivenUp,
         Self::Rollbacks,
@@ -96,6 +102,8 @@ impl Kind {
             Self::WastedCopies => "wasted_copies",
             Self::SmallBatches => "small_batches",
             Self::PinnedSkips => "pinned_skips",
+            Self::Skips => "skips",
+            Self::AlreadyThere => "already_there",
             Self::Declines => "declines",
             Self::GivenUp => "given_up",
             Self::Rollbacks => "rollbacks",
@@ -161,7 +169,9 @@ pub fn findings(model: &Model, thresholds: &Thresholds) -> Vec<Finding> {
     let checks = [
         wasted_copies::check,
         small_batches::check,
-        pinned_skips::check,
+        skips::held,
+        skips::unexplained,
+        skips::there,
         declines::check,
         given_up::check,
         rollbacks::check,

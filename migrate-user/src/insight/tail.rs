@@ -57,8 +57,13 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
                 duration(worst.median_ns)
             ),
             format!(
-                "{}, as some were slow at the same time; the longest alone took {} beyond the median, all others {}",
+                "in {}{}; the longest alone took {} beyond the median, all others {}",
                 counted(events.len() as u64, "event", "events"),
+                if events.len() < slow.len() {
+                    ", as some were slow at the same time"
+                } else {
+                    ""
+                },
                 duration(longest_ns),
                 duration(beyond_ns - longest_ns)
             ),

@@ -18,7 +18,7 @@ pub struct Thresholds {
     pub fixed_share: f64,
     /// `small_batches`: where the fixed cost does not show: pages that all calls ask for, at most.
     pub small_pages: u64,
-    /// `pinned_skips`: pages skipped, of all requested.
+    /// `pinned_skips`, `skips`, `already_there`: pages skipped for that reason, of all requested.
     pub skipped_share: f64,
     /// `declines`: pages declined, of all that the kernel had collected.
     pub declined_share: f64,

@@ -309,6 +309,12 @@ impl Model {
         &self.ping_pong
     }
 
+    /// Of the pages that were not collected: those that had been seen to arrive where they were to go, and not to leave. At least so
+    /// many; `None` where not every migration was recorded, so that it is not known. Unit: base pages.
+    pub fn already_there(&self) -> Option<u64> {
+        self.sees_all(None).then(|| self.ping_pong.already_there())
+    }
+
     /// Calls without progress, of the records that came.
     pub fn retries(&self) -> &Retries {
         &self.retries

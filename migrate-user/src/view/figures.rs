@@ -125,17 +125,29 @@ pub(super) fn ledger(model: &Model) -> [LedgerFigure; Row::ALL.len()] {
     })
 }
 
-/// Why pages were skipped, as far as any were: name and pages.
+/// Why pages were skipped, as far as any were: name and pages. Those that were not collected are told apart where it is known which
+/// of them were there already.
 pub(super) fn reasons(model: &Model) -> Vec<(&'static str, u64)> {
     let reasons = model.totals().reasons();
-    [
-        ("not_collected", reasons.not_collected),
+    let there = model
+        .already_there()
+        .map(|pages| pages.min(reasons.not_collected));
+    let not_collected = match there {
+        Some(there) if there > 0 => [
+            ("already_there", there),
+            ("other_reason", reasons.not_collected - there),
+        ],
+        _ => [("not_collected", reasons.not_collected), ("", 0)],
+    };
+    let others = [
         ("unmap_failed", reasons.unmap_failed),
         ("unknown", reasons.unknown),
-    ]
-    .into_iter()
-    .filter(|(_, pages)| *pages > 0)
-    .collect()
+    ];
+    not_collected
+        .into_iter()
+        .chain(others)
+        .filter(|(_, pages)| *pages > 0)
+        .collect()
 }
 
 /// The times of one step.

@@ -7,6 +7,8 @@
 //! - `migration_time`: `total_ns` (all steps), `nested_ns` (of migrations in the middle of others, which are in both), `busy_ns` (the rest), `wall_ns`,
 //!   `threads` (of the records that came), `has_all_threads`, `threads_ns` (`wall_ns` of all of them), `share` (`busy_ns` of that; `null` where not all
 //!   threads are known)
+//! - `ledger`: every row, and of the skipped `not_collected`, `unmap_failed` and `skipped_unknown`; of the `not_collected` `already_there` (at least
+//!   so many had been seen to arrive where they were to go, and not to leave) and `other_reason`, both `null` where not every migration was recorded
 //! - `steps`: by direction and for `both`, each step with `count`, `sum_ns`, `p50_ns`, `p90_ns`, `p99_ns`, `p999_ns`, `max_ns`, and `share` of the time
 //!   of all five; a percentile beyond which no value lies is `null`: p50 takes 2 values, p90 10, p99 100, p99.9 1,000; `total`: the same of all five together
 //! - `coverage`: `filter` (in the words of the command line; `null`: every migration), `record_every` (every n-th is recorded;
@@ -153,6 +155,9 @@ fn rates(model: &Model) -> Map<String, Value> {
 fn ledger(model: &Model) -> Map<String, Value> {
     let reasons = model.totals().reasons();
     let known = |pages| reasons.known().then_some(pages);
+    let there = model
+        .already_there()
+        .map(|pages| pages.min(reasons.not_collected));
     let mut ledger = rows(&model.totals().ledger(None));
     ledger.extend([
         (
@@ -162,6 +167,11 @@ fn ledger(model: &Model) -> Map<String, Value> {
         (
             "unmap_failed".to_owned(),
             json!(known(reasons.unmap_failed)),
+        ),
+        ("already_there".to_owned(), json!(there)),
+        (
+            "other_reason".to_owned(),
+            json!(there.map(|there| reasons.not_collected - there)),
         ),
         ("skipped_unknown".to_owned(), json!(reasons.unknown)),
     ]);
