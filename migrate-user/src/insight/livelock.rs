@@ -9,6 +9,10 @@ use crate::text::{count, counted, duration};
 const NAMED: usize = 3;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
+    // What is hidden may have arrived between them.
+    if scene.model.hidden().ways_back {
+        return None;
+    }
     let retries = scene.model.retries();
     let long: Vec<_> = retries
         .sorted()

@@ -24,7 +24,11 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let ((evictions, evicted), (faults, faulted)) = (of(Cause::Eviction), of(Cause::CpuFault));
     let there = arrived(&totals.ledger(Some(Direction::ToDevice)));
     let part = share(evicted, there);
-    if !scene.has_enough() || evicted == 0 || part < scene.at.evicted_share {
+    if scene.model.hidden().evictions
+        || !scene.has_enough()
+        || evicted == 0
+        || part < scene.at.evicted_share
+    {
         return None;
     }
     let eviction_ns = evictions_ns(totals);

@@ -12,7 +12,11 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         .filter(|kind| kind.outcome == Outcome::RolledBack)
         .fold(0u64, |sum, kind| sum.saturating_add(kind.migrations));
     let part = share(calls, scene.migrations);
-    if !scene.has_enough() || calls == 0 || part < scene.at.rolled_back_share {
+    if scene.model.hidden().by_result
+        || !scene.has_enough()
+        || calls == 0
+        || part < scene.at.rolled_back_share
+    {
         return None;
     }
     let pages = scene.ledger.rolled_back;

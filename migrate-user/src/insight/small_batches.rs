@@ -31,7 +31,8 @@ fn small(scene: &Scene<'_>, group: Group) -> Option<Small> {
     let (fixed_ns, _) = fit.fixed()?;
     let time_ns = batching.time_ns(group).max(1) as f64;
     let fixed_share = (fixed_ns * fit.calls as f64 / time_ns).min(1.0);
-    let goal = fit.pages_for(GOAL)?.ceil() as u64;
+    // Of calls that are larger than any that there was, nothing is known.
+    let goal = (fit.pages_for(GOAL)?.ceil() as u64).min(fit.most_pages);
     let saved_ns = batching.saved_ns(goal, group)? as u64;
     // How few calls there are is in the intervals.
     (fixed_share >= scene.at.fixed_share).then_some(Small {

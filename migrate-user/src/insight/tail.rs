@@ -19,6 +19,9 @@ struct Slow<'a> {
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
+    if scene.model.hidden().by_result {
+        return None;
+    }
     let slowest = scene.model.slowest().sorted();
     let slow: Vec<_> = slowest
         .into_iter()

@@ -1,5 +1,6 @@
 //! Each finding is made where it should be, and not where it should not.
 
+mod properties;
 mod recordings;
 mod truth;
 mod vain;
@@ -140,7 +141,7 @@ fn small_batches() {
     let even = "a call costs 10.0 µs ± 0 ns by itself, and 100 ns ± 0 ns for each page (95% intervals); the two are equal at 100 pages";
     assert_eq!(finding.evidence[0], even);
     assert!(
-        finding.try_this[0].contains("up to 900 pages"),
+        finding.try_this[0].contains("up to 32 pages"),
         "{finding:?}"
     );
     assert_eq!(kinds(&sizes(12)), BTreeSet::new());

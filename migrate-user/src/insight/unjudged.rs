@@ -24,13 +24,19 @@ pub(super) fn reasons(scene: &Scene<'_>) -> Vec<String> {
     }
     if hidden.ways_back {
         reasons.push(
-            "the filter leaves out some migrations of a page: what came back was not judged"
+            "the filter leaves out some migrations of a page: what came back, and what was tried again, was not judged"
                 .to_owned(),
         );
     }
     if hidden.by_result {
         reasons.push(
-            "the filter chooses by how migrations went: what a call costs was not judged"
+            "the filter chooses by how migrations went: what a call costs, which are slow, and how many are rolled back was not judged"
+                .to_owned(),
+        );
+    }
+    if hidden.evictions {
+        reasons.push(
+            "the filter leaves out evictions: whether device memory is too small was not judged"
                 .to_owned(),
         );
     }

@@ -18,6 +18,8 @@ pub struct Fit {
     pub per_page_error_ns: f64,
     /// How many calls it rests on.
     pub calls: u64,
+    /// Pages of the largest of them: of larger calls it says nothing.
+    pub most_pages: u64,
 }
 
 impl Fit {
@@ -131,6 +133,7 @@ impl Points {
             per_page_ns: per_page,
             per_page_error_ns: wide * (variance * self.inverse / det).sqrt(),
             calls: self.calls,
+            most_pages: self.most,
         };
         let is_straight = fixed >= -fit.fixed_error_ns - ROUNDING
             && per_page >= -fit.per_page_error_ns - ROUNDING;

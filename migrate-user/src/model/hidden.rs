@@ -11,6 +11,19 @@ const SOME_OF_A_PAGE: [&str; 7] = [
     "driver",
 ];
 
+/// Conditions that leave out evictions, of which nobody knows whose pages they take, or some of them.
+const SOME_EVICTIONS: [&str; 9] = [
+    "pid",
+    "comm",
+    "cgroup",
+    "worker",
+    "direction",
+    "cause",
+    "outcome",
+    "min-pages",
+    "slower-than",
+];
+
 /// Conditions that ask how a migration went.
 const BY_RESULT: [&str; 2] = ["outcome", "slower-than"];
 
@@ -21,8 +34,8 @@ pub struct Hidden {
     pub by_result: bool,
     /// Some migrations of a page are left out: where it went after those that are there is unknown.
     pub ways_back: bool,
-    /// Any are left out, evictions without an owner at least.
-    pub any: bool,
+    /// Some evictions are left out: whether device memory is too small is unknown.
+    pub evictions: bool,
 }
 
 impl Hidden {
@@ -38,7 +51,7 @@ impl Hidden {
         Self {
             by_result: has(&BY_RESULT),
             ways_back: has(&SOME_OF_A_PAGE),
-            any: filter.is_some(),
+            evictions: has(&SOME_EVICTIONS),
         }
     }
 }
@@ -51,11 +64,12 @@ mod tests {
     fn conditions_are_known_in_both_forms() {
         let of = |words| {
             let hidden = Hidden::by(Some(words));
-            (hidden.by_result, hidden.ways_back, hidden.any)
+            (hidden.by_result, hidden.ways_back, hidden.evictions)
         };
         assert_eq!(Hidden::by(None), Hidden::default());
         assert_eq!(of("--pid 7 comm=a"), (false, false, true));
         assert_eq!(of("--direction to_system"), (false, true, true));
+        assert_eq!(of("driver=amdgpu"), (false, true, false));
         assert_eq!(of("pid=7 slower-than=1ms"), (true, true, true));
         assert_eq!(of("--outcome=completed"), (true, true, true));
     }

@@ -110,12 +110,12 @@ impl Model {
         self.facts.record_every == 1 && lost.saturating_sub(self.lost_before) == 0
     }
 
-    /// Of how many migrations since the tracer started records came, and how many ended, where that is not all. A filter that came
-    /// later is not in it.
+    /// Of how many migrations since the tracer started records came, and how many ended, where that is not all. What a filter of the
+    /// dashboard lets through is a part of these.
     pub fn left_records(&self) -> Option<(u64, u64)> {
         let (lost, ended) = (self.losses()?.lost_of_ended(), self.ended()?);
         let records = self.chosen()?.saturating_sub(lost);
-        (records < ended).then_some((records, ended))
+        (records < ended && !self.has_all_records()).then_some((records, ended))
     }
 
     /// Migrations that the tracer says have ended, and that neither came, nor are among the lost, nor were left out: 0

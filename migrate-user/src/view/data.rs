@@ -192,7 +192,6 @@ impl Data {
             .map(|traced| format!("{traced} "))
             .unwrap_or_default();
         facts.filter = Some(asked + filter.words());
-        facts.record_every = facts.record_every.max(1);
         if !self.readable {
             facts.started_ns = if self.forgot {
                 self.kept.front().map(Migration::end_ns)

@@ -21,7 +21,17 @@ pub(super) fn coverage(model: &Model) -> Vec<String> {
         1 => None,
         every => Some(format!("1 of {} recorded", count(every.into()))),
     };
-    let totals = (coverage.from == Origin::Kernel).then(|| "kernel totals".to_owned());
+    let totals = match coverage.from {
+        Origin::Kernel => Some("kernel totals".to_owned()),
+        // Of a filter that came later, the kernel's totals know nothing.
+        Origin::Records => model.left_records().map(|(records, ended)| {
+            let migrations = counted(ended, "migration", "migrations");
+            format!(
+                "records alone, which {} of {migrations} left",
+                count(records)
+            )
+        }),
+    };
     [filter, sampled, totals].into_iter().flatten().collect()
 }
 

@@ -142,6 +142,12 @@ fn draw_parts(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
+    if canvas.model.hidden().ways_back {
+        let area = canvas.title(area, "Ping-pong", "unknown under this filter");
+        let text = "Unknown: the filter leaves out some migrations of a page.";
+        canvas.put(area, text, canvas.theme.quiet());
+        return;
+    }
     let ping_pong = canvas.model.ping_pong();
     let about = format!(
         "{} came back within a second, in {}, which took {}",

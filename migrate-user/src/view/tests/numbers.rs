@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
+use super::super::filter::Filter;
 use super::super::{Action, App, Tab};
 use super::pictures::{picture, text};
 use super::{lossy, ordinary, report, sampled, totals_only};
 use crate::model::Step;
 use crate::model::ledger::Row;
+use crate::recording::Reader;
 use crate::text::{NOBODY, at_least, count, duration, percent, process};
 
 /// The words of a picture, one blank between them.
@@ -278,5 +280,49 @@ fn single_migrations() {
         let shown = &lines[first + 1 + at];
         assert!(shown.contains(&line), "{line}: {shown}");
         assert!(shown.contains(&time(&migration["total_ns"])), "{shown}");
+    }
+}
+
+/// A recording of `tests/data` on the dashboard, under a filter.
+fn recorded(name: &str, words: &str) -> App {
+    let path = format!("{}/tests/data/{name}.arrow", env!("CARGO_MANIFEST_DIR"));
+    let reader = Reader::new(name, std::fs::File::open(path).unwrap()).unwrap();
+    let mut app = super::app(reader.facts().clone());
+    reader.for_each(|batch| app.batch(batch));
+    app.data.set_filter(Filter::read(words).unwrap());
+    app
+}
+
+/// Of 20,000 migrations 248 left a record, and the kernel's totals know of no process.
+#[test]
+fn under_a_filter_it_says_how_many_records_there_are() {
+    let mut app = recorded("lossy", "pid=53");
+    let screen = words(&mut app, Tab::Overview);
+    let says = "only pid=53, records alone, which 248 of 20,000 migrations left";
+    assert!(screen.contains(says), "{screen}");
+    let mut app = recorded("lossy", "");
+    assert!(words(&mut app, Tab::Overview).contains("kernel totals"));
+}
+
+/// What came back is unknown where one way is hidden, and what a call costs where calls are chosen by how long they took.
+#[test]
+fn what_a_filter_hides_is_unknown() {
+    let mut app = recorded("mixed", "direction=to_system");
+    let screen = words(&mut app, Tab::Pages);
+    assert!(
+        screen.contains("Ping-pong unknown under this filter"),
+        "{screen}"
+    );
+    assert!(!screen.contains("Nothing came back"), "{screen}");
+    assert!(json(&app)["ping_pong"].is_null());
+    let mut app = recorded("mixed", "slower-than=1ms");
+    let screen = words(&mut app, Tab::Batching);
+    assert!(
+        screen.contains("Unknown: these migrations were chosen"),
+        "{screen}"
+    );
+    assert!(!screen.contains(" ± "), "{screen}");
+    for size in json(&app)["batching"]["both"]["sizes"].as_array().unwrap() {
+        assert!(size["saved_ns"].is_null(), "{size}");
     }
 }

@@ -161,7 +161,10 @@ pub(super) fn ping_pong(report: &Report<'_>) -> Markup {
     let bounces = ping_pong.sorted();
     let stay = |ns: Option<u64>| ns.map_or_else(|| NONE.to_owned(), duration);
     html! {
-        @if !bounces.is_empty() {
+        @if report.model.hidden().ways_back {
+            h2 { "Back within a second" }
+            p.quiet { "Unknown: the filter leaves out some migrations of a page." }
+        } @else if !bounces.is_empty() {
             h2 { "Back within a second" }
             p { (at_least(ping_pong.total_pages(), ping_pong.most_pages())) " in " (count(ping_pong.total_trips())) " trips." }
             div.scroll { table {

@@ -13,7 +13,7 @@
 //!   of all five; a percentile beyond which no value lies is `null`: p50 takes 2 values, p90 10, p99 100, p99.9 1,000; `total`: the same of all five together
 //! - `coverage`: `filter` (in the words of the command line; `null`: every migration), `record_every` (every n-th is recorded;
 //!   0: none), `from` (`records` or `kernel`), `totals_ns` (when the kernel's totals were last read, by `clock`), `left_out`
-//!   (migrations that were not to be recorded)
+//!   (migrations that were not to be recorded), `recorded` (migrations that left a record, of those that ended; `null`: all)
 //! - `exact`: the kernel's own totals, `null` if it told none; `records`: the same of the records alone. Both have `counts`
 //!   and `figures`, as in [`exact`](super::exact)
 //! - `parts`: of the records in which they were measured, `null` if in none: how many (`migrations`), their `setup_ns`, their
@@ -207,6 +207,7 @@ fn coverage(model: &Model) -> Value {
         "from": coverage.from.name(),
         "totals_ns": coverage.totals_ns,
         "left_out": model.left_out(),
+        "recorded": model.left_records().map(|(records, _)| records),
     })
 }
 

@@ -11,11 +11,11 @@
 //! - `costs`: of each `direction` and `cause`, those first of which completed calls took most time: `time_ns`, and in `steps`, by step and for
 //!   `total`: `fixed_ns`, `fixed_error_ns`, `per_page_ns`, `per_page_error_ns` (half of a 95% interval), `calls`, `break_even_pages`; `null` where it cannot
 //!   be told from 0, and all of it where no line can be drawn or migrations were chosen by how they went
-//! - `ping_pong`: what came back within a second: `pages` (at least), `most_pages` (at most: of a migration that moved a part of its pages nobody
+//! - `ping_pong`: `null` under a filter that leaves out some migrations of a page, else what came back within a second: `pages` (at least), `most_pages` (at most: of a migration that moved a part of its pages nobody
 //!   knows which), `trips` and `time_ns` of those that are certain, `evicted` (blocks that gave way to others), `forgotten_pages` (of which it was
 //!   forgotten where they are), and its `ranges`, those first of which most came back: `pid`, `start`, `end`, `pages`, `most_pages`, `trips`,
 //!   `soonest_ns`, `mean_ns` (`null` where it is not known which pages came back); `soonest`: the same, those first that came back soonest
-//! - `retries`: `calls` and `time_ns` of what was tried again in vain, `evicted`, and the longest series in `ranges`: `pid`, `address`,
+//! - `retries`: `null` under such a filter, else `calls` and `time_ns` of what was tried again in vain, `evicted`, and the longest series in `ranges`: `pid`, `address`,
 //!   `direction`, `calls`, `pages`, `outcome`, `time_ns`
 //! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `cause`, `outcome`, `requested`, `total_ns`, `steps_ns`,
 //!   `ledger`, `driver`
@@ -137,6 +137,9 @@ fn fit(fit: &Fit) -> Value {
 }
 
 pub(super) fn ping_pong(model: &Model) -> Value {
+    if model.hidden().ways_back {
+        return Value::Null;
+    }
     let ping_pong = model.ping_pong();
     let range = |bounce: &&Bounce| {
         json!({
@@ -163,6 +166,9 @@ pub(super) fn ping_pong(model: &Model) -> Value {
 }
 
 pub(super) fn retries(model: &Model) -> Value {
+    if model.hidden().ways_back {
+        return Value::Null;
+    }
     let retries = model.retries();
     let range = |retry: &&Retry| {
         json!({

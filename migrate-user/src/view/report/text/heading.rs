@@ -51,10 +51,16 @@ pub(in super::super) fn covers(model: &Model) -> String {
         every => format!(", 1 of {} recorded", count(every.into())),
     };
     let lost = model.losses().is_some_and(|losses| losses.lost() > 0);
-    let from = match coverage.from {
-        Origin::Records if lost => "from the records, without those that were lost",
-        Origin::Records => "from the records",
-        Origin::Kernel => "from the kernel's totals",
+    let from = match (coverage.from, model.left_records()) {
+        (Origin::Records, Some((records, ended))) => {
+            let (records, ended) = (count(records), count(ended));
+            format!("from the records alone, {records} of {ended}")
+        }
+        (Origin::Records, None) if lost => {
+            "from the records, without those that were lost".to_owned()
+        }
+        (Origin::Records, None) => "from the records".to_owned(),
+        (Origin::Kernel, _) => "from the kernel's totals".to_owned(),
     };
     format!("{which}{recorded}; figures {from}")
 }

@@ -68,6 +68,11 @@ fn row(page: &mut Page, name: &str, sums: &Sums, all_ns: u64) {
 
 /// Ranges that soon come back.
 pub(super) fn ping_pong(report: &Report<'_>, page: &mut Page) {
+    if report.model.hidden().ways_back {
+        page.head("Pages back within a second");
+        page.line("  Unknown: the filter leaves out some migrations of a page.");
+        return;
+    }
     let ping_pong = report.model.ping_pong();
     let bounces = ping_pong.sorted();
     if bounces.is_empty() {
