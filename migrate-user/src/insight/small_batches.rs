@@ -15,32 +15,36 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     fitted(scene).or_else(|| all_alike(scene))
 }
 
-/// Calls in one direction and for one reason that are too small, and what larger ones would have saved.
+/// Calls in one direction and for one reason of which most of the time is their fixed cost.
 struct Small {
     group: Group,
     fit: Fit,
+    fixed: (f64, f64),
     fixed_share: f64,
+    /// Pages that a call should ask for.
     goal: u64,
-    saved_ns: u64,
+    /// What that would have saved; `None` where the cost of a page cannot be told from 0.
+    saved_ns: Option<u64>,
 }
 
-/// Is the fixed cost of a group's calls most of their time? Only where both costs can be told from 0.
 fn small(scene: &Scene<'_>, group: Group) -> Option<Small> {
     let batching = scene.model.batching();
     let fit = batching.fit(None, group)?;
-    let (fixed_ns, _) = fit.fixed()?;
-    let time_ns = batching.time_ns(group).max(1) as f64;
-    let fixed_share = (fixed_ns * fit.calls as f64 / time_ns).min(1.0);
+    let fixed = fit.fixed()?;
+    let time_ns = batching.time_ns(group);
+    let fixed_share = (fixed.0 * fit.calls as f64 / time_ns.max(1) as f64).min(1.0);
     // Of calls that are larger than any that there was, nothing is known.
-    let goal = (fit.pages_for(GOAL)?.ceil() as u64).min(fit.most_pages);
-    let saved_ns = batching.saved_ns(goal, group)? as u64;
+    let goal = fit.pages_for(GOAL).map_or(fit.most_pages, |pages| {
+        (pages.ceil() as u64).min(fit.most_pages)
+    });
     // How few calls there are is in the intervals.
     (fixed_share >= scene.at.fixed_share).then_some(Small {
         group,
         fit,
+        fixed,
         fixed_share,
         goal,
-        saved_ns,
+        saved_ns: batching.saved_ns(goal, group).map(|ns| ns as u64),
     })
 }
 
@@ -48,21 +52,14 @@ fn fitted(scene: &Scene<'_>) -> Option<Finding> {
     let groups = scene.model.batching().groups().into_iter();
     let small = groups.filter_map(|group| small(scene, group));
     let worst = small.max_by_key(|small| small.saved_ns)?;
-    let (fixed, per_page) = (worst.fit.fixed()?, worst.fit.per_page()?);
-    let time =
-        |(ns, error): (f64, f64)| format!("{} ± {}", duration(ns as u64), duration(error as u64));
-    let even = worst.fit.break_even_pages()?;
-    let mut evidence = vec![format!(
-        "a call costs {} by itself, and {} for each page (95% intervals); the two are equal at {}",
-        time(fixed),
-        time(per_page),
-        counted(even.ceil() as u64, "page", "pages")
-    )];
+    let mut evidence = vec![costs(&worst)];
     evidence.extend(typical(scene));
     let goal = counted(worst.goal, "page", "pages");
     Some(Finding {
         kind: Kind::SmallBatches,
-        severity: scene.severity_of_records(worst.saved_ns),
+        severity: worst.saved_ns.map_or(Severity::Minor, |saved_ns| {
+            scene.severity_of_records(saved_ns)
+        }),
         what: format!(
             "{} of the time of {} ({}) is the fixed cost of calls, not that of their pages.",
             percent(worst.fixed_share),
@@ -74,13 +71,32 @@ fn fitted(scene: &Scene<'_>) -> Option<Finding> {
             worst.group.name()
         ),
         evidence,
-        cost: format!(
-            "calls of {goal} would have saved {}",
-            scene.time(worst.saved_ns)
-        ),
+        cost: match worst.saved_ns {
+            Some(saved_ns) => {
+                format!("calls of {goal} would have saved {}", scene.time(saved_ns))
+            }
+            None => "unknown: what a page adds cannot be told from 0".to_owned(),
+        },
         try_this: advice(worst.goal),
-        cost_ns: Some(worst.saved_ns),
+        cost_ns: worst.saved_ns,
     })
+}
+
+/// What a call and a page cost, as far as they can be told from 0.
+fn costs(small: &Small) -> String {
+    let time =
+        |(ns, error): (f64, f64)| format!("{} ± {}", duration(ns as u64), duration(error as u64));
+    let call = time(small.fixed);
+    match small.fit.per_page().zip(small.fit.break_even_pages()) {
+        Some((per_page, even)) => format!(
+            "a call costs {call} by itself, and {} for each page (95% intervals); the two are equal at {}",
+            time(per_page),
+            counted(even.ceil() as u64, "page", "pages")
+        ),
+        None => format!(
+            "a call costs {call} by itself (95% interval); what a page adds cannot be told from 0"
+        ),
+    }
 }
 
 /// All calls ask for very few pages, so that the fixed cost does not show.

@@ -7,7 +7,7 @@ use crate::view::report::Report;
 /// Words of which each sentence with a share has one: what it is a share of.
 const BASES: [&str; 9] = [
     // These are no shares.
-    "95% intervals",
+    "95% interval",
     "all migrations",
     "recorded",
     "that were measured",
