@@ -215,7 +215,10 @@ impl PingPong {
         if !is_evicted {
             self.come_back(migration, &Back::new(&seen, migration.ledger.moved, asked));
         }
-        let others = self.is_whole && migration.arrived == asked.saturating_sub(seen.there);
+        // What was evicted since is not there, and nobody knows which that is.
+        let others = self.is_whole
+            && seen.evicted_since == 0
+            && migration.arrived == asked.saturating_sub(seen.there);
         for part in parts(address, asked, page_size) {
             self.part(migration, pid, &part, (&passage, others));
         }

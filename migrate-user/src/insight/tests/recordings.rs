@@ -35,6 +35,8 @@ fn kinds_of(name: &str) -> BTreeSet<Kind> {
 struct Page {
     at: Option<(usize, u64)>,
     maybe_ns: [u64; 2],
+    /// How many pages of anybody's had been evicted when it arrived.
+    evicted: u64,
 }
 
 /// Pages that came back within a second: at least, at most.
@@ -45,6 +47,7 @@ pub(super) fn came_back<'a>(
     const SECOND: u64 = 1_000_000_000;
     let mut pages: HashMap<(u32, u64), Page> = HashMap::new();
     let (mut least, mut most) = (0, 0);
+    let mut anybodys = 0;
     for m in migrations {
         let side = match m.direction {
             Direction::ToDevice => 0,
@@ -52,6 +55,9 @@ pub(super) fn came_back<'a>(
             _ => continue,
         };
         let (Some(pid), Some(address)) = (m.pid, m.address) else {
+            if m.cause == Cause::Eviction {
+                anybodys += m.ledger.moved + m.ledger.populated;
+            }
             continue;
         };
         let (asked, moved) = (m.ledger.requested, m.ledger.moved);
@@ -78,13 +84,18 @@ pub(super) fn came_back<'a>(
             most += count(&perhaps).min(moved);
         }
         let all = arrived == asked;
-        let others = is_whole && arrived == asked.saturating_sub(count(&there));
+        let is_there = before.iter().filter(|page| there(page));
+        let since = is_there
+            .clone()
+            .any(|page| side == 0 && page.evicted < anybodys);
+        let others = is_whole && !since && arrived == asked - is_there.count() as u64;
         for (page, before) in range.zip(&before) {
             let mut now = *before;
             if all || others && !there(&before) {
                 now = Page {
                     at: Some((side, end_ns)),
                     maybe_ns: [0; 2],
+                    evicted: anybodys,
                 };
             } else if !there(&before) {
                 if let Some((at, ns)) = now.at.take() {
