@@ -45,8 +45,25 @@ use records::by_direction;
 /// The object, on lines of its own.
 pub(super) fn json(report: &Report<'_>) -> String {
     let model = report.model;
+    let parts = [
+        machine(model),
+        counts(model),
+        of_records(model),
+        conclusions(report),
+    ];
+    let members = parts.into_iter().filter_map(|part| match part {
+        Value::Object(members) => Some(members),
+        _ => None,
+    });
+    let object = Value::Object(members.flatten().collect());
+    format!("{object:#}\n")
+}
+
+/// What was recorded, and where.
+fn machine(model: &Model) -> Value {
     let facts = model.facts();
-    let object = json!({
+    json!({
+
         "host": facts.host,
         "kernel": facts.kernel,
         "boot_id": facts.boot_id,
@@ -58,6 +75,11 @@ pub(super) fn json(report: &Report<'_>) -> String {
         "tracer": facts.tracer,
         "started_ns": facts.started_ns,
         "started_unix_ns": facts.started_unix_ns,
+    })
+}
+
+fn counts(model: &Model) -> Value {
+    json!({
         "elapsed_ns": model.elapsed_ns(),
         "migration_time": migration_time(model),
         "migrations": model.totals().migrations(),
@@ -79,6 +101,12 @@ pub(super) fn json(report: &Report<'_>) -> String {
         "records": exact(model.records()),
         "parts": parts(model),
         "off_cpu": off_cpu(model),
+    })
+}
+
+/// Of the records that came.
+fn of_records(model: &Model) -> Value {
+    json!({
         "drivers": records::drivers(model),
         "processes": records::processes(model),
         "other_processes": records::other_processes(model),
@@ -87,12 +115,16 @@ pub(super) fn json(report: &Report<'_>) -> String {
         "ping_pong": records::ping_pong(model),
         "retries": records::retries(model),
         "slowest": records::slowest(model),
+    })
+}
+
+fn conclusions(report: &Report<'_>) -> Value {
+    json!({
         "recordings": report.parts.iter().map(recording).collect::<Vec<_>>(),
         "notes": report.notes(),
         "not_judged": report.unjudged,
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
-    });
-    format!("{object:#}\n")
+    })
 }
 
 fn recording(part: &Part) -> Value {
