@@ -76,8 +76,7 @@ impl NewFolio {
     /// A new page of this node's memory, and of no other's.
     pub(crate) fn on_node(node: u32) -> Option<Self> {
         // SAFETY: As above; a node that there is not, whatever its number, has no memory.
-        let folio =
-            unsafe { bindings::migrate_test_alloc_on_node(MIGRATE_TEST_GFP_PAGE, node) };
+        let folio = unsafe { bindings::migrate_test_alloc_on_node(MIGRATE_TEST_GFP_PAGE, node) };
         Some(Self::of_system(NonNull::new(folio)?, Size::Page))
     }
 

@@ -188,7 +188,7 @@ pub(crate) trait MigrateVma: Pointer {
     /// place has others.
     #[inline(always)]
     fn is_of(self, call: &Call) -> bool {
-        self.word(config!(vma.src)) == call.arrays.src && range(self).0 == call.record.address
+        self.word(field!(vma.src)) == call.setup.src && range(self).0 == call.record.address
     }
 
     /// `npages`: how many entries setup filled.
