@@ -31,6 +31,13 @@ pub(crate) struct Fuzz {
     pub(crate) seed: u64,
 }
 
+/// What glibc does differently for a program.
+const TUNABLES: &str = "GLIBC_TUNABLES";
+/// When a thread was preempted, the kernel writes into its `rseq` area. Where a fork has made that page a shared one, it takes
+/// memory to do so; where just this allocation is made to fail, the kernel kills the thread with SIGSEGV. That is how
+/// Linux is, and nothing that the driver does.
+const WITHOUT_RSEQ: &str = "glibc.pthread.rseq=0";
+
 impl Fuzz {
     /// Runs it; `on_line` is shown what the fuzzer says meanwhile. What it says of itself at the end; an error
     /// names the file that the kernel's log is in.
@@ -40,7 +47,11 @@ impl Fuzz {
         let mut vm = driver::load(lab.vm(FUZZ))
             .console(console.clone())
             .limit(OVERHEAD + 4 * Duration::from_secs(self.seconds.into()))
-            .task(Task::new(FUZZ, self.argv()).stderr(Output::Host(Box::new(said.clone()))))
+            .task(
+                Task::new(FUZZ, self.argv())
+                    .env(TUNABLES, WITHOUT_RSEQ)
+                    .stderr(Output::Host(Box::new(said.clone()))),
+            )
             .task(driver::unload())
             .start()?;
         while !vm.is_over()? {

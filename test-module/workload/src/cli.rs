@@ -28,6 +28,8 @@ pub enum Command {
     Bench(BenchOptions),
     /// Read a map of BPF's on each processor: meanwhile the kernel runs no kprobe's program there
     Blind(BlindOptions),
+    /// Have the kernel's own test driver read memory that is on the device
+    Reach(ReachOptions),
     /// Attack the driver at random from several processes, and see that nothing is left
     Fuzz(FuzzOptions),
 }
@@ -90,6 +92,13 @@ pub struct CrowdOptions {
 pub struct BlindOptions {
     /// How many times, on each processor
     pub reads: u32,
+}
+
+/// Options of `workload reach`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ReachOptions {
+    /// How many times
+    pub times: u32,
 }
 
 /// Options of `workload bench`.

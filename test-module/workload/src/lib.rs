@@ -15,6 +15,7 @@ pub mod pagemap;
 pub mod pattern;
 pub mod process;
 pub mod processor;
+pub mod reach;
 pub mod request;
 pub mod rng;
 pub mod round_trips;

@@ -6,7 +6,7 @@ use clap::Parser as _;
 use workload::{
     bench, blind,
     cli::{Cli, Command},
-    crowd, fuzz, round_trips, run, scenario,
+    crowd, fuzz, reach, round_trips, run, scenario,
 };
 
 /// The status of bad use, as clap has it.
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Crowd(options) => crowd::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Blind(options) => blind::run(&options),
+        Command::Reach(options) => reach::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
     };
     match result {

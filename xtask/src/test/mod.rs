@@ -37,6 +37,7 @@ mod tally;
 mod totals;
 mod trace;
 mod tracing_ends;
+mod within;
 
 use std::cell::OnceCell;
 use std::time::Instant;
@@ -146,6 +147,7 @@ const TESTS: &[Test] = tests![
     live::abandoned_calls_are_recorded_at_the_end,
     live::unfinished_calls_are_counted,
     reloads::names_follow_the_drivers,
+    within::a_fault_in_anothers_code_is_not_the_others,
     losses::a_full_table_is_counted,
     losses::calls_from_before_are_counted,
     losses::stacks_without_a_place_are_counted,

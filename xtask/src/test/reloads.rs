@@ -14,7 +14,7 @@ use crate::progress::Step;
 use crate::sections::Sections;
 use crate::vm::builder::Task;
 
-const OTHER: &str = "lib/modules/test_hmm.ko";
+pub(super) const OTHER: &str = "lib/modules/test_hmm.ko";
 const ROUNDS: u64 = 2;
 
 /// One driver goes, another comes to where it was, and the first comes again: each migration has the name of its own, and who asks for one
@@ -76,7 +76,7 @@ pub(super) fn names_follow_the_drivers(context: &Context<'_>) -> Result<()> {
 }
 
 /// Migrations by the name of their driver, but for evictions: a driver that goes moves what is left, which no program has asked for.
-fn by_driver(export: &str) -> Result<BTreeMap<String, u64>> {
+pub(super) fn by_driver(export: &str) -> Result<BTreeMap<String, u64>> {
     let mut by_driver = BTreeMap::new();
     for line in export.lines().filter(|line| line.starts_with('{')) {
         let call: Value = serde_json::from_str(line).context("the export is no JSON")?;
