@@ -6,7 +6,7 @@ use super::trace::{Line, STEPS};
 
 /// Around when tracing begins, nanoseconds: the hooks begin to follow calls some time after the
 /// tracer has read the clock.
-pub(super) const BEGIN_NS: u64 = 100_000_000;
+pub(super) const BEGIN_NS: u64 = 500_000_000;
 
 /// How many there are by the driver's count. The two differ where one begins or ends just when
 /// tracing does.

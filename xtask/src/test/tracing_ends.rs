@@ -7,7 +7,7 @@
 //! between is made by the driver's own count; what lies around it must have begun too early, or too
 //! late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -228,27 +228,31 @@ impl Made {
             );
         }
         for (thread, calls) in truth {
-            let block = match rows.get(thread) {
-                Some(rows) => block(rows, calls)?,
-                None => 0..0,
+            let came = match rows.get(thread) {
+                Some(rows) => came(rows, calls)?,
+                None => BTreeSet::new(),
             };
-            made.whole += block.len() as u64;
+            made.whole += came.len() as u64;
             for (nth, call) in calls.iter().enumerate() {
-                if !block.contains(&nth) {
-                    made.count_without(call, window)?;
+                if !came.contains(&nth) {
+                    let is_between =
+                        came.range(..nth).next().is_some() && came.range(nth..).next().is_some();
+                    made.count_without(call, is_between, window)?;
                 }
             }
         }
         Ok(made)
     }
 
-    /// Counts a call that is before all of its thread's that came, or behind them.
-    fn count_without(&mut self, call: &Line, window: Window) -> Result<()> {
+    /// Counts a call of which nothing came; perhaps there are some before it and behind it of its
+    /// thread's that did.
+    fn count_without(&mut self, call: &Line, is_between: bool, window: Window) -> Result<()> {
         let (begin, end) = (call.time_ns, end_of(call)?);
         let (early, late) = (window.began + BEGIN_NS, window.ended.saturating_sub(END_NS));
         if begin < early {
+            // One of the hooks at which calls begin comes last, when calls are followed already.
             self.headless.count(call, window.began)?;
-        } else if end < late {
+        } else if is_between || end < late {
             self.whole += 1;
         } else if begin < window.ended {
             self.at_end += 1;
@@ -257,26 +261,22 @@ impl Made {
     }
 }
 
-/// Which of a thread's calls came: from the first to the last. Each must be told as the driver
-/// tells it.
-fn block(rows: &[&Line], calls: &[&Line]) -> Result<std::ops::Range<usize>> {
-    let place = |row: &Line| calls.partition_point(|call| call.time_ns <= row.time_ns);
-    let (first, end) = match rows {
-        [first, .., last] => (place(first), place(last)),
-        [only] => (place(only), place(only)),
-        [] => return Ok(0..0),
-    };
-    ensure!(first > 0, "the driver made no such call: {:?}", rows[0]);
-    let block = first - 1..end;
-    if rows.len() == block.len() {
-        for (row, call) in rows.iter().zip(&calls[block.clone()]) {
-            let same = row.outcome == call.outcome
-                && row.address == call.address
-                && row.pages("requested")? == call.pages("requested")?;
-            ensure!(same, "traced: {row:?}\ndriver: {call:?}");
-        }
+/// Which of a thread's calls came. Each must be told as the driver tells it, and once.
+fn came(rows: &[&Line], calls: &[&Line]) -> Result<BTreeSet<usize>> {
+    let mut came = BTreeSet::new();
+    for row in rows {
+        let begun = calls.partition_point(|call| call.time_ns <= row.time_ns);
+        ensure!(begun > 0, "the driver made no such call: {row:?}");
+        let call = calls[begun - 1];
+        let same = row.outcome == call.outcome
+            && row.address == call.address
+            && row.pages("requested")? == call.pages("requested")?;
+        ensure!(
+            same && came.insert(begun - 1),
+            "traced: {row:?}\ndriver: {call:?}"
+        );
     }
-    Ok(block)
+    Ok(came)
 }
 
 /// What migscope prints of a recording, which may be cut off.
