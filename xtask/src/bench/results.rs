@@ -70,7 +70,7 @@ pub(super) struct Bound {
 fn limits(tool: Tool) -> &'static [(&'static str, f64)] {
     match tool {
         Tool::Migscope => &[("fixed", 2_600.0), ("per_page", 22.0)],
-        Tool::TotalsOnly => &[("fixed", 2_500.0)],
+        Tool::TotalsOnly => &[("fixed", 2_300.0)],
         _ => &[],
     }
 }
