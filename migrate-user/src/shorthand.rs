@@ -13,7 +13,15 @@ use crate::cli::Cli;
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Cli {
     let arguments: Vec<_> = arguments.into_iter().collect();
     Cli::try_parse_from(&arguments)
-        .or_else(|error| meant(&arguments, io::stdout().is_terminal()).unwrap_or(Err(error)))
+        .or_else(|error| {
+            // Help and the version are no mistakes.
+            let meant = if error.use_stderr() {
+                meant(&arguments, io::stdout().is_terminal())
+            } else {
+                None
+            };
+            meant.unwrap_or(Err(error))
+        })
         .unwrap_or_else(|error| error.exit())
 }
 

@@ -87,6 +87,16 @@ fn bad_arguments_name_the_good_ones() {
 }
 
 #[test]
+fn the_version_is_told() {
+    for option in ["--version", "-V"] {
+        let output = run(&[option]);
+        assert!(output.status.success(), "{option}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.starts_with("migscope "), "{said}");
+    }
+}
+
+#[test]
 fn help_teaches_with_examples() {
     for arguments in [
         &["--help"][..],
