@@ -205,9 +205,12 @@ impl PingPong {
         };
         // Most lie in one block.
         let mut seen = Seen::default();
+        let mut looked_at = 0;
         for part in parts(address, asked, page_size) {
             seen.add(&self.look(pid, &part, &passage));
+            looked_at += 1;
         }
+        let all_seen = (looked_at == 1).then_some(seen);
         self.there = self.there.saturating_add(already_there(migration, &seen));
         if migration.arrived == 0 {
             return;
@@ -220,7 +223,7 @@ impl PingPong {
             && seen.evicted_since == 0
             && migration.arrived == asked.saturating_sub(seen.there);
         for part in parts(address, asked, page_size) {
-            self.part(migration, pid, &part, (&passage, others));
+            self.part(migration, pid, &part, (&passage, others, all_seen));
         }
         self.bound(migration.time_ns);
     }
@@ -243,18 +246,19 @@ impl PingPong {
     }
 
     /// Adds one part of a migration of which something arrived. `others`: have all arrived that were not there already?
+    /// `seen`: what was known of its pages, where that was looked up.
     fn part(
         &mut self,
         migration: &Ended<'_>,
         pid: u32,
         part: &Part,
-        (passage, others): (&Passage, bool),
+        (passage, others, seen): (&Passage, bool, Option<Seen>),
     ) {
         let (key, hash) = part.key(pid);
         let way = passage.way;
         let block = self.blocks.entry(key, hash, || Block::new(key, way));
         if migration.cause != Cause::Eviction {
-            let seen = block.pages.look(part.from, part.to, passage);
+            let seen = seen.unwrap_or_else(|| block.pages.look(part.from, part.to, passage));
             let back = Back::new(&seen, migration.ledger.moved, migration.ledger.requested);
             let turned = std::mem::replace(&mut block.last, way) != way;
             if back.most > 0 {

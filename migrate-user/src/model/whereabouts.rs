@@ -101,6 +101,9 @@ impl Seen {
     }
 }
 
+/// So few are inserted one by one.
+const FEW: usize = 4;
+
 /// From so many runs on, those are joined of which nothing has to be told apart any more.
 const JOINED_FROM: usize = 32;
 
@@ -222,8 +225,26 @@ impl Whereabouts {
             from: last.to,
             ..run
         });
-        let new = before.into_iter().chain(runs.iter().copied()).chain(behind);
-        self.runs.splice(places, new);
+        // Mostly one run is replaced by up to three: they are put in one by one.
+        let behind = behind.as_slice().iter();
+        let mut new = before.as_slice().iter().chain(runs).chain(behind).copied();
+        let mut place = places.start;
+        while place < places.end
+            && let Some(run) = new.next()
+        {
+            self.runs[place] = run;
+            place += 1;
+        }
+        if place < places.end {
+            self.runs.drain(place..places.end);
+        } else if runs.len() < FEW {
+            for run in new {
+                self.runs.insert(place, run);
+                place += 1;
+            }
+        } else {
+            self.runs.splice(place..place, new);
+        }
         if self.runs.len() > self.room.max(JOINED_FROM) {
             self.join(passage.start_ns.saturating_sub(passage.soon_ns));
         }

@@ -115,7 +115,7 @@ const CASES: &[Case] = &[
         "",
         "sequences --seed 4 --calls 150",
         &["livelock", "oversubscribed"],
-        &["wasted_copies", "declines", "small_batches"],
+        &["wasted_copies", "declines"],
     ),
     case(
         "mirrored",
@@ -251,9 +251,11 @@ pub(super) fn have_the_numbers_of_what_happened(context: &Context<'_>) -> Result
             .sum()
     };
     let (away, home) = (moved("device_fault"), moved("cpu_fault"));
-    // A round can be under way at either end.
+    // A round can be under way at either end, and a call of it when tracing begins.
     ensure!(
-        away > 0 && away.abs_diff(home) <= 16 && of_process["lost"] == 0,
+        away > 0
+            && away.abs_diff(home) <= 16
+            && of_process["lost"] == of_process["losses"]["headless"],
         "workers moved {away} pages of the process, and it has {home} back: {}",
         of_process["records"]["counts"]
     );
