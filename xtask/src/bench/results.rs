@@ -215,9 +215,9 @@ mod tests {
             let measured = measured(tool, fixed, per_page);
             measured.bounds.iter().map(|bound| bound.met).collect()
         };
-        assert_eq!(verdicts(Tool::Migscope, 2_799, 24), [true, true]);
-        assert_eq!(verdicts(Tool::Migscope, 2_801, 26), [false, false]);
-        assert_eq!(verdicts(Tool::TotalsOnly, 2_501, 99), [false]);
+        assert_eq!(verdicts(Tool::Migscope, 2_599, 21), [true, true]);
+        assert_eq!(verdicts(Tool::Migscope, 2_601, 23), [false, false]);
+        assert_eq!(verdicts(Tool::TotalsOnly, 2_301, 99), [false]);
         assert_eq!(verdicts(Tool::Bpftrace, 9_999, 99), [false; 0]);
     }
 
