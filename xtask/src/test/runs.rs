@@ -47,18 +47,29 @@ pub(super) fn record(
     wanted: &[Wanted<'_>],
     prepare: impl FnOnce(Builder) -> Builder,
 ) -> Result<PathBuf> {
+    let records = wanted.iter().map(Wanted::command);
+    let script = format!("mkdir {FOLDER} {}", records.collect::<String>());
+    let limited = |vm: Builder| prepare(vm).limit(Duration::from_secs(1200));
+    made_by(context, name, FOLDER, &script, limited)
+}
+
+/// Runs a script in a machine that `prepare` may change. The folder with what it has made in this one of the guest's.
+pub(super) fn made_by(
+    context: &Context<'_>,
+    name: &str,
+    guest: &str,
+    script: &str,
+    prepare: impl FnOnce(Builder) -> Builder,
+) -> Result<PathBuf> {
     let folder = context.lab.setup.workspace.target("xtask/test").join(name);
-    // What an earlier test left there is not what this one recorded.
+    // What an earlier test left there is not what this one made.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let archive = folder.join("all.tar");
     let file = File::create(&archive).with_context(|| format!("create {}", archive.display()))?;
-    let records = wanted.iter().map(Wanted::command);
-    let script = format!("mkdir {FOLDER} {}", records.collect::<String>());
-    let tar = Task::new(ARCHIVE, ["tar", "c", "-C", FOLDER, "."]);
+    let tar = Task::new(ARCHIVE, ["tar", "c", "-C", guest, "."]);
     let outcome = driver::load(prepare(context.lab.vm(name)))
-        .limit(Duration::from_secs(1200))
-        .task(Task::shell(RECORDERS, &script))
+        .task(Task::shell(RECORDERS, script))
         .task(tar.stdout(Output::Host(Box::new(file))))
         .run()?;
     outcome.expect_success(RECORDERS)?;

@@ -231,19 +231,35 @@ pub(super) fn migscope(
     arguments: &[&str],
     recording: &Path,
 ) -> Result<Finished> {
+    let finished = told(context, arguments, recording)?;
+    // What a recorder lost is told, too.
+    ensure!(
+        finished.stderr.is_empty() || by.may_lose(),
+        "migscope {} says: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&finished.stderr)
+    );
+    Ok(finished)
+}
+
+/// What migscope prints of a recording, which may be cut off: it succeeds, and may say so.
+pub(super) fn told(
+    context: &Context<'_>,
+    arguments: &[&str],
+    recording: &Path,
+) -> Result<Finished> {
     let mut command = Command::new(&context.lab.programs.migscope);
     let finished = command
         .args(arguments)
         .arg(recording)
         .output()
         .context("start migscope")?;
-    let said = String::from_utf8_lossy(&finished.stderr);
-    // What a recorder lost is told, too.
     ensure!(
-        finished.status.success() && (said.is_empty() || by.may_lose()),
-        "migscope {} ended with {}: {said}",
+        finished.status.success(),
+        "migscope {} ended with {}: {}",
         arguments.join(" "),
-        finished.status
+        finished.status,
+        String::from_utf8_lossy(&finished.stderr)
     );
     Ok(finished)
 }

@@ -8,9 +8,8 @@
 //! late.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,11 +18,10 @@ use serde_json::Value;
 use super::Context;
 use super::account::{adds_up, loss, number};
 use super::headless::{BEGIN_NS, Headless, end_of};
-use super::trace::{Line, by_thread, lines, tell};
-use crate::driver;
-use crate::process::output;
+use super::runs::made_by;
+use super::trace::{Line, by_thread, lines, tell, told};
 use crate::vm::Machine;
-use crate::vm::builder::{Output, Task};
+use crate::vm::builder::Builder;
 
 const FOLDER: &str = "/tmp/ends";
 
@@ -75,43 +73,13 @@ pub(super) fn by_whatever_all_is_told(context: &Context<'_>) -> Result<()> {
 
 /// Records under load, in one boot. The folder with the recordings, and what the driver says.
 fn record(context: &Context<'_>) -> Result<PathBuf> {
-    let folder = context
-        .lab
-        .setup
-        .workspace
-        .target("xtask/test/tracing-ends");
-    // What an earlier test left there is not what this one recorded.
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    let archive = folder.join("all.tar");
-    let file = File::create(&archive).with_context(|| format!("create {}", archive.display()))?;
-    let tar = Task::new("archive", ["tar", "c", "-C", FOLDER, "."]);
     // On two emulated processors, to patch the kernel's code under load trips over the emulation.
     let one = |machine| Machine {
         processors: 1,
         ..machine
     };
-    let outcome = driver::load(context.lab.vm("tracing-ends"))
-        .machine(one)
-        .limit(Duration::from_secs(600))
-        .task(Task::shell("record", &script()))
-        .task(tar.stdout(Output::Host(Box::new(file))))
-        .run()?;
-    outcome.expect_success("record")?;
-    outcome.expect_success("archive")?;
-    ensure!(
-        outcome.warnings.is_empty(),
-        "the kernel warns: {}",
-        outcome.warnings.join("\n")
-    );
-    output(
-        Command::new("tar")
-            .arg("xf")
-            .arg(&archive)
-            .arg("-C")
-            .arg(&folder),
-    )?;
-    Ok(folder)
+    let prepare = |vm: Builder| vm.machine(one).limit(Duration::from_secs(600));
+    made_by(context, "tracing-ends", FOLDER, &script(), prepare)
 }
 
 /// The load, one recorder after the other, and the end of the load. Two seconds for each scenario.
@@ -162,9 +130,10 @@ type Threads<'a> = BTreeMap<Option<u32>, Vec<&'a Line>>;
 
 /// Looks at one recording; what was found, for people.
 fn all_is_told(context: &Context<'_>, recording: &Path, truth: &Threads<'_>) -> Result<String> {
-    let rows = lines(&told(context, &["export", "--format", "json"], recording)?)?;
-    let report: Value = serde_json::from_slice(&told(context, &["report", "--json"], recording)?)
-        .context("the report is no JSON")?;
+    let rows = lines(&told(context, &["export", "--format", "json"], recording)?.stdout)?;
+    let report: Value =
+        serde_json::from_slice(&told(context, &["report", "--json"], recording)?.stdout)
+            .context("the report is no JSON")?;
     ensure!(
         !rows.is_empty(),
         "nothing was recorded: this proves nothing"
@@ -277,22 +246,4 @@ fn came(rows: &[&Line], calls: &[&Line]) -> Result<BTreeSet<usize>> {
         );
     }
     Ok(came)
-}
-
-/// What migscope prints of a recording, which may be cut off.
-fn told(context: &Context<'_>, arguments: &[&str], recording: &Path) -> Result<Vec<u8>> {
-    let mut command = Command::new(&context.lab.programs.migscope);
-    let finished = command
-        .args(arguments)
-        .arg(recording)
-        .output()
-        .context("start migscope")?;
-    ensure!(
-        finished.status.success(),
-        "migscope {} ended with {}: {}",
-        arguments.join(" "),
-        finished.status,
-        String::from_utf8_lossy(&finished.stderr)
-    );
-    Ok(finished.stdout)
 }
