@@ -1,6 +1,5 @@
 //! What a developer or a first-time user types: set-up, build, the test VM, the tests.
 
-mod bench;
 mod build;
 mod cache;
 mod cli;
@@ -10,12 +9,15 @@ mod errors;
 mod fuzz;
 mod interrupt;
 mod lab;
+mod number;
+mod options;
 mod process;
 mod progress;
 mod scratch;
 mod sections;
 mod setup;
 mod test;
+mod tracer;
 mod vm;
 mod workspace;
 
@@ -44,8 +46,8 @@ fn run(Cli { command, options }: Cli) -> Result<()> {
     match command {
         Action::Run(arguments) => commands::run::run(arguments, options),
         Action::Test(arguments) => test::run(&arguments, options),
-        Action::Bench(arguments) => bench::run(arguments, options),
-        Action::FuzzModule(arguments) => commands::fuzz::run(&arguments, options),
+        Action::Bench(arguments) => commands::bench::run(arguments, options),
+        Action::FuzzModule(arguments) => commands::fuzz_module::run(&arguments, options),
         Action::Pictures => commands::pictures::run(),
         Action::Vm(arguments) => commands::vm::run(arguments, options),
         Action::Kernel(arguments) => commands::build::kernel(&arguments, options),

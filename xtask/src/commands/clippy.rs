@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::build::cargo_for_bpf;
-use crate::cli::Options;
 use crate::errors::Status;
+use crate::options::Options;
 use crate::process::spawn;
 use crate::setup::kernel::Flavour;
 use crate::setup::{Needs, Setup};

@@ -14,6 +14,9 @@ use crate::interrupt;
 use crate::process::Logged;
 use crate::progress::Step;
 
+/// The program that runs the VM.
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+
 /// What something is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -134,7 +137,7 @@ const PACKAGES: &[Package] = &[
         "qemu-system-x86",
         Need::Vm,
         "runs the test VM",
-        Probe::Program(crate::vm::QEMU),
+        Probe::Program(QEMU),
     ),
     package(
         "busybox-static",

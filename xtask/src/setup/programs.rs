@@ -10,7 +10,6 @@ use super::apt::{ALL, Apt};
 use crate::cache::{Cache, Entry, Key};
 use crate::process::output;
 use crate::progress::Step;
-use crate::vm::builder::Builder;
 
 /// Packages that are unpacked together.
 #[derive(Clone, Copy, Debug)]
@@ -82,16 +81,8 @@ impl Programs {
         loader
     }
 
-    /// Adds a program with its libraries to a machine.
-    pub(crate) fn add_to(&self, vm: Builder, program: &str) -> Result<Builder> {
-        let files = self.files(program)?;
-        Ok(files
-            .into_iter()
-            .fold(vm, |vm, (path, file)| vm.file(&path, file)))
-    }
-
     /// A program and what it needs, `usr/sbin/bpftool` for example: paths in the guest and files of the host.
-    fn files(&self, program: &str) -> Result<Vec<(String, PathBuf)>> {
+    pub(crate) fn files(&self, program: &str) -> Result<Vec<(String, PathBuf)>> {
         let loader = self.entry.path("usr/lib64").join(LOADER);
         let file = self.entry.path(program);
         let mut list = self.loader();

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Context;
 use crate::process::POLL;
-use crate::vm::QEMU;
+use crate::setup::packages::QEMU;
 
 /// How long it may take to get as far as QEMU.
 const START_LIMIT: Duration = Duration::from_secs(120);

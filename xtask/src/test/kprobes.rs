@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::Context;
 use super::account::{all_is_told, loss};
 use super::trace::{Line, ROWS, Recorder, Trace, tell, trace_by};
-use crate::commands::run::ATTACHED_FUNCTIONS;
+use crate::tracer::ATTACHED_FUNCTIONS;
 use crate::vm::builder::{Builder, Task};
 
 /// How many times each workload runs.

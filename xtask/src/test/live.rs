@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Context;
-use crate::commands::run::{ATTACHED_FUNCTIONS, TRACED};
 use crate::driver;
 use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::Part as _;
 use crate::setup::programs::{CURL, Programs};
+use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};
 use crate::vm::Machine;
 use crate::vm::builder::{Outcome, Task};
 
@@ -99,8 +99,8 @@ pub(super) fn totals_are_at_most_a_second_old(context: &Context<'_>) -> Result<(
         scrape later"
     );
     let vm = driver::load(context.lab.vm("live-totals"));
-    let outcome = programs
-        .add_to(vm, "usr/bin/curl")?
+    let outcome = vm
+        .files(programs.files("usr/bin/curl")?)
         .limit(Duration::from_secs(300))
         .task(server)
         .task(Task::shell("scrape", &script))

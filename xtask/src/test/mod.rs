@@ -44,14 +44,40 @@ use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Result, bail};
+use clap::Args;
 
-use crate::cli::{self, Options};
 use crate::errors::{Interrupted, Status};
 use crate::lab::Lab;
+use crate::options::Options;
 use crate::progress::{Step, clock};
 use crate::setup::kernel::Flavour;
 use crate::setup::{Needs, Setup};
 use crate::vm::{Accelerator, StaleInstruction};
+
+/// Which tests to run.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Only tests whose names hold this text
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+    /// Only the tests on the host
+    #[arg(long, conflicts_with = "vm")]
+    pub(crate) host: bool,
+    /// Only the tests in the VM
+    #[arg(long)]
+    pub(crate) vm: bool,
+    /// Only this: on Debian's own kernels (6.1, 6.12, 6.19, 7.2, 7.3, downloaded once) everything loads and attaches;
+    /// the first and the last of them are ordinary tests as well
+    #[arg(long, conflicts_with_all = ["host", "vm"])]
+    pub(crate) kernels: bool,
+}
+
+impl Test {
+    /// Are ordinary tests wanted?
+    pub(crate) fn is_ordinary(&self) -> bool {
+        !self.kernels
+    }
+}
 
 /// What a test in the VM has at hand.
 pub(crate) struct Context<'a> {
@@ -63,7 +89,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// A test in the VM. It passes or fails, or its error is [`Skipped`].
-struct Test {
+struct Case {
     name: &'static str,
     run: fn(&Context<'_>) -> Result<()>,
 }
@@ -83,12 +109,12 @@ impl std::error::Error for Skipped {}
 /// A table of tests, each named after its function.
 macro_rules! tests {
     [$($topic:ident::$test:ident),* $(,)?] => {
-        &[$(Test { name: concat!(stringify!($topic), "::", stringify!($test)), run: $topic::$test }),*]
+        &[$(Case { name: concat!(stringify!($topic), "::", stringify!($test)), run: $topic::$test }),*]
     };
 }
 
 /// All tests in the VM, in the order in which they run: what others rest on comes first.
-const TESTS: &[Test] = tests![
+const TESTS: &[Case] = tests![
     boot::boots_and_gives_a_verdict,
     boot::has_the_file_systems,
     boot::clock_is_fine,
@@ -177,7 +203,7 @@ const TESTS: &[Test] = tests![
 ];
 
 /// Debian's kernels, which `--kernels` asks for: downloads and boots that take too long for every day.
-const KERNELS: &[Test] = tests![
+const KERNELS: &[Case] = tests![
     stock::linux_6_1_is_traced,
     stock::linux_6_12_is_traced,
     stock::linux_6_19_is_traced,
@@ -214,15 +240,15 @@ impl std::ops::AddAssign for Count {
 }
 
 /// Runs the tests; the last line of standard output tells how many passed and failed.
-pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
+pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
     let setup = Setup::new(options.kernel_src, Flavour::Test)?;
     let terminal = Needs {
-        terminal: !arguments.kernels,
+        terminal: arguments.is_ordinary(),
         ..Needs::default()
     };
     setup.ensure(terminal, 0)?;
     let mut count = Count::default();
-    if !arguments.vm && !arguments.kernels {
+    if !arguments.vm && arguments.is_ordinary() {
         count += host::run(&setup.workspace, arguments.filter.as_deref())?;
     }
     // 7.3 is a name that users know.
@@ -230,11 +256,14 @@ pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
         .filter
         .as_deref()
         .map(|filter| filter.replace('.', "_"));
-    let wanted = |test: &&Test| {
+    let wanted = |test: &&Case| {
         let filter = filter.as_deref();
         filter.is_none_or(|filter| test.name.contains(filter))
     };
-    let all = if arguments.kernels { KERNELS } else { TESTS };
+    let all = match arguments {
+        Test { kernels: true, .. } => KERNELS,
+        _ => TESTS,
+    };
     let tests: Vec<_> = all.iter().filter(wanted).collect();
     if !arguments.host && !tests.is_empty() {
         count += match Lab::open(setup, options.accel, 0) {
@@ -267,7 +296,7 @@ pub(crate) fn run(arguments: &cli::Test, options: Options) -> Result<()> {
 
 impl Context<'_> {
     /// Runs a test, and once more, in a way that excludes it, if the emulator was at fault.
-    fn run(&self, test: &Test) -> Result<()> {
+    fn run(&self, test: &Case) -> Result<()> {
         let result = (test.run)(self);
         match result {
             Err(error) if error.is::<StaleInstruction>() => {
@@ -294,7 +323,7 @@ impl Context<'_> {
     }
 }
 
-fn run_all(context: &Context<'_>, tests: &[&Test]) -> Result<Count> {
+fn run_all(context: &Context<'_>, tests: &[&Case]) -> Result<Count> {
     let mut count = Count::default();
     for (index, test) in tests.iter().enumerate() {
         let step = Step::begin(format!(
@@ -316,7 +345,7 @@ fn run_all(context: &Context<'_>, tests: &[&Test]) -> Result<Count> {
     Ok(count)
 }
 
-fn report(test: &Test, result: Result<()>, elapsed: &str) -> Count {
+fn report(test: &Case, result: Result<()>, elapsed: &str) -> Count {
     let name = test.name;
     let (color, line, count) = match result {
         Ok(()) => (

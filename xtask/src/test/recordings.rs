@@ -73,7 +73,7 @@ pub(super) fn of_a_killed_recorder_are_read(context: &Context<'_>) -> Result<()>
         "migscope record --write-every 100ms -o /tmp/run.arrow & recorder=$!
         while ! grep -q migrate_vma_setup {attached}; do sleep 0.1; done
         {WORKLOAD} && sleep 3 && kill -KILL $recorder",
-        attached = crate::commands::run::ATTACHED_FUNCTIONS,
+        attached = crate::tracer::ATTACHED_FUNCTIONS,
     );
     let outcome = driver::load(context.lab.vm("recordings-killed"))
         .limit(Duration::from_secs(180))

@@ -10,7 +10,7 @@ use super::compare::compare;
 use super::ledger::summary;
 use super::tally::Tally;
 use super::trace::{Trace, tell};
-use crate::commands::list;
+use crate::commands::run::list;
 use crate::process::output;
 
 /// A scenario, and what of the driver's account must not be zero for it.

@@ -60,8 +60,8 @@ pub(super) fn leaves_nothing_in_the_kernel(context: &Context<'_>) -> Result<()> 
     let vm = driver::load(context.lab.vm("sigkill"))
         .machine(one)
         .limit(LIMIT);
-    let outcome = programs
-        .add_to(vm, BPFTOOL_PROGRAM)?
+    let outcome = vm
+        .files(programs.files(BPFTOOL_PROGRAM)?)
         .task(Task::shell("killer", &script()))
         .task(driver::unload())
         .run()?;

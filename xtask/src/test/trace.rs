@@ -217,10 +217,7 @@ pub(super) fn recorder(options: &[&str], sink: Sink) -> Task {
     let argv = ["migscope", "record", "-o", "-"].iter().chain(options);
     Task::new("recorder", argv.copied())
         .background()
-        .ready_when(
-            crate::commands::run::ATTACHED_FUNCTIONS,
-            crate::commands::run::TRACED,
-        )
+        .ready_when(crate::tracer::ATTACHED_FUNCTIONS, crate::tracer::TRACED)
         .stdout(Output::Host(sink))
 }
 

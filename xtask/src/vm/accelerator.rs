@@ -12,13 +12,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use super::QEMU;
 use super::builder::Builder;
 use super::qemu::{Accelerator, Machine};
 use crate::cache::{Cache, Key, write_whole};
 use crate::errors::{Interrupted, unsupported};
 use crate::process::output;
 use crate::progress::Step;
+use crate::setup::packages::QEMU;
 
 /// The environment variable that says which to use.
 const VARIABLE: &str = "MIGSCOPE_ACCEL";

@@ -193,6 +193,12 @@ impl Builder {
         self
     }
 
+    /// Adds files of the host to the guest, each at its path there.
+    pub(crate) fn files(self, files: impl IntoIterator<Item = (String, PathBuf)>) -> Self {
+        let add = |vm: Self, (path, host): (String, PathBuf)| vm.file(&path, host);
+        files.into_iter().fold(self, add)
+    }
+
     /// Adds a file with this content.
     pub(crate) fn text(mut self, path: &str, text: &str) -> Self {
         self.boot.initramfs.bytes(path, text);

@@ -36,9 +36,6 @@ use qemu::{Channel, Invocation};
 use streams::Streams;
 pub(crate) use streams::{Captured, Sink};
 
-/// The program that runs the VM.
-pub(crate) const QEMU: &str = "qemu-system-x86_64";
-
 /// How long a kernel in trouble may go on talking.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long a job may take to end after it was asked to.

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use clap::ValueEnum;
 
-use super::QEMU;
 use crate::setup::kernel::Flavour;
+use crate::setup::packages::QEMU;
 
 /// Ports of one virtio-serial device. QEMU tells the guest of a port in up to three messages, of which a device holds 32 until the guest
 /// has read them; what is more is lost, and who writes to a port that is not known to be open waits for ever.

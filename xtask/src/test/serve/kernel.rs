@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::commands::run::{ATTACHED_FUNCTIONS, TRACED};
 use crate::driver;
 use crate::progress::Step;
 use crate::sections::Sections;
@@ -14,6 +13,7 @@ use crate::setup::stock::StockKernel;
 use crate::test::Context;
 use crate::test::compare::sum;
 use crate::test::trace::{ROWS, driver_truth};
+use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};
 use crate::vm::builder::Task;
 use crate::vm::{Accelerator, Captured, Machine};
 
@@ -100,8 +100,8 @@ pub(crate) fn totals_that_are_served_are_the_drivers(context: &Context<'_>) -> R
         cat /tmp/metrics
         cat /tmp/truth > /dev/virtio-ports/truth"
     );
-    let outcome = programs
-        .add_to(vm, "usr/bin/curl")?
+    let outcome = vm
+        .files(programs.files("usr/bin/curl")?)
         .limit(Duration::from_secs(600))
         .port("truth", Box::new(truth.clone()))
         .task(server)

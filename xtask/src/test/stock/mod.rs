@@ -15,10 +15,10 @@ pub(super) use numbers::migrations_of_linux_7_3_are_counted;
 
 use super::Context;
 use super::trace::tell;
-use crate::commands::run::ATTACHED_FUNCTIONS;
 use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::stock::StockKernel;
+use crate::tracer::ATTACHED_FUNCTIONS;
 use crate::vm::builder::{Builder, Task};
 use crate::vm::{Accelerator, Machine};
 

@@ -1,5 +1,8 @@
 //! `cargo xtask run`: a scenario in the VM, live on the terminal or as a report.
 
+mod dashboard;
+pub(crate) mod list;
+
 use std::fs::{self, File};
 use std::io::{IsTerminal, pipe, stdout};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,20 +13,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use vm_init::verdict::End;
 
-use super::dashboard::{Dashboard, Records};
-use super::list;
-use crate::cli::{DEFAULT_SCENARIO, Options, Run};
 use crate::driver;
 use crate::errors::{Status, unsupported};
 use crate::lab::Lab;
+use crate::options::Options;
 use crate::process::spawn;
 use crate::progress::Step;
 use crate::scratch;
 use crate::setup::Setup;
 use crate::setup::kernel::Flavour;
+use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};
 use crate::vm::builder::{Builder, Outcome, Output, Task};
+use dashboard::{Dashboard, Records};
 
 /// Seconds of a scenario that make a report.
 const HEADLESS_SECONDS: u32 = 20;
@@ -34,16 +38,35 @@ const OVERHEAD: Duration = Duration::from_secs(180);
 
 const RECORDER: &str = "recorder";
 const WORKLOAD: &str = "workload";
-/// The file in the guest in which what is traced shows up.
-pub(crate) const ATTACHED_FUNCTIONS: &str = "/sys/kernel/tracing/enabled_functions";
-/// What is traced, by the tracer when it is attached: where migrations begin comes last.
-pub(crate) const TRACED: [&str; 5] = [
-    "migrate_vma_finalize",
-    "migrate_vma_pages",
-    "migrate_vma_setup",
-    "migrate_device_range",
-    "migrate_device_pfns",
-];
+
+/// The scenario to show.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The scenario; --list tells which there are
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_SCENARIO)]
+    pub(crate) scenario: String,
+    /// How long it goes on, in seconds [default: until you quit; headless, 20]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) duration: Option<u32>,
+    /// What makes the scenario's choices: the same seed gives the same sequence
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// At most so many calls of the driver per second: enough to see, and what an emulated processor does with ease
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: u32,
+    /// Record, then print a report instead of showing the dashboard, as always where standard output is no terminal
+    #[arg(long)]
+    pub(crate) headless: bool,
+    /// Keep the recording in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// List the scenarios
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+/// The scenario that shows everything.
+const DEFAULT_SCENARIO: &str = "mixed";
 
 /// Shows a scenario.
 pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {

@@ -3,12 +3,27 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
+use clap::Args;
 
-use crate::cli::{FuzzModule, Options};
 use crate::fuzz::Fuzz;
 use crate::lab::Lab;
+use crate::options::Options;
 use crate::setup::Setup;
 use crate::setup::kernel::Flavour;
+
+/// How long, and which calls.
+#[derive(Debug, Args)]
+pub(crate) struct FuzzModule {
+    /// How long it goes on, in the VM's seconds
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seconds: u32,
+    /// End it sooner, after so many calls of the driver
+    #[arg(long, value_name = "N")]
+    pub(crate) calls: Option<u64>,
+    /// What makes the choices; printed, so that a failure can be repeated [default: another one each time]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+}
 
 /// Runs it, and says in a line how it went.
 pub(crate) fn run(arguments: &FuzzModule, options: Options) -> Result<()> {

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::figures::Figures;
 use super::results::{DIRECTIONS, Instructions, Measured, Results, find};
+use crate::number::count;
 
 const NAME: usize = 16;
 const COLUMN: usize = 12;
@@ -176,29 +177,12 @@ fn decimal(number: f64) -> String {
     format!("{sign}{}.{}", count(tenths / 10), tenths % 10)
 }
 
-/// `1,234,567`.
-pub(super) fn count(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "-" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(
-            [7, 1_234, -1_234_567].map(count),
-            ["7", "1,234", "-1,234,567"]
-        );
+    fn numbers_are_rounded() {
         assert_eq!(
             [2_970.96, -0.04, -3.55].map(decimal),
             ["2,971.0", "0.0", "-3.6"]

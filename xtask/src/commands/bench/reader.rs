@@ -4,8 +4,8 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::measured_by;
-use super::table::count;
 use crate::lab::Lab;
+use crate::number::count;
 use crate::progress::Step;
 
 /// As the program prints it that measures.

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::commands::run::{ATTACHED_FUNCTIONS, TRACED};
+use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};
 use crate::vm::builder::{Outcome, Output, Task};
 
 /// A way to see migrations.

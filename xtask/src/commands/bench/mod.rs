@@ -12,27 +12,57 @@ mod table;
 mod tool;
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use clap::ValueEnum as _;
+use clap::{Args, ValueEnum as _};
 use serde::de::DeserializeOwned;
 
 use crate::build;
 use crate::cache::write_whole;
-use crate::cli::{Bench, Options};
 use crate::errors::Status;
 use crate::lab::Lab;
+use crate::options::Options;
 use crate::process::output;
 use crate::progress::{Progress, Step};
 use crate::setup::kernel::Flavour;
 use crate::setup::programs::{Programs, TRACERS};
 use crate::setup::{Part as _, Setup};
 use results::{Measured, Results, absolute};
-pub(crate) use tool::Tool;
+use tool::Tool;
 
 /// The programs for the guest, calls that nobody watches, the figures, the dashboard, and the reader.
 const FURTHER_STEPS: usize = 5;
+
+/// What to measure.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The VM's processor is emulated and counts what it does: a migration takes the same number of instructions in every run, \
+on every machine. Each tool gets a boot of its own, in which the test driver moves pages to the device and back; what a \
+call takes more than in a boot without a tool is what the tool costs. A line through the sizes says how much of that is \
+for a call, and how much for each page.
+
+With the tool migscope, its programs, memory, ring and recorder are measured too.
+
+Exit status: 0 if migscope costs no more than it may; 1 if it does, or something failed.
+
+Examples:
+  cargo xtask bench                                  everything; about 6 minutes
+  cargo xtask bench --tool migscope --pages 1,512
+  cargo xtask bench --tool function-graph --tool bpftrace --json others.json")]
+pub(crate) struct Bench {
+    /// Only this tool; can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Vec<Tool>,
+    /// How many pages a call moves, separated by commas
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 8, 64, 512, 4096],
+        value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    pub(crate) pages: Vec<u32>,
+    /// Where the results are put as JSON [default: target/xtask/bench.json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
 
 /// Measures, prints the table, writes the JSON file. An error if migscope costs more than it may.
 pub(crate) fn run(arguments: Bench, options: Options) -> Result<()> {

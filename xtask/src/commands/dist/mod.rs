@@ -3,6 +3,8 @@
 //! Both hold one static program, its manual pages and completions, the systemd unit, the documentation and everybody's licences.
 //! The same commit makes the same files.
 
+mod licences;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,10 +12,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::licences;
 use crate::build;
-use crate::cli::Options;
 use crate::errors::unsupported;
+use crate::options::Options;
 use crate::process::output;
 use crate::progress::Step;
 use crate::setup::kernel::Flavour;

@@ -50,8 +50,8 @@ pub(super) fn costs(
     });
     let mut vm = machine(lab, &name);
     if let Some(Tool::Bpftrace) = tool {
-        vm = programs
-            .add_to(vm, BPFTRACE)?
+        vm = vm
+            .files(programs.files(BPFTRACE)?)
             .text("root/migrations.bt", SCRIPT_TEXT);
     }
     if let Some(tool) = tool {

@@ -125,7 +125,7 @@ pub(super) struct Storm {
 /// Measures them, each in a boot of its own.
 pub(super) fn figures(lab: &Lab, programs: &Programs, step: &Step) -> Result<Figures> {
     step.detail("a storm");
-    let vm = programs.add_to(machine(lab, "bench-storm"), BPFTOOL_PROGRAM)?;
+    let vm = machine(lab, "bench-storm").files(programs.files(BPFTOOL_PROGRAM)?);
     let sections = watched(vm, &[], &observe())?;
     let held = held(sections.get("held")?);
     let programs = loaded_programs(sections.get("programs")?, &held)?;

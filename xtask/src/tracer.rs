@@ -1,0 +1,12 @@
+//! The tracer in the guest: what it has hooked when it is attached.
+
+/// The file in the guest in which what is traced shows up.
+pub(crate) const ATTACHED_FUNCTIONS: &str = "/sys/kernel/tracing/enabled_functions";
+/// What is traced, by the tracer when it is attached: where migrations begin comes last.
+pub(crate) const TRACED: [&str; 5] = [
+    "migrate_vma_finalize",
+    "migrate_vma_pages",
+    "migrate_vma_setup",
+    "migrate_device_range",
+    "migrate_device_pfns",
+];
