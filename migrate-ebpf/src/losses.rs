@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, LruHashMap},
 };
-use migrate_ebpf::wire::{COUNTERS as COUNT, LOSS_NAMES, Loss};
+use migrate_ebpf::wire::{COUNTERS as COUNT, LOSSES, Loss};
 
 use crate::atomic::fetch_add;
 
@@ -14,7 +14,7 @@ use crate::atomic::fetch_add;
 #[map]
 static COUNTERS: Array<[u64; COUNT]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-const ENDED: usize = LOSS_NAMES.len();
+const ENDED: usize = LOSSES;
 const CHANGES: usize = ENDED + 1;
 
 /// How many calls of a thread, by the address of its `struct task_struct`, were not followed because there was no room, and have not come to

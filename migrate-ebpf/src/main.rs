@@ -22,6 +22,11 @@ mod probes;
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
+/// What user space compares with its own.
+#[unsafe(link_section = "wire_version")]
+#[unsafe(no_mangle)]
+static WIRE_VERSION: u32 = migrate_ebpf::wire::VERSION;
+
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
     loop {}

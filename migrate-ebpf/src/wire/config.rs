@@ -9,6 +9,7 @@ pub const OFFSET_UNKNOWN: u32 = u32::MAX;
 /// the branches for fields that this kernel does not have, and for what was not asked for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
 pub struct Config {
     /// Offsets in `struct migrate_vma`.
     pub vma: VmaOffsets,
@@ -45,6 +46,7 @@ pub struct Config {
 /// Bytes from the start of `struct module`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
 pub struct ModuleOffsets {
     /// `module::name`, or [`OFFSET_UNKNOWN`]: then the others mean nothing.
     pub name: u32,
@@ -104,6 +106,7 @@ pub const fn field_of(instruction: [u8; 8]) -> Option<usize> {
 /// Bytes from the start of `struct migrate_vma`, from the running kernel's BTF.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
 pub struct VmaOffsets {
     /// `migrate_vma::src`
     pub src: u32,
@@ -128,6 +131,7 @@ pub struct VmaOffsets {
 /// Byte offsets on the way from a call to the process whose memory it is about.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
 pub struct OwnerOffsets {
     /// `migrate_vma::vma`
     pub vma: u32,
@@ -153,6 +157,7 @@ pub struct OwnerOffsets {
 /// Bytes from the start of `struct dev_pagemap`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
 pub struct PagemapOffsets {
     /// `dev_pagemap::type`, or [`OFFSET_UNKNOWN`]: then the others mean nothing.
     pub kind: u32,
@@ -174,6 +179,7 @@ impl PagemapOffsets {
 /// Byte offsets of the pointers that lead from a thread to the cgroup that pays for its memory. All or none are known.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
 pub struct PayerOffsets {
     /// `task_struct::cgroups`, or [`OFFSET_UNKNOWN`]: then the others mean nothing.
     pub task_cgroups: u32,
@@ -213,63 +219,22 @@ impl PayerOffsets {
     };
 }
 
+#[cfg(feature = "user")]
 impl Config {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u32; CONFIG_WORDS] {
-        let (vma, payer, owner) = (self.vma, self.payer, self.owner);
-        [
-            vma.src,
-            vma.dst,
-            vma.npages,
-            vma.cpages,
-            vma.start,
-            vma.end,
-            vma.pgmap_owner,
-            vma.flags,
-            vma.fault_page,
-            payer.task_cgroups,
-            payer.css_set_memory,
-            payer.css_cgroup,
-            payer.cgroup_kn,
-            payer.kn_id,
-            owner.vma,
-            owner.vma_mm,
-            owner.mm_owner,
-            owner.task_mm,
-            owner.task_pid,
-            owner.task_tgid,
-            owner.task_leader,
-            owner.task_comm,
-            owner.regs_syscall,
-            self.compound_pages,
-            self.page_shift,
-            self.record_every,
-            self.kernel_stacks,
-            self.user_stacks,
-            self.details,
-            self.pagemap.kind,
-            self.pagemap.nr_range,
-            self.pagemap.ranges,
-            self.page_size,
-            self.page_refcount,
-            self.module.name,
-            self.module.code,
-            self.module.code_size,
-            self.words_type,
-            self.cast,
-        ]
+    pub fn words(self) -> [u32; CONFIG_WORDS] {
+        zerocopy::transmute!(self)
     }
 }
 
 /// How many words it is made of.
-pub const CONFIG_WORDS: usize = 39;
-
-const _: () = assert!(size_of::<Config>() == size_of::<[u32; CONFIG_WORDS]>());
+pub const CONFIG_WORDS: usize = size_of::<Config>() / size_of::<u32>();
 
 /// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
 /// otherwise.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
 pub struct Filter {
     /// Not 0: something is asked for.
     pub asked: u64,
@@ -298,31 +263,13 @@ pub struct Filter {
 /// Words of a module's name: `MODULE_NAME_LEN` of the kernel.
 pub const MODULE_NAME_WORDS: usize = 7;
 
+/// How many words it is made of.
+pub const FILTER_WORDS: usize = size_of::<Filter>() / size_of::<u64>();
+
+#[cfg(feature = "user")]
 impl Filter {
     /// The same as the words that make up the global.
-    pub const fn words(self) -> [u64; 12 + MODULE_NAME_WORDS] {
-        [
-            self.asked,
-            self.pid,
-            self.comm[0],
-            self.comm[1],
-            self.worker[0],
-            self.worker[1],
-            self.cgroup,
-            self.direction,
-            self.outcome,
-            self.min_pages,
-            self.slower_than_ns,
-            self.cause,
-            self.driver[0],
-            self.driver[1],
-            self.driver[2],
-            self.driver[3],
-            self.driver[4],
-            self.driver[5],
-            self.driver[6],
-        ]
+    pub fn words(self) -> [u64; FILTER_WORDS] {
+        zerocopy::transmute!(self)
     }
 }
-
-const _: () = assert!(size_of::<Filter>() == size_of::<[u64; 12 + MODULE_NAME_WORDS]>());

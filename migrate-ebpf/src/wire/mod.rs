@@ -4,17 +4,19 @@ mod config;
 mod details;
 pub mod histogram;
 mod losses;
+pub mod names;
+mod numbered;
 mod place;
 mod record;
 mod totals;
 
 pub use config::{
-    CAST, CAST_NUMBER, CONFIG_WORDS, Config, FIRST_FIELD, Filter, MODULE_NAME_WORDS, ModuleOffsets,
+    CAST, CAST_NUMBER, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, MODULE_NAME_WORDS, ModuleOffsets,
     OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS, WORDS_TYPE,
     cast_instruction, field_of,
 };
 pub use details::{Details, OffCpu, Parts};
-pub use losses::{COUNTERS, LOSS_NAMES, Loss};
+pub use losses::{COUNTERS, LOSSES, Loss};
 pub use place::{
     CODE_RANGES, Code, DEVICE_REGIONS, NODE_REGIONS, PEEK_WORDS, Peek, Region, Regions, code,
 };
@@ -24,8 +26,9 @@ pub use record::{
 };
 pub use totals::{CLASSES, Counts, Figure, Histograms, class, count_of};
 
-/// Changes whenever the layout or the meaning of anything here does.
-pub const VERSION: u32 = 5;
+/// Changes whenever the layout or the meaning of anything here does. The object has it in the section [`names::VERSION_SECTION`], and
+/// is attached only where both sides were built for the same.
+pub const VERSION: u32 = 6;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended as many as it can in one run, and there may be
 /// more.

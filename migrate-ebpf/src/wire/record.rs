@@ -1,5 +1,7 @@
 //! One record per migration, written once, when the migration ends.
 
+use super::numbered::wire_enum;
+
 /// A number that the kernel could not tell. Shown as unknown, exported as `null`, never counted as 0.
 pub const UNKNOWN: u64 = u64::MAX;
 
@@ -223,35 +225,6 @@ pub mod anomaly {
     pub const UNBALANCED: u8 = 1 << 0;
     /// An array of the call could not be read.
     pub const UNREADABLE: u8 = 1 << 1;
-}
-
-macro_rules! wire_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $value:literal $text:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u8)]
-        pub enum $name { $($(#[$vmeta])* $variant = $value,)* }
-
-        impl $name {
-            /// Every value, in the order in which views list them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The name used on screen, in JSON, in columns and in metrics.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-
-            /// The value with this number on the wire.
-            pub const fn from_wire(value: u8) -> Option<Self> {
-                match value { $($value => Some(Self::$variant),)* _ => None }
-            }
-
-            /// The value with this [`name`](Self::name).
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.name() == name)
-            }
-        }
-    };
 }
 
 wire_enum! {

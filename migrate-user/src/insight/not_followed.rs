@@ -1,6 +1,6 @@
 //! Migrations of which the tracer did not see enough to say anything.
 
-use migrate_ebpf::wire::{LOSS_NAMES, Loss};
+use migrate_ebpf::wire::Loss;
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind};
@@ -36,7 +36,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         ),
         evidence: there()
             .map(|(loss, number)| {
-                let name = LOSS_NAMES[loss as usize];
+                let name = loss.name();
                 format!("{name}: {}; {}", count(number), meaning(loss))
             })
             .collect(),

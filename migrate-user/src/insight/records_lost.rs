@@ -1,6 +1,6 @@
 //! Migrations of which no record came.
 
-use migrate_ebpf::wire::{LOSS_NAMES, Loss};
+use migrate_ebpf::wire::Loss;
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind, Severity};
@@ -26,7 +26,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     };
     let there = named.into_iter().filter(|(_, number)| *number > 0);
     let evidence =
-        there.map(|(loss, number)| format!("{}: {}", LOSS_NAMES[loss as usize], count(number)));
+        there.map(|(loss, number)| format!("{}: {}", loss.name(), count(number)));
     Some(Finding {
         kind: Kind::RecordsLost,
         severity: match scene.severity(part) {

@@ -1,16 +1,16 @@
 //! What the tracer did not see, by name.
 
-use migrate_ebpf::wire::{LOSS_NAMES, Loss};
+use migrate_ebpf::wire::{LOSSES, Loss};
 
 use super::Model;
 
 /// Counts since the tracer started, by [`Loss`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Losses([u64; LOSS_NAMES.len()]);
+pub struct Losses([u64; LOSSES]);
 
 impl Losses {
     /// Takes the counters of a [`Status`](crate::source::Status).
-    pub fn new(counters: [u64; LOSS_NAMES.len()]) -> Self {
+    pub fn new(counters: [u64; LOSSES]) -> Self {
         Self(counters)
     }
 
@@ -36,9 +36,7 @@ impl Losses {
 
     /// Is this a count of migrations of which no record came?
     pub fn is_of_migrations(name: &str) -> bool {
-        Self::MIGRATIONS
-            .iter()
-            .any(|loss| LOSS_NAMES[*loss as usize] == name)
+        Self::MIGRATIONS.iter().any(|loss| loss.name() == name)
     }
 
     fn sum(&self, losses: &[Loss]) -> u64 {
@@ -54,7 +52,7 @@ impl Losses {
 
     /// Every counter with its name, also those that are 0.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        LOSS_NAMES.into_iter().zip(self.0)
+        Loss::ALL.iter().map(|loss| (loss.name(), self.of(*loss)))
     }
 
     /// The counters that are not 0, with their names.
@@ -66,7 +64,7 @@ impl Losses {
     /// use. Unbalanced and unreadable records did come, and are marked.
     pub fn beside_lost(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.nonzero().filter(|(name, _)| {
-            !Self::is_of_migrations(name) && *name != LOSS_NAMES[Loss::Unbalanced as usize]
+            !Self::is_of_migrations(name) && *name != Loss::Unbalanced.name()
         })
     }
 }

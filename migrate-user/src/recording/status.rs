@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use migrate_ebpf::wire::{Cause, Direction, Figure, LOSS_NAMES, Outcome};
+use migrate_ebpf::wire::{Cause, Direction, Figure, LOSSES, Loss, Outcome};
 use serde::{Deserialize, Serialize};
 
 use super::column::Told;
@@ -81,7 +81,7 @@ struct OfFigure {
 
 /// A status as text. Fails for counts that no machine reaches.
 pub(super) fn encode(status: &Status) -> Result<Told, Wrong> {
-    let losses = LOSS_NAMES.into_iter().map(str::to_owned);
+    let losses = Loss::ALL.iter().map(|loss| loss.name().to_owned());
     let account = Account {
         ended: status.ended,
         losses: losses.zip(status.losses).collect(),
@@ -98,9 +98,10 @@ pub(super) fn encode(status: &Status) -> Result<Told, Wrong> {
 pub(super) fn decode(time_ns: u64, text: &str) -> Result<Status, Wrong> {
     let account: Account =
         serde_json::from_str(text).map_err(|error| format!("a status of other form ({error})"))?;
-    let mut losses = [0; LOSS_NAMES.len()];
-    for (loss, name) in losses.iter_mut().zip(LOSS_NAMES) {
-        *loss = *account
+    let mut losses = [0; LOSSES];
+    for loss in Loss::ALL {
+        let name = loss.name();
+        losses[*loss as usize] = *account
             .losses
             .get(name)
             .ok_or_else(|| format!("a status without {name}"))?;

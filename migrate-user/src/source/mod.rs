@@ -55,7 +55,7 @@ pub struct Status {
     /// Migrations that ended in the kernel, reported or lost.
     pub ended: u64,
     /// What was lost, by `migrate_ebpf::wire::Loss`.
-    pub losses: [u64; migrate_ebpf::wire::LOSS_NAMES.len()],
+    pub losses: [u64; migrate_ebpf::wire::LOSSES],
     /// What the kernel counted by itself. It comes now and then, and with the last status.
     pub exact: Option<Arc<Exact>>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use migrate_ebpf::wire::LOSS_NAMES;
+use migrate_ebpf::wire::LOSSES;
 use migscope::model::{
     Cause, Direction, Ledger, Migration, Outcome, Parts, Side, Skips, Step, Tally, Worker,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Synthetic {
     seed: u64,
     sequence: u64,
     time_ns: u64,
-    lost: [u64; LOSS_NAMES.len()],
+    lost: [u64; LOSSES],
     /// What the kernel counts by itself, if it does.
     kernel: Option<Tally>,
     /// Is everything measured that can be asked for?
@@ -69,7 +69,7 @@ impl Synthetic {
             seed: seed.max(1),
             sequence: 0,
             time_ns: START_NS,
-            lost: [0; LOSS_NAMES.len()],
+            lost: [0; LOSSES],
             kernel: None,
             detailed: false,
         }

@@ -158,7 +158,7 @@ fn not_followed() {
             .iter()
             .find(|finding| finding.kind == Kind::NotFollowed)
             .unwrap();
-        let name = migrate_ebpf::wire::LOSS_NAMES[loss as usize];
+        let name = loss.name();
         assert!(
             one.evidence[0].starts_with(&format!("{name}: {number}; ")),
             "{one:?}"

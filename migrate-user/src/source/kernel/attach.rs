@@ -9,7 +9,7 @@ use aya::programs::{
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use migrate_bpf::link::Link;
 use migrate_bpf::multi;
-use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD};
+use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD, names};
 
 use super::hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 use super::kprobes::{self, Fprobes};
@@ -183,10 +183,10 @@ fn tracer(
     };
     EbpfLoader::new()
         .btf(Some(btf))
-        .override_global("CONFIG", &config[..], true)
-        .override_global("FILTER", &filter[..], true)
-        .map_max_entries("RECORDS", options.ring_bytes)
-        .map_max_entries("STACKS", stacks)
+        .override_global(names::CONFIG, &config[..], true)
+        .override_global(names::FILTER, &filter[..], true)
+        .map_max_entries(names::RECORDS, options.ring_bytes)
+        .map_max_entries(names::STACKS, stacks)
         .load(object)
         .map_err(TracerError::Load)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
-use migrate_ebpf::wire::{CODE_RANGES, Code, code};
+use migrate_ebpf::wire::{CODE_RANGES, Code, code, names};
 use zerocopy::IntoBytes as _;
 
 use super::TracerError;
@@ -30,8 +30,8 @@ impl Meaning {
     pub(super) fn open(tracer: &mut Ebpf, wanted: Option<String>) -> Result<Self, TracerError> {
         let mut take = |name| tracer.take_map(name).ok_or(TracerError::Object(name));
         Ok(Self {
-            table: Array::try_from(take("CODE")?).map_err(TracerError::Map)?,
-            paths: Array::try_from(take("PATHS")?).map_err(TracerError::Map)?,
+            table: Array::try_from(take(names::CODE)?).map_err(TracerError::Map)?,
+            paths: Array::try_from(take(names::PATHS)?).map_err(TracerError::Map)?,
             wanted,
         })
     }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{MapData, StackTraceMap};
 use migrate_ebpf::wire::{
-    self, Cause, Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN,
-};
+    self, Cause, Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN, names};
 use zerocopy::FromBytes as _;
 
 use super::TracerError;
@@ -76,8 +75,8 @@ impl Decoder {
         asked: &Options,
     ) -> Result<Self, TracerError> {
         let stacks = tracer
-            .take_map("STACKS")
-            .ok_or(TracerError::Object("STACKS"))?;
+            .take_map(names::STACKS)
+            .ok_or(TracerError::Object(names::STACKS))?;
         let stacks = Stacks {
             map: StackTraceMap::try_from(stacks).map_err(TracerError::Map)?,
             symbols,

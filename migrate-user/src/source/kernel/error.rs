@@ -70,7 +70,14 @@ pub enum TracerError {
         "the built-in eBPF object has no `{0}`: this migscope is damaged. Build it again with `cargo xtask build`"
     )]
     Object(&'static str),
-
+    /// The object speaks another version of the wire format.
+    #[error(
+        "the built-in eBPF object is of version {} of what it says to migscope, which understands version {}: they were \
+         built from different sources. Build both with `cargo xtask build`",
+        .0.map_or_else(|| "unknown".to_owned(), |version| version.to_string()),
+        migrate_ebpf::wire::VERSION
+    )]
+    OtherVersion(Option<u32>),
     /// A field that is read lies further from the beginning of its structure than an instruction can say.
     #[error(
         "this kernel keeps something {0} bytes behind the beginning of a structure, where the probes reach 32,767: please tell us which kernel it is"

@@ -6,14 +6,13 @@ use std::{fs, io};
 use aya::Ebpf;
 use aya::programs::Program;
 use migrate_bpf::Mapped;
-use migrate_ebpf::wire::{COUNTERS as COUNT, LOSS_NAMES, Loss};
+use migrate_ebpf::wire::names::COUNTERS;
+use migrate_ebpf::wire::{COUNTERS as COUNT, LOSSES, Loss};
 
 use super::TracerError;
 use super::attach::Held;
 
-/// The map of the probes' counters, see [`COUNT`].
-const COUNTERS: &str = "COUNTERS";
-const ENDED: usize = LOSS_NAMES.len();
+const ENDED: usize = LOSSES;
 const CHANGES: usize = ENDED + 1;
 
 /// The probes' counters.
@@ -57,8 +56,8 @@ impl Losses {
         &mut self,
         tracer: &Ebpf,
         held: &Held,
-    ) -> Result<[u64; LOSS_NAMES.len()], TracerError> {
-        let mut losses = [0; LOSS_NAMES.len()];
+    ) -> Result<[u64; LOSSES], TracerError> {
+        let mut losses = [0; LOSSES];
         self.counters.copy_to(0, &mut losses);
         let headless = losses[Loss::Headless as usize];
         // Its beginning was left out before its end was seen, so that whoever asks now is told of it.

@@ -27,7 +27,7 @@ use std::time::Duration;
 use aya::Ebpf;
 use aya::maps::{Map, MapData, RingBuf};
 use migrate_bpf::Mapped;
-use migrate_ebpf::wire::Loss;
+use migrate_ebpf::wire::{Loss, names};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
@@ -122,8 +122,8 @@ impl KernelSource {
         })?;
         let tracer = &mut attached.tracer;
         let ring = tracer
-            .take_map("RECORDS")
-            .ok_or(TracerError::Object("RECORDS"))?;
+            .take_map(names::RECORDS)
+            .ok_or(TracerError::Object(names::RECORDS))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
         let log = Log::open(tracer)?;
         let losses = Losses::open(tracer)?;

@@ -1,6 +1,9 @@
 //! The eBPF object, made for the kernel that runs.
 
-use migrate_ebpf::wire::{CAST_NUMBER, Config, OFFSET_UNKNOWN, cast_instruction, field_of};
+use migrate_ebpf::wire::{
+    CAST_NUMBER, Config, OFFSET_UNKNOWN, VERSION, cast_instruction, field_of, names,
+};
+use object::{Object as _, ObjectSection as _};
 
 use super::TracerError;
 
@@ -11,12 +14,29 @@ pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migr
 const INSTRUCTION: usize = 8;
 
 /// The object with what this kernel has in place of what stands for it: the number of [`CAST`](migrate_ebpf::wire::CAST) in calls, which aya
-/// leaves alone, and offsets of fields in loads. An error if an offset is too large for an instruction.
+/// leaves alone, and offsets of fields in loads. An error if it was built for another version of the wire format, or an offset is too large
+/// for an instruction.
 pub(super) fn made_for(config: &Config) -> Result<Vec<u8>, TracerError> {
+    must_be_ours(OBJECT)?;
     let mut object = OBJECT.to_vec();
     number_calls(&mut object, config.cast);
     place_fields(&mut object, &config.words())?;
     Ok(object)
+}
+
+/// What another version means by its bytes is not known.
+fn must_be_ours(object: &[u8]) -> Result<(), TracerError> {
+    match version(object) {
+        Some(VERSION) => Ok(()),
+        other => Err(TracerError::OtherVersion(other)),
+    }
+}
+
+/// The version of the wire format that an object was built for; `None` if it does not say.
+fn version(object: &[u8]) -> Option<u32> {
+    let file = object::File::parse(object).ok()?;
+    let section = file.section_by_name(names::VERSION_SECTION)?;
+    Some(u32::from_le_bytes(section.data().ok()?.try_into().ok()?))
 }
 
 fn instructions(object: &mut [u8]) -> impl Iterator<Item = &mut [u8; INSTRUCTION]> {
@@ -76,6 +96,40 @@ mod tests {
         assert_eq!(object[16..20], store);
         let mut far = [second, [0; 4]].concat();
         assert!(place_fields(&mut far, &[0, 40_000]).is_err());
+    }
+
+    #[test]
+    fn an_object_of_another_version_is_refused() {
+        if OBJECT.is_empty() {
+            return;
+        }
+        must_be_ours(OBJECT).unwrap();
+        let file = object::File::parse(OBJECT).unwrap();
+        let section = file.section_by_name(names::VERSION_SECTION).unwrap();
+        let (at, _) = section.file_range().unwrap();
+        let mut other = OBJECT.to_vec();
+        other[at as usize] += 1;
+        let refused = must_be_ours(&other).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("of version {}", VERSION + 1)),
+            "{refused}"
+        );
+        assert!(must_be_ours(b"no object").is_err());
+    }
+
+    #[test]
+    fn it_has_all_that_is_asked_for_by_name() {
+        if OBJECT.is_empty() {
+            return;
+        }
+        let parsed = aya_obj::Object::parse(OBJECT).unwrap();
+        let globals = parsed.symbol_table.values();
+        let globals: Vec<_> = globals.filter_map(|symbol| symbol.name.clone()).collect();
+        for name in names::STATICS {
+            let is_there = parsed.maps.contains_key(*name) || globals.iter().any(|it| it == name);
+            assert!(is_there, "{name}");
+        }
+        assert!(parsed.maps.contains_key(names::PAGES_AT));
     }
 
     /// What is replaced are instructions, and all of those that stand for something.

@@ -6,7 +6,7 @@ use std::fs;
 use aya::Ebpf;
 use aya::maps::Array;
 use aya::programs::{Program, RawTracePointRunOptions, TestRun as _};
-use migrate_ebpf::wire::{self, PEEK_WORDS};
+use migrate_ebpf::wire::{self, PEEK_WORDS, names};
 
 const PROGRAM: &str = "peek";
 const WORDS: usize = size_of::<wire::Peek>() / 8;
@@ -59,7 +59,7 @@ impl Peek<'_> {
         let mut options = RawTracePointRunOptions::new();
         options.args[0] = address;
         peek.test_run(options).ok()?;
-        let read: Array<_, [u64; WORDS]> = Array::try_from(self.tracer.map("PEEK")?).ok()?;
+        let read: Array<_, [u64; WORDS]> = Array::try_from(self.tracer.map(names::PEEK)?).ok()?;
         let [ok, words @ ..] = read.get(&0, 0).ok()?;
         (ok != 0).then_some(words)
     }

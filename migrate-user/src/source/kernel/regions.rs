@@ -15,8 +15,7 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use migrate_ebpf::wire::{
-    DEVICE_REGIONS, Memory, NO_PLACE, NODE_REGIONS, Region, Regions as Table, SEVERAL_PLACES,
-};
+    DEVICE_REGIONS, Memory, NO_PLACE, NODE_REGIONS, Region, Regions as Table, SEVERAL_PLACES, names};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::TracerError;
@@ -55,8 +54,8 @@ pub(super) struct Regions {
 impl Regions {
     pub(super) fn open(tracer: &mut Ebpf, offsets: StructureOffsets) -> Result<Self, TracerError> {
         let table = tracer
-            .take_map("REGIONS")
-            .ok_or(TracerError::Object("REGIONS"))?;
+            .take_map(names::REGIONS)
+            .ok_or(TracerError::Object(names::REGIONS))?;
         Ok(Self {
             table: Array::try_from(table).map_err(TracerError::Map)?,
             offsets,
@@ -152,7 +151,7 @@ impl Regions {
 
     fn read(&self) -> Result<Table, TracerError> {
         let words = self.table.get(&0, 0).map_err(TracerError::Map)?;
-        Table::read_from_bytes(words.as_bytes()).map_err(|_| TracerError::Object("REGIONS"))
+        Table::read_from_bytes(words.as_bytes()).map_err(|_| TracerError::Object(names::REGIONS))
     }
 
     fn write(&mut self, table: &Table) -> Result<(), TracerError> {

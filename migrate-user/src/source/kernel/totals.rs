@@ -6,8 +6,7 @@ use std::sync::Arc;
 use aya::Ebpf;
 use migrate_bpf::Mapped;
 use migrate_ebpf::wire::{
-    CLASSES, Cause, Counts, Direction, Figure, Histograms, Outcome, class, count_of,
-};
+    CLASSES, Cause, Counts, Direction, Figure, Histograms, Outcome, class, count_of, names};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::TracerError;
@@ -29,8 +28,8 @@ pub(super) struct Totals {
 impl Totals {
     pub(super) fn open(tracer: &Ebpf) -> Result<Self, TracerError> {
         Ok(Self {
-            counts: super::mapped(tracer, "COUNTS", PLACES * COUNTS_WORDS)?,
-            histograms: super::mapped(tracer, "HISTOGRAMS", CLASSES * HISTOGRAMS_WORDS)?,
+            counts: super::mapped(tracer, names::COUNTS, PLACES * COUNTS_WORDS)?,
+            histograms: super::mapped(tracer, names::HISTOGRAMS, CLASSES * HISTOGRAMS_WORDS)?,
             last: None,
         })
     }

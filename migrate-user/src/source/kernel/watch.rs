@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aya::Ebpf;
 use aya::maps::Array;
-use migrate_ebpf::wire::OFFSET_UNKNOWN;
+use migrate_ebpf::wire::{OFFSET_UNKNOWN, names};
 
 use super::TracerError;
 use super::btf::StructureOffsets;
@@ -13,9 +13,6 @@ use super::options::Options;
 use super::peek::{self, Peek};
 use super::regions::{Places, Regions};
 use super::symbols::Symbols;
-
-/// The map that holds where `struct page`s are.
-const PAGES_AT: &str = ".bss.pages_at";
 
 /// How often symbols are read before they are told, if modules come and go all the time.
 const READINGS: usize = 5;
@@ -97,8 +94,8 @@ impl Watch {
             return Ok(());
         };
         let map = tracer
-            .map_mut(PAGES_AT)
-            .ok_or(TracerError::Object(PAGES_AT))?;
+            .map_mut(names::PAGES_AT)
+            .ok_or(TracerError::Object(names::PAGES_AT))?;
         let mut map: Array<_, u64> = Array::try_from(map).map_err(TracerError::Map)?;
         map.set(0, pages_at, 0).map_err(TracerError::Map)
     }

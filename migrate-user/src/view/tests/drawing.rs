@@ -1,6 +1,6 @@
 //! What holds for every picture.
 
-use migrate_ebpf::wire::LOSS_NAMES;
+use migrate_ebpf::wire::LOSSES;
 use ratatui::style::Color;
 
 use super::super::{Action, App, Tab, Theme};
@@ -69,7 +69,7 @@ fn absurd_numbers_are_drawn_too() {
         batch.status = Some(Status {
             time_ns: u64::MAX,
             ended: u64::MAX,
-            losses: [u64::MAX; LOSS_NAMES.len()],
+            losses: [u64::MAX; LOSSES],
             exact: None,
         });
         app.batch(batch);

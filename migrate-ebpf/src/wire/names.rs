@@ -1,0 +1,42 @@
+//! What user space asks the object for by name.
+
+macro_rules! statics {
+    ($($(#[$meta:meta])* $name:ident,)*) => {
+        $($(#[$meta])* pub const $name: &str = stringify!($name);)*
+
+        /// All of them.
+        pub const STATICS: &[&str] = &[$($name,)*];
+    };
+}
+
+// Each is called as the static is in the probes.
+statics! {
+    /// What user space says before loading: a [`Config`](super::Config).
+    CONFIG,
+    /// Which migrations are wanted: a [`Filter`](super::Filter).
+    FILTER,
+    /// The ring of [`Record`](super::Record)s.
+    RECORDS,
+    /// Stacks by their ids.
+    STACKS,
+    /// Losses and other counts, see [`COUNTERS`](super::COUNTERS).
+    COUNTERS,
+    /// [`Counts`](super::Counts) by class.
+    COUNTS,
+    /// [`Histograms`](super::Histograms) by class.
+    HISTOGRAMS,
+    /// Where code is: [`Code`](super::Code).
+    CODE,
+    /// Ways in which calls come about. User space forgets them.
+    PATHS,
+    /// Where memory is: [`Regions`](super::Regions).
+    REGIONS,
+    /// A piece of the kernel's memory that user space asked for: a [`Peek`](super::Peek).
+    PEEK,
+}
+
+/// The section, and so the map, with the address of the kernel's `struct page`s.
+pub const PAGES_AT: &str = ".bss.pages_at";
+
+/// The section with [`VERSION`](super::VERSION).
+pub const VERSION_SECTION: &str = "wire_version";
