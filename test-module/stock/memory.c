@@ -2,6 +2,7 @@
 /* Memory of a device that is not there: its pages have frames, and their content is in memory of the system. */
 #include <linux/highmem.h>
 #include <linux/ioport.h>
+#include <linux/module.h>
 #include <linux/spinlock.h>
 #include <linux/vmalloc.h>
 #include "stock.h"
@@ -27,9 +28,14 @@ bool memory_is_free(unsigned long index)
 	return !test_bit(index, used);
 }
 
+/* Two drivers can have the same: one frees what the other is given next. */
+static unsigned long owner;
+module_param(owner, ulong, 0400);
+MODULE_PARM_DESC(owner, "the address that device pages are told by; by default one of the module's own");
+
 void *memory_owner(void)
 {
-	return &pagemap;
+	return owner ? (void *)owner : &pagemap;
 }
 
 static void memory_free(struct folio *folio)

@@ -7,7 +7,9 @@
 #include <linux/types.h>
 
 /* /dev/NAME, and the module's folder in debugfs. */
+#ifndef STOCK_NAME
 #define STOCK_NAME "migrate_stock"
+#endif
 
 /* Give a destination to what is not there: the driver makes pages. */
 #define STOCK_POPULATE (1 << 0)

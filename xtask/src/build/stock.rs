@@ -18,17 +18,18 @@ pub(crate) struct StockModule {
     pub(crate) drive: PathBuf,
 }
 
-/// Builds both for this kernel, on a copy as [`super::module`] does.
+/// Builds both for this kernel, as a driver of that name, on a copy as [`super::module`] does.
 pub(crate) fn stock_module(
     workspace: &Workspace,
     headers: &Headers,
+    name: &str,
     step: &Step,
 ) -> Result<StockModule> {
-    let key = Key::new().with(headers.id());
+    let key = Key::new().with(headers.id()).with(name);
     let copy = workspace.target("stock-module").join(key.text());
     mirror(&workspace.file("test-module/stock")?, &copy)?;
     let made = StockModule {
-        module: copy.join("migrate_stock.ko"),
+        module: copy.join(name).with_extension("ko"),
         drive: copy.join("drive"),
     };
     let mut folder = std::ffi::OsString::from("M=");
@@ -36,12 +37,16 @@ pub(crate) fn stock_module(
     let mut make = headers.make();
     run(
         workspace,
-        make.arg(folder).arg("modules"),
+        make.arg(folder)
+            .arg(format!("STOCK_NAME={name}"))
+            .arg("modules"),
         "stock-module",
         step,
     )?;
     let mut gcc = Command::new("gcc");
-    gcc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o"])
+    gcc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-static"])
+        .arg(format!("-DSTOCK_NAME=\"{name}\""))
+        .arg("-o")
         .arg(&made.drive)
         .arg(copy.join("drive.c"));
     run(workspace, &mut gcc, "stock-drive", step)?;

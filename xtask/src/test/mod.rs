@@ -144,6 +144,7 @@ const TESTS: &[Case] = tests![
     stock::linux_6_1_is_traced,
     stock::linux_7_3_is_traced,
     stock::migrations_of_linux_7_3_are_counted,
+    stock::drivers_with_one_owner_are_told_apart,
     data::every_byte_survives_10000_round_trips,
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
@@ -210,6 +211,7 @@ const KERNELS: &[Case] = tests![
     stock::linux_7_2_is_traced,
     stock::linux_7_3_is_traced,
     stock::migrations_of_linux_7_3_are_counted,
+    stock::drivers_with_one_owner_are_told_apart,
 ];
 
 /// How many tests ended how.

@@ -3,6 +3,7 @@
 //! What is there is what the kernel's list of symbols says, and what is hooked what its tracing says, not migscope.
 
 mod numbers;
+mod one_owner;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use vm_init::verdict::End;
 
 pub(super) use numbers::migrations_of_linux_7_3_are_counted;
+pub(super) use one_owner::drivers_with_one_owner_are_told_apart;
 
 use super::Context;
 use super::trace::tell;

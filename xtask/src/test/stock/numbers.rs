@@ -12,7 +12,7 @@ use crate::setup::stock::StockKernel;
 use crate::test::Context;
 use crate::test::trace::{ROWS, tell};
 
-const MODULE: &str = "migrate_stock";
+pub(super) const MODULE: &str = "migrate_stock";
 /// What is asked for, and what is attached then: on this kernel kprobes are by fprobe.
 const WAYS: [(&str, &str); 2] = [("fentry", "fentry"), ("kprobe", "fprobe")];
 /// What both must say in the same words, besides the ledger.
@@ -46,7 +46,7 @@ pub(in crate::test) fn migrations_of_linux_7_3_are_counted(context: &Context<'_>
     let step = Step::begin("Debian's Linux 7.3, and a module for it".into());
     let setup = &context.lab.setup;
     let (kernel, headers) = StockKernel::with_headers("7.3", &setup.cache, &step)?;
-    let built = stock_module(&setup.workspace, &headers, &step)
+    let built = stock_module(&setup.workspace, &headers, MODULE, &step)
         .with_context(|| format!("build the module for {}", kernel.release))?;
     step.done();
     let path = format!("lib/modules/{MODULE}.ko");
@@ -117,14 +117,14 @@ fn calls_are_equal(sections: &Sections, way: &str, attached: &str) -> Result<Vec
         traced.len()
     );
     for (index, (traced, truth)) in traced.iter().zip(&truth).enumerate() {
-        equal(traced, truth)
+        equal(traced, truth, MODULE)
             .with_context(|| format!("call {index}\ntraced: {traced}\nmodule: {truth}"))?;
     }
     Ok(traced)
 }
 
-/// Two accounts of one call.
-fn equal(traced: &Value, truth: &Value) -> Result<()> {
+/// Two accounts of one call by that driver.
+pub(super) fn equal(traced: &Value, truth: &Value, driver: &str) -> Result<()> {
     let rows = ["requested"].into_iter().chain(ROWS);
     for name in FIELDS.into_iter().chain(rows) {
         let (traced, truth) = (traced.get(name), truth.get(name));
@@ -135,7 +135,7 @@ fn equal(traced: &Value, truth: &Value) -> Result<()> {
     }
     ensure!(traced["anomalies"] == 0, "the tracer does not trust it");
     ensure!(
-        traced["driver"] == MODULE,
+        traced["driver"] == driver,
         "its driver is {}",
         traced["driver"]
     );
@@ -149,7 +149,7 @@ fn ledger(call: &Value) -> Result<Vec<u64>> {
     rows.map(row).collect()
 }
 
-fn lines(text: &str) -> Result<Vec<Value>> {
+pub(super) fn lines(text: &str) -> Result<Vec<Value>> {
     let line = |line: &str| serde_json::from_str(line).with_context(|| format!("no JSON: {line}"));
     text.lines().map(line).collect()
 }
@@ -175,11 +175,11 @@ mod tests {
     #[test]
     fn one_page_more_is_told_apart_and_so_is_another_driver() {
         let truth = call(8, MODULE);
-        equal(&call(8, MODULE), &truth).unwrap();
-        assert!(equal(&call(9, MODULE), &truth).is_err());
-        assert!(equal(&call(8, "drm"), &truth).is_err());
+        equal(&call(8, MODULE), &truth, MODULE).unwrap();
+        assert!(equal(&call(9, MODULE), &truth, MODULE).is_err());
+        assert!(equal(&call(8, "drm"), &truth, MODULE).is_err());
         let mut without = call(8, MODULE);
         without.as_object_mut().unwrap().remove("errno");
-        assert!(equal(&without, &without).is_err());
+        assert!(equal(&without, &without, MODULE).is_err());
     }
 }
