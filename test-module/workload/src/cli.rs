@@ -67,6 +67,9 @@ pub struct RoundTripOptions {
     /// Pages that travel together
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub pages: u32,
+    /// How long the driver is to spend on each page of a call besides
+    #[arg(long, value_name = "NANOSECONDS", default_value_t = 0)]
+    pub delay: u64,
 }
 
 /// Options of `workload crowd`.

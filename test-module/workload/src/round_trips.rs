@@ -7,7 +7,7 @@ use crate::{
     cli::RoundTripOptions,
     device::{Device, Direction},
     request,
-    uapi::Ledger,
+    uapi::{Ledger, Migrate},
 };
 
 /// Every so many trips the CPU's faults bring the pages home instead of a call.
@@ -18,13 +18,17 @@ pub fn run(options: &RoundTripOptions) -> Result<()> {
     let device = Device::open(0)?;
     let pages = options.pages as usize;
     let mut area = Area::new(pages, device.page_bytes(), Backing::BasePages)?;
+    let request = Migrate {
+        alloc_and_copy_delay_ns: options.delay.saturating_mul(options.pages.into()),
+        ..request::whole(&area, 0)
+    };
     let mut out = Ledger::default();
     let mut home = Ledger::default();
     for trip in 0..options.count {
         area.write(0, pages);
-        out.add(&migrate(&device, &area, Direction::ToDevice)?);
+        out.add(&device.migrate(Direction::ToDevice, &request)?.ledger);
         if trip % FAULT_EVERY != FAULT_EVERY - 1 {
-            home.add(&migrate(&device, &area, Direction::ToSystem)?);
+            home.add(&device.migrate(Direction::ToSystem, &request)?.ledger);
         }
         area.check(0, pages)
             .with_context(|| format!("in round trip {trip}"))?;
@@ -35,9 +39,4 @@ pub fn run(options: &RoundTripOptions) -> Result<()> {
         options.count, out.moved, home.moved
     );
     Ok(())
-}
-
-fn migrate(device: &Device, area: &Area, direction: Direction) -> Result<Ledger> {
-    let request = request::whole(area, 0);
-    Ok(device.migrate(direction, &request)?.ledger)
 }

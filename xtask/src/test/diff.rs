@@ -54,7 +54,7 @@ pub(super) fn waste_is_worse_and_named(context: &Context<'_>) -> Result<()> {
 }
 
 /// What `diff --json` prints, and its exit status.
-fn diff(context: &Context<'_>, base: &Path, new: &Path) -> Result<(Value, i32)> {
+pub(super) fn diff(context: &Context<'_>, base: &Path, new: &Path) -> Result<(Value, i32)> {
     let mut migscope = Command::new(&context.lab.programs.migscope);
     let finished = migscope
         .args(["diff", "--json"])

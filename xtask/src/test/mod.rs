@@ -22,6 +22,7 @@ mod losses;
 mod makefile;
 mod output;
 mod page;
+mod pairs;
 mod readers;
 mod recordings;
 mod refusals;
@@ -70,12 +71,16 @@ pub(crate) struct Test {
     /// the first and the last of them are ordinary tests as well
     #[arg(long, conflicts_with_all = ["host", "vm"])]
     pub(crate) kernels: bool,
+    /// Only this, about an hour: in a hundred pairs of runs, how often 'diff' calls the same better or worse, and how often it
+    /// notices that the driver has become slower
+    #[arg(long, conflicts_with_all = ["host", "vm", "kernels"])]
+    pub(crate) pairs: bool,
 }
 
 impl Test {
     /// Are ordinary tests wanted?
     pub(crate) fn is_ordinary(&self) -> bool {
-        !self.kernels
+        !self.kernels && !self.pairs
     }
 }
 
@@ -214,6 +219,9 @@ const KERNELS: &[Case] = tests![
     stock::drivers_with_one_owner_are_told_apart,
 ];
 
+/// Many runs of the same and of something slower, which `--pairs` asks for.
+const PAIRS: &[Case] = tests![pairs::are_told_rightly];
+
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
@@ -264,6 +272,7 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
     };
     let all = match arguments {
         Test { kernels: true, .. } => KERNELS,
+        Test { pairs: true, .. } => PAIRS,
         _ => TESTS,
     };
     let tests: Vec<_> = all.iter().filter(wanted).collect();
