@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the driver remembers of the migrations it made: totals of the device and of each open file, and a bounded log
-//! of those migrations that no ioctl returns.
+//! What the driver remembers of the migrations it made: totals of the device and of each open file,
+//! and a bounded log of those migrations that no ioctl returns.
 
 use kernel::{
     new_mutex, new_spinlock,
@@ -115,7 +115,8 @@ impl Accounts {
         file.count(truth);
     }
 
-    /// Counts a migration and keeps its truth for `read()`. `file` is the one that caused it, which may be closed.
+    /// Counts a migration and keeps its truth for `read()`. `file` is the one that caused it, which
+    /// may be closed.
     pub(crate) fn keep(&self, truth: &Truth, file: Option<FileId>) {
         self.device.lock().keep(truth);
         let files = self.files.lock();

@@ -2,8 +2,9 @@
 
 //! amdgpu, as of Linux 5.17 to 6.6.
 //!
-//! Everything is done under a lock of the process's memory on the device (`svms.lock`), which is taken before setup. Each
-//! position gets a destination, collected or not. Evictions are migrations of a range, by a worker.
+//! Everything is done under a lock of the process's memory on the device (`svms.lock`), which is
+//! taken before setup. Each position gets a destination, collected or not. Evictions are migrations
+//! of a range, by a worker.
 
 use core::hint::black_box;
 use kernel::prelude::*;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The arrays and structures that a migration shares with the kernel: its own, or lent by somebody who uses them for one
-//! migration after the other, as drivers do.
+//! The arrays and structures that a migration shares with the kernel: its own, or lent by somebody
+//! who uses them for one migration after the other, as drivers do.
 
 use core::ops::{Deref, DerefMut};
 use kernel::prelude::*;
@@ -35,8 +35,8 @@ impl DerefMut for Array<'_> {
     }
 }
 
-/// The structure. The kernel's tracers know a migration by its address, which must stay the same from setup to finalize
-/// while the Rust values around it move.
+/// The structure. The kernel's tracers know a migration by its address, which must stay the same
+/// from setup to finalize while the Rust values around it move.
 pub(crate) enum Structure<'a> {
     Own(KBox<migrate_vma>),
     Lent(&'a mut migrate_vma),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A kernel thread that serves a device's faults, as nvidia-uvm has one for each GPU. It lives as long as the device.
+//! A kernel thread that serves a device's faults, as nvidia-uvm has one for each GPU. It lives as
+//! long as the device.
 
 use core::ptr;
 use kernel::{
@@ -22,7 +23,8 @@ struct Desk {
 ///
 /// # Invariants
 ///
-/// `thread` is a kernel thread that runs [`serve`] with this value, and of which we hold a reference, or null.
+/// `thread` is a kernel thread that runs [`serve`] with this value, and of which we hold a
+/// reference, or null.
 #[pin_data(PinnedDrop)]
 pub(crate) struct BottomHalf {
     #[pin]
@@ -49,8 +51,8 @@ impl BottomHalf {
             GFP_KERNEL,
         )?;
         let data = (&raw const *this).cast_mut().cast();
-        // SAFETY: The value stays where it is until it is dropped, which waits for the thread. The format fits the
-        // number.
+        // SAFETY: The value stays where it is until it is dropped, which waits for the thread. The
+        // format fits the number.
         let thread = kernel::error::from_err_ptr(unsafe {
             let name = c"UVM GPU%u BH".as_char_ptr();
             kthread_create_on_node(
@@ -61,8 +63,8 @@ impl BottomHalf {
                 device,
             )
         })?;
-        // SAFETY: The thread is new, and cannot have ended: it has not run. Only the field is written to, and nothing
-        // moved; nobody else has the value yet.
+        // SAFETY: The thread is new, and cannot have ended: it has not run. Only the field is
+        // written to, and nothing moved; nobody else has the value yet.
         // INVARIANT: The reference is taken here.
         unsafe {
             kernel::bindings::get_task_struct(thread);
@@ -91,7 +93,8 @@ impl BottomHalf {
             if desk.is_over {
                 return None;
             }
-            // A kernel thread gets no signals, and a wait that cannot be interrupted is taken for one without end.
+            // A kernel thread gets no signals, and a wait that cannot be interrupted is taken for
+            // one without end.
             let _ = self.bell.wait_interruptible(&mut desk);
         }
     }
@@ -119,7 +122,8 @@ impl PinnedDrop for BottomHalf {
         }
         self.desk.lock().is_over = true;
         self.bell.notify_one();
-        // SAFETY: By the type invariants it is a thread of which we hold a reference, which is given up here.
+        // SAFETY: By the type invariants it is a thread of which we hold a reference, which is
+        // given up here.
         unsafe { kthread_stop_put(self.thread) };
     }
 }

@@ -8,8 +8,8 @@ use crate::{
     plan::{Large, Plan, Target},
 };
 
-/// Evictions in a row that may fail to make room before a migration gives up on them: pages that others are just
-/// handling stay, and the next ones may go.
+/// Evictions in a row that may fail to make room before a migration gives up on them: pages that
+/// others are just handling stay, and the next ones may go.
 const ATTEMPTS: u32 = 4;
 
 /// Allocates the destinations of one migration.

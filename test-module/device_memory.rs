@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device's memory: page frames that the kernel knows and no CPU can reach (`MEMORY_DEVICE_PRIVATE`).
+//! The device's memory: page frames that the kernel knows and no CPU can reach
+//! (`MEMORY_DEVICE_PRIVATE`).
 //!
-//! There is no device. What a page of it holds is in a page of system memory, allocated while the device page is in
-//! use: every copy is a real one. One device may have memory that was set aside for it instead, which CPUs can reach
-//! (`MEMORY_DEVICE_COHERENT`): what its pages hold is in them.
+//! There is no device. What a page of it holds is in a page of system memory, allocated while the
+//! device page is in use: every copy is a real one. One device may have memory that was set aside
+//! for it instead, which CPUs can reach (`MEMORY_DEVICE_COHERENT`): what its pages hold is in them.
 
 use core::ops::Range;
 use kernel::{
@@ -40,8 +41,8 @@ pub(crate) struct Spec {
     /// The number of the device.
     pub(crate) number: u32,
     pub(crate) sharing: Sharing,
-    /// The address of memory that was set aside for it, which CPUs reach (`MEMORY_DEVICE_COHERENT`). Without, none
-    /// does.
+    /// The address of memory that was set aside for it, which CPUs reach
+    /// (`MEMORY_DEVICE_COHERENT`). Without, none does.
     pub(crate) coherent_at: Option<u64>,
 }
 
@@ -52,14 +53,15 @@ static PEERS: u8 = 0;
 ///
 /// # Invariants
 ///
-/// `pagemap` describes `region` and is registered with the kernel from the end of initialization to the end of
-/// drop. A folio that the kernel has from us is marked as taken in `slots`, and each of its pages has a backing
-/// page, unless the memory is coherent.
+/// `pagemap` describes `region` and is registered with the kernel from the end of initialization to
+/// the end of drop. A folio that the kernel has from us is marked as taken in `slots`, and each of
+/// its pages has a backing page, unless the memory is coherent.
 #[pin_data(PinnedDrop)]
 pub(crate) struct DeviceMemory {
     #[pin]
     pagemap: Opaque<bindings::dev_pagemap>,
-    /// Innermost: nothing is locked, allocated or freed while it is held, for the kernel calls `folio_free` anywhere.
+    /// Innermost: nothing is locked, allocated or freed while it is held, for the kernel calls
+    /// `folio_free` anywhere.
     #[pin]
     slots: SpinLock<Slots>,
     #[pin]
@@ -69,7 +71,8 @@ pub(crate) struct DeviceMemory {
     /// Taken before setup by plays of amdgpu, and by CPU faults if the device is configured so.
     #[pin]
     pub(crate) svms: Mutex<()>,
-    /// The thread that serves the device's faults in plays of nvidia-uvm, made when it is first needed.
+    /// The thread that serves the device's faults in plays of nvidia-uvm, made when it is first
+    /// needed.
     #[pin]
     pub(crate) bottom_half: Mutex<Option<Pin<KBox<BottomHalf>>>>,
     #[pin]
@@ -87,8 +90,9 @@ static OPS: kernel::bindings::dev_pagemap_ops = kernel::bindings::dev_pagemap_op
     folio_free: Some(folio_free),
     migrate_to_ram: Some(fault::migrate_to_ram),
     memory_failure: None,
-    // When the kernel splits a large folio of ours, it sets up the new folios itself. Drivers with one backing
-    // folio behind a large one have to split that here; ours has a backing page for each page.
+    // When the kernel splits a large folio of ours, it sets up the new folios itself. Drivers with
+    // one backing folio behind a large one have to split that here; ours has a backing page for
+    // each page.
     folio_split: None,
 };
 
@@ -96,9 +100,11 @@ static OPS: kernel::bindings::dev_pagemap_ops = kernel::bindings::dev_pagemap_op
 ///
 /// # Safety
 ///
-/// For the kernel to call, with a folio of a pagemap that has [`OPS`] and to which nobody has a reference.
+/// For the kernel to call, with a folio of a pagemap that has [`OPS`] and to which nobody has a
+/// reference.
 unsafe extern "C" fn folio_free(folio: *mut bindings::folio) {
-    // SAFETY: By this function's requirements the folio is valid, its memory ours, and nobody uses it.
+    // SAFETY: By this function's requirements the folio is valid, its memory ours, and nobody uses
+    // it.
     let (memory, pfn, pages) = unsafe {
         let page = bindings::migrate_test_folio_page(folio);
         let pages = 1usize << bindings::migrate_test_folio_order(folio);
@@ -165,10 +171,11 @@ impl DeviceMemory {
     ///
     /// # Safety
     ///
-    /// `page` is a page of a pagemap that has [`OPS`], and is in use for `'a`, which keeps the pagemap registered.
+    /// `page` is a page of a pagemap that has [`OPS`], and is in use for `'a`, which keeps the
+    /// pagemap registered.
     pub(crate) unsafe fn of_page<'a>(page: *const bindings::page) -> &'a Self {
-        // SAFETY: Only `DeviceMemory` has pagemaps with these operations, in its field `pagemap`. It does not go
-        // away while a page is in use, because its drop waits for all of them.
+        // SAFETY: Only `DeviceMemory` has pagemaps with these operations, in its field `pagemap`.
+        // It does not go away while a page is in use, because its drop waits for all of them.
         unsafe {
             let pagemap = bindings::migrate_test_page_pgmap(page);
             &*container_of!(Opaque::cast_from(pagemap).cast_mut(), Self, pagemap)
@@ -181,7 +188,8 @@ impl DeviceMemory {
     ///
     /// `pfn` is a page of the system or of a device of this driver's, and in use for `'a`.
     pub(crate) unsafe fn of_frame<'a>(pfn: Pfn) -> Option<&'a Self> {
-        // SAFETY: By this function's requirements there is such a page, which stays; if it is a device's, it is ours.
+        // SAFETY: By this function's requirements there is such a page, which stays; if it is a
+        // device's, it is ours.
         unsafe {
             let page = bindings::migrate_test_pfn_to_page(pfn);
             let is_device = bindings::migrate_test_is_device_page(page)
@@ -279,8 +287,8 @@ impl DeviceMemory {
         self.slots.lock().taken()
     }
 
-    /// Some pages to evict, in rising order: about `wanted`, large folios with all their pages. None at the end of
-    /// each turn through the memory.
+    /// Some pages to evict, in rising order: about `wanted`, large folios with all their pages.
+    /// None at the end of each turn through the memory.
     pub(crate) fn victims(&self, wanted: usize) -> Result<KVVec<Pfn>> {
         let mut pfns = KVVec::with_capacity(wanted + COMPOUND_PAGES, quietly())?;
         self.slots.lock().victims(wanted, self.first(), &mut pfns);
@@ -300,8 +308,9 @@ impl DeviceMemory {
         Ok(pfns)
     }
 
-    /// Base pages in the largest folio that is made of this memory. Of coherent memory there are no large ones: the kernel
-    /// splits device folios that CPUs cannot reach, and takes all others for such as are on a list of the system's.
+    /// Base pages in the largest folio that is made of this memory. Of coherent memory there are no
+    /// large ones: the kernel splits device folios that CPUs cannot reach, and takes all others for
+    /// such as are on a list of the system's.
     pub(crate) fn largest(&self) -> usize {
         if self.is_coherent() {
             1
@@ -325,8 +334,8 @@ impl DeviceMemory {
             self.slots.lock().set_backing(page, backing);
         }
         let pfn = self.first() + index;
-        // SAFETY: The pages are of our pagemap and free: the slots say so. Initializing locks the folio and sets
-        // its only reference, which are ours to give.
+        // SAFETY: The pages are of our pagemap and free: the slots say so. Initializing locks the
+        // folio and sets its only reference, which are ours to give.
         Some(unsafe {
             let page = bindings::migrate_test_pfn_to_page(pfn);
             bindings::migrate_test_device_folio_init(page.cast(), self.pagemap.get(), size.order());
@@ -354,7 +363,8 @@ impl DeviceMemory {
         source: &'a Source<'_>,
         n: usize,
     ) -> Option<Frame<'a>> {
-        // SAFETY: A folio in use keeps its backing; setup holds it, and what it collected is borrowed for `'a`.
+        // SAFETY: A folio in use keeps its backing; setup holds it, and what it collected is
+        // borrowed for `'a`.
         unsafe { self.frame_of(source.pfn(n)?) }
     }
 
@@ -368,8 +378,8 @@ impl DeviceMemory {
             return (index < self.pages()).then(|| unsafe { Frame::new(pfn) });
         }
         let backing = self.slots.lock().backing(index)?.pfn();
-        // SAFETY: The backing is allocated as long as the page is in use, which it is by this function's
-        // requirement.
+        // SAFETY: The backing is allocated as long as the page is in use, which it is by this
+        // function's requirement.
         Some(unsafe { Frame::new(backing) })
     }
 
@@ -426,8 +436,8 @@ impl DeviceMemory {
         let index = pfn.checked_sub(self.first())?;
         // SAFETY: The pages of our memory exist, in use or not, as long as we do.
         let reference = (index < self.pages()).then(|| unsafe { FolioRef::try_get(pfn) })??;
-        // Only now that it cannot be freed: it might have been, and be somebody else's. The lock is gone before the
-        // reference may be dropped, which frees and takes the lock.
+        // Only now that it cannot be freed: it might have been, and be somebody else's. The lock is
+        // gone before the reference may be dropped, which frees and takes the lock.
         let ours = self.slots.lock().is_mapped(index, mapping);
         ours.then_some(reference)
     }
@@ -436,10 +446,11 @@ impl DeviceMemory {
 #[pinned_drop]
 impl PinnedDrop for DeviceMemory {
     fn drop(self: Pin<&mut Self>) {
-        // Nothing can bring more pages here: files are closed, and every open file holds the module.
+        // Nothing can bring more pages here: files are closed, and every open file holds the
+        // module.
         eviction::evict_all(&self);
-        // SAFETY: By the type invariants the pagemap is registered. No page of it is in use; the kernel waits for
-        // faults that still hold one.
+        // SAFETY: By the type invariants the pagemap is registered. No page of it is in use; the
+        // kernel waits for faults that still hold one.
         unsafe { kernel::bindings::memunmap_pages(self.pagemap.get()) };
     }
 }

@@ -2,27 +2,31 @@
 
 //! `migrate_test`: a driver with device-private memory and no device.
 //!
-//! It migrates pages of its callers between system memory and the memory of a device that exists only as page
-//! frames, does all that a real driver does in between, and says exactly what became of each page: the truth
-//! against which a tracer can be checked. `migrate.rs` shows how a driver can use the kernel's migration
-//! interface safely.
+//! It migrates pages of its callers between system memory and the memory of a device that exists
+//! only as page frames, does all that a real driver does in between, and says exactly what became
+//! of each page: the truth against which a tracer can be checked. `migrate.rs` shows how a driver
+//! can use the kernel's migration interface safely.
 //!
 //! # Locks
 //!
 //! From the outside in; none is taken while one further in is held:
 //!
-//! 1. `DeviceMemory::bottom_half`, a mutex that is held while the thread behind it works, and `OpenFile::mirror`, a mutex
-//!    under which a mirror is registered: the kernel takes the mmap lock for that;
-//! 2. the mmap lock of an address space: the caller's in `file.rs` (shared, from before setup to after finalize), the
-//!    faulting task's in `fault.rs` (the kernel has it);
-//! 3. `DeviceMemory::svms`, a mutex that plays of amdgpu hold around a migration. CPU faults take it with the lock of the
-//!    faulting folio held: those of large folios only try, since setup waits for the locks of such;
-//! 4. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only try, because they
-//!    come in whatever order pages have; new destinations are locked before anybody else knows them;
+//! 1. `DeviceMemory::bottom_half`, a mutex that is held while the thread behind it works, and
+//!    `OpenFile::mirror`, a mutex under which a mirror is registered: the kernel takes the mmap
+//!    lock for that;
+//! 2. the mmap lock of an address space: the caller's in `file.rs` (shared, from before setup to
+//!    after finalize), the faulting task's in `fault.rs` (the kernel has it);
+//! 3. `DeviceMemory::svms`, a mutex that plays of amdgpu hold around a migration. CPU faults take
+//!    it with the lock of the faulting folio held: those of large folios only try, since setup
+//!    waits for the locks of such;
+//! 4. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only
+//!    try, because they come in whatever order pages have; new destinations are locked before
+//!    anybody else knows them;
 //! 5. `Accounts::files`, a mutex under which memory is allocated;
-//! 6. spinlocks, none of which is taken under another, except the file's totals under nothing but `files`:
-//!    `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`, `Engine::state`, `mirror::TAKEN`, the page table's
-//!    XArray, and `DeviceMemory::slots`, which `folio_free` takes wherever the kernel drops the last reference.
+//! 6. spinlocks, none of which is taken under another, except the file's totals under nothing but
+//!    `files`: `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`,
+//!    `Engine::state`, `mirror::TAKEN`, the page table's XArray, and `DeviceMemory::slots`, which
+//!    `folio_free` takes wherever the kernel drops the last reference.
 
 use kernel::{
     alloc::{self, flags::__GFP_NOWARN},
@@ -125,8 +129,8 @@ const NAMES: [&CStr; uapi::MAX_DEVICES as usize] = [
 const PEERS: [&CStr; uapi::MAX_PEERS as usize] = [c"migrate_test_peer", c"migrate_test_peer1"];
 const COHERENT: &CStr = c"migrate_test_coherent";
 
-/// The loaded module. Its memory goes away (and what is on it, home) after the last file is closed and the devices
-/// are gone.
+/// The loaded module. Its memory goes away (and what is on it, home) after the last file is closed
+/// and the devices are gone.
 #[pin_data]
 struct Driver {
     _registrations: KVec<Pin<KBox<Registration>>>,
@@ -152,8 +156,8 @@ impl kernel::InPlaceModule for Driver {
             Ok(try_pin_init!(Self {
                 _room: room,
                 _summary <- folder.read_only_file(c"totals", Ok::<_, Error>(summary)),
-                // Last: a device can be opened as soon as it is there, and a module whose initialization fails after
-                // that goes away under the open file.
+                // Last: a device can be opened as soon as it is there, and a module whose
+                // initialization fails after that goes away under the open file.
                 _registrations: register(module, &devices, memories)?,
             }))
         })
@@ -173,8 +177,8 @@ fn register(
     Ok(registrations)
 }
 
-/// How to allocate arrays whose length callers choose: that there is no room is for them to know, not for the kernel's
-/// log.
+/// How to allocate arrays whose length callers choose: that there is no room is for them to know,
+/// not for the kernel's log.
 pub(crate) fn quietly() -> alloc::Flags {
     GFP_KERNEL | __GFP_NOWARN
 }

@@ -2,8 +2,8 @@
 
 //! The device's copy engine: what copying would take if a machine did it, beside the driver.
 //!
-//! The bytes are copied by the CPU. The engine is a clock: it says when a machine with a set bandwidth, which needs a
-//! set time to begin, and does one job after the other, would be done.
+//! The bytes are copied by the CPU. The engine is a clock: it says when a machine with a set
+//! bandwidth, which needs a set time to begin, and does one job after the other, would be done.
 
 use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 

@@ -21,8 +21,8 @@ const PAUSE: u32 = 10;
 /// Attempts between messages: about ten seconds.
 const PATIENCE: usize = 1000;
 
-/// Evicts those of the device's pages `indices` that are in use now, with one sequence of kernel calls. No large
-/// folio may be among them only in part.
+/// Evicts those of the device's pages `indices` that are in use now, with one sequence of kernel
+/// calls. No large folio may be among them only in part.
 pub(crate) fn evict_pages(memory: &DeviceMemory, indices: Range<usize>) -> Result<Truth> {
     let pfns = memory.taken_pfns(indices)?;
     evict_pfns(memory, pfns)
@@ -31,13 +31,14 @@ pub(crate) fn evict_pages(memory: &DeviceMemory, indices: Range<usize>) -> Resul
 /// The same for the whole range, in use or not.
 pub(crate) fn evict_range(memory: &DeviceMemory, indices: Range<usize>) -> Result<Truth> {
     let (first, pages) = (memory.pfn(indices.start), indices.len());
-    // SAFETY: These are pages of `memory`, which outlives the sequence; no large folio is cut in two.
+    // SAFETY: These are pages of `memory`, which outlives the sequence; no large folio is cut in
+    // two.
     let setup = unsafe { Setup::eviction_of_range(first, pages)? };
     Ok(evict(memory, setup, pages))
 }
 
-/// Evicts some pages, so that a folio of `size` may find room. `None`: this turn's pages have all been tried. The
-/// truth is kept for `read()`, and counts for the file that needs the room.
+/// Evicts some pages, so that a folio of `size` may find room. `None`: this turn's pages have all
+/// been tried. The truth is kept for `read()`, and counts for the file that needs the room.
 pub(crate) fn make_room(
     memory: &DeviceMemory,
     size: Size,
@@ -54,8 +55,8 @@ pub(crate) fn make_room(
 
 fn evict_pfns(memory: &DeviceMemory, pfns: KVVec<Pfn>) -> Result<Truth> {
     let pages = pfns.len();
-    // SAFETY: These are pages of `memory`, which outlives the sequence; they rise, and a large folio is taken and
-    // given back with all its pages.
+    // SAFETY: These are pages of `memory`, which outlives the sequence; they rise, and a large
+    // folio is taken and given back with all its pages.
     let setup = unsafe { Setup::eviction(pfns)? };
     Ok(evict(memory, setup, pages))
 }

@@ -28,7 +28,8 @@ use crate::{
 ///
 /// # Safety
 ///
-/// For the kernel to call, with a fault on a page of our pagemap that it holds locked and referenced.
+/// For the kernel to call, with a fault on a page of our pagemap that it holds locked and
+/// referenced.
 pub(crate) unsafe extern "C" fn migrate_to_ram(vmf: *mut vm_fault) -> vm_fault_t {
     // SAFETY: By this function's requirements.
     match unsafe { bring_home(vmf) } {
@@ -36,11 +37,13 @@ pub(crate) unsafe extern "C" fn migrate_to_ram(vmf: *mut vm_fault) -> vm_fault_t
         Err(error) if error == ENOMEM => vm_fault_reason_VM_FAULT_OOM,
         Err(_) => vm_fault_reason_VM_FAULT_SIGBUS,
         Ok(Some(truth)) if truth.outcome == outcome::REJECTED => vm_fault_reason_VM_FAULT_SIGBUS,
-        // Memory is out. While some pages find room there is progress, and the next fault is about the rest.
+        // Memory is out. While some pages find room there is progress, and the next fault is about
+        // the rest.
         Ok(Some(truth)) if truth.failed > 0 && truth.ledger.moved == 0 => {
             vm_fault_reason_VM_FAULT_OOM
         }
-        // Whatever was skipped or did not move is tried again when the CPU touches it again; holes stay holes.
+        // Whatever was skipped or did not move is tried again when the CPU touches it again; holes
+        // stay holes.
         Ok(_) => 0,
     }
 }
@@ -51,9 +54,9 @@ pub(crate) unsafe extern "C" fn migrate_to_ram(vmf: *mut vm_fault) -> vm_fault_t
 ///
 /// Those of [`migrate_to_ram`].
 unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Option<Truth>> {
-    // SAFETY: The kernel hands over a valid fault, whose VMA stays as it is while the mmap lock is held. It holds
-    // that and not only the VMA's lock: `do_swap_page` and `do_huge_pmd_device_private` see to it before they
-    // call.
+    // SAFETY: The kernel hands over a valid fault, whose VMA stays as it is while the mmap lock is
+    // held. It holds that and not only the VMA's lock: `do_swap_page` and
+    // `do_huge_pmd_device_private` see to it before they call.
     let (vma, address, page, whole) = unsafe {
         let what = &(*vmf).__bindgen_anon_1;
         // A fault on a page-table entry is about that page, even if it is part of a large folio.
@@ -76,8 +79,8 @@ unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Option<Truth>> {
         unsafe { bindings::migrate_test_folio_order(bindings::migrate_test_page_folio(page)) > 0 };
     let pages = match (whole, is_large) {
         (true, _) => COMPOUND_PAGES,
-        // Setup splits the folio first, and goes on believing that its first page is the one that is locked: with that
-        // page in the range, it would migrate it unlocked.
+        // Setup splits the folio first, and goes on believing that its first page is the one that
+        // is locked: with that page in the range, it would migrate it unlocked.
         (false, true) => 1,
         (false, false) => memory.fault_pages(),
     };
@@ -97,12 +100,13 @@ unsafe fn bring_home(vmf: *mut vm_fault) -> Result<Option<Truth>> {
     };
     // Before it goes: then nobody brought it.
     let file = memory.file_of(pfn);
-    // The device's page table is per file, and a fault knows no file's: its entry is stale from here on.
+    // The device's page table is per file, and a fault knows no file's: its entry is stale from
+    // here on.
     let locked = match (memory.locks_faults(), is_large) {
         (false, _) => None,
         (true, false) => Some(memory.svms.lock()),
-        // Setup waits for the lock of a large folio that it has to split. This fault has it, and would wait for the
-        // other lock, which whoever is in setup has.
+        // Setup waits for the lock of a large folio that it has to split. This fault has it, and
+        // would wait for the other lock, which whoever is in setup has.
         (true, true) => match memory.svms.try_lock() {
             None => return Ok(None),
             locked => locked,

@@ -61,8 +61,8 @@ unsafe impl AsBytes for Info {}
 #[pin_data(PinnedDrop)]
 pub(crate) struct OpenFile {
     memory: Arc<DeviceMemory>,
-    /// Whose memory may be migrated through it: the opener's. A reference that keeps its address from being used
-    /// again, not the memory.
+    /// Whose memory may be migrated through it: the opener's. A reference that keeps its address
+    /// from being used again, not the memory.
     mm: ARef<Mm>,
     account: Arc<FileAccount>,
     #[pin]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who owns which folio. Every reference and every folio lock that this driver takes is one of these values, and is
-//! given back when the value is dropped.
+//! Who owns which folio. Every reference and every folio lock that this driver takes is one of
+//! these values, and is given back when the value is dropped.
 
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::bindings::gfp_t;
@@ -52,8 +52,8 @@ pub(crate) enum Effort {
 ///
 /// # Invariants
 ///
-/// `pfn` is the first page of a valid folio of `size`, of system memory if `is_system` is set. This value owns the
-/// folio's lock and one reference.
+/// `pfn` is the first page of a valid folio of `size`, of system memory if `is_system` is set. This
+/// value owns the folio's lock and one reference.
 pub(crate) struct NewFolio {
     pfn: Pfn,
     size: Size,
@@ -82,7 +82,8 @@ impl NewFolio {
 
     /// A folio that has just been allocated.
     fn of_system(folio: NonNull<folio>, size: Size) -> Self {
-        // SAFETY: We have just been given the only reference to this folio, so that nobody holds its lock.
+        // SAFETY: We have just been given the only reference to this folio, so that nobody holds
+        // its lock.
         unsafe { bindings::migrate_test_folio_lock(folio.as_ptr()) };
         // SAFETY: The folio is valid, and so is its first page.
         let pfn = unsafe {
@@ -101,8 +102,8 @@ impl NewFolio {
     ///
     /// # Safety
     ///
-    /// `pfn` is the first page of a valid folio of `size`. The caller owns its lock and one reference, and gives
-    /// both up.
+    /// `pfn` is the first page of a valid folio of `size`. The caller owns its lock and one
+    /// reference, and gives both up.
     pub(crate) unsafe fn from_pfn(pfn: Pfn, size: Size) -> Self {
         // INVARIANT: By this function's requirements.
         Self {
@@ -130,15 +131,16 @@ impl NewFolio {
     /// Where the bytes of its n-th page are, if it was made by [`NewFolio::system`].
     pub(crate) fn system_frame(&self, n: usize) -> Option<Frame<'_>> {
         let pfn = (self.is_system && n < self.size.pages()).then_some(self.pfn() + n)?;
-        // SAFETY: By the type invariants the page is system memory, and part of a folio that we hold.
+        // SAFETY: By the type invariants the page is system memory, and part of a folio that we
+        // hold.
         Some(unsafe { Frame::new(pfn) })
     }
 }
 
 impl Drop for NewFolio {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants the page is part of a folio whose lock and one reference we own; this is
-        // the last use of both.
+        // SAFETY: By the type invariants the page is part of a folio whose lock and one reference
+        // we own; this is the last use of both.
         unsafe {
             let first = bindings::migrate_test_pfn_to_page(self.pfn);
             let folio = bindings::migrate_test_page_folio(first);
@@ -165,7 +167,8 @@ impl FolioRef {
     ///
     /// # Safety
     ///
-    /// There is a page `pfn`, and somebody holds a reference on its folio and keeps it during the call.
+    /// There is a page `pfn`, and somebody holds a reference on its folio and keeps it during the
+    /// call.
     pub(crate) unsafe fn get(pfn: Pfn) -> Self {
         // SAFETY: The page exists, and its folio does not go away, by this function's requirements.
         let folio = unsafe {
@@ -193,8 +196,8 @@ impl FolioRef {
     ///
     /// There is a page `pfn`, free or not.
     pub(crate) unsafe fn try_get(pfn: Pfn) -> Option<Self> {
-        // SAFETY: The page exists by this function's requirements. `folio_try_get` copes with a folio that is
-        // being freed.
+        // SAFETY: The page exists by this function's requirements. `folio_try_get` copes with a
+        // folio that is being freed.
         unsafe {
             let page = bindings::migrate_test_pfn_to_page(pfn);
             let folio = bindings::migrate_test_page_folio(page);
@@ -234,15 +237,16 @@ pub(crate) struct FolioLock {
 }
 
 impl FolioLock {
-    /// Locks the folio, if nobody has. Not a large folio: setup waits for the lock of one that it has to split, and
-    /// would wait for its own caller.
+    /// Locks the folio, if nobody has. Not a large folio: setup waits for the lock of one that it
+    /// has to split, and would wait for its own caller.
     pub(crate) fn try_lock(folio: FolioRef) -> Option<Self> {
         // SAFETY: By the invariants of `FolioRef` the folio is valid.
         let locked = unsafe {
             bindings::migrate_test_folio_order(folio.folio) == 0
                 && bindings::migrate_test_folio_trylock(folio.folio)
         };
-        // INVARIANT: It was just locked by us. (Only then: a value that is made is dropped, which unlocks.)
+        // INVARIANT: It was just locked by us. (Only then: a value that is made is dropped, which
+        // unlocks.)
         locked.then(|| Self { folio })
     }
 }
@@ -326,7 +330,8 @@ impl Backing {
 
 impl Drop for Backing {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants this is a page which we allocated with order 0; nobody uses it any more.
+        // SAFETY: By the type invariants this is a page which we allocated with order 0; nobody
+        // uses it any more.
         unsafe { kernel::bindings::__free_pages(bindings::migrate_test_pfn_to_page(self.pfn), 0) };
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Touches memory of a process as a device does that has page tables of its own: by `hmm_range_fault`.
+//! Touches memory of a process as a device does that has page tables of its own: by
+//! `hmm_range_fault`.
 
 use kernel::{
     bindings::{
@@ -19,7 +20,8 @@ use crate::{
     quietly,
 };
 
-/// What is touched changes meanwhile, by the migrations alone that this causes. So often may it do so.
+/// What is touched changes meanwhile, by the migrations alone that this causes. So often may it do
+/// so.
 const ATTEMPTS: usize = 10_000;
 
 /// Learns of changes of a range.
@@ -46,8 +48,8 @@ impl Interval {
             try_pin_init!(Self {
                 // INVARIANT: Success means that it is registered.
                 notifier <- Opaque::try_ffi_init(|slot: *mut mmu_interval_notifier| {
-                    // SAFETY: The slot is ours to write, and pinned; zeroes are valid for every field. The address
-                    // space is in use.
+                    // SAFETY: The slot is ours to write, and pinned; zeroes are valid for every
+                    // field. The address space is in use.
                     kernel::error::to_result(unsafe {
                         slot.write_bytes(0, 1);
                         mmu_interval_notifier_insert(slot, mm.as_raw(), start, bytes, &OPS)
@@ -62,7 +64,8 @@ impl Interval {
 #[pinned_drop]
 impl PinnedDrop for Interval {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants it is registered. The kernel waits until nobody is in its operations.
+        // SAFETY: By the type invariants it is registered. The kernel waits until nobody is in its
+        // operations.
         unsafe { mmu_interval_notifier_remove(self.notifier.get()) };
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages that are held from before setup until after finalize, so that the kernel does not migrate them.
+//! Pages that are held from before setup until after finalize, so that the kernel does not migrate
+//! them.
 
 use core::ptr::NonNull;
 use kernel::prelude::*;
@@ -21,8 +22,8 @@ use crate::{
 enum Held {
     /// A system page, pinned for long.
     Pinned(#[expect(dead_code, reason = "held until dropped")] Pinned),
-    /// A device page. One reference more than expected passes `migrate_vma_setup`, which allows for the one
-    /// that pages of zone device used to have; two do not.
+    /// A device page. One reference more than expected passes `migrate_vma_setup`, which allows for
+    /// the one that pages of zone device used to have; two do not.
     Referenced(#[expect(dead_code, reason = "held until dropped")] [FolioRef; 2]),
     /// A page of either kind.
     Locked(#[expect(dead_code, reason = "held until dropped")] FolioLock),
@@ -110,8 +111,8 @@ struct Pinned {
 unsafe impl Send for Pinned {}
 
 impl Pinned {
-    /// Pins what is mapped at a position, if that is a system page that can be written to. Maps nothing new: a
-    /// hole stays one, and a page on the device stays there.
+    /// Pins what is mapped at a position, if that is a system page that can be written to. Maps
+    /// nothing new: a hole stays one, and a page on the device stays there.
     fn new(range: &Range<'_>, index: usize) -> Option<Self> {
         const FLAGS: u32 = kernel::bindings::FOLL_WRITE
             | kernel::bindings::FOLL_LONGTERM
@@ -121,8 +122,8 @@ impl Pinned {
             return None;
         }
         let mut page = core::ptr::null_mut();
-        // SAFETY: There is room for the one page that is asked for. By the invariants of `Range` the mmap lock of
-        // its VMA is held, which is the current task's: just checked.
+        // SAFETY: There is room for the one page that is asked for. By the invariants of `Range`
+        // the mmap lock of its VMA is held, which is the current task's: just checked.
         let count =
             unsafe { kernel::bindings::pin_user_pages(range.address(index), 1, FLAGS, &mut page) };
         if count != 1 {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where Rust and C could disagree about the kernel's structures, and what is asked of C because of it.
+//! Where Rust and C could disagree about the kernel's structures, and what is asked of C because of
+//! it.
 //!
-//! bindgen drops the alignment of a structure that is empty in some configuration. `struct sched_statistics` is
-//! aligned to a cache line even when `CONFIG_SCHEDSTATS` is off and leaves it empty, so in such kernels
-//! everything behind it in Rust's `task_struct` is in the wrong place: `current!().mm()` returns garbage. Hence
-//! the current task is asked for in C here, and the size of every structure that this module (or the kernel
-//! crate, for it) looks into is compared with the compiler's at build time.
+//! bindgen drops the alignment of a structure that is empty in some configuration. `struct
+//! sched_statistics` is aligned to a cache line even when `CONFIG_SCHEDSTATS` is off and leaves it
+//! empty, so in such kernels everything behind it in Rust's `task_struct` is in the wrong place:
+//! `current!().mm()` returns garbage. Hence the current task is asked for in C here, and the size
+//! of every structure that this module (or the kernel crate, for it) looks into is compared with
+//! the compiler's at build time.
 
 use kernel::{
     mm::{Mm, MmWithUser},
@@ -46,7 +48,8 @@ pub(crate) fn current_mm() -> Option<ARef<MmWithUser>> {
     if mm.is_null() {
         return None;
     }
-    // SAFETY: The current task holds its address space; the reference is gone before it could let go.
+    // SAFETY: The current task holds its address space; the reference is gone before it could let
+    // go.
     unsafe { Mm::from_raw(mm) }.mmget_not_zero()
 }
 

@@ -9,20 +9,23 @@
 //!                      └──▶ Rejected
 //! ```
 //!
-//! Each step consumes the state before it, so that setup can only be followed by pages or by rolling back, and
-//! pages only by finalize. Dropping a state at any point ends the migration in the right way: folios are unlocked,
-//! page tables are restored, destinations that were not used are freed.
+//! Each step consumes the state before it, so that setup can only be followed by pages or by
+//! rolling back, and pages only by finalize. Dropping a state at any point ends the migration in
+//! the right way: folios are unlocked, page tables are restored, destinations that were not used
+//! are freed.
 //!
 //! What this keeps a driver from doing wrong:
 //!
 //! - calling out of order, twice, or never finalizing what setup has collected;
 //! - calling without the mmap lock, or letting go of it in the middle ([`Range`] borrows it);
-//! - finalizing without `migrate_vma_pages` while destinations are set: the kernel would map pages that were never
-//!   moved to;
-//! - a destination that is not locked, is used twice, or leaks ([`NewFolio`] is owned by whoever has it);
-//! - a destination where nothing was collected, or of the wrong size; a large hole with only some of its base pages
-//!   given, which the kernel would follow into a null pointer;
-//! - splitting a large folio that other address spaces map, which would leave them with page tables that are wrong.
+//! - finalizing without `migrate_vma_pages` while destinations are set: the kernel would map pages
+//!   that were never moved to;
+//! - a destination that is not locked, is used twice, or leaks ([`NewFolio`] is owned by whoever
+//!   has it);
+//! - a destination where nothing was collected, or of the wrong size; a large hole with only some
+//!   of its base pages given, which the kernel would follow into a null pointer;
+//! - splitting a large folio that other address spaces map, which would leave them with page tables
+//!   that are wrong.
 
 use kernel::prelude::*;
 
@@ -80,7 +83,8 @@ impl<'mm> Setup<'mm> {
         Ok(Self(unsafe { Sequence::of_vma(args, range.pages())? }))
     }
 
-    /// The same with a structure that others have used or will, as drivers do that migrate one part after the other.
+    /// The same with a structure that others have used or will, as drivers do that migrate one part
+    /// after the other.
     pub(crate) fn in_structure(
         structure: &'mm mut migrate_vma,
         range: &Range<'mm>,
@@ -98,8 +102,8 @@ impl<'mm> Setup<'mm> {
     ///
     /// # Safety
     ///
-    /// `fault_page` is the page of the `vm_fault` that is being handled, whose VMA the range is in. The handler's
-    /// caller keeps it locked and referenced for `'mm`.
+    /// `fault_page` is the page of the `vm_fault` that is being handled, whose VMA the range is in.
+    /// The handler's caller keeps it locked and referenced for `'mm`.
     pub(crate) unsafe fn for_fault(
         range: &Range<'mm>,
         owner: Owner,
@@ -118,8 +122,8 @@ impl<'mm> Setup<'mm> {
     ///
     /// # Safety
     ///
-    /// Each of `pfns` is a page of device memory that stays registered for `'mm`. They rise, and a large folio
-    /// that is in use is there with all its pages.
+    /// Each of `pfns` is a page of device memory that stays registered for `'mm`. They rise, and a
+    /// large folio that is in use is there with all its pages.
     pub(crate) unsafe fn eviction(pfns: KVVec<Pfn>) -> Result<Self> {
         // SAFETY: The same requirements.
         Ok(Self(unsafe { Sequence::of_device(pfns)? }))
@@ -129,8 +133,8 @@ impl<'mm> Setup<'mm> {
     ///
     /// # Safety
     ///
-    /// `pages` pages from `first` on are device memory that stays registered for `'mm`. No large folio is in there
-    /// only in part.
+    /// `pages` pages from `first` on are device memory that stays registered for `'mm`. No large
+    /// folio is in there only in part.
     pub(crate) unsafe fn eviction_of_range(first: Pfn, pages: usize) -> Result<Self> {
         // SAFETY: The same requirements.
         Ok(Self(unsafe { Sequence::of_device_range(first, pages)? }))
@@ -140,8 +144,8 @@ impl<'mm> Setup<'mm> {
     ///
     /// # Safety
     ///
-    /// Each frame is a page of device memory that stays registered for `'mm`. The order has positions at which there is
-    /// a frame, each once.
+    /// Each frame is a page of device memory that stays registered for `'mm`. The order has
+    /// positions at which there is a frame, each once.
     pub(crate) unsafe fn eviction_pagewise(
         pagewise: Pagewise,
         src: &'mm mut [usize],
@@ -244,8 +248,8 @@ impl<'mm> Collected<'mm> {
     pub(crate) fn source(&self, entry: &Entry) -> Option<Source<'_>> {
         let src = self.0.src(entry.index);
         let is_page = src.is_migrating() && src.is_valid();
-        // SAFETY: Setup holds what it marks as migrating locked and referenced until finalize, which needs the value
-        // that is borrowed here.
+        // SAFETY: Setup holds what it marks as migrating locked and referenced until finalize,
+        // which needs the value that is borrowed here.
         is_page.then(|| unsafe { Source::new(src.pfn(), src.positions(), self) })
     }
 
@@ -273,8 +277,9 @@ impl<'mm> Collected<'mm> {
         found
     }
 
-    /// Gives a destination to a position at which nothing was collected, as drivers do that do not look. The kernel gives
-    /// it back in the end. What is past the end that setup has reached, it would not: nothing is put there.
+    /// Gives a destination to a position at which nothing was collected, as drivers do that do not
+    /// look. The kernel gives it back in the end. What is past the end that setup has reached, it
+    /// would not: nothing is put there.
     pub(crate) fn place_in_vain(&mut self, index: usize, folio: NewFolio) -> Result {
         let nothing = index < self.0.len() && self.0.src(index).is_nothing();
         if !nothing || folio.size() != Size::Page {
@@ -297,7 +302,8 @@ impl<'mm> Collected<'mm> {
         self.0.vanish()
     }
 
-    /// Gives a large entry of a device's memory a large destination that does not say so. The kernel does not take it.
+    /// Gives a large entry of a device's memory a large destination that does not say so. The
+    /// kernel does not take it.
     pub(crate) fn place_unmarked(&mut self, entry: &Entry, folio: NewFolio) -> Result {
         if entry.size != Size::Compound || folio.size() != Size::Compound {
             return Err(EINVAL);
@@ -310,17 +316,19 @@ impl<'mm> Collected<'mm> {
         self.0.retire(entry.index)
     }
 
-    /// Whether an entry may be given base pages: a large hole, or a large anonymous folio that nobody else maps. The kernel
-    /// splits the page table of this address space only; in others a migration entry for the whole folio would stay, which
-    /// finalize would turn into a mapping of what is a base page by then.
+    /// Whether an entry may be given base pages: a large hole, or a large anonymous folio that
+    /// nobody else maps. The kernel splits the page table of this address space only; in others a
+    /// migration entry for the whole folio would stay, which finalize would turn into a mapping of
+    /// what is a base page by then.
     pub(crate) fn can_split(&self, entry: &Entry) -> bool {
         let src = self.0.src(entry.index);
         let compound = src.is_migrating() && src.size() == Size::Compound;
         compound && (entry.found == Found::Hole || (src.is_writable() && is_anonymous(src.pfn())))
     }
 
-    /// Gives the base pages of a large entry that can be split a destination each; the kernel splits what is there. The
-    /// first is needed, or the kernel sees nothing to do; of a hole, all are.
+    /// Gives the base pages of a large entry that can be split a destination each; the kernel
+    /// splits what is there. The first is needed, or the kernel sees nothing to do; of a hole, all
+    /// are.
     pub(crate) fn place_split(&mut self, entry: &Entry, folios: KVec<Option<NewFolio>>) -> Result {
         let enough = match entry.found {
             Found::Hole => folios.iter().all(Option::is_some),
@@ -348,8 +356,8 @@ impl<'mm> Collected<'mm> {
         Migrated(self.0)
     }
 
-    /// Leaves it at that: when nothing was collected, the kernel needs no other call. When something was, it is rolled
-    /// back.
+    /// Leaves it at that: when nothing was collected, the kernel needs no other call. When
+    /// something was, it is rolled back.
     pub(crate) fn abandon(mut self) -> Timeline {
         if self.0.abandon().is_err() {
             self.0.finalize();

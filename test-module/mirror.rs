@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A mirror of an address space, as devices with page tables of their own keep one: when the kernel is about to migrate a
-//! range, it asks the mirror to forget it, and waits until it has.
+//! A mirror of an address space, as devices with page tables of their own keep one: when the kernel
+//! is about to migrate a range, it asks the mirror to forget it, and waits until it has.
 //!
-//! There is no device that could forget, so that this takes as long as [`Configuration::invalidate_ns`] says. What it took a
-//! thread is kept until the migration that the thread is in asks for it.
+//! There is no device that could forget, so that this takes as long as
+//! [`Configuration::invalidate_ns`] says. What it took a thread is kept until the migration that
+//! the thread is in asks for it.
 //!
 //! [`Configuration::invalidate_ns`]: crate::uapi::Configuration::invalidate_ns
 
@@ -40,7 +41,8 @@ global_lock! {
 /// How many mirrors there are: without any, nothing needs to be looked up.
 static MIRRORS: AtomicUsize = AtomicUsize::new(0);
 
-/// Room for what mirrors take. Notifiers must not allocate: the kernel calls them when it is about to free memory.
+/// Room for what mirrors take. Notifiers must not allocate: the kernel calls them when it is about
+/// to free memory.
 pub(crate) struct Room(());
 
 impl Room {
@@ -106,7 +108,8 @@ pub(crate) struct Mirror {
 
 // SAFETY: A notifier may be unregistered by another thread than the one that registered it.
 unsafe impl Send for Mirror {}
-// SAFETY: Nothing can be changed through a shared reference; the kernel calls notifiers from many threads at once.
+// SAFETY: Nothing can be changed through a shared reference; the kernel calls notifiers from many
+// threads at once.
 unsafe impl Sync for Mirror {}
 
 static OPS: mmu_notifier_ops = mmu_notifier_ops {
@@ -125,8 +128,8 @@ impl Mirror {
                 memory,
                 // INVARIANT: Success means that it is registered.
                 notifier <- Opaque::try_ffi_init(|slot: *mut mmu_notifier| {
-                    // SAFETY: The slot is ours to write, and pinned; zeroes are valid for every field. The caller
-                    // has a reference to the address space that keeps it in use.
+                    // SAFETY: The slot is ours to write, and pinned; zeroes are valid for every
+                    // field. The caller has a reference to the address space that keeps it in use.
                     kernel::error::to_result(unsafe {
                         slot.write_bytes(0, 1);
                         (*slot).ops = &OPS;
@@ -144,15 +147,15 @@ impl Mirror {
 #[pinned_drop]
 impl PinnedDrop for Mirror {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants it is registered for this address space, whose structure we hold. The kernel
-        // waits until nobody is in its operations.
+        // SAFETY: By the type invariants it is registered for this address space, whose structure
+        // we hold. The kernel waits until nobody is in its operations.
         unsafe { mmu_notifier_unregister(self.notifier.get(), self.mm.as_raw()) };
         MIRRORS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A range is about to change. Of the many reasons only migration to or from a device takes time here, our own ones too, as for drivers
-/// that do not look who asks.
+/// A range is about to change. Of the many reasons only migration to or from a device takes time
+/// here, our own ones too, as for drivers that do not look who asks.
 ///
 /// # Safety
 ///
@@ -161,8 +164,8 @@ unsafe extern "C" fn invalidate_range_start(
     notifier: *mut mmu_notifier,
     range: *const mmu_notifier_range,
 ) -> ffi::c_int {
-    // SAFETY: Only `Mirror` has notifiers with these operations, in its field `notifier`; it waits for us when it goes.
-    // The range is valid for this call.
+    // SAFETY: Only `Mirror` has notifiers with these operations, in its field `notifier`; it waits
+    // for us when it goes. The range is valid for this call.
     let (mirror, event) = unsafe {
         let notifier = Opaque::cast_from(notifier).cast_mut();
         (&*container_of!(notifier, Mirror, notifier), (*range).event)

@@ -33,7 +33,8 @@ impl Mpfn {
         self.0 == 0
     }
 
-    /// Whether whoever maps it may write to it. Of anonymous memory, that means that nobody else maps it.
+    /// Whether whoever maps it may write to it. Of anonymous memory, that means that nobody else
+    /// maps it.
     pub(crate) fn is_writable(self) -> bool {
         self.0 & WRITE != 0
     }
@@ -50,8 +51,8 @@ impl Mpfn {
         }
     }
 
-    /// How many positions of the array this entry stands for: the kernel has one entry for a large folio, and
-    /// leaves those of its other pages empty.
+    /// How many positions of the array this entry stands for: the kernel has one entry for a large
+    /// folio, and leaves those of its other pages empty.
     pub(crate) fn positions(self) -> usize {
         if self.0 & COMPOUND != 0 {
             COMPOUND_PAGES

@@ -2,8 +2,9 @@
 
 //! nouveau.
 //!
-//! A range moves part by part, all with the same `struct migrate_vma`. Memory is cleared chunk by chunk, with whatever is in it,
-//! and the destinations of large pages do not say that they are large.
+//! A range moves part by part, all with the same `struct migrate_vma`. Memory is cleared chunk by
+//! chunk, with whatever is in it, and the destinations of large pages do not say that they are
+//! large.
 
 use core::hint::black_box;
 use kernel::prelude::*;

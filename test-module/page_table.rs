@@ -2,9 +2,9 @@
 
 //! The device's page table of one open file: which device page stands behind which address.
 //!
-//! It is brought up to date where drivers do that, between pages and finalize. Pages that leave the device in
-//! other ways (a fault, `munmap`, an exit) leave a stale entry; whoever uses one asks [`DeviceMemory`] whether
-//! the page is still mapped there.
+//! It is brought up to date where drivers do that, between pages and finalize. Pages that leave the
+//! device in other ways (a fault, `munmap`, an exit) leave a stale entry; whoever uses one asks
+//! [`DeviceMemory`] whether the page is still mapped there.
 //!
 //! [`DeviceMemory`]: crate::device_memory::DeviceMemory
 
@@ -65,7 +65,8 @@ impl PageTable {
     pub(crate) fn set(&self, address: usize, pfn: Pfn) {
         // SAFETY: The number is a device page's, which has a `struct page`.
         let entry = Pte(unsafe { bindings::migrate_test_pfn_to_page(pfn) });
-        // Without memory for it the entry is missing. A device would fault and ask again; this one does not mind.
+        // Without memory for it the entry is missing. A device would fault and ask again; this one
+        // does not mind.
         let _ = self
             .entries
             .lock()
@@ -80,7 +81,8 @@ impl PageTable {
     /// The device page that was last mapped at an address.
     pub(crate) fn get(&self, address: usize) -> Option<Pfn> {
         let page = self.entries.lock().get(address >> PAGE_SHIFT)?;
-        // SAFETY: Entries are pages of the device, whose `struct page` exists as long as the module does.
+        // SAFETY: Entries are pages of the device, whose `struct page` exists as long as the module
+        // does.
         Some(unsafe { bindings::migrate_test_page_to_pfn(page) })
     }
 }

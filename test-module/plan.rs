@@ -10,8 +10,9 @@ use crate::{
 /// What to do with large folios.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Large {
-    /// They stay whole or stay where they are: for callers for whom the kernel cannot split. A fault holds a
-    /// reference that stops the split (`folio_split_unmapped`), and an eviction has no VMA to split in.
+    /// They stay whole or stay where they are: for callers for whom the kernel cannot split. A
+    /// fault holds a reference that stops the split (`folio_split_unmapped`), and an eviction has
+    /// no VMA to split in.
     Whole,
     /// Whole if a large destination can be had, else page by page.
     WholeOrSplit,

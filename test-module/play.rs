@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Plays real drivers: the same calls in the same order, by the same kind of thread, from functions of the same names.
-//! Tracers tell from these names why a migration was made, so that none may be inlined, or left before what it calls.
+//! Plays real drivers: the same calls in the same order, by the same kind of thread, from functions
+//! of the same names. Tracers tell from these names why a migration was made, so that none may be
+//! inlined, or left before what it calls.
 
 use kernel::{
     mm::{MmWithUser, MmapReadGuard},

@@ -14,9 +14,9 @@ use crate::bindings;
 ///
 /// # Invariants
 ///
-/// `start` is a multiple of the page size and within `vma`; `pages` is at least one, and that many pages from there
-/// do not overflow. Whether they leave the VMA is for setup to check. The mmap lock of the VMA's address space is held
-/// for `'mm`.
+/// `start` is a multiple of the page size and within `vma`; `pages` is at least one, and that many
+/// pages from there do not overflow. Whether they leave the VMA is for setup to check. The mmap
+/// lock of the VMA's address space is held for `'mm`.
 #[derive(Clone, Copy)]
 pub(crate) struct Range<'mm> {
     vma: &'mm VmaRef,
@@ -25,7 +25,8 @@ pub(crate) struct Range<'mm> {
 }
 
 impl<'mm> Range<'mm> {
-    /// `EFAULT` where nothing is mapped; `EINVAL` for a range that is empty, not aligned, or overflows.
+    /// `EFAULT` where nothing is mapped; `EINVAL` for a range that is empty, not aligned, or
+    /// overflows.
     pub(crate) fn new(mmap: &'mm MmapReadGuard<'_>, start: usize, pages: usize) -> Result<Self> {
         let vma = mmap.vma_lookup(start).ok_or(EFAULT)?;
         let end = pages
@@ -39,8 +40,8 @@ impl<'mm> Range<'mm> {
         Ok(Self { vma, start, pages })
     }
 
-    /// The `pages` pages (a power of two) around an address that are aligned to their number, as far as they are
-    /// within the VMA.
+    /// The `pages` pages (a power of two) around an address that are aligned to their number, as
+    /// far as they are within the VMA.
     ///
     /// # Safety
     ///
@@ -52,8 +53,8 @@ impl<'mm> Range<'mm> {
         if !(start..end).contains(&address) {
             return Err(EINVAL);
         }
-        // INVARIANT: A VMA begins and ends at multiples of the page size; the range is within it and has at least the
-        // page at `address`; the lock is this function's requirement.
+        // INVARIANT: A VMA begins and ends at multiples of the page size; the range is within it
+        // and has at least the page at `address`; the lock is this function's requirement.
         Ok(Self {
             vma,
             start,

@@ -37,7 +37,8 @@ impl Region {
         }
     }
 
-    /// Addresses of memory which the kernel was told to leave alone. `EBUSY` where it uses it, or somebody else does.
+    /// Addresses of memory which the kernel was told to leave alone. `EBUSY` where it uses it, or
+    /// somebody else does.
     pub(crate) fn set_aside(start: u64, bytes: usize) -> Result<Self> {
         // SAFETY: The root and the name are static.
         let resource = unsafe {

@@ -2,8 +2,8 @@
 
 //! Registers the misc device so that an open file keeps the module loaded.
 //!
-//! The kernel crate's own registration leaves `file_operations::owner` empty: such a module can be unloaded while
-//! its files are open. This one fills it in.
+//! The kernel crate's own registration leaves `file_operations::owner` empty: such a module can be
+//! unloaded while its files are open. This one fills it in.
 
 use kernel::{
     bindings::{file_operations, misc_deregister, misc_register, miscdevice},
@@ -20,8 +20,8 @@ use crate::{device_memory::DeviceMemory, file::OpenFile};
 ///
 /// # Invariants
 ///
-/// `misc` is registered from the end of initialization to the end of drop, and has the operations of [`OpenFile`],
-/// through `operations`.
+/// `misc` is registered from the end of initialization to the end of drop, and has the operations
+/// of [`OpenFile`], through `operations`.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Registration {
     #[pin]
@@ -46,7 +46,8 @@ impl Registration {
             memory,
             operations <- Opaque::ffi_init(|slot: *mut file_operations| {
                 let misc = MiscDeviceOptions { name }.into_raw::<OpenFile>();
-                // SAFETY: The operations of a misc device are static, and the slot is ours to write.
+                // SAFETY: The operations of a misc device are static, and the slot is ours to
+                // write.
                 unsafe {
                     slot.copy_from_nonoverlapping(misc.fops, 1);
                     (*slot).owner = module.as_ptr();
@@ -54,8 +55,8 @@ impl Registration {
             }),
             misc <- Opaque::try_ffi_init(|slot: *mut miscdevice| {
                 let misc = MiscDeviceOptions { name }.into_raw::<OpenFile>();
-                // SAFETY: The slot is ours to write, and pinned: the device stays where it is until it is
-                // deregistered, and so do its operations.
+                // SAFETY: The slot is ours to write, and pinned: the device stays where it is until
+                // it is deregistered, and so do its operations.
                 // INVARIANT: Success means that the device is registered.
                 kernel::error::to_result(unsafe {
                     slot.write(miscdevice { fops: operations.get(), ..misc });
@@ -67,8 +68,8 @@ impl Registration {
 
     /// The registration that a file is being opened through.
     pub(crate) fn of(misc: &MiscDeviceRegistration<OpenFile>) -> &Self {
-        // SAFETY: `OpenFile` is registered only here, as the field `misc` of a `Registration`, which is there as
-        // long as the device is.
+        // SAFETY: `OpenFile` is registered only here, as the field `misc` of a `Registration`,
+        // which is there as long as the device is.
         unsafe { &*container_of!(Opaque::cast_from(misc.as_raw()).cast_mut(), Self, misc) }
     }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The three kernel calls of one migration, the arrays they share, and when they happened. `migrate.rs` makes a
-//! type of each state of it, so that the calls can only come in the right order.
+//! The three kernel calls of one migration, the arrays they share, and when they happened.
+//! `migrate.rs` makes a type of each state of it, so that the calls can only come in the right
+//! order.
 
 use core::marker::PhantomData;
 use kernel::{mm::virt::VmaRef, prelude::*, types::NotThreadSafe};
@@ -42,10 +43,10 @@ enum Call<'mm> {
 /// # Invariants
 ///
 /// - `src` and `dst` have as many entries as pages were requested.
-/// - From a successful setup to the end of finalize the phase is not `Idle`, and the mmap lock of the VMA (if
-///   there is one)
-///   is held for `'mm`.
-/// - While the phase is `Collected`, every valid entry of `dst` owns a [`NewFolio`]. Later they are the kernel's.
+/// - From a successful setup to the end of finalize the phase is not `Idle`, and the mmap lock of
+///   the VMA (if there is one) is held for `'mm`.
+/// - While the phase is `Collected`, every valid entry of `dst` owns a [`NewFolio`]. Later they are
+///   the kernel's.
 pub(crate) struct Sequence<'mm> {
     call: Call<'mm>,
     src: Array<'mm>,
@@ -64,8 +65,9 @@ impl<'mm> Sequence<'mm> {
     ///
     /// # Safety
     ///
-    /// `args.vma` is valid and its mmap lock is held for `'mm`; `start` and `end` span `pages` pages. A
-    /// `fault_page` is one that the fault handler of this VMA holds locked and referenced for `'mm`.
+    /// `args.vma` is valid and its mmap lock is held for `'mm`; `start` and `end` span `pages`
+    /// pages. A `fault_page` is one that the fault handler of this VMA holds locked and referenced
+    /// for `'mm`.
     pub(crate) unsafe fn of_vma(args: migrate_vma, pages: usize) -> Result<Self> {
         let call = Call::Vma(Structure::Own(KBox::new(args, GFP_KERNEL)?));
         Self::new(call, KVVec::from_elem(0, pages, quietly())?)
@@ -107,12 +109,13 @@ impl<'mm> Sequence<'mm> {
         )
     }
 
-    /// For device pages one by one, wherever they are mapped. The arrays are as long as there are positions.
+    /// For device pages one by one, wherever they are mapped. The arrays are as long as there are
+    /// positions.
     ///
     /// # Safety
     ///
-    /// Each frame is a page of device memory that stays registered for `'mm`. The order has positions at which there is
-    /// a frame, each once.
+    /// Each frame is a page of device memory that stays registered for `'mm`. The order has
+    /// positions at which there is a frame, each once.
     pub(crate) unsafe fn of_device_pagewise(
         pagewise: Pagewise,
         src: &'mm mut [usize],
@@ -186,8 +189,8 @@ impl<'mm> Sequence<'mm> {
                 args.src = src;
                 args.dst = dst;
                 let args: *mut migrate_vma = args;
-                // SAFETY: VMA, lock and range are right by the requirements of `of_vma`; by the type invariants
-                // the arrays are as long as the range.
+                // SAFETY: VMA, lock and range are right by the requirements of `of_vma`; by the
+                // type invariants the arrays are as long as the range.
                 Span::of(|| unsafe { bindings::migrate_vma_setup(args) })
             }
             Call::DevicePages => {
@@ -197,7 +200,8 @@ impl<'mm> Sequence<'mm> {
             }
             Call::DeviceRange(first) => {
                 let (first, pages) = (*first, self.src.len());
-                // SAFETY: By the requirements of `of_device_range` these are device pages; the array is as long.
+                // SAFETY: By the requirements of `of_device_range` these are device pages; the
+                // array is as long.
                 Span::of(|| unsafe { bindings::migrate_device_range(src, first, pages) })
             }
             Call::DevicePagewise(pagewise) => {
@@ -227,8 +231,9 @@ impl<'mm> Sequence<'mm> {
         Ok(())
     }
 
-    /// Puts a destination that does not say that it is large into an empty entry, where a large one is wanted. For
-    /// device pages only, which the kernel then leaves where they are: it would split what a VMA maps.
+    /// Puts a destination that does not say that it is large into an empty entry, where a large one
+    /// is wanted. For device pages only, which the kernel then leaves where they are: it would
+    /// split what a VMA maps.
     pub(crate) fn place_unmarked(&mut self, index: usize, folio: NewFolio) -> Result {
         if matches!(self.call, Call::Vma(_)) {
             return Err(EINVAL);
@@ -238,7 +243,8 @@ impl<'mm> Sequence<'mm> {
         Ok(())
     }
 
-    /// Has what was collected stay where it is: the kernel is told so before pages. It stays locked until finalize.
+    /// Has what was collected stay where it is: the kernel is told so before pages. It stays locked
+    /// until finalize.
     pub(crate) fn retire(&mut self, index: usize) -> Result {
         let fits = self.phase == Phase::Collected && index < self.len;
         if !fits || self.dst(index).is_valid() || !self.src(index).is_valid() {
@@ -286,8 +292,8 @@ impl<'mm> Sequence<'mm> {
         let (span, ()) = match &mut self.call {
             Call::Vma(args) => {
                 let args: *mut migrate_vma = &mut **args;
-                // SAFETY: The wrappers call this only after a successful setup, once; valid destinations are
-                // locked and referenced by the type invariants.
+                // SAFETY: The wrappers call this only after a successful setup, once; valid
+                // destinations are locked and referenced by the type invariants.
                 Span::of(|| unsafe { bindings::migrate_vma_pages(args) })
             }
             Call::DevicePages | Call::DeviceRange(_) | Call::DevicePagewise(_) => {
@@ -304,8 +310,8 @@ impl<'mm> Sequence<'mm> {
     pub(crate) fn finalize(&mut self) {
         match self.phase {
             Phase::Idle => return,
-            // Finalize takes a destination beside a collected page for one that the page has moved to, and would
-            // map it although `migrate_vma_pages` has not run.
+            // Finalize takes a destination beside a collected page for one that the page has moved
+            // to, and would map it although `migrate_vma_pages` has not run.
             Phase::Collected => self.take_back_destinations(),
             Phase::Migrated => {}
         }
@@ -346,7 +352,8 @@ impl<'mm> Sequence<'mm> {
         for entry in &mut self.dst[..self.len] {
             let destination = Mpfn(core::mem::take(entry));
             if destination.is_valid() {
-                // SAFETY: By the type invariants the entry owned a `NewFolio` of this size; it is empty now.
+                // SAFETY: By the type invariants the entry owned a `NewFolio` of this size; it is
+                // empty now.
                 drop(unsafe { NewFolio::from_pfn(destination.pfn(), destination.size()) });
             }
         }
@@ -366,7 +373,8 @@ fn set_up_pagewise(pagewise: &Pagewise, src: &mut [usize]) -> (Span, u64) {
             continue;
         };
         let entry: *mut usize = &mut src[*index];
-        // SAFETY: By the requirements of `of_device_pagewise` it is a page of device memory; there is room for one.
+        // SAFETY: By the requirements of `of_device_pagewise` it is a page of device memory; there
+        // is room for one.
         let (span, _) = Span::of(|| unsafe { bindings::migrate_device_range(entry, frame, 1) });
         if n == 0 {
             whole.from = span.from;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which pages of device memory are in use, by what they are backed, where they are mapped and who brought them.
+//! Which pages of device memory are in use, by what they are backed, where they are mapped and who
+//! brought them.
 
 use kernel::{
     mm::{Mm, virt::VmaRef},
@@ -15,7 +16,8 @@ use crate::{
 
 const BITS: usize = u64::BITS as usize;
 
-/// Where a page is mapped: an address space, told apart by its `mm_struct`'s address, and an address in it.
+/// Where a page is mapped: an address space, told apart by its `mm_struct`'s address, and an
+/// address in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mapping {
     mm: usize,
@@ -53,15 +55,16 @@ struct Slot {
     large: bool,
 }
 
-/// One slot for each page of device memory. Indices count pages from the start of the device's memory.
+/// One slot for each page of device memory. Indices count pages from the start of the device's
+/// memory.
 ///
-/// Base pages are taken from the low end and large folios from the high end, so that the former do not break up the
-/// room of the latter before they have to.
+/// Base pages are taken from the low end and large folios from the high end, so that the former do
+/// not break up the room of the latter before they have to.
 ///
 /// # Invariants
 ///
-/// Bit `i % 64` of `used[i / 64]` is set exactly while page `i` is taken; `taken` counts these bits. No word
-/// before `hint` has a clear bit.
+/// Bit `i % 64` of `used[i / 64]` is set exactly while page `i` is taken; `taken` counts these
+/// bits. No word before `hint` has a clear bit.
 pub(crate) struct Slots {
     used: KVVec<u64>,
     slots: KVVec<Slot>,
@@ -106,7 +109,8 @@ impl Slots {
         self.taken
     }
 
-    /// Takes a page, or adjoining pages that begin at a multiple of their number. Gives the first one's index.
+    /// Takes a page, or adjoining pages that begin at a multiple of their number. Gives the first
+    /// one's index.
     pub(crate) fn take(&mut self, size: Size) -> Option<usize> {
         if self.taken + size.pages() > self.capacity {
             return None;
@@ -121,7 +125,8 @@ impl Slots {
         let free = self.used[self.hint..]
             .iter()
             .position(|word| *word != u64::MAX);
-        // INVARIANT: There is no clear bit before the word that was found, nor anywhere if none was.
+        // INVARIANT: There is no clear bit before the word that was found, nor anywhere if none
+        // was.
         self.hint = free.map_or(self.used.len(), |ahead| self.hint + ahead);
         let word = self.used.get_mut(self.hint)?;
         let bit = (!*word).trailing_zeros() as usize;
@@ -215,9 +220,9 @@ impl Slots {
             .skip_while(move |index| *index < first)
     }
 
-    /// Pages to evict: about `wanted` of those that arrived, in rising order, large folios with all their pages;
-    /// `pfns` has room for `wanted` and a large folio, and gets numbers counted from `base`. They come in turn;
-    /// none are found at the end of the turn.
+    /// Pages to evict: about `wanted` of those that arrived, in rising order, large folios with all
+    /// their pages; `pfns` has room for `wanted` and a large folio, and gets numbers counted from
+    /// `base`. They come in turn; none are found at the end of the turn.
     pub(crate) fn victims(&mut self, wanted: usize, base: Pfn, pfns: &mut KVVec<Pfn>) {
         let mut index = self.hand;
         while pfns.len() < wanted {

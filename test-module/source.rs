@@ -13,8 +13,8 @@ use crate::{
 ///
 /// # Invariants
 ///
-/// `pages` pages from `first` on are valid and of one folio, which is locked, unmapped and referenced for `'a`. If
-/// `is_system` is set, they are system memory.
+/// `pages` pages from `first` on are valid and of one folio, which is locked, unmapped and
+/// referenced for `'a`. If `is_system` is set, they are system memory.
 pub(crate) struct Source<'a> {
     first: Pfn,
     pages: usize,
@@ -25,8 +25,8 @@ pub(crate) struct Source<'a> {
 impl<'a> Source<'a> {
     /// # Safety
     ///
-    /// `pages` pages from `first` on are one folio, or a part of one, that was collected and is held until finalize, which
-    /// `collected` does not outlive.
+    /// `pages` pages from `first` on are one folio, or a part of one, that was collected and is
+    /// held until finalize, which `collected` does not outlive.
     pub(crate) unsafe fn new(first: Pfn, pages: usize, collected: &'a Collected<'a>) -> Self {
         // SAFETY: What the kernel collects has a `struct page`.
         let is_system = unsafe {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! debugfs's `migrate_test/totals`: what every device and open file did, as a table for people and `awk`.
+//! debugfs's `migrate_test/totals`: what every device and open file did, as a table for people and
+//! `awk`.
 //!
-//! The first line names the columns, which are separated by one space. A line is about one direction and cause of
-//! one device, since the module was loaded (`file` is `-`), or of one file that is open now, since it was opened
-//! (`file` is its number, `pid` who opened it). Units are base pages, except for `migrations`.
+//! The first line names the columns, which are separated by one space. A line is about one
+//! direction and cause of one device, since the module was loaded (`file` is `-`), or of one file
+//! that is open now, since it was opened (`file` is its number, `pid` who opened it). Units are
+//! base pages, except for `migrations`.
 
 use kernel::{debugfs::Writer, fmt, prelude::*, sync::Arc};
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a driver does between the kernel's calls: destinations and copies, and a count of where the pages went.
+//! What a driver does between the kernel's calls: destinations and copies, and a count of where the
+//! pages went.
 
 use core::ptr;
 use kernel::{page::PAGE_SIZE, prelude::*};
@@ -22,8 +23,8 @@ use crate::{
 };
 
 impl Plan<'_> {
-    /// Migrates, with one sequence of kernel calls. `map` is told what arrived, where a driver updates its
-    /// device's page table.
+    /// Migrates, with one sequence of kernel calls. `map` is told what arrived, where a driver
+    /// updates its device's page table.
     pub(crate) fn run(&self, setup: Setup<'_>, map: impl FnMut(&Arrived)) -> Truth {
         let mut count = Count::default();
         let mut collected = match setup.collect() {
@@ -125,7 +126,8 @@ impl Plan<'_> {
         references
     }
 
-    /// Whether there is nothing at a position of device memory: nobody uses its page, or it has none.
+    /// Whether there is nothing at a position of device memory: nobody uses its page, or it has
+    /// none.
     fn is_free(&self, collected: &Collected<'_>, index: usize) -> bool {
         match collected.behind(index) {
             Behind::Page(pfn) => !self.memory.is_taken(pfn),
@@ -134,7 +136,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether an entry stays where it is: it is retired, it is there already, or there is nothing in it.
+    /// Whether an entry stays where it is: it is retired, it is there already, or there is nothing
+    /// in it.
     fn stays(&self, collected: &mut Collected<'_>, entry: &Entry) -> bool {
         let retired = entry.found == Found::Page
             && self.inject.retires(entry)
@@ -155,7 +158,8 @@ impl Plan<'_> {
         false
     }
 
-    /// Whether an entry is where it is to go: on this device, or in system memory, of the right node.
+    /// Whether an entry is where it is to go: on this device, or in system memory, of the right
+    /// node.
     fn is_there(&self, collected: &Collected<'_>, entry: &Entry) -> bool {
         let Some(source) = collected.source(entry) else {
             return false;
@@ -173,9 +177,10 @@ impl Plan<'_> {
         !self.inject.decline.hits_entry(entry) && (entry.found == Found::Page || self.populate)
     }
 
-    /// Whether an eviction has found a page with nothing on it. What has moved away, and a destination that was not used,
-    /// is unlocked before its last reference is given up; setup takes it in between. Moved once more, it would be a page
-    /// that belongs to no memory cgroup, and `folio_lruvec_lock` would never come back from it.
+    /// Whether an eviction has found a page with nothing on it. What has moved away, and a
+    /// destination that was not used, is unlocked before its last reference is given up; setup
+    /// takes it in between. Moved once more, it would be a page that belongs to no memory cgroup,
+    /// and `folio_lruvec_lock` would never come back from it.
     fn is_empty_page(&self, collected: &Collected<'_>, entry: &Entry) -> bool {
         let pfn = collected.source(entry).and_then(|source| source.pfn(0));
         self.is_by_frames() && pfn.is_some_and(|pfn| !self.memory.is_occupied(pfn))
@@ -303,14 +308,14 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether one page of a large entry is to get a destination. The first page and holes are declined only with the
-    /// whole entry, which [`Plan::wants`] has asked.
+    /// Whether one page of a large entry is to get a destination. The first page and holes are
+    /// declined only with the whole entry, which [`Plan::wants`] has asked.
     fn wants_page(&self, entry: &Entry, n: usize) -> bool {
         n == 0 || entry.found == Found::Hole || !self.inject.decline.hits(entry.index + n)
     }
 
-    /// A destination for each page of a large entry, with its contents; none for those that are to be declined or
-    /// cannot be had.
+    /// A destination for each page of a large entry, with its contents; none for those that are to
+    /// be declined or cannot be had.
     fn split(
         &self,
         collected: &Collected<'_>,
@@ -372,8 +377,8 @@ fn count_arrived(migrated: &Migrated<'_>, count: &mut Count, mut map: impl FnMut
         if arrived.pages > 1 {
             count.whole += pages;
         }
-        // SAFETY: What was collected and where it went is held until finalize, and of this driver's devices or the
-        // system's memory.
+        // SAFETY: What was collected and where it went is held until finalize, and of this driver's
+        // devices or the system's memory.
         unsafe {
             if let Some(from) = arrived.from {
                 count.from.count(from, pages);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the driver says about a migration: its own counts, taken at its own places in the code, and its own times.
+//! What the driver says about a migration: its own counts, taken at its own places in the code, and
+//! its own times.
 
 use crate::{
     layout,
@@ -40,7 +41,8 @@ pub(crate) struct Count {
     pub(crate) referenced: u64,
     /// Pages for which no destination could be had: some of the declined.
     failed: u64,
-    /// Pages that were given a destination of their own although they were collected as a large folio.
+    /// Pages that were given a destination of their own although they were collected as a large
+    /// folio.
     split: u64,
     /// Evictions that were made to find room for destinations.
     pub(crate) evictions: u64,
@@ -119,7 +121,8 @@ impl Kind {
             declined_holes: count.declined_holes,
             moved: count.moved,
             populated: count.populated,
-            // Where more arrived than was sent the ledger will not balance, which is what there is to say.
+            // Where more arrived than was sent the ledger will not balance, which is what there is
+            // to say.
             wasted_copy: count.copied.saturating_sub(count.moved),
             wasted_fill: count.filled.saturating_sub(count.populated),
             ..Ledger::default()

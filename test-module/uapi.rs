@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0
 
-//! What crosses between the devices (`/dev/migrate_test`, `/dev/migrate_test1` ...) and their users. The driver and
-//! the workload compile this same file.
+//! What crosses between the devices (`/dev/migrate_test`, `/dev/migrate_test1` ...) and their
+//! users. The driver and the workload compile this same file.
 //!
-//! An open file belongs to the address space that opened it: migrating through it from another one (after `fork` or
-//! `exec`, or when the file was passed on) is `EPERM`. Reading and asking is open to whoever has it.
+//! An open file belongs to the address space that opened it: migrating through it from another one
+//! (after `fork` or `exec`, or when the file was passed on) is `EPERM`. Reading and asking is open
+//! to whoever has it.
 //!
-//! `read()` takes whole [`Truth`]s out of the device's log of migrations that no ioctl returns (those made by CPU
-//! faults, evictions in the middle of another migration, and plays of real drivers): as many as there are and as fit into the buffer, 0
-//! bytes when the log is empty. It never waits. A buffer smaller than one `Truth` is `EINVAL`.
+//! `read()` takes whole [`Truth`]s out of the device's log of migrations that no ioctl returns
+//! (those made by CPU faults, evictions in the middle of another migration, and plays of real
+//! drivers): as many as there are and as fit into the buffer, 0 bytes when the log is empty. It
+//! never waits. A buffer smaller than one `Truth` is `EINVAL`.
 //!
-//! The same totals as [`TOTALS`] and [`FILE_TOTALS`], of every device and open file, are in debugfs as text:
-//! `migrate_test/totals`, whose first line names the columns.
+//! The same totals as [`TOTALS`] and [`FILE_TOTALS`], of every device and open file, are in debugfs
+//! as text: `migrate_test/totals`, whose first line names the columns.
 //!
 //! Every number is in the machine's byte order; there is no padding that is not spelt out.
 
@@ -27,8 +29,8 @@ pub const DEVICE_PATH: &str = "/dev/migrate_test";
 /// Most devices that the module makes, beside those below.
 pub const MAX_DEVICES: u32 = 4;
 
-/// Folder entry of the first of the devices that may take what is on another of them: their pages have one owner. The
-/// second has a 1 behind it.
+/// Folder entry of the first of the devices that may take what is on another of them: their pages
+/// have one owner. The second has a 1 behind it.
 pub const PEER_PATH: &str = "/dev/migrate_test_peer";
 
 /// Most of these.
@@ -40,7 +42,8 @@ pub const COHERENT_PATH: &str = "/dev/migrate_test_coherent";
 /// Most pages that one ioctl takes: 1 GiB of 4 KiB pages.
 pub const MAX_PAGES: u64 = 262_144;
 
-/// Longest delay, and longest time that the copy engine may take for a call's set-up and a mirror to invalidate a range: one second.
+/// Longest delay, and longest time that the copy engine may take for a call's set-up and a mirror
+/// to invalidate a range: one second.
 pub const MAX_DELAY_NS: u64 = 1_000_000_000;
 
 /// A step that did not happen.
@@ -52,18 +55,23 @@ pub mod flags {
     pub const POPULATE: u32 = 1 << 0;
     /// Finalize without `migrate_vma_pages`, after copying as usual: the call is rolled back.
     pub const ROLL_BACK: u32 = 1 << 1;
-    /// Take large folios (2 MiB) whole, as one entry of the kernel's arrays: `MIGRATE_VMA_SELECT_COMPOUND`.
-    /// Where no large destination can be had, the entry is split as with [`SPLIT`].
+    /// Take large folios (2 MiB) whole, as one entry of the kernel's arrays:
+    /// `MIGRATE_VMA_SELECT_COMPOUND`. Where no large destination can be had, the entry is split as
+    /// with [`SPLIT`].
     pub const COMPOUND: u32 = 1 << 2;
-    /// With [`COMPOUND`] only: base pages as destinations of large folios, so that the kernel splits them. Those that
-    /// are not writable, so perhaps mapped by others as well, cannot be split and are declined.
+    /// With [`COMPOUND`] only: base pages as destinations of large folios, so that the kernel
+    /// splits them. Those that are not writable, so perhaps mapped by others as well, cannot be
+    /// split and are declined.
     pub const SPLIT: u32 = 1 << 3;
-    /// When setup collects nothing, return without the other two calls, as some drivers do: the call is abandoned.
+    /// When setup collects nothing, return without the other two calls, as some drivers do: the
+    /// call is abandoned.
     pub const ABANDON: u32 = 1 << 4;
-    /// When device memory is full, evict some of it in the middle of the call (between setup and pages), as many
-    /// pages as are still needed (at least [`EVICTED_AT_ONCE`](super::EVICTED_AT_ONCE)), instead of declining.
+    /// When device memory is full, evict some of it in the middle of the call (between setup and
+    /// pages), as many pages as are still needed (at least
+    /// [`EVICTED_AT_ONCE`](super::EVICTED_AT_ONCE)), instead of declining.
     pub const EVICT: u32 = 1 << 5;
-    /// To the device only: collect pages that are on this device already, too, and move them within it.
+    /// To the device only: collect pages that are on this device already, too, and move them within
+    /// it.
     pub const DEVICE_TOO: u32 = 1 << 6;
     /// Spend the delays asleep. Without it they are spent busy.
     pub const SLEEP: u32 = 1 << 7;
@@ -74,17 +82,18 @@ pub mod flags {
 
 /// Bits of [`Configuration::flags`].
 pub mod configuration {
-    /// The driver waits for the copy engine between pages and finalize, as amdgpu and nouveau do. Without it, it
-    /// waits between setup and pages.
+    /// The driver waits for the copy engine between pages and finalize, as amdgpu and nouveau do.
+    /// Without it, it waits between setup and pages.
     pub const WAIT_AFTER_PAGES: u64 = 1 << 0;
-    /// A CPU fault takes the device's lock first, as amdgpu's does (`svms.lock`), which plays of amdgpu hold.
+    /// A CPU fault takes the device's lock first, as amdgpu's does (`svms.lock`), which plays of
+    /// amdgpu hold.
     pub const LOCKED_FAULTS: u64 = 1 << 1;
     /// Every bit that has a meaning. Others are `EINVAL`.
     pub const ALL: u64 = WAIT_AFTER_PAGES | LOCKED_FAULTS;
 }
 
-/// Values of [`Truth::direction`]: where the pages that arrived were, and where they are now. Where none arrived, what
-/// was asked for.
+/// Values of [`Truth::direction`]: where the pages that arrived were, and where they are now. Where
+/// none arrived, what was asked for.
 pub mod direction {
     /// Nothing arrived, and it was not said where to.
     pub const UNKNOWN: u32 = 0;
@@ -196,14 +205,15 @@ impl Ledger {
     }
 }
 
-/// How long each step took, nanoseconds of the kernel's CLOCK_BOOTTIME; [`UNKNOWN`] where it did not happen.
+/// How long each step took, nanoseconds of the kernel's CLOCK_BOOTTIME; [`UNKNOWN`] where it did
+/// not happen.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
     /// The call of `migrate_vma_setup`.
     pub setup_ns: u64,
-    /// From its return to the call of `migrate_vma_pages` (of `migrate_vma_finalize`, when rolled back): the driver
-    /// allocates and copies.
+    /// From its return to the call of `migrate_vma_pages` (of `migrate_vma_finalize`, when rolled
+    /// back): the driver allocates and copies.
     pub alloc_and_copy_ns: u64,
     /// The call of `migrate_vma_pages`.
     pub pages_ns: u64,
@@ -245,7 +255,8 @@ pub struct Memory {
     pub device_coherent: u64,
     /// The node of all the system's; [`NO_PLACE`] where there are none, or several nodes'.
     pub node: u32,
-    /// The number of the device of all the devices'; [`NO_PLACE`] where there are none, or several devices'.
+    /// The number of the device of all the devices'; [`NO_PLACE`] where there are none, or several
+    /// devices'.
     pub device: u32,
 }
 
@@ -287,8 +298,8 @@ pub struct Truth {
     pub time_ns: u64,
     /// First address of the range; 0 for an eviction by page frames, which has none.
     pub address: u64,
-    /// Process that the memory belongs to (the kernel's tgid, of the initial pid namespace); 0 for an eviction by
-    /// page frames, which may be anybody's.
+    /// Process that the memory belongs to (the kernel's tgid, of the initial pid namespace); 0 for
+    /// an eviction by page frames, which may be anybody's.
     pub owner: u32,
     /// 1 where the calling thread is none of the owner's. Else 0.
     pub worker: u32,
@@ -308,7 +319,8 @@ pub struct Truth {
     pub outcome: u32,
     /// Why setup refused, positive; else 0.
     pub errno: u32,
-    /// 1 where the driver's own counts do not add up: a bug of the driver, nothing here is to be trusted. Else 0.
+    /// 1 where the driver's own counts do not add up: a bug of the driver, nothing here is to be
+    /// trusted. Else 0.
     pub unbalanced: u32,
     /// Number of the device.
     pub device: u32,
@@ -329,7 +341,8 @@ pub struct Truth {
     pub evictions: u64,
     /// How long the driver waited until the copy engine was done, nanoseconds.
     pub engine_ns: u64,
-    /// How long mirrors of the address space took to invalidate the range, while setup waited for them; nanoseconds.
+    /// How long mirrors of the address space took to invalidate the range, while setup waited for
+    /// them; nanoseconds.
     pub invalidate_ns: u64,
     /// Where the pages went.
     pub ledger: Ledger,
@@ -341,8 +354,9 @@ pub struct Truth {
     pub steps: Steps,
 }
 
-/// Positions of a range at which a fault is injected: indices from 0. A large folio (or hole) that is taken as one
-/// entry is one thing: its position is its first page's, divided by the pages in a large folio.
+/// Positions of a range at which a fault is injected: indices from 0. A large folio (or hole) that
+/// is taken as one entry is one thing: its position is its first page's, divided by the pages in a
+/// large folio.
 ///
 /// Both ways can be used at once. All zeroes: nowhere.
 #[repr(C)]
@@ -350,18 +364,20 @@ pub struct Truth {
 pub struct Strike {
     /// Every n-th position: `n - 1`, `2n - 1`, `3n - 1` ...; 0 means none.
     pub every: u32,
-    /// This many positions in a million, chosen by [`Migrate::seed`], the kind of fault and the position alone: the
-    /// same call strikes the same positions. More than a million is `EINVAL`.
+    /// This many positions in a million, chosen by [`Migrate::seed`], the kind of fault and the
+    /// position alone: the same call strikes the same positions. More than a million is `EINVAL`.
     pub per_million: u32,
 }
 
-/// Argument of [`TO_DEVICE`] and [`TO_SYSTEM`]: one range, migrated with exactly one sequence of kernel calls.
+/// Argument of [`TO_DEVICE`] and [`TO_SYSTEM`]: one range, migrated with exactly one sequence of
+/// kernel calls.
 ///
-/// Refused before the kernel is asked: `EINVAL` for an address that is not a multiple of the page size, no pages,
-/// more than [`MAX_PAGES`], an overflowing range, unknown flags, [`flags::SPLIT`] without [`flags::COMPOUND`],
-/// [`flags::DEVICE_TOO`] to the system, or a delay over [`MAX_DELAY_NS`]; `EFAULT` where nothing is mapped; `EPERM`
-/// for a file of another address space. What `migrate_vma_setup` refuses (a range that leaves its VMA, a VMA that is not ordinary memory) is no error: the ioctl
-/// succeeds and the truth says [`outcome::REJECTED`].
+/// Refused before the kernel is asked: `EINVAL` for an address that is not a multiple of the page
+/// size, no pages, more than [`MAX_PAGES`], an overflowing range, unknown flags, [`flags::SPLIT`]
+/// without [`flags::COMPOUND`], [`flags::DEVICE_TOO`] to the system, or a delay over
+/// [`MAX_DELAY_NS`]; `EFAULT` where nothing is mapped; `EPERM` for a file of another address space.
+/// What `migrate_vma_setup` refuses (a range that leaves its VMA, a VMA that is not ordinary
+/// memory) is no error: the ioctl succeeds and the truth says [`outcome::REJECTED`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Migrate {
@@ -375,27 +391,28 @@ pub struct Migrate {
     pub reserved: u32,
     /// Chooses the positions of [`Strike::per_million`].
     pub seed: u64,
-    /// Hold these pages before setup, until after finalize, so that the kernel skips them. Always by base-page
-    /// position. To the device: a long-term pin, where a writable system page is mapped. To the system: two
-    /// references on the device page, where this file brought one there (device pages cannot be pinned; the kernel
-    /// puts up with one reference). Positions with no such page are left alone; [`Truth::pinned`] counts what was
-    /// held.
+    /// Hold these pages before setup, until after finalize, so that the kernel skips them. Always
+    /// by base-page position. To the device: a long-term pin, where a writable system page is
+    /// mapped. To the system: two references on the device page, where this file brought one there
+    /// (device pages cannot be pinned; the kernel puts up with one reference). Positions with no
+    /// such page are left alone; [`Truth::pinned`] counts what was held.
     pub pin: Strike,
-    /// Lock the folios of these pages before setup, until after finalize, as another thread would that is using
-    /// them: the kernel does not collect what it cannot lock. By base-page position, and for pages as with
-    /// [`Migrate::pin`]; a folio that is locked already is left alone.
+    /// Lock the folios of these pages before setup, until after finalize, as another thread would
+    /// that is using them: the kernel does not collect what it cannot lock. By base-page position,
+    /// and for pages as with [`Migrate::pin`]; a folio that is locked already is left alone.
     pub lock: Strike,
-    /// Give these no destination, although they were collected. Pages of a folio that is being split are declined
-    /// one by one, except that its first page and all of a hole stand for the whole entry.
+    /// Give these no destination, although they were collected. Pages of a folio that is being
+    /// split are declined one by one, except that its first page and all of a hole stand for the
+    /// whole entry.
     pub decline: Strike,
-    /// Let the allocation of a destination fail for these. Where a large destination fails, the entry is split
-    /// instead (and each page of it may fail), unless it cannot be.
+    /// Let the allocation of a destination fail for these. Where a large destination fails, the
+    /// entry is split instead (and each page of it may fail), unless it cannot be.
     pub fail: Strike,
-    /// Take a reference between setup and pages on the folios collected at these positions, unless they have no
-    /// destination: they are copied, and cannot move.
+    /// Take a reference between setup and pages on the folios collected at these positions, unless
+    /// they have no destination: they are copied, and cannot move.
     pub reference: Strike,
-    /// Destinations that may be allocated, in base pages: then memory is out, in the middle of the call. 0 means
-    /// as many as there are.
+    /// Destinations that may be allocated, in base pages: then memory is out, in the middle of the
+    /// call. 0 means as many as there are.
     pub allocations: u64,
     /// Time to spend between setup and pages (or finalize, when rolled back), besides the copying.
     pub alloc_and_copy_delay_ns: u64,
@@ -413,11 +430,12 @@ pub mod evict {
     pub const RANGE: u32 = 2;
 }
 
-/// Argument of [`EVICT`]: pages of the device's memory that are to go home, whoever's they are, with one sequence of
-/// calls.
+/// Argument of [`EVICT`]: pages of the device's memory that are to go home, whoever's they are,
+/// with one sequence of calls.
 ///
-/// `EINVAL` for an unknown way, no pages, a range that is not within the device's memory, and one that does not begin
-/// and end at multiples of the pages in a large folio (which could cut one in two).
+/// `EINVAL` for an unknown way, no pages, a range that is not within the device's memory, and one
+/// that does not begin and end at multiples of the pages in a large folio (which could cut one in
+/// two).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evict {
@@ -438,36 +456,37 @@ pub const EVICTED_AT_ONCE: u64 = 64;
 
 /// Argument of [`CONFIGURE`]: how the device behaves from now on. All zeroes is how it begins.
 ///
-/// `EINVAL` for unknown flags, a set-up time or an invalidation over [`MAX_DELAY_NS`], and fault pages that are no power of two or more
-/// than a large folio has.
+/// `EINVAL` for unknown flags, a set-up time or an invalidation over [`MAX_DELAY_NS`], and fault
+/// pages that are no power of two or more than a large folio has.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// Pages of device memory that may be in use; 0 means all. What is in use already stays. A large folio comes out
-    /// of the same number.
+    /// Pages of device memory that may be in use; 0 means all. What is in use already stays. A
+    /// large folio comes out of the same number.
     pub capacity: u64,
     /// What the copy engine takes for each migration that copies or clears anything, nanoseconds.
     pub engine_setup_ns: u64,
-    /// What the copy engine does beyond that, MB/s (bytes in a microsecond); 0 means that copies take the time that
-    /// the CPU needs. There is one engine, which does one migration's copies after the other's.
+    /// What the copy engine does beyond that, MB/s (bytes in a microsecond); 0 means that copies
+    /// take the time that the CPU needs. There is one engine, which does one migration's copies
+    /// after the other's.
     pub engine_bandwidth: u64,
-    /// Pages that a CPU fault brings home, aligned to their number; 0 and 1: only the page itself. A large folio comes
-    /// home whole in any case.
+    /// Pages that a CPU fault brings home, aligned to their number; 0 and 1: only the page itself.
+    /// A large folio comes home whole in any case.
     pub fault_pages: u64,
-    /// How long the device's mirror of an address space takes to invalidate a range that is to be migrated, nanoseconds. With 0
-    /// there is none. An open file's address space is mirrored from the first migration that is asked for while it is not 0, until the
-    /// file is closed.
+    /// How long the device's mirror of an address space takes to invalidate a range that is to be
+    /// migrated, nanoseconds. With 0 there is none. An open file's address space is mirrored from
+    /// the first migration that is asked for while it is not 0, until the file is closed.
     pub invalidate_ns: u64,
     /// Bits of [`configuration`].
     pub flags: u64,
-    /// Of the pages that a CPU fault could bring home besides the one that was touched, every n-th is collected and left
-    /// alone, as xe does with pages that it has retired; 0 means none.
+    /// Of the pages that a CPU fault could bring home besides the one that was touched, every n-th
+    /// is collected and left alone, as xe does with pages that it has retired; 0 means none.
     pub retired_every: u64,
 }
 
-/// Answer of [`TOTALS`] (of a device, since the module was loaded) and [`FILE_TOTALS`] (of an open file: the
-/// migrations made through it, plays among them, those that its evictions caused, and CPU faults on pages which it brought to the
-/// device while it is open).
+/// Answer of [`TOTALS`] (of a device, since the module was loaded) and [`FILE_TOTALS`] (of an open
+/// file: the migrations made through it, plays among them, those that its evictions caused, and CPU
+/// faults on pages which it brought to the device while it is open).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
@@ -524,7 +543,8 @@ pub struct Info {
     pub device_pages_used: u64,
     /// Bytes in a base page.
     pub page_bytes: u64,
-    /// Base pages in a large folio; 1 where this kernel does not migrate them whole, and on the coherent device.
+    /// Base pages in a large folio; 1 where this kernel does not migrate them whole, and on the
+    /// coherent device.
     pub compound_pages: u64,
     /// Number of the device.
     pub device: u64,

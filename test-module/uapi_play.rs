@@ -4,13 +4,15 @@
 
 use super::{Ledger, Strike};
 
-/// Which driver [`PLAY`](super::PLAY) plays, and at what. `docs/test-driver.md` says how each goes about it.
+/// Which driver [`PLAY`](super::PLAY) plays, and at what. `docs/test-driver.md` says how each goes
+/// about it.
 pub mod play {
     /// nvidia-uvm: the device faults; its bottom half, a kernel thread, brings the pages.
     pub const UVM_FAULT: u32 = 1;
     /// nvidia-uvm: pages of the range that are on the device go home, each with a setup of its own.
     pub const UVM_EVICT: u32 = 2;
-    /// nvidia-uvm, where devices' memory is a node: pages go to system memory of [`Play::node`](super::Play::node).
+    /// nvidia-uvm, where devices' memory is a node: pages go to system memory of
+    /// [`Play::node`](super::Play::node).
     pub const UVM_NUMA: u32 = 3;
     /// amdgpu: the device faults; a work item brings the pages.
     pub const AMDGPU_FAULT: u32 = 4;
@@ -24,15 +26,15 @@ pub mod play {
     pub const XE_PREFETCH: u32 = 8;
     /// xe: a worker touches the range's pages as another device would, which has them go home.
     pub const XE_TOUCH: u32 = 9;
-    /// xe: pages of the range that are on the device go home, wherever they are mapped, but for those that
-    /// [`Play::skip`](super::Play::skip) strikes: they are collected, and left alone.
+    /// xe: pages of the range that are on the device go home, wherever they are mapped, but for
+    /// those that [`Play::skip`](super::Play::skip) strikes: they are collected, and left alone.
     pub const XE_EVICT: u32 = 10;
     /// nouveau: the device faults; a work item brings the pages, call by call with one structure.
     pub const NOUVEAU_FAULT: u32 = 11;
     /// nouveau: the process asks for that.
     pub const NOUVEAU_PREFETCH: u32 = 12;
-    /// nouveau: all of the device's memory is cleared, with destinations for large pages that the kernel does not take.
-    /// The range says nothing.
+    /// nouveau: all of the device's memory is cleared, with destinations for large pages that the
+    /// kernel does not take. The range says nothing.
     pub const NOUVEAU_EVICT: u32 = 13;
     /// No real driver, but one that breaks a rule: pages go to the device, and positions at which
     /// setup collected nothing are given a destination and marked as collected. (It takes them for
@@ -47,25 +49,27 @@ pub mod play {
 pub mod play_flags {
     /// Finalize without pages: something has changed meanwhile, and all of it will be tried again.
     pub const ROLL_BACK: u32 = 1 << 0;
-    /// [`play::UVM_EVICT`](super::play::UVM_EVICT): last page first. Without either of these, first page first.
+    /// [`play::UVM_EVICT`](super::play::UVM_EVICT): last page first. Without either of these, first
+    /// page first.
     pub const DESCENDING: u32 = 1 << 1;
     /// The same: in an order that [`Play::seed`](super::Play::seed) chooses.
     pub const SHUFFLED: u32 = 1 << 2;
-    /// [`play::UVM_FAULT`](super::play::UVM_FAULT): the device will reach the pages in system memory: those that are on
-    /// the device go home, the others are collected and stay.
+    /// [`play::UVM_FAULT`](super::play::UVM_FAULT): the device will reach the pages in system
+    /// memory: those that are on the device go home, the others are collected and stay.
     pub const TO_SYSTEM: u32 = 1 << 3;
     /// Every bit that has a meaning. Others are `EINVAL`.
     pub const ALL: u32 = ROLL_BACK | DESCENDING | SHUFFLED | TO_SYSTEM;
 }
 
-/// Most pages that [`play::UVM_EVICT`] takes with one array, as many as a block of nvidia-uvm's has, and that
-/// [`play::XE_TOUCH`] touches.
+/// Most pages that [`play::UVM_EVICT`] takes with one array, as many as a block of nvidia-uvm's
+/// has, and that [`play::XE_TOUCH`] touches.
 pub const MAX_BLOCK: u64 = 512;
 
-/// Argument of [`PLAY`](super::PLAY): a range, and how a real driver would treat it. It may take several migrations. All their
-/// truths are in the log.
+/// Argument of [`PLAY`](super::PLAY): a range, and how a real driver would treat it. It may take
+/// several migrations. All their truths are in the log.
 ///
-/// Refused as for [`Migrate`](super::Migrate); `EINVAL` for an unknown mode, and for more pages than [`MAX_BLOCK`] where they limit it.
+/// Refused as for [`Migrate`](super::Migrate); `EINVAL` for an unknown mode, and for more pages
+/// than [`MAX_BLOCK`] where they limit it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Play {

@@ -2,9 +2,10 @@
 
 //! nvidia-uvm.
 //!
-//! Its faults are served by a kernel thread of its own. Evictions have a setup for each page, and pages and finalize once for
-//! all of them, in arrays that belong to a block of 512 pages. Where the GPU's memory is a node of the system's
-//! (`uvm_migrate_pageable.c`), pages go from node to node.
+//! Its faults are served by a kernel thread of its own. Evictions have a setup for each page, and
+//! pages and finalize once for all of them, in arrays that belong to a block of 512 pages. Where
+//! the GPU's memory is a node of the system's (`uvm_migrate_pageable.c`), pages go from node to
+//! node.
 
 use core::hint::black_box;
 use kernel::{
@@ -67,9 +68,10 @@ fn uvm_hmm_va_block_service_locked(act: &mut Act<'_>, mmap: &MmapReadGuard<'_>) 
     black_box(act.migrate(mmap, &style))
 }
 
-/// A range goes to a node, from wherever it is: in an ioctl of the process, and without any owner of pages. nvidia-uvm
-/// refuses memory of files, with reason: when `migrate_vma_pages` has put another page in a file's cache, it leaves the
-/// mark of the file on the old one, which is then freed with it.
+/// A range goes to a node, from wherever it is: in an ioctl of the process, and without any owner
+/// of pages. nvidia-uvm refuses memory of files, with reason: when `migrate_vma_pages` has put
+/// another page in a file's cache, it leaves the mark of the file on the old one, which is then
+/// freed with it.
 pub(crate) fn migrate(act: &mut Act<'_>) -> Result {
     black_box(uvm_migrate_pageable(act))
 }
@@ -122,8 +124,8 @@ fn uvm_va_block_evict_chunks(act: &mut Act<'_>) -> Result {
             continue;
         }
         let region = first..first + pages;
-        // SAFETY: The frames are pages of the device's, which the open file keeps registered; each position is in the
-        // order once.
+        // SAFETY: The frames are pages of the device's, which the open file keeps registered; each
+        // position is in the order once.
         let setup = unsafe {
             Setup::eviction_pagewise(pagewise, &mut src[region.clone()], &mut dst[region])?
         };
@@ -134,7 +136,8 @@ fn uvm_va_block_evict_chunks(act: &mut Act<'_>) -> Result {
     Ok(())
 }
 
-/// Pages of the range that are on the device, but for those that are to be left out, and an order for them.
+/// Pages of the range that are on the device, but for those that are to be left out, and an order
+/// for them.
 fn resident(act: &Act<'_>, mm: &MmWithUser, first: usize, pages: usize) -> Result<Pagewise> {
     let skipped = Strikes::new(act.request.skip, act.request.seed);
     let mut frames = KVVec::with_capacity(pages, quietly())?;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! For whom a migration is made, and who makes it: often not the same. Drivers serve the faults of their devices in
-//! workers and kernel threads, which do not take on the address space that they work for.
+//! For whom a migration is made, and who makes it: often not the same. Drivers serve the faults of
+//! their devices in workers and kernel threads, which do not take on the address space that they
+//! work for.
 
 use kernel::mm::Mm;
 
@@ -56,7 +57,8 @@ impl Who {
     }
 }
 
-/// Why a page on the device is being touched, in the handler of that fault: by code of the process, or by the kernel.
+/// Why a page on the device is being touched, in the handler of that fault: by code of the process,
+/// or by the kernel.
 pub(crate) fn cause_of_fault(mm: &Mm) -> u32 {
     // SAFETY: There is always a current task.
     if is_own(mm) && unsafe { bindings::migrate_test_in_user_exception() } {

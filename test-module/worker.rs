@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Has others do something, and waits for it: workers of the kernel's, which are not in the caller's address space.
+//! Has others do something, and waits for it: workers of the kernel's, which are not in the
+//! caller's address space.
 
 use kernel::{
     impl_has_work, new_work,
@@ -38,7 +39,8 @@ impl_has_work! {
 impl Errand {
     /// # Safety
     ///
-    /// The caller hands it to one thread, which runs it once, and waits for its end before `body` goes.
+    /// The caller hands it to one thread, which runs it once, and waits for its end before `body`
+    /// goes.
     pub(crate) unsafe fn new(body: &mut (dyn FnMut() + Send)) -> Result<Arc<Self>> {
         let body: *mut (dyn FnMut() + Send + '_) = body;
         // SAFETY: Only the lifetime changes, which the caller sees to.
@@ -86,8 +88,8 @@ pub(crate) enum Of {
 }
 
 impl Of {
-    /// By the names that the queues have since Linux 6.17; the kernel crate's functions mean the older ones, of which the
-    /// kernel warns.
+    /// By the names that the queues have since Linux 6.17; the kernel crate's functions mean the
+    /// older ones, of which the kernel warns.
     fn queue(self) -> &'static Queue {
         // SAFETY: The kernel makes these queues before it loads modules, and never takes them away.
         unsafe {

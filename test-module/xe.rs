@@ -2,8 +2,9 @@
 
 //! xe, and with it all that uses `drm_pagemap` and `drm_gpusvm`.
 //!
-//! All of a range moves or nothing does; pages may come from other devices of the same owner. What is collected and was
-//! retired meanwhile is left alone. A range is evicted by touching it as another device would.
+//! All of a range moves or nothing does; pages may come from other devices of the same owner. What
+//! is collected and was retired meanwhile is left alone. A range is evicted by touching it as
+//! another device would.
 
 use core::hint::black_box;
 use kernel::{page::PAGE_SIZE, prelude::*};
@@ -108,8 +109,8 @@ fn drm_pagemap_evict_to_ram(act: &mut Act<'_>) -> Result {
     }
     pfns.sort_unstable();
     let kind = eviction::kind(act.memory(), pfns.len());
-    // SAFETY: These are pages of the device's, which the open file keeps registered. They rise. Of a large folio that
-    // does not lie within the range as a whole the kernel takes nothing.
+    // SAFETY: These are pages of the device's, which the open file keeps registered. They rise. Of
+    // a large folio that does not lie within the range as a whole the kernel takes nothing.
     let setup = unsafe { Setup::eviction(pfns)? };
     let plan = Plan {
         inject: Injection {

@@ -23,7 +23,8 @@ struct GetInfo {
     info: u64,
 }
 
-// SAFETY: `struct { __u32 bpf_fd; __u32 info_len; __aligned_u64 info; } info`; `missed` gives it a `LinkInfo` of its own.
+// SAFETY: `struct { __u32 bpf_fd; __u32 info_len; __aligned_u64 info; } info`; `missed` gives it a
+// `LinkInfo` of its own.
 unsafe impl Argument for GetInfo {
     const COMMAND: Command = Command::ObjGetInfoByFd;
 }

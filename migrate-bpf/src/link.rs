@@ -24,8 +24,9 @@ pub struct Link {
 }
 
 impl Link {
-    /// How often the kernel did not get as far as the program: no room was left for another return (`maxactive`), or the probe was
-    /// met in the middle of another. 0 where the kernel does not tell (before Linux 6.7).
+    /// How often the kernel did not get as far as the program: no room was left for another return
+    /// (`maxactive`), or the probe was met in the middle of another. 0 where the kernel does not
+    /// tell (before Linux 6.7).
     pub fn missed(&self) -> io::Result<u64> {
         info::missed(&self.link)
     }
@@ -51,8 +52,8 @@ struct LinkCreate {
     cookies: u64,
 }
 
-// SAFETY: `link_create` with `kprobe_multi`, which the cookie of `perf_event` does not reach beyond. `multi` gives it as many names as
-// it says, each of which ends with a zero byte.
+// SAFETY: `link_create` with `kprobe_multi`, which the cookie of `perf_event` does not reach
+// beyond. `multi` gives it as many names as it says, each of which ends with a zero byte.
 unsafe impl Argument for LinkCreate {
     const COMMAND: Command = Command::LinkCreate;
 }
@@ -75,7 +76,8 @@ pub(crate) fn multi(program: impl AsFd, function: &str, at_return: bool) -> io::
     })
 }
 
-/// Puts a program for kprobes at the entry or the return of a function, by a kprobe of its own (Linux 5.15).
+/// Puts a program for kprobes at the entry or the return of a function, by a kprobe of its own
+/// (Linux 5.15).
 pub fn kprobe(program: impl AsFd, function: &str, at_return: bool) -> io::Result<Link> {
     let event = open_kprobe(function, at_return)?;
     let mut create = LinkCreate {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const WORD: usize = size_of::<u64>();
 
-/// The values of an array map that was made with `BPF_F_MMAPABLE`, as words. Programs write to them meanwhile: each word is whole,
-/// and nothing more is promised.
+/// The values of an array map that was made with `BPF_F_MMAPABLE`, as words. Programs write to them
+/// meanwhile: each word is whole, and nothing more is promised.
 ///
 /// # Invariants
 ///
@@ -24,7 +24,8 @@ unsafe impl Send for Mapped {}
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
-    /// Maps the first `words` words of a map. Fails with `EINVAL` if it has fewer pages, or cannot be mapped.
+    /// Maps the first `words` words of a map. Fails with `EINVAL` if it has fewer pages, or cannot
+    /// be mapped.
     pub fn new(map: impl AsFd, words: usize) -> io::Result<Self> {
         let bytes = words.checked_mul(WORD).filter(|bytes| *bytes > 0);
         let bytes = bytes.ok_or(io::ErrorKind::InvalidInput)?;

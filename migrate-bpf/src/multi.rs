@@ -1,8 +1,9 @@
-//! Programs at functions of the kernel by `kprobe.multi`: fprobes, which have room for every call, where a kretprobe has it for some
-//! only.
+//! Programs at functions of the kernel by `kprobe.multi`: fprobes, which have room for every call,
+//! where a kretprobe has it for some only.
 //!
-//! aya loads programs for kprobes without saying for which kind, and the kernel wants to know. So the object is parsed once more
-//! here, bound to the maps that aya has made of it, and its programs are loaded as such.
+//! aya loads programs for kprobes without saying for which kind, and the kernel wants to know. So
+//! the object is parsed once more here, bound to the maps that aya has made of it, and its programs
+//! are loaded as such.
 
 use std::ffi::CStr;
 use std::io;
@@ -130,7 +131,8 @@ struct BtfLoad {
     log_true_bytes: u32,
 }
 
-// SAFETY: the member without a name that `BPF_BTF_LOAD` uses, without what came later. `load_btf` gives it bytes and their number.
+// SAFETY: the member without a name that `BPF_BTF_LOAD` uses, without what came later. `load_btf`
+// gives it bytes and their number.
 unsafe impl Argument for BtfLoad {
     const COMMAND: Command = Command::BtfLoad;
 }
@@ -177,8 +179,9 @@ struct ProgLoad {
     attach_btf_id: u32,
 }
 
-// SAFETY: the member without a name that `BPF_PROG_LOAD` uses, without what came later. `Load::load` gives it instructions, functions
-// and a log with their numbers, and a license that ends with a zero byte.
+// SAFETY: the member without a name that `BPF_PROG_LOAD` uses, without what came later.
+// `Load::load` gives it instructions, functions and a log with their numbers, and a license that
+// ends with a zero byte.
 unsafe impl Argument for ProgLoad {
     const COMMAND: Command = Command::ProgLoad;
 }
@@ -230,7 +233,8 @@ impl Load<'_> {
 }
 
 impl Program {
-    /// Puts it at the entry or the return of a function of the kernel. Fails with `ESRCH` if there is none that can be hooked.
+    /// Puts it at the entry or the return of a function of the kernel. Fails with `ESRCH` if there
+    /// is none that can be hooked.
     pub fn attach(&self, function: &str, at_return: bool) -> io::Result<Link> {
         link::multi(&self.0, function, at_return)
     }

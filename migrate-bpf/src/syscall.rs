@@ -17,15 +17,17 @@ pub(crate) enum Command {
 ///
 /// # Safety
 ///
-/// Laid out as the kernel has it. Pointers in it, which are numbers there, lead to memory that is as long as the argument says, that
-/// stays until the call is over, and that may be written where the command writes.
+/// Laid out as the kernel has it. Pointers in it, which are numbers there, lead to memory that is
+/// as long as the argument says, that stays until the call is over, and that may be written where
+/// the command writes.
 pub(crate) unsafe trait Argument {
     const COMMAND: Command;
 }
 
 /// Calls bpf(2). What it returns, if that is no error.
 pub(crate) fn bpf<A: Argument>(argument: &mut A) -> io::Result<i32> {
-    // SAFETY: by the promise of `Argument`; the kernel reads and writes no more than the size that it is told.
+    // SAFETY: by the promise of `Argument`; the kernel reads and writes no more than the size that
+    // it is told.
     let returned = unsafe {
         libc::syscall(
             libc::SYS_bpf,

@@ -23,7 +23,8 @@ pub(crate) fn fetch_add(counter: *mut u64, value: u64) -> u64 {
     unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(counter, value) }
 }
 
-/// Adds to a counter that all CPUs share. In no order with other words, so that what was there before is not fetched.
+/// Adds to a counter that all CPUs share. In no order with other words, so that what was there
+/// before is not fetched.
 ///
 /// `counter` must be an aligned word of a map's value.
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! What user space said before it loaded the probes.
 //!
-//! Read-only globals: the verifier knows their values, and the kernel drops what is not asked for. Each is read
-//! volatile, or the compiler would use what stands in the source.
+//! Read-only globals: the verifier knows their values, and the kernel drops what is not asked for.
+//! Each is read volatile, or the compiler would use what stands in the source.
 
 use migrate_ebpf::wire::{
     CONFIG_WORDS, Config, FIRST_FIELD, Filter, MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN,

@@ -1,11 +1,13 @@
 //! The table of calls in flight: what is known of a migration between its setup and its end.
 //!
-//! A global, because its address is part of the program, where a hash map costs a call, a hash and a bucket lock
-//! at each hook. It is set-associative: a thread's calls live in the [`WAYS`] slots of one set. A slot is taken by
-//! compare-and-swap on its owner; from then on only its thread touches it.
+//! A global, because its address is part of the program, where a hash map costs a call, a hash and
+//! a bucket lock at each hook. It is set-associative: a thread's calls live in the [`WAYS`] slots
+//! of one set. A slot is taken by compare-and-swap on its owner; from then on only its thread
+//! touches it.
 //!
-//! A call whose setup collected nothing may never be heard of again. Its thread sets it aside: from then on whoever
-//! wants it, the thread itself or the sweep on another CPU, has to win it by compare-and-swap.
+//! A call whose setup collected nothing may never be heard of again. Its thread sets it aside: from
+//! then on whoever wants it, the thread itself or the sweep on another CPU, has to win it by
+//! compare-and-swap.
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
 use migrate_ebpf::wire::{Details, Record, UNKNOWN, anomaly};
@@ -41,20 +43,22 @@ pub(crate) struct Call {
     pub(crate) incomplete: u32,
     /// When the interval that is running began.
     pub(crate) mark: u64,
-    /// The arrays of the call, and how many entries they have. Of an eviction that several setups make, from the first entry of all to the
-    /// last.
+    /// The arrays of the call, and how many entries they have. Of an eviction that several setups
+    /// make, from the first entry of all to the last.
     pub(crate) arrays: Arrays,
     /// What the setup that is running, or was last, works on.
     pub(crate) setup: Arrays,
     /// How many pages it was asked for, base pages.
     pub(crate) setup_requested: u64,
-    /// Setups of one page each that were made for this eviction; 0 where there is but one, of more pages.
+    /// Setups of one page each that were made for this eviction; 0 where there is but one, of more
+    /// pages.
     pub(crate) singles: u64,
     /// The entries that they were made for, by the place of an entry among [`REACH`].
     entries_of_singles: [u64; REACH as usize / 64],
     /// The number of the first page of an eviction's range; `UNKNOWN` where there is none.
     pub(crate) first_frame: u64,
-    /// Base pages that were collected when the kernel began to unmap them; `UNKNOWN` where that was not seen.
+    /// Base pages that were collected when the kernel began to unmap them; `UNKNOWN` where that was
+    /// not seen.
     pub(crate) before_unmap: u64,
     /// What setup collected, in base pages: real pages, and holes.
     pub(crate) collected: Kinds,
@@ -70,7 +74,8 @@ pub(crate) struct Call {
     pub(crate) worker: u32,
     /// The filter asks for a driver, and it is not this call's.
     pub(crate) foreign: u32,
-    /// The place of the way that a call came by before which was here, plus one: it may be this one's, too.
+    /// The place of the way that a call came by before which was here, plus one: it may be this
+    /// one's, too.
     pub(crate) path: u32,
     /// Where memory came from and went to before: it may be so again.
     pub(crate) last: LastPlaces,
@@ -131,8 +136,8 @@ impl Kinds {
     }
 }
 
-/// Entries of an array among which those of one eviction are looked for, when each has a setup of its own. nvidia-uvm has as many as there
-/// are pages in 2 MiB.
+/// Entries of an array among which those of one eviction are looked for, when each has a setup of
+/// its own. nvidia-uvm has as many as there are pages in 2 MiB.
 const REACH: u64 = 512;
 /// Bytes of an entry.
 const ENTRY: u64 = 8;
@@ -140,7 +145,8 @@ const ENTRY: u64 = 8;
 /// How long a call must have been set aside before another may have its place, nanoseconds.
 const RIPE: u64 = 5_000_000;
 
-/// Set aside: nobody's until it is won. A thread is the address of its `struct task_struct`, which leaves low bits free.
+/// Set aside: nobody's until it is won. A thread is the address of its `struct task_struct`, which
+/// leaves low bits free.
 const ASIDE: u64 = 1 << 0;
 /// The owner of a slot that the sweep has won.
 const SWEPT: u64 = 1 << 1;
@@ -153,8 +159,8 @@ const FOLIO: u64 = DEVICE | 1 << 1;
 /// The slots in which a thread's calls live.
 type Set = [Call; WAYS];
 
-/// All are free: their owner is 0. Not mangled, so that the compiler does not take it for its own, of which it would know that
-/// nobody else writes to it.
+/// All are free: their owner is 0. Not mangled, so that the compiler does not take it for its own,
+/// of which it would know that nobody else writes to it.
 #[unsafe(no_mangle)]
 // SAFETY: a call is made of numbers, of which 0 is one, also as a stage.
 static mut IN_FLIGHT: [Set; SETS] = unsafe { core::mem::zeroed() };
@@ -166,13 +172,14 @@ fn place_of_single(src: u64) -> (usize, u64) {
     ((entry / 64) as usize, 1 << (entry % 64))
 }
 
-/// Who makes a call: one thread, and the address of its `struct migrate_vma` or (on the device path) `src_pfns`.
+/// Who makes a call: one thread, and the address of its `struct migrate_vma` or (on the device
+/// path) `src_pfns`.
 #[derive(Clone, Copy)]
 pub(crate) struct Identity {
     owner: u64,
     context: u64,
-    /// Is it an eviction? Says the same as `context`, in which it cannot be asked for: to the verifier an argument of a
-    /// hook is a pointer, and has no bits.
+    /// Is it an eviction? Says the same as `context`, in which it cannot be asked for: to the
+    /// verifier an argument of a hook is a pointer, and has no bits.
     device: bool,
 }
 
@@ -218,13 +225,13 @@ pub(crate) fn this_thread() -> u64 {
 /// The slots in which the owner's calls live.
 #[inline(always)]
 fn set_of(owner: u64) -> &'static mut Set {
-    // SAFETY: `spread` gives one of them. A slot is used by its owner only (see the module's documentation); `owner` itself,
-    // which others read, is a single aligned word.
+    // SAFETY: `spread` gives one of them. A slot is used by its owner only (see the module's
+    // documentation); `owner` itself, which others read, is a single aligned word.
     unsafe { &mut *(&raw mut IN_FLIGHT).cast::<Set>().add(spread(owner)) }
 }
 
-/// The set of a thread. Addresses of threads lie a few kilobytes apart: multiplied (with the golden ratio), all of their bits
-/// have a say.
+/// The set of a thread. Addresses of threads lie a few kilobytes apart: multiplied (with the golden
+/// ratio), all of their bits have a say.
 #[inline(always)]
 fn spread(owner: u64) -> usize {
     let mut set = owner.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SETS.ilog2());
@@ -241,8 +248,9 @@ fn spread(owner: u64) -> usize {
     set as usize
 }
 
-/// Which way a way is: itself. In memory that could change, so that the verifier does not know what it reads there. It would
-/// follow all that is done with a call once for each way in which the call can be.
+/// Which way a way is: itself. In memory that could change, so that the verifier does not know what
+/// it reads there. It would follow all that is done with a call once for each way in which the call
+/// can be.
 #[unsafe(no_mangle)]
 static mut WAY_OF: [u8; WAYS] = [0, 1, 2, 3, 4, 5, 6, 7];
 
@@ -296,8 +304,9 @@ pub(crate) fn resume(identity: Identity) -> Option<&'static mut Call> {
     call.win(identity.owner).then_some(call)
 }
 
-/// The eviction whose entries are among these, also if it was set aside: it goes on, and is known by where they begin from here on. Several
-/// setups may have been made for it, with gaps between them and before the first.
+/// The eviction whose entries are among these, also if it was set aside: it goes on, and is known
+/// by where they begin from here on. Several setups may have been made for it, with gaps between
+/// them and before the first.
 #[inline(always)]
 pub(crate) fn resume_eviction(src: u64, entries: u64) -> Option<&'static mut Call> {
     let identity = Identity::device(src);
@@ -316,7 +325,8 @@ pub(crate) fn resume_eviction(src: u64, entries: u64) -> Option<&'static mut Cal
     Some(call)
 }
 
-/// The eviction that this thread is making setup by setup, each of one page, if this entry can be one of it.
+/// The eviction that this thread is making setup by setup, each of one page, if this entry can be
+/// one of it.
 #[inline(always)]
 pub(crate) fn join(identity: Identity, src: u64) -> Option<&'static mut Call> {
     let found = way_of_single(identity.owner, src);
@@ -331,8 +341,9 @@ pub(crate) fn join(identity: Identity, src: u64) -> Option<&'static mut Call> {
 /// Marks a way in which an entry was set up before.
 const AGAIN: u32 = 1 << 8;
 
-/// The way in which a thread has an eviction that a setup of this one entry can be part of; with [`AGAIN`], if the entry was set up for it
-/// before. [`WAYS`] if there is none. A function that the verifier checks by itself, as in `probes/frames.rs`.
+/// The way in which a thread has an eviction that a setup of this one entry can be part of; with
+/// [`AGAIN`], if the entry was set up for it before. [`WAYS`] if there is none. A function that the
+/// verifier checks by itself, as in `probes/frames.rs`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn way_of_single(owner: u64, src: u64) -> u32 {
@@ -354,8 +365,9 @@ pub(crate) fn find_in_setup(src: u64) -> Option<&'static mut Call> {
     })
 }
 
-/// The call of this thread that is at this stage; is it an eviction? For hooks at a return that do not know its arguments.
-/// A kernel function that is called in the middle of itself returns in the inner call first, which began last.
+/// The call of this thread that is at this stage; is it an eviction? For hooks at a return that do
+/// not know its arguments. A kernel function that is called in the middle of itself returns in the
+/// inner call first, which began last.
 #[inline(always)]
 pub(crate) fn find_at(stage: Stage, device: bool) -> Option<&'static mut Call> {
     latest(|call| call.stage == stage && (call.migrate_vma().is_none() == device))
@@ -389,7 +401,8 @@ fn latest(wanted: impl Fn(&Call) -> bool) -> Option<&'static mut Call> {
 
 /// What a thread has in the table when it begins a call.
 pub(crate) struct Others {
-    /// The slot of a call that has ended without telling, which is this thread's now; or [`NO_SLOT`].
+    /// The slot of a call that has ended without telling, which is this thread's now; or
+    /// [`NO_SLOT`].
     pub(crate) abandoned: u32,
     /// Other calls are under way, and the new one is made in the middle of them.
     pub(crate) nested: bool,
@@ -397,9 +410,9 @@ pub(crate) struct Others {
 
 /// Looks at a thread's calls when it begins the one with this identity.
 ///
-/// An earlier call from the same place has ended. So has one that was set aside, because it has nothing to allocate
-/// for, and so nothing in the middle of which another call could be made; but a driver may evict before it looks at what
-/// was collected, so that an eviction only ends evictions.
+/// An earlier call from the same place has ended. So has one that was set aside, because it has
+/// nothing to allocate for, and so nothing in the middle of which another call could be made; but a
+/// driver may evict before it looks at what was collected, so that an eviction only ends evictions.
 #[inline(always)]
 pub(crate) fn others(identity: Identity) -> Others {
     let mut others = Others {
@@ -416,7 +429,8 @@ pub(crate) fn others(identity: Identity) -> Others {
     others
 }
 
-/// The same, as a number to the verifier: an argument of a hook can be a pointer, which it gives to no function.
+/// The same, as a number to the verifier: an argument of a hook can be a pointer, which it gives to
+/// no function.
 #[inline(always)]
 fn untyped(argument: u64) -> u64 {
     let mut number = 0_u64;
@@ -434,7 +448,8 @@ fn untyped(argument: u64) -> u64 {
 /// In what [`look_at_others`] returns, above the number of a slot: calls are under way.
 const NESTED: u64 = 1 << 32;
 
-/// [`others`] of a thread that has calls. A function that the verifier checks by itself, as in `probes/frames.rs`.
+/// [`others`] of a thread that has calls. A function that the verifier checks by itself, as in
+/// `probes/frames.rs`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn look_at_others(owner: u64, context: u64, device: u32) -> u64 {
@@ -474,7 +489,8 @@ const GOING_ON: u64 = 1 << 16;
 /// Times one of these: the bits of all ways.
 const EVERY: u64 = (1 << WAYS) - 1;
 
-/// What the call in this way is to the one that begins: one of the bits above, of way 0; 0 if it is another thread's.
+/// What the call in this way is to the one that begins: one of the bits above, of way 0; 0 if it is
+/// another thread's.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn kind_of_other(owner: u64, context: u64, device: u32, way: u32) -> u64 {
@@ -505,7 +521,8 @@ fn lowest_way(ways: u64) -> usize {
     way
 }
 
-/// Has this thread calls? Mostly not, and then nothing else is to be looked at. Not a loop, which would cost three times as much.
+/// Has this thread calls? Mostly not, and then nothing else is to be looked at. Not a loop, which
+/// would cost three times as much.
 #[inline(always)]
 fn has_any(set: &Set, owner: u64) -> bool {
     let of = |way: usize| set[way].owner() & !ASIDE == owner;
@@ -514,14 +531,16 @@ fn has_any(set: &Set, owner: u64) -> bool {
 
 const _: () = assert!(WAYS == 8);
 
-/// A call whose place another may have, where a set is full: one that has been set aside for a while, the oldest; or one that this thread
-/// has left behind, if it has left nothing else: it must have missed how they went on. [`NO_SLOT`] if there is none.
+/// A call whose place another may have, where a set is full: one that has been set aside for a
+/// while, the oldest; or one that this thread has left behind, if it has left nothing else: it must
+/// have missed how they went on. [`NO_SLOT`] if there is none.
 #[inline(always)]
 pub(crate) fn make_room(identity: Identity, now: u64) -> u32 {
     room_of(identity.owner, now)
 }
 
-/// [`make_room`] for this thread: a function that the verifier checks by itself, as in `probes/frames.rs`.
+/// [`make_room`] for this thread: a function that the verifier checks by itself, as in
+/// `probes/frames.rs`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn room_of(owner: u64, now: u64) -> u32 {
@@ -550,7 +569,8 @@ extern "C" fn room_of(owner: u64, now: u64) -> u32 {
     number(owner, room)
 }
 
-/// The slot of a call that this thread had set aside, and that is its again; [`NO_SLOT`] if there is none.
+/// The slot of a call that this thread had set aside, and that is its again; [`NO_SLOT`] if there
+/// is none.
 #[inline(always)]
 pub(crate) fn aside_of_this_thread() -> u32 {
     let owner = this_thread();
@@ -578,8 +598,8 @@ pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call
     Some(call)
 }
 
-/// Gives back the slots of this thread, which makes no more calls; how many there were. What was set aside is left to
-/// the sweep: nothing is missing from it.
+/// Gives back the slots of this thread, which makes no more calls; how many there were. What was
+/// set aside is left to the sweep: nothing is missing from it.
 #[inline(always)]
 pub(crate) fn forget_thread() -> u64 {
     let mut forgotten = 0;
@@ -606,8 +626,9 @@ pub(crate) fn of_thread(owner: u64, mut visit: impl FnMut(&mut Call)) {
     }
 }
 
-/// Leaves `spent`, the tracer's own time on one call, out of the calls of the same thread in whose middle it is made. A function that the
-/// verifier checks by itself, as in `probes/frames.rs`: there are few such calls.
+/// Leaves `spent`, the tracer's own time on one call, out of the calls of the same thread in whose
+/// middle it is made. A function that the verifier checks by itself, as in `probes/frames.rs`:
+/// there are few such calls.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn leave_out(owner: u64, spent: u64) -> u32 {
@@ -616,8 +637,9 @@ extern "C" fn leave_out(owner: u64, spent: u64) -> u32 {
 }
 
 impl Call {
-    /// The same number, of which the verifier knows nothing. Of one that was computed it would know how, and follow what is done with it
-    /// for each way to get there; and an argument of a hook can be a pointer to it.
+    /// The same number, of which the verifier knows nothing. Of one that was computed it would know
+    /// how, and follow what is done with it for each way to get there; and an argument of a hook
+    /// can be a pointer to it.
     #[inline(always)]
     pub(crate) fn forget(&mut self, number: u64) -> u64 {
         // SAFETY: a valid, aligned field. Volatile, or the compiler would leave it out.
@@ -634,11 +656,13 @@ impl Call {
         unsafe { core::ptr::read_volatile(&raw const self.owner) }
     }
 
-    /// Sets it aside: nothing was collected, and perhaps nothing more comes. Not to be touched any more.
+    /// Sets it aside: nothing was collected, and perhaps nothing more comes. Not to be touched any
+    /// more.
     #[inline(always)]
     pub(crate) fn set_aside(&mut self) {
         let owner = self.owner();
-        // Nobody else writes to a slot that has an owner: this succeeds, and whoever sees it sees what came before.
+        // Nobody else writes to a slot that has an owner: this succeeds, and whoever sees it sees
+        // what came before.
         compare_and_swap(&raw mut self.owner, owner, owner | ASIDE);
     }
 
@@ -698,7 +722,8 @@ impl Call {
         }
     }
 
-    /// The driver goes on with an eviction: these are its entries. What lies between those that were set up was not collected.
+    /// The driver goes on with an eviction: these are its entries. What lies between those that
+    /// were set up was not collected.
     #[inline(always)]
     pub(crate) fn move_on(&mut self, src: u64, dst: u64, entries: u64) {
         self.arrays = Arrays { src, dst, entries };
@@ -781,8 +806,8 @@ impl Call {
         self.stage = to;
     }
 
-    /// The hook that began to work at `began` is done, and the next interval begins. Returns how long it worked, which
-    /// is in no interval: of this call, or of one around it.
+    /// The hook that began to work at `began` is done, and the next interval begins. Returns how
+    /// long it worked, which is in no interval: of this call, or of one around it.
     #[inline(always)]
     pub(crate) fn next_interval(&mut self, began: u64) -> u64 {
         let end = clock::now();
@@ -824,14 +849,16 @@ impl Around {
     }
 }
 
-/// One slot of the table. By a whole word: of half a one the verifier loses sight between the check and the use.
+/// One slot of the table. By a whole word: of half a one the verifier loses sight between the check
+/// and the use.
 #[inline(always)]
 pub(crate) fn slot(index: u64) -> Option<&'static mut Call> {
     let slots = u64::from(SLOTS);
     if index >= slots {
         return None;
     }
-    // The compiler may check another copy of the number than the one that is used, which the verifier does not see.
+    // The compiler may check another copy of the number than the one that is used, which the
+    // verifier does not see.
     let index = core::hint::black_box(index) & (slots - 1);
     // SAFETY: one of them; as in `set_of`.
     Some(unsafe { &mut *(&raw mut IN_FLIGHT).cast::<Call>().add(index as usize) })

@@ -1,4 +1,5 @@
-//! Between which places a call moved memory, kept for the next call in its slot: it often moves some between the same, one way or the other.
+//! Between which places a call moved memory, kept for the next call in its slot: it often moves
+//! some between the same, one way or the other.
 
 /// Frames that are known to be of one region: all whose entries have the same first bits.
 #[repr(C)]

@@ -9,16 +9,16 @@ use migrate_ebpf::wire::{COUNTERS as COUNT, LOSSES, Loss};
 
 use crate::atomic::fetch_add;
 
-/// See [`COUNT`]. User space reads it as memory: while it reads a map by a system call, the kernel runs no kprobe's program on that
-/// processor.
+/// See [`COUNT`]. User space reads it as memory: while it reads a map by a system call, the kernel
+/// runs no kprobe's program on that processor.
 #[map]
 static COUNTERS: Array<[u64; COUNT]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 const ENDED: usize = LOSSES;
 const CHANGES: usize = ENDED + 1;
 
-/// How many calls of a thread, by the address of its `struct task_struct`, were not followed because there was no room, and have not come to
-/// their end.
+/// How many calls of a thread, by the address of its `struct task_struct`, were not followed
+/// because there was no room, and have not come to their end.
 #[map]
 static NOT_FOLLOWED: LruHashMap<u64, u64> = LruHashMap::with_max_entries(4096, 0);
 
@@ -29,8 +29,8 @@ pub(crate) fn count_not_followed(thread: u64) {
     note_not_followed(thread, not_followed(thread) + 1);
 }
 
-/// A call of this thread ends of which nothing is known: it began before tracing did, if it is none of those for which there was no room, and
-/// that are counted.
+/// A call of this thread ends of which nothing is known: it began before tracing did, if it is none
+/// of those for which there was no room, and that are counted.
 #[inline(always)]
 pub(crate) fn count_headless(thread: u64) {
     match not_followed(thread) {

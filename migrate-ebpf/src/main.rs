@@ -1,5 +1,5 @@
-//! What migscope runs in the kernel: probes at the entry and the return of the kernel calls that make up a
-//! migration, which count its pages, time its steps and write one record when it ends.
+//! What migscope runs in the kernel: probes at the entry and the return of the kernel calls that
+//! make up a migration, which count its pages, time its steps and write one record when it ends.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch, core_intrinsics)]
@@ -16,8 +16,8 @@ mod last_places;
 mod losses;
 mod probes;
 
-/// The helpers that the probes call are for GPL-compatible programs only; this source is that, and MIT or
-/// Apache-2.0 besides.
+/// The helpers that the probes call are for GPL-compatible programs only; this source is that, and
+/// MIT or Apache-2.0 besides.
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,7 +1,7 @@
 //! The cache: what takes long to make and outlives a checkout.
 //!
-//! An entry is a folder named after what it was made from. Its marker is written last, so that an entry without one
-//! is unfinished work that the next run carries on.
+//! An entry is a folder named after what it was made from. Its marker is written last, so that an
+//! entry without one is unfinished work that the next run carries on.
 
 use std::env;
 use std::fs::{self, File, TryLockError};
@@ -88,8 +88,8 @@ impl Cache {
             .collect()
     }
 
-    /// Takes the lock of this name, waiting while another xtask holds it. Programs that we start inherit it: if we
-    /// are killed, nobody else begins before what we had started has ended.
+    /// Takes the lock of this name, waiting while another xtask holds it. Programs that we start
+    /// inherit it: if we are killed, nobody else begins before what we had started has ended.
     pub(crate) fn lock(&self, name: &str, step: &Step) -> Result<Lock> {
         let folder = self.root.join("locks");
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;

@@ -12,8 +12,8 @@ use crate::test::Test;
 
 /// Everything a developer or a first-time user types: set-up, build, the test VM, the tests.
 ///
-/// Each command first makes what is missing (Debian packages, tools, the test VM's kernel) and keeps it in
-/// ${MIGSCOPE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/migscope}.
+/// Each command first makes what is missing (Debian packages, tools, the test VM's kernel) and
+/// keeps it in ${MIGSCOPE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/migscope}.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 pub(crate) struct Cli {
@@ -32,13 +32,16 @@ pub(crate) enum Action {
     Run(Run),
     /// Run every test, on the host and in the VM
     Test(Test),
-    /// Measure what tracing costs, in guest instructions per migration, against what people trace with today
+    /// Measure what tracing costs, in guest instructions per migration, against what people trace
+    /// with today
     Bench(Bench),
-    /// Call the test driver at random on a kernel that looks for bugs, and see that nothing breaks or leaks
+    /// Call the test driver at random on a kernel that looks for bugs, and see that nothing breaks
+    /// or leaks
     ///
-    /// Processes migrate their memory with sensible and hostile arguments while they unmap, protect, move, swap out
-    /// and fork it and are killed; some of the kernel's allocations fail. It fails if the kernel's log has anything to
-    /// complain about, a page is lost, a byte is wrong or a count does not add up. The kernel's log is kept then.
+    /// Processes migrate their memory with sensible and hostile arguments while they unmap,
+    /// protect, move, swap out and fork it and are killed; some of the kernel's allocations fail.
+    /// It fails if the kernel's log has anything to complain about, a page is lost, a byte is wrong
+    /// or a count does not add up. The kernel's log is kept then.
     FuzzModule(FuzzModule),
     /// Draw the README's pictures of the dashboard afresh
     Pictures,
@@ -48,7 +51,8 @@ pub(crate) enum Action {
     Kernel(Kernel),
     /// Build everything
     Build,
-    /// Build what users install: a tarball with one static program, and a Debian package; prints where they are
+    /// Build what users install: a tarball with one static program, and a Debian package; prints
+    /// where they are
     Dist,
     /// Run clippy with warnings denied on every crate, and check the driver's format
     Clippy,

@@ -16,7 +16,8 @@ const SCRIPT: &str = "rmmod migrate_test || exit 1
         test ! -e $device || { echo $device is still there >&2; exit 1; }
     done
     cat /proc/sys/kernel/tainted && dmesg";
-/// The kernel's bit for a module that is not of its own tree. Every warning and every bug sets another.
+/// The kernel's bit for a module that is not of its own tree. Every warning and every bug sets
+/// another.
 const TAINTED_BY_MODULE: u64 = 1 << 12;
 /// How much of a bad log an error shows.
 const SHOWN: usize = 8;
@@ -26,8 +27,9 @@ pub(crate) fn load(vm: Builder) -> Builder {
     vm.module(MODULE, parameters)
 }
 
-/// Two devices, which leave each other's pages alone. Where the machine has memory set aside, also two that do not, and one
-/// whose memory processors reach. (The machine that is measured on is what it always was.)
+/// Two devices, which leave each other's pages alone. Where the machine has memory set aside, also
+/// two that do not, and one whose memory processors reach. (The machine that is measured on is what
+/// it always was.)
 fn parameters(machine: &Machine) -> String {
     let devices = "devices=2";
     match machine.set_aside() {

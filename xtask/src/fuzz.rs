@@ -15,9 +15,11 @@ const FUZZ: &str = "fuzz";
 /// On top of the time asked for: boot, start, end, unloading, all on a slow kernel.
 const OVERHEAD: Duration = Duration::from_secs(300);
 
-/// Memory that may be missing at the end: KASAN keeps a 32nd of all memory from being used again, and each processor some.
+/// Memory that may be missing at the end: KASAN keeps a 32nd of all memory from being used again,
+/// and each processor some.
 const UNAVAILABLE_KIB: u64 = 256 * 1024;
-/// Of that, pages that are in no list of the kernel's: those of the swap space's RAM disk, and KASAN's own.
+/// Of that, pages that are in no list of the kernel's: those of the swap space's RAM disk, and
+/// KASAN's own.
 const UNLISTED_KIB: u64 = 16 * 1024;
 
 /// One run. The same seed makes the same choices, though not the same races.
@@ -33,14 +35,14 @@ pub(crate) struct Fuzz {
 
 /// What glibc does differently for a program.
 const TUNABLES: &str = "GLIBC_TUNABLES";
-/// When a thread was preempted, the kernel writes into its `rseq` area. Where a fork has made that page a shared one, it takes
-/// memory to do so; where just this allocation is made to fail, the kernel kills the thread with SIGSEGV. That is how
-/// Linux is, and nothing that the driver does.
+/// When a thread was preempted, the kernel writes into its `rseq` area. Where a fork has made that
+/// page a shared one, it takes memory to do so; where just this allocation is made to fail, the
+/// kernel kills the thread with SIGSEGV. That is how Linux is, and nothing that the driver does.
 const WITHOUT_RSEQ: &str = "glibc.pthread.rseq=0";
 
 impl Fuzz {
-    /// Runs it; `on_line` is shown what the fuzzer says meanwhile. What it says of itself at the end; an error
-    /// names the file that the kernel's log is in.
+    /// Runs it; `on_line` is shown what the fuzzer says meanwhile. What it says of itself at the
+    /// end; an error names the file that the kernel's log is in.
     pub(crate) fn run(self, lab: &Lab, mut on_line: impl FnMut(String)) -> Result<String> {
         let said = Captured::default();
         let console = self.log(lab, "console")?;

@@ -1,4 +1,5 @@
-//! Ctrl-C and its kin as a flag: whoever waits looks at it and ends in order. A second one ends at once.
+//! Ctrl-C and its kin as a flag: whoever waits looks at it and ends in order. A second one ends at
+//! once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

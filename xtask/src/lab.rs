@@ -64,7 +64,8 @@ impl Lab {
         Ok((lab, progress))
     }
 
-    /// Whether machines from now on are emulated by one thread: see [`crate::vm::StaleInstruction`].
+    /// Whether machines from now on are emulated by one thread: see
+    /// [`crate::vm::StaleInstruction`].
     pub(crate) fn emulate_on_one_thread(&self, one_thread: bool) {
         self.one_thread.set(one_thread);
     }

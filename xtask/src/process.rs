@@ -31,8 +31,8 @@ pub(crate) fn tie_group(command: &mut Command, signal: Signal, keep: Vec<RawFd>)
     tie(command.process_group(0), signal, keep);
 }
 
-/// Has the kernel send a program `signal` when the thread that starts it ends, however it ends (so start it from one
-/// that lives on). The program inherits the file descriptors in `keep`.
+/// Has the kernel send a program `signal` when the thread that starts it ends, however it ends (so
+/// start it from one that lives on). The program inherits the file descriptors in `keep`.
 pub(crate) fn tie(command: &mut Command, signal: Signal, keep: Vec<RawFd>) {
     let parent = rustix::process::getpid();
     let prepare = move || {
@@ -48,7 +48,8 @@ pub(crate) fn tie(command: &mut Command, signal: Signal, keep: Vec<RawFd>) {
         }
         Ok(())
     };
-    // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is taken.
+    // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is
+    // taken.
     unsafe { command.pre_exec(prepare) };
 }
 
@@ -61,7 +62,8 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     })
 }
 
-/// Asks a program that was started with [`tie_group`], and its children, to end, and ends them if they do not.
+/// Asks a program that was started with [`tie_group`], and its children, to end, and ends them if
+/// they do not.
 pub(crate) fn end(child: &mut Child) {
     for signal in [Signal::TERM, Signal::KILL] {
         // Gone already is as good.

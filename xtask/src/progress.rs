@@ -1,6 +1,7 @@
 //! Shows what is being done: which step of how many, for how long, and what it waits for.
 //!
-//! On a terminal one line that moves; elsewhere (CI, a pipe) a plain line now and then. Always on standard error.
+//! On a terminal one line that moves; elsewhere (CI, a pipe) a plain line now and then. Always on
+//! standard error.
 
 use std::cell::Cell;
 use std::io::{IsTerminal, stderr};

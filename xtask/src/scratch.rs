@@ -1,6 +1,8 @@
-//! What a run leaves while it runs, and after a failure for the user to look at: consoles, logs, recordings.
+//! What a run leaves while it runs, and after a failure for the user to look at: consoles, logs,
+//! recordings.
 //!
-//! The names end with the process's number. What processes that are gone have left is removed by the next run.
+//! The names end with the process's number. What processes that are gone have left is removed by
+//! the next run.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,5 @@
-//! What a script in the guest prints about several things, each after a line that names it: `== name`.
+//! What a script in the guest prints about several things, each after a line that names it: `==
+//! name`.
 
 use std::collections::BTreeMap;
 

@@ -95,7 +95,8 @@ impl Workspace {
         &self.rustc
     }
 
-    /// Cargo in the top folder, without flags of the environment that would replace those of a target.
+    /// Cargo in the top folder, without flags of the environment that would replace those of a
+    /// target.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = cargo();
         command

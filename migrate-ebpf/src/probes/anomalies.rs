@@ -1,12 +1,13 @@
 //! Says in words what should not be. Counters tell how often; these tell of which migration.
 //!
-//! Functions of their own, so that what they take stays out of the way of migrations with which nothing is wrong; and global ones, for the
-//! reason given in [`super::frames`].
+//! Functions of their own, so that what they take stays out of the way of migrations with which
+//! nothing is wrong; and global ones, for the reason given in [`super::frames`].
 
 use aya_log_ebpf::warn;
 use migrate_ebpf::wire::Record;
 
-/// A migration whose counts cannot be trusted: the rows of its ledger are not what was requested, or an array of the call could not be read.
+/// A migration whose counts cannot be trusted: the rows of its ledger are not what was requested,
+/// or an array of the call could not be read.
 #[inline(always)]
 pub(super) fn say(record: &Record, rows: u64) {
     let requested = record.ledger.requested;

@@ -1,7 +1,7 @@
 //! `migrate_device_coherent_folio`: a long-term pin moves a page of coherent device memory home.
 //!
-//! One function does it all, mostly without a call that could be hooked. What is known is how long it took, and whether the page moved; its
-//! time stands in `pages`.
+//! One function does it all, mostly without a call that could be hooked. What is known is how long
+//! it took, and whether the page moved; its time stands in `pages`.
 
 use migrate_ebpf::wire::{Cause, Memory, Outcome, Side, Skips, UNKNOWN};
 

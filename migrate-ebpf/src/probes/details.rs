@@ -1,4 +1,5 @@
-//! What is measured only when it is asked for, and costs nothing else: the kernel drops code for what is not.
+//! What is measured only when it is asked for, and costs nothing else: the kernel drops code for
+//! what is not.
 
 use migrate_ebpf::wire::Details;
 

@@ -1,11 +1,13 @@
 //! Kprobes that did not run: what was not seen must not be taken for what did not happen.
 //!
-//! While anybody reads a map by a system call, the kernel runs no kprobe's program on that processor; and a kretprobe has room for
-//! so many returns only. A call whose `migrate_vma_pages` was not seen looks as if it was rolled back.
+//! While anybody reads a map by a system call, the kernel runs no kprobe's program on that
+//! processor; and a kretprobe has room for so many returns only. A call whose `migrate_vma_pages`
+//! was not seen looks as if it was rolled back.
 //!
-//! The arrays tell at the entry of finalize. `migrate_vma_pages` takes `MIGRATE` away from each `src` that has no `dst`, so that
-//! one which has it and no `dst` has not been there. With a `dst`, it has: without `migrate_vma_pages` the kernel would map pages
-//! that nothing was moved to. Where no `MIGRATE` is left, either may be.
+//! The arrays tell at the entry of finalize. `migrate_vma_pages` takes `MIGRATE` away from each
+//! `src` that has no `dst`, so that one which has it and no `dst` has not been there. With a `dst`,
+//! it has: without `migrate_vma_pages` the kernel would map pages that nothing was moved to. Where
+//! no `MIGRATE` is left, either may be.
 
 use core::ffi::c_void;
 
@@ -49,8 +51,8 @@ pub(super) fn other_call(call: &mut Call, migrate: impl MigrateVma) {
     }
 }
 
-/// Finalize is entered for a call with these arrays. If pages was not seen of it, and it was not rolled back for sure, it is
-/// incomplete.
+/// Finalize is entered for a call with these arrays. If pages was not seen of it, and it was not
+/// rolled back for sure, it is incomplete.
 #[inline(always)]
 pub(super) fn rollback(call: &mut Call, src: u64, dst: impl FnOnce() -> u64, entries: u64) {
     if call.stage != Stage::Collected || call.collected.sum() == 0 {

@@ -10,7 +10,8 @@ use migrate_ebpf::wire::{Details, Ledger, Loss, Outcome, Record, anomaly};
 use super::{anomalies, details, filter, memory, totals};
 use crate::{clock, config::config, in_flight::Call, losses};
 
-/// 4 MiB, unless user space says otherwise: room for 13,107 records, each with the ring's header of 8 bytes.
+/// 4 MiB, unless user space says otherwise: room for 13,107 records, each with the ring's header of
+/// 8 bytes.
 #[map]
 static RECORDS: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 
@@ -80,8 +81,8 @@ fn spent(since: Option<u64>) -> u64 {
     since.map_or(0, |since| clock::now().wrapping_sub(since))
 }
 
-/// Reserved once, at the end, when everything is known: a reservation that waited for the driver would block the
-/// records behind it. Returns what the hook has taken until then.
+/// Reserved once, at the end, when everything is known: a reservation that waited for the driver
+/// would block the records behind it. Returns what the hook has taken until then.
 #[inline(always)]
 fn write<R: Reported>(report: &R, since: Option<u64>) -> u64 {
     let Some(mut entry) = RECORDS.reserve::<R>(0) else {
@@ -89,7 +90,8 @@ fn write<R: Reported>(report: &R, since: Option<u64>) -> u64 {
         return spent(since);
     };
     let spent = fill(&mut entry, report, since);
-    // User space looks by itself, often enough; a wake-up here would be paid by the thread that migrates.
+    // User space looks by itself, often enough; a wake-up here would be paid by the thread that
+    // migrates.
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
     spent
 }
@@ -110,8 +112,8 @@ trait Reported: 'static {}
 impl Reported for Record {}
 impl Reported for Detailed {}
 
-/// Copies word by word. The compiler makes of an assignment a call of `memcpy`, which is a loop over bytes here: 2,000
-/// instructions of the thread that migrates.
+/// Copies word by word. The compiler makes of an assignment a call of `memcpy`, which is a loop
+/// over bytes here: 2,000 instructions of the thread that migrates.
 #[inline(always)]
 fn copy<R: Reported>(to: *mut R, from: &R) {
     let (to, from) = (to.cast::<u64>(), core::ptr::from_ref(from).cast::<u64>());
@@ -121,7 +123,8 @@ fn copy<R: Reported>(to: *mut R, from: &R) {
     }
 }
 
-/// Every page must stand in exactly one row. `collected` and `attempted` come from separate walks, so this can fail.
+/// Every page must stand in exactly one row. `collected` and `attempted` come from separate walks,
+/// so this can fail.
 #[inline(always)]
 fn check(record: &mut Record) {
     let ledger = &record.ledger;

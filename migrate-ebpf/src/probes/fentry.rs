@@ -1,4 +1,5 @@
-//! Hooks by BPF trampolines. They know the types of arguments, and at a return the arguments as well.
+//! Hooks by BPF trampolines. They know the types of arguments, and at a return the arguments as
+//! well.
 
 use aya_ebpf::{
     EbpfContext as _,

@@ -1,7 +1,7 @@
 //! Which migrations are counted and recorded.
 //!
-//! Asked once, at the end, when everything is known: a call cannot be let go before, because whoever comes to its end would not
-//! know that it was let go.
+//! Asked once, at the end, when everything is known: a call cannot be let go before, because
+//! whoever comes to its end would not know that it was let go.
 
 use migrate_ebpf::wire::{Outcome, Steps, UNKNOWN};
 

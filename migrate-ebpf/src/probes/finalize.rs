@@ -9,7 +9,8 @@ use crate::{
     losses,
 };
 
-/// One reading of the clock ends an interval and begins the next: what else there is to do takes less than a second one.
+/// One reading of the clock ends an interval and begins the next: what else there is to do takes
+/// less than a second one.
 #[inline(always)]
 pub(super) fn enter(call: Option<&mut Call>) {
     if let Some(call) = call {
@@ -53,7 +54,8 @@ pub(super) fn leave(call: Option<&mut Call>, now: u64) {
     around.leave_out_since(now);
 }
 
-/// The driver's interval that finalize ends: after pages, or after setup when the driver rolls back.
+/// The driver's interval that finalize ends: after pages, or after setup when the driver rolls
+/// back.
 #[inline(always)]
 fn end_gap(call: &mut Call, now: u64) {
     if call.stage == Stage::Collected {

@@ -33,10 +33,12 @@ pub(super) struct Frames {
     /// The return address into it.
     reason: u64,
     reason_at: u64,
-    /// The return addresses into the modules around the call, of which the first can be hidden by whoever hooks the return.
+    /// The return addresses into the modules around the call, of which the first can be hidden by
+    /// whoever hooks the return.
     drivers: [u64; 2],
     drivers_at: [u64; 2],
-    /// What the module that is taken for the driver means; [`code::MODULE`] is set once there is one.
+    /// What the module that is taken for the driver means; [`code::MODULE`] is set once there is
+    /// one.
     driver: u64,
     /// Not 0: the frames of the driver are over.
     beyond: u64,
@@ -49,8 +51,8 @@ pub(super) struct Frames {
 #[map]
 static FRAMES_OF: PerCpuArray<Frames> = PerCpuArray::with_max_entries(Setup::COUNT, 0);
 
-/// Walks the stack that leads here; what is found is in [`scratch`]. `stack` is an address on it inside of all that is looked for. False if
-/// there is nowhere to put it.
+/// Walks the stack that leads here; what is found is in [`scratch`]. `stack` is an address on it
+/// inside of all that is looked for. False if there is nowhere to put it.
 #[inline(always)]
 pub(super) fn look(ctx: &impl EbpfContext, setup: Setup, stack: u64) -> bool {
     let Some(frames) = scratch(setup as u32) else {
@@ -75,7 +77,8 @@ pub(super) fn look(ctx: &impl EbpfContext, setup: Setup, stack: u64) -> bool {
     true
 }
 
-/// Looks at each frame, and then for where those lie that matter. A function of its own for the reason given in [`meaning_of_code`].
+/// Looks at each frame, and then for where those lie that matter. A function of its own for the
+/// reason given in [`meaning_of_code`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn sift(setup: u32) -> u32 {
@@ -114,7 +117,8 @@ pub(super) fn scratch(setup: u32) -> Option<&'static mut Frames> {
         .map(|frames| unsafe { &mut *frames })
 }
 
-/// What a callback returns: 1 to stop. The compiler knows that `more` is 0 or 1, and would leave out what shows it to the verifier.
+/// What a callback returns: 1 to stop. The compiler knows that `more` is 0 or 1, and would leave
+/// out what shows it to the verifier.
 #[inline(always)]
 pub(super) fn stop_unless(more: u64) -> i64 {
     i64::from(core::hint::black_box(more) & 1 == 0)
@@ -122,8 +126,8 @@ pub(super) fn stop_unless(more: u64) -> i64 {
 
 /// What is known of the code at this address: bits of [`code`], 0 for nothing.
 ///
-/// A function that the verifier checks by itself, because it is not mangled and so global. As a part of a callback it would be
-/// followed through every combination of its branches.
+/// A function that the verifier checks by itself, because it is not mangled and so global. As a
+/// part of a callback it would be followed through every combination of its branches.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn meaning_of_code(address: u64) -> u64 {
@@ -144,7 +148,8 @@ pub(super) fn code(index: u64) -> Option<&'static mut Code> {
     if index >= CODE_RANGES as u64 {
         return None;
     }
-    // SAFETY: one of the map's value, which user space replaces as a whole: what is read of two tables is a frame that tells nothing.
+    // SAFETY: one of the map's value, which user space replaces as a whole: what is read of two
+    // tables is a frame that tells nothing.
     Some(unsafe { &mut *table.cast::<Code>().add(index as usize) })
 }
 
@@ -177,8 +182,8 @@ unsafe extern "C" fn search_in_nth(index: u64, context: *mut c_void) -> i64 {
 /// Notes where a word was found first.
 #[inline(always)]
 fn note(place: &mut u64, at: u64, is_found: bool) {
-    // SAFETY: a valid, aligned place. Volatile, so that the compiler does not keep it in a register, where the verifier would follow each
-    // word that it could be.
+    // SAFETY: a valid, aligned place. Volatile, so that the compiler does not keep it in a
+    // register, where the verifier would follow each word that it could be.
     unsafe {
         if is_found && core::ptr::read_volatile(place) == 0 {
             core::ptr::write_volatile(place, at);
@@ -216,13 +221,15 @@ impl Frames {
         if meaning & code::MODULE != 0 {
             self.pass_module(address, meaning);
         } else if meaning & code::KERNEL != 0 && self.drivers[0] != 0 {
-            // What comes behind has asked for no migration. Generated code means nothing, and hides nobody.
+            // What comes behind has asked for no migration. Generated code means nothing, and hides
+            // nobody.
             self.beyond = 1;
         }
         true
     }
 
-    /// The module that called is the driver, but a helper is passed over for the module that called it.
+    /// The module that called is the driver, but a helper is passed over for the module that called
+    /// it.
     #[inline(always)]
     fn pass_module(&mut self, address: u64, meaning: u64) {
         if self.drivers[0] == 0 {

@@ -19,7 +19,8 @@ use crate::{
 pub(crate) const VALID: u64 = 1 << 0;
 /// `MIGRATE_PFN_MIGRATE`: collected, and later: migrated.
 pub(crate) const MIGRATE: u64 = 1 << 1;
-/// `MIGRATE_PFN_COMPOUND`: the entry stands for a whole folio. In older kernels the bit is never set.
+/// `MIGRATE_PFN_COMPOUND`: the entry stands for a whole folio. In older kernels the bit is never
+/// set.
 pub(crate) const COMPOUND: u64 = 1 << 4;
 /// `MIGRATE_PFN_SHIFT`: the frame number stands above the flags.
 pub(crate) const FRAME_SHIFT: u64 = 6;
@@ -35,8 +36,8 @@ pub(crate) fn compound_pages() -> u64 {
     u64::from(config!(compound_pages))
 }
 
-/// Notes what an eviction by `migrate_device_range` or `migrate_device_pfns` asks for, which knows of no address, and whose
-/// pages may be anybody's.
+/// Notes what an eviction by `migrate_device_range` or `migrate_device_pfns` asks for, which knows
+/// of no address, and whose pages may be anybody's.
 #[inline(always)]
 pub(crate) fn plan_eviction(call: &mut Call, src_pfns: u64, npages: u64, first_frame: u64) {
     call.setup.src = src_pfns;
@@ -77,16 +78,18 @@ pub(crate) trait Pointer: Copy {
     fn half<const WORD: usize>(self, field: Field<WORD>) -> u32;
 }
 
-/// A pointer whose type the verifier knows: it makes a load through it safe whatever it points to. A load is a handful of
-/// instructions.
+/// A pointer whose type the verifier knows: it makes a load through it safe whatever it points to.
+/// A load is a handful of instructions.
 #[derive(Clone, Copy)]
 pub(crate) struct Typed(pub(crate) *const c_void);
 
-/// Loads a field through a pointer, `u64` or `u32`. An assembler's, for the offset to stand in the instruction.
+/// Loads a field through a pointer, `u64` or `u32`. An assembler's, for the offset to stand in the
+/// instruction.
 macro_rules! load {
     ($size:literal, $pointer:expr, $field:ident) => {{
         let value: u64;
-        // SAFETY: a load through a pointer whose type the verifier tracks; were the memory gone, it would give 0.
+        // SAFETY: a load through a pointer whose type the verifier tracks; were the memory gone, it
+        // would give 0.
         unsafe {
             core::arch::asm!(
                 concat!("{value} = *(", $size, " *)({pointer} + {offset})"),
@@ -127,7 +130,8 @@ impl Pointer for Typed {
     }
 }
 
-/// An address that nothing is known about, as kprobes give it. In older kernels a load is a call of a helper.
+/// An address that nothing is known about, as kprobes give it. In older kernels a load is a call of
+/// a helper.
 #[derive(Clone, Copy)]
 pub(crate) struct Untyped(pub(crate) u64);
 
@@ -166,7 +170,8 @@ pub(crate) trait MigrateVma: Pointer {
         Identity::vma(self.address())
     }
 
-    /// Notes what is asked for, and for whom. Each field as it is read: what waits for others goes by the stack.
+    /// Notes what is asked for, and for whom. Each field as it is read: what waits for others goes
+    /// by the stack.
     #[inline(always)]
     fn plan(self, call: &mut Call) {
         call.setup.src = self.word(field!(vma.src));
@@ -213,7 +218,8 @@ pub(crate) trait MigrateVma: Pointer {
 impl MigrateVma for Typed {}
 impl MigrateVma for Untyped {}
 
-/// The range: first address and base pages, counted as setup counts them (it rounds both ends down).
+/// The range: first address and base pages, counted as setup counts them (it rounds both ends
+/// down).
 #[inline(always)]
 fn range(migrate: impl MigrateVma) -> (u64, u64) {
     let shift = config!(page_shift);
@@ -227,9 +233,9 @@ fn known<const WORD: usize>(migrate: impl MigrateVma, field: Field<WORD>) -> Opt
     field.is_known().then(|| migrate.word(field))
 }
 
-/// Where pages are to go, as far as the flags tell, which say what is collected and not where it goes: with a page that a CPU
-/// waits for, or of devices only, to the system; of the system only, and with a device's owner, to that. Drivers whose
-/// device memory is a NUMA node name no owner.
+/// Where pages are to go, as far as the flags tell, which say what is collected and not where it
+/// goes: with a page that a CPU waits for, or of devices only, to the system; of the system only,
+/// and with a device's owner, to that. Drivers whose device memory is a NUMA node name no owner.
 #[inline(always)]
 fn asked(flags: Option<u64>, fault: bool, pgmap_owner: u64) -> Direction {
     const SELECT: u64 = SELECT_COMPOUND - 1;
@@ -243,7 +249,8 @@ fn asked(flags: Option<u64>, fault: bool, pgmap_owner: u64) -> Direction {
 
 /// Notes whose memory it is, and whether the thread that calls is one of the owner's own.
 ///
-/// Drivers migrate from threads of the kernel, which have no address space; whose pages move stands in the VMA.
+/// Drivers migrate from threads of the kernel, which have no address space; whose pages move stands
+/// in the VMA.
 #[inline(always)]
 fn find_owner(migrate: impl MigrateVma, call: &mut Call) {
     let mm = migrate
@@ -284,7 +291,8 @@ fn note_nobody(call: &mut Call) {
     record.cgroup = UNKNOWN;
 }
 
-/// The id of the memory cgroup that pays for a process's address space, `UNKNOWN` where this kernel does not tell.
+/// The id of the memory cgroup that pays for a process's address space, `UNKNOWN` where this kernel
+/// does not tell.
 ///
 /// Linux: `get_mem_cgroup_from_mm` in `mm/memcontrol.c`, which charges the cgroup of `mm->owner`.
 #[inline(always)]
@@ -336,8 +344,8 @@ fn command_of(thread: impl Pointer) -> [u64; 2] {
     [thread.word(comm), thread.next_word(comm)]
 }
 
-/// Did this thread come into the kernel by an exception, and not by a system call? A thread of the kernel did neither, and
-/// its registers say so by chance; `None` where this machine's do not tell.
+/// Did this thread come into the kernel by an exception, and not by a system call? A thread of the
+/// kernel did neither, and its registers say so by chance; `None` where this machine's do not tell.
 #[inline(always)]
 pub(crate) fn in_exception() -> Option<bool> {
     if !field!(owner.regs_syscall).is_known() {
@@ -366,7 +374,7 @@ pub(crate) fn read_word(address: u64) -> Option<u64> {
 /// `to` has room for `entries` words.
 #[inline(always)]
 pub(crate) unsafe fn read_entries(to: *mut u64, from: u64, entries: u32) -> bool {
-    // SAFETY: the helper writes at most the bytes it is told, for which the caller promises room; it fails, and
-    // does not fault, on an address that cannot be read.
+    // SAFETY: the helper writes at most the bytes it is told, for which the caller promises room;
+    // it fails, and does not fault, on an address that cannot be read.
     unsafe { bpf_probe_read_kernel(to.cast(), entries * 8, from as *const c_void) == 0 }
 }

@@ -1,5 +1,5 @@
-//! The same hooks by kprobes, for kernels without BPF trampolines. An argument is a number there, and at a return there are
-//! none: the thread's call that is at that stage is the one.
+//! The same hooks by kprobes, for kernels without BPF trampolines. An argument is a number there,
+//! and at a return there are none: the thread's call that is at that stage is the one.
 //!
 //! On x86-64 and arm64 alike: `ProbeContext` knows where arguments are.
 
@@ -183,7 +183,8 @@ fn device_finalize_return_kprobe(_ctx: RetProbeContext) -> u32 {
     0
 }
 
-/// The call that finalize returns from; also one whose entry of finalize was not seen, which is incomplete then.
+/// The call that finalize returns from; also one whose entry of finalize was not seen, which is
+/// incomplete then.
 #[inline(always)]
 fn finalized(device: bool) -> Option<&'static mut Call> {
     in_flight::find_at(Stage::InFinalize, device)

@@ -1,8 +1,9 @@
 //! Which memory pages came from, and which they went to: told by their frame numbers.
 //!
-//! What a driver asks for does not say: flags select what is collected, and not where it goes. Frame numbers do, on every machine,
-//! without a look into `struct page`. Mostly all pages of a call come from one region and go to one, which the bits that their
-//! numbers have in common tell; else each page is looked at.
+//! What a driver asks for does not say: flags select what is collected, and not where it goes.
+//! Frame numbers do, on every machine, without a look into `struct page`. Mostly all pages of a
+//! call come from one region and go to one, which the bits that their numbers have in common tell;
+//! else each page is looked at.
 
 use core::ffi::c_void;
 
@@ -31,7 +32,8 @@ pub(super) static REGIONS: Array<Regions> = Array::with_max_entries(1, 0);
 
 #[inline(always)]
 fn regions() -> Option<&'static Regions> {
-    // SAFETY: the map's value, which lives as long as the program. Others write to it, word by word.
+    // SAFETY: the map's value, which lives as long as the program. Others write to it, word by
+    // word.
     REGIONS.get_ptr(0).map(|regions| unsafe { &*regions })
 }
 
@@ -69,8 +71,8 @@ impl Common {
         self.one | self.vary
     }
 
-    /// The first and the last of the block of numbers in which all of these frames are: those that begin with the bits that all have in
-    /// common.
+    /// The first and the last of the block of numbers in which all of these frames are: those that
+    /// begin with the bits that all have in common.
     #[inline(always)]
     fn block(self) -> (u64, u64) {
         let mask = block(self.vary) >> FRAME_SHIFT;
@@ -98,8 +100,9 @@ impl Block {
     }
 }
 
-/// The regions that these two blocks of frames are in, the second in the upper half; each 0 if it is not known, or there may be several. A
-/// function of its own for the reason given in [`super::frames`].
+/// The regions that these two blocks of frames are in, the second in the upper half; each 0 if it
+/// is not known, or there may be several. A function of its own for the reason given in
+/// [`super::frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn regions_of(first_from: u64, last_from: u64, first_to: u64, last_to: u64) -> u64 {
@@ -144,8 +147,9 @@ fn told_if_within(first: u64, last: u64, region: &Region) -> u64 {
     }
 }
 
-/// In which bits of a frame's number others can differ from it and be of the same region: up to the nearest place where any region begins or
-/// ends. A function of its own for the reason given in [`super::frames`].
+/// In which bits of a frame's number others can differ from it and be of the same region: up to the
+/// nearest place where any region begins or ends. A function of its own for the reason given in
+/// [`super::frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn room_around(frame: u64) -> u64 {
@@ -169,7 +173,8 @@ extern "C" fn room_around(frame: u64) -> u64 {
         narrow(&mut first, &mut end, frame, region.start);
         narrow(&mut first, &mut end, frame, region.end);
     }
-    // A block of frames whose numbers begin alike ends before the first bit in which this one differs from what is outside.
+    // A block of frames whose numbers begin alike ends before the first bit in which this one
+    // differs from what is outside.
     let below = block(frame ^ first.wrapping_sub(1)) >> 1;
     let above = block(frame ^ end) >> 1;
     below & above
@@ -424,7 +429,8 @@ extern "C" fn region_of(frame: u64) -> u64 {
     regions().map_or(0, |regions| region_of_block(regions, frame, frame))
 }
 
-/// Where pages went. Where none arrived, what was asked for stands; where they arrived in memory that is not known, nothing does.
+/// Where pages went. Where none arrived, what was asked for stands; where they arrived in memory
+/// that is not known, nothing does.
 #[inline(always)]
 pub(super) fn direction(from: &Side, to: &Side, ledger: &Ledger, asked: u8) -> u8 {
     if ledger.moved + ledger.populated == 0 {

@@ -1,5 +1,6 @@
-//! One file per step family, and what they share: [`ledger`] counts pages, [`emit`] ends a migration and writes its record,
-//! [`totals`] adds it up, [`kernel`] knows the kernel's structures. How they are hooked: [`fentry`], [`kprobe`].
+//! One file per step family, and what they share: [`ledger`] counts pages, [`emit`] ends a
+//! migration and writes its record, [`totals`] adds it up, [`kernel`] knows the kernel's
+//! structures. How they are hooked: [`fentry`], [`kprobe`].
 
 mod anomalies;
 mod coherent;

@@ -1,5 +1,5 @@
-//! Modules that come and go. What their code means is told at once, because a filter may ask for one of them; user space tells it again, and
-//! more of it, when it has read the kernel's symbols.
+//! Modules that come and go. What their code means is told at once, because a filter may ask for
+//! one of them; user space tells it again, and more of it, when it has read the kernel's symbols.
 
 use core::ffi::c_void;
 
@@ -71,7 +71,8 @@ fn is_wanted(module: u64) -> bool {
 #[inline(always)]
 fn each_entry(module: &mut Module, of: unsafe extern "C" fn(u64, *mut c_void) -> i64) {
     let context = (&raw mut *module).cast::<c_void>();
-    // SAFETY: the callbacks take the context for what it is. The last entry stays free: it ends the table.
+    // SAFETY: the callbacks take the context for what it is. The last entry stays free: it ends the
+    // table.
     unsafe { bpf_loop(CODE_RANGES as u32 - 1, of as *mut c_void, context, 0) };
 }
 

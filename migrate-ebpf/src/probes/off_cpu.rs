@@ -15,8 +15,8 @@ fn sched_switch(ctx: RawTracePointContext) -> i32 {
     let next = ctx.arg(2);
     in_flight::of_thread(next, |call| {
         if call.off_since != 0 {
-            // Stages are numbered as steps are. The compiler knows that they are below 5, and would leave out the check that the
-            // verifier wants to see.
+            // Stages are numbered as steps are. The compiler knows that they are below 5, and would
+            // leave out the check that the verifier wants to see.
             let stage = core::hint::black_box(call.stage as usize);
             if let Some(step) = call.details.off_cpu.steps.get_mut(stage) {
                 *step += now.wrapping_sub(call.off_since);

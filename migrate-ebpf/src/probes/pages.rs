@@ -1,4 +1,5 @@
-//! `migrate_vma_pages`, `migrate_device_pages`: the driver has copied, and the kernel moves metadata.
+//! `migrate_vma_pages`, `migrate_device_pages`: the driver has copied, and the kernel moves
+//! metadata.
 
 use super::{
     kernel::MigrateVma,
@@ -12,8 +13,9 @@ use crate::{
 
 /// `migrate_vma_pages` is entered.
 ///
-/// Where an entry is a page, and all were collected, there is nothing to do but to read the clock, and what little there is takes less than a second
-/// reading: one ends an interval and begins the next.
+/// Where an entry is a page, and all were collected, there is nothing to do but to read the clock,
+/// and what little there is takes less than a second reading: one ends an interval and begins the
+/// next.
 #[inline(always)]
 pub(super) fn enter_vma(call: &mut Call, migrate: impl MigrateVma) {
     let now = clock::now();
@@ -26,7 +28,8 @@ pub(super) fn enter_vma(call: &mut Call, migrate: impl MigrateVma) {
     }
 }
 
-/// `migrate_device_pages` is entered. Setup knew of no `dst`, and perhaps there were several, each of some of these entries.
+/// `migrate_device_pages` is entered. Setup knew of no `dst`, and perhaps there were several, each
+/// of some of these entries.
 #[inline(always)]
 pub(super) fn enter_device(call: &mut Call, src: u64, dst: u64, entries: u64) {
     let now = clock::now();

@@ -1,7 +1,9 @@
-//! Where the time of setup goes: hooks around what the kernel does in it, for the migration that the thread is in.
+//! Where the time of setup goes: hooks around what the kernel does in it, for the migration that
+//! the thread is in.
 //!
-//! One part can be in the middle of another (`try_to_migrate` invalidates). Time is counted for the innermost, so that the parts add up.
-//! What the hooks themselves take is in no part and in no step.
+//! One part can be in the middle of another (`try_to_migrate` invalidates). Time is counted for the
+//! innermost, so that the parts add up. What the hooks themselves take is in no part and in no
+//! step.
 
 use aya_ebpf::{
     macros::{fentry, fexit, kprobe, kretprobe},
@@ -13,7 +15,8 @@ use crate::{
     in_flight::{self, Call},
 };
 
-/// Kinds of parts, as numbers of four bits: [`Call::parts`] holds those that the thread is in, the innermost lowest.
+/// Kinds of parts, as numbers of four bits: [`Call::parts`] holds those that the thread is in, the
+/// innermost lowest.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 enum Part {

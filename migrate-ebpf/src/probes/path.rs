@@ -1,8 +1,10 @@
-//! How a call came about: which functions are on the stack at setup. They tell the driver, and why it migrates.
+//! How a call came about: which functions are on the stack at setup. They tell the driver, and why
+//! it migrates.
 //!
-//! To walk the kernel's stack takes as long as all else that is done at setup, so that it is walked once for each way. What is
-//! remembered of a way is where on the stack, counted from the hook, two return addresses lie: into the driver, and into the
-//! function that tells why. A call that has both in these places came the same way; to look takes two loads.
+//! To walk the kernel's stack takes as long as all else that is done at setup, so that it is walked
+//! once for each way. What is remembered of a way is where on the stack, counted from the hook, two
+//! return addresses lie: into the driver, and into the function that tells why. A call that has
+//! both in these places came the same way; to look takes two loads.
 
 use core::ffi::c_void;
 
@@ -97,7 +99,8 @@ pub(super) fn forget_all() {
 /// Called by `bpf_loop`, from [`forget_all`].
 unsafe extern "C" fn forget_nth(index: u64, _context: *mut c_void) -> i64 {
     if let Some(path) = PATHS.get_ptr_mut(index as u32) {
-        // SAFETY: words of a map's value. What is not ready is not looked at, and a place without a key is free.
+        // SAFETY: words of a map's value. What is not ready is not looked at, and a place without a
+        // key is free.
         unsafe {
             core::ptr::write_volatile(&raw mut (*path).ready, 0);
             core::ptr::write_volatile(&raw mut (*path).key, 0);
@@ -127,8 +130,9 @@ pub(super) fn take(ctx: &impl Entered, call: &mut Call, setup: Setup) {
     }
 }
 
-/// Why a page on a device was touched: a thread of the owner's that came by an exception did so itself; everybody else had the
-/// kernel do it. False where that is not what happened, or cannot be seen.
+/// Why a page on a device was touched: a thread of the owner's that came by an exception did so
+/// itself; everybody else had the kernel do it. False where that is not what happened, or cannot be
+/// seen.
 #[inline(always)]
 fn note_fault(call: &mut Call) -> bool {
     if call.fault == 0 {
@@ -208,13 +212,13 @@ fn known(call: &mut Call, key: u64, stack: u64) -> Option<&'static Path> {
 #[inline(always)]
 fn at(number: u32) -> Option<&'static Path> {
     let path = PATHS.get_ptr(number.wrapping_sub(1))?;
-    // SAFETY: a map's value, which lives as long as the program; what is ready is not written any more. (User space clears it:
-    // then nothing is known of it.)
+    // SAFETY: a map's value, which lives as long as the program; what is ready is not written any
+    // more. (User space clears it: then nothing is known of it.)
     Some(unsafe { &*path })
 }
 
-/// The place of the way by which a call came, and 1; 0 if it is not known. A function of its own for the reason given in
-/// [`frames`].
+/// The place of the way by which a call came, and 1; 0 if it is not known. A function of its own
+/// for the reason given in [`frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn known_path(key: u64, stack: u64) -> u64 {
@@ -251,13 +255,15 @@ fn has(stack: u64, at: u64, address: u64) -> bool {
 
 /// What is asked of [`remember`]: the reason, too.
 const REASON: u32 = 1;
-/// In what it returns: the bits of a [`Cause`], and whether it is the driver that the filter asks for.
+/// In what it returns: the bits of a [`Cause`], and whether it is the driver that the filter asks
+/// for.
 const CAUSE: u64 = 0xff;
 const WANTED: u64 = 1 << 8;
 
-/// Remembers the way of a stack that was looked at, if a call that does not come this way would be told from it: what the stack does not tell
-/// is looked for again. Where all places are taken, nothing is remembered, and the stack is walked each time. A function of its own for the
-/// reason given in [`frames`].
+/// Remembers the way of a stack that was looked at, if a call that does not come this way would be
+/// told from it: what the stack does not tell is looked for again. Where all places are taken,
+/// nothing is remembered, and the stack is walked each time. A function of its own for the reason
+/// given in [`frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn remember(setup: u32, key: u64, asked: u32, stack: u32) -> u64 {
@@ -316,7 +322,8 @@ fn keep_users(ctx: &impl StackIdContext) -> i32 {
 #[inline(always)]
 fn keep(ctx: &impl StackIdContext) -> i32 {
     let kept = ctx.get_stackid(&STACKS, 0);
-    // Where another stack has its place, one that begins a frame or two further out has another: those frames are the tracer's own.
+    // Where another stack has its place, one that begins a frame or two further out has another:
+    // those frames are the tracer's own.
     let kept = kept.or_else(|_| ctx.get_stackid(&STACKS, 1));
     match kept.or_else(|_| ctx.get_stackid(&STACKS, 2)) {
         Ok(id) => id as i32,

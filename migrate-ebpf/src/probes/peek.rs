@@ -1,5 +1,5 @@
-//! Reads the kernel's memory for user space, which asks for structures that nothing else tells of: which device memory there was before the
-//! tracer came.
+//! Reads the kernel's memory for user space, which asks for structures that nothing else tells of:
+//! which device memory there was before the tracer came.
 
 use aya_ebpf::{
     macros::{map, raw_tracepoint},
@@ -13,7 +13,8 @@ use super::kernel::read_entries;
 #[map]
 static PEEK: Array<Peek> = Array::with_max_entries(1, 0);
 
-/// Copies [`PEEK_WORDS`] words from the address that is its first argument. Attached nowhere: user space runs it, one at a time.
+/// Copies [`PEEK_WORDS`] words from the address that is its first argument. Attached nowhere: user
+/// space runs it, one at a time.
 #[raw_tracepoint]
 fn peek(ctx: RawTracePointContext) -> i32 {
     let Some(peek) = PEEK.get_ptr_mut(0) else {

@@ -1,7 +1,7 @@
 //! Memory of devices that comes and goes while the tracer runs.
 //!
-//! Linux: `memremap_pages` gives frames a `struct page`, and `memunmap_pages` takes it away. A region is known before the first page
-//! of it can migrate; user space finds its name later.
+//! Linux: `memremap_pages` gives frames a `struct page`, and `memunmap_pages` takes it away. A
+//! region is known before the first page of it can migrate; user space finds its name later.
 
 use aya_ebpf::{
     macros::{fentry, fexit, kprobe, kretprobe},

@@ -1,5 +1,5 @@
-//! `migrate_vma_setup`, `migrate_device_range`, `migrate_device_pfns`: a migration begins, and what it can move is
-//! collected.
+//! `migrate_vma_setup`, `migrate_device_range`, `migrate_device_pfns`: a migration begins, and what
+//! it can move is collected.
 
 use migrate_ebpf::wire::{Apart, Ledger, Outcome, Probe, Skips, Steps, UNKNOWN};
 
@@ -74,8 +74,8 @@ pub(super) fn enter(
     call.record.probe.setup_ns = call.next_interval(began);
 }
 
-/// `migrate_device_range` or `migrate_device_pfns` is entered for one page. nvidia-uvm evicts so: page by page, and then moves them all at
-/// once. False if this begins a migration of its own.
+/// `migrate_device_range` or `migrate_device_pfns` is entered for one page. nvidia-uvm evicts so:
+/// page by page, and then moves them all at once. False if this begins a migration of its own.
 #[inline(always)]
 pub(super) fn joins(identity: Identity, src: u64, frame: u64, began: u64) -> bool {
     let Some(call) = in_flight::join(identity, src) else {
@@ -97,7 +97,8 @@ pub(super) fn joins(identity: Identity, src: u64, frame: u64, began: u64) -> boo
     true
 }
 
-/// Sets everything that neither `plan` sets nor every later hook does; the rest of the record is set when it is emitted.
+/// Sets everything that neither `plan` sets nor every later hook does; the rest of the record is
+/// set when it is emitted.
 #[inline(always)]
 fn begin(call: &mut Call, began: u64) {
     call.stage = Stage::InSetup;
@@ -148,7 +149,8 @@ pub(super) fn leave_vma(call: &mut Call, migrate: impl MigrateVma, returned: i32
     call.setup.entries = migrate.entries();
     call.arrays = call.setup;
     if call.is_plain() && returned >= 0 {
-        // Two words are read, which takes no longer than to read the clock again: setup ends when that is done.
+        // Two words are read, which takes no longer than to read the clock again: setup ends when
+        // that is done.
         ledger::after_vma_setup(call, migrate);
         call.record.skips = unmap::reasons(call);
         let now = clock::now();
@@ -222,7 +224,8 @@ fn reject(call: &mut Call, errno: i32, now: u64) {
     around.leave_out_since(now);
 }
 
-/// Ends the call in a slot that the caller has won. A function of its own for the reason given in [`super::frames`].
+/// Ends the call in a slot that the caller has won. A function of its own for the reason given in
+/// [`super::frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(super) extern "C" fn abandon_slot(slot: u32) -> u32 {
@@ -232,10 +235,12 @@ pub(super) extern "C" fn abandon_slot(slot: u32) -> u32 {
     0
 }
 
-/// Ends a call that stopped after setup. Only setup was seen of it: had it gone on, its slot would be free.
+/// Ends a call that stopped after setup. Only setup was seen of it: had it gone on, its slot would
+/// be free.
 #[inline(always)]
 pub(super) fn abandon(call: &mut Call) {
-    // Collected pages stay locked until somebody finalizes them, so that a driver does: of this call it was not seen.
+    // Collected pages stay locked until somebody finalizes them, so that a driver does: of this
+    // call it was not seen.
     if call.stage != Stage::Collected || call.collected.sum() != 0 {
         call.incomplete = 1;
     }

@@ -1,4 +1,5 @@
-//! Calls of which nothing more comes: abandoned ones whose thread does not return, and those of threads that died.
+//! Calls of which nothing more comes: abandoned ones whose thread does not return, and those of
+//! threads that died.
 
 use core::ffi::c_void;
 
@@ -47,10 +48,11 @@ pub(super) fn following() -> bool {
     unsafe { core::ptr::read_volatile(&raw const FOLLOWING) != 0 }
 }
 
-/// Ends calls that collected nothing and have been silent for a while. Attached nowhere: user space runs it, one at
-/// a time, and again as long as it ended all that it could. Its arguments are how long a call must have been silent, in
-/// nanoseconds, and whether new calls are followed from here on. Returns how many calls are left in the table, and
-/// [`SWEPT_ALL_IT_COULD`] if there may be more that are over.
+/// Ends calls that collected nothing and have been silent for a while. Attached nowhere: user space
+/// runs it, one at a time, and again as long as it ended all that it could. Its arguments are how
+/// long a call must have been silent, in nanoseconds, and whether new calls are followed from here
+/// on. Returns how many calls are left in the table, and [`SWEPT_ALL_IT_COULD`] if there may be
+/// more that are over.
 ///
 /// Without the macro for such programs, which returns 0 whatever the function returns.
 #[unsafe(no_mangle)]
@@ -120,7 +122,8 @@ unsafe extern "C" fn end_found(index: u64, _context: *mut c_void) -> i64 {
 
 const _: () = assert!(AT_ONCE.is_power_of_two());
 
-/// A place that the verifier sees to be one. The compiler knows it already, and would leave out what tells the verifier.
+/// A place that the verifier sees to be one. The compiler knows it already, and would leave out
+/// what tells the verifier.
 #[inline(always)]
 fn place(index: u64) -> usize {
     (core::hint::black_box(index) % AT_ONCE as u64) as usize
@@ -128,8 +131,8 @@ fn place(index: u64) -> usize {
 
 /// Ends the call in this slot, if its thread has not gone on with it.
 ///
-/// A function that the verifier checks by itself, because it is not mangled and so global. As a part of the callback it would be
-/// followed through every combination of its branches.
+/// A function that the verifier checks by itself, because it is not mangled and so global. As a
+/// part of the callback it would be followed through every combination of its branches.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn end_set_aside(slot: u64) -> u32 {
@@ -141,7 +144,8 @@ extern "C" fn end_set_aside(slot: u64) -> u32 {
     0
 }
 
-/// A thread dies. In the middle of a call it can't, unless the driver forgot to finalize or went wrong.
+/// A thread dies. In the middle of a call it can't, unless the driver forgot to finalize or went
+/// wrong.
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 fn thread_exit(_ctx: RawTracePointContext) -> i32 {
     let forgotten = in_flight::forget_thread();

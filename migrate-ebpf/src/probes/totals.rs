@@ -44,7 +44,8 @@ pub(super) fn count(call: &mut Call, outcome: Outcome) -> Sums {
     let Some(counts) = COUNTS.get_ptr_mut(count_of(class, outcome) as u32) else {
         return Sums(None);
     };
-    // SAFETY: words of the map's value. Nothing is read or written through this pointer but by atomic operations.
+    // SAFETY: words of the map's value. Nothing is read or written through this pointer but by
+    // atomic operations.
     unsafe {
         add(&raw mut (*counts).migrations, 1);
         pages(&raw mut (*counts).ledger, &record.ledger);
@@ -138,7 +139,8 @@ fn step(histograms: *mut Histograms, figure: Figure, ns: u64) -> u64 {
 
 #[inline(always)]
 fn put(histograms: *mut Histograms, figure: Figure, value: u64) {
-    // SAFETY: words of the map's value, used by atomic operations only; the place is within the histogram.
+    // SAFETY: words of the map's value, used by atomic operations only; the place is within the
+    // histogram.
     unsafe {
         add(&raw mut (*histograms).sums[figure as usize], value);
         let place = bucket(value);

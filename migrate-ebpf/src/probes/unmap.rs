@@ -1,8 +1,8 @@
-//! `migrate_device_unmap`: in the middle of setup, the kernel takes what it has collected out of page tables, and drops
-//! what it cannot. What was skipped before and what in here tells why.
+//! `migrate_device_unmap`: in the middle of setup, the kernel takes what it has collected out of
+//! page tables, and drops what it cannot. What was skipped before and what in here tells why.
 //!
-//! The function is static. Where the compiler has put it into its callers nothing of this runs, and why pages were
-//! skipped stays unknown.
+//! The function is static. Where the compiler has put it into its callers nothing of this runs, and
+//! why pages were skipped stays unknown.
 
 use migrate_ebpf::wire::{Skips, UNKNOWN};
 
@@ -16,7 +16,8 @@ use crate::{
 #[unsafe(no_mangle)]
 static mut SEEN: u64 = 0;
 
-/// Where an entry is a page, one word is read, which takes no longer than to read the clock twice: it stays in the step.
+/// Where an entry is a page, one word is read, which takes no longer than to read the clock twice:
+/// it stays in the step.
 #[inline(always)]
 pub(super) fn enter(src: u64, entries: u64) {
     let Some(call) = in_flight::find_in_setup(src) else {

@@ -1,8 +1,8 @@
 //! The kernel's memory, read by loads.
 //!
-//! The helper that copies it takes 70 instructions to begin with and 10 for each word. A load takes 8: the kernel checks the address, and
-//! gives 0 where there is no memory. It allows loads through pointers whose type it knows, which `bpf_rdonly_cast` makes of any address
-//! (since 6.2).
+//! The helper that copies it takes 70 instructions to begin with and 10 for each word. A load takes
+//! 8: the kernel checks the address, and gives 0 where there is no memory. It allows loads through
+//! pointers whose type it knows, which `bpf_rdonly_cast` makes of any address (since 6.2).
 
 use migrate_ebpf::wire::{CAST_NUMBER, WORDS};
 
@@ -25,8 +25,9 @@ impl Reader {
     #[inline(always)]
     pub(super) fn words(self, address: u64) -> Words {
         let words;
-        // SAFETY: a call, which takes its arguments in `r1` and `r2`, returns a value in `r0`, and changes what every call changes. The
-        // object has no other way to call a function of the kernel's.
+        // SAFETY: a call, which takes its arguments in `r1` and `r2`, returns a value in `r0`, and
+        // changes what every call changes. The object has no other way to call a function of the
+        // kernel's.
         unsafe {
             core::arch::asm!(
                 ".byte 0x85, 0x20, 0, 0",
@@ -60,8 +61,8 @@ impl Words {
     #[inline(always)]
     pub(super) fn nth(self, nth: usize) -> u64 {
         debug_assert!(nth < WORDS);
-        // SAFETY: a load through a pointer whose type the verifier knows; were there no memory, it would give 0. Volatile, because
-        // others write there.
+        // SAFETY: a load through a pointer whose type the verifier knows; were there no memory, it
+        // would give 0. Volatile, because others write there.
         unsafe { core::ptr::read_volatile(self.0.add(nth)) }
     }
 }

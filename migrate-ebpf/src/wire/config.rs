@@ -5,8 +5,9 @@ pub const OFFSET_UNKNOWN: u32 = u32::MAX;
 
 /// Where the running kernel keeps things, and what is asked for.
 ///
-/// The probes hold this as one read-only global, so that the verifier knows every value as a constant and drops
-/// the branches for fields that this kernel does not have, and for what was not asked for.
+/// The probes hold this as one read-only global, so that the verifier knows every value as a
+/// constant and drops the branches for fields that this kernel does not have, and for what was not
+/// asked for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
@@ -39,7 +40,8 @@ pub struct Config {
     pub module: ModuleOffsets,
     /// The kernel's number of the type [`WORDS_TYPE`]; 0 where memory cannot be read through it.
     pub words_type: u32,
-    /// The kernel's number of [`CAST`]; 0 where there is none. It is known to the probes as a part of an instruction.
+    /// The kernel's number of [`CAST`]; 0 where there is none. It is known to the probes as a part
+    /// of an instruction.
     pub cast: u32,
 }
 
@@ -65,14 +67,17 @@ impl ModuleOffsets {
     };
 }
 
-/// A structure that begins with [`WORDS`] words, whatever it is for: through a pointer to it, any memory of the kernel's can be read.
+/// A structure that begins with [`WORDS`] words, whatever it is for: through a pointer to it, any
+/// memory of the kernel's can be read.
 pub const WORDS_TYPE: &str = "vm_event_state";
 /// Words at the beginning of [`WORDS_TYPE`] that are read through one pointer.
 pub const WORDS: usize = 64;
 
-/// The kernel's function that takes an address for a pointer to a structure, which is then read by loads.
+/// The kernel's function that takes an address for a pointer to a structure, which is then read by
+/// loads.
 pub const CAST: &str = "bpf_rdonly_cast";
-/// The number that stands for [`CAST`] in the object, until user space puts in the kernel's own: 0 where there is none.
+/// The number that stands for [`CAST`] in the object, until user space puts in the kernel's own: 0
+/// where there is none.
 pub const CAST_NUMBER: u32 = 0x7473_6163;
 
 /// The instruction that calls [`CAST`] by this number: opcode, registers, offset, number.
@@ -82,11 +87,13 @@ pub const fn cast_instruction(number: u32) -> [u8; 8] {
     [0x85, 0x20, 0, 0, a, b, c, d]
 }
 
-/// In the object, this and the number of a word of [`Config`] stand for the offset that the word has, in loads, where user space puts it
-/// in: what is part of an instruction need not be read. Nothing else is so far from where it belongs to.
+/// In the object, this and the number of a word of [`Config`] stand for the offset that the word
+/// has, in loads, where user space puts it in: what is part of an instruction need not be read.
+/// Nothing else is so far from where it belongs to.
 pub const FIRST_FIELD: i16 = 0x7000;
 
-/// Which word of [`Config`] a load of this instruction wants for its offset; `None` for other instructions.
+/// Which word of [`Config`] a load of this instruction wants for its offset; `None` for other
+/// instructions.
 pub const fn field_of(instruction: [u8; 8]) -> Option<usize> {
     let [opcode, _, low, high, 0, 0, 0, 0] = instruction else {
         return None;
@@ -149,8 +156,8 @@ pub struct OwnerOffsets {
     pub task_leader: u32,
     /// `task_struct::comm`
     pub task_comm: u32,
-    /// The number of the system call that a thread is in, in its `struct pt_regs`: 32 bits, negative in an exception.
-    /// [`OFFSET_UNKNOWN`] where this machine's registers do not tell.
+    /// The number of the system call that a thread is in, in its `struct pt_regs`: 32 bits,
+    /// negative in an exception. [`OFFSET_UNKNOWN`] where this machine's registers do not tell.
     pub regs_syscall: u32,
 }
 
@@ -176,7 +183,8 @@ impl PagemapOffsets {
     };
 }
 
-/// Byte offsets of the pointers that lead from a thread to the cgroup that pays for its memory. All or none are known.
+/// Byte offsets of the pointers that lead from a thread to the cgroup that pays for its memory. All
+/// or none are known.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
@@ -230,8 +238,8 @@ impl Config {
 /// How many words it is made of.
 pub const CONFIG_WORDS: usize = size_of::<Config>() / size_of::<u32>();
 
-/// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing, except where said
-/// otherwise.
+/// Which migrations are counted and recorded; the others leave no trace. A 0 asks for nothing,
+/// except where said otherwise.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]

@@ -18,7 +18,8 @@ pub struct Parts {
     pub split_ns: u64,
 }
 
-/// How long the thread did not run in each step, nanoseconds: it slept, or waited for a lock or a CPU.
+/// How long the thread did not run in each step, nanoseconds: it slept, or waited for a lock or a
+/// CPU.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
@@ -30,7 +31,8 @@ pub struct OffCpu {
     pub steps: [u64; 5],
 }
 
-/// Follows a [`Record`](super::Record) in the ring, in the same entry, when any of it was asked for.
+/// Follows a [`Record`](super::Record) in the ring, in the same entry, when any of it was asked
+/// for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(

@@ -1,8 +1,8 @@
 //! Log-linear (HDR) histograms: where a value is counted, and what the count of a place stands for.
 //!
-//! The places are those of an HdrHistogram with two significant digits, so that user space takes the counts over as they
-//! are: below 256 each value has its own, above that each power of two has [`PER_OCTAVE`]. A place is never wider than
-//! 1/128 of its values.
+//! The places are those of an HdrHistogram with two significant digits, so that user space takes
+//! the counts over as they are: below 256 each value has its own, above that each power of two has
+//! [`PER_OCTAVE`]. A place is never wider than 1/128 of its values.
 
 /// Places in each power of two.
 pub const PER_OCTAVE: usize = 128;
@@ -33,8 +33,8 @@ fn shift(value: u64) -> Option<u32> {
 #[cfg(target_arch = "bpf")]
 use shift_by_table as shift;
 
-/// The same for BPF, which has no instruction that counts leading zeros. Few branches, because the verifier follows each of them;
-/// what is frequent first.
+/// The same for BPF, which has no instruction that counts leading zeros. Few branches, because the
+/// verifier follows each of them; what is frequent first.
 #[cfg(any(target_arch = "bpf", test))]
 #[inline(always)]
 fn shift_by_table(value: u64) -> Option<u32> {
@@ -55,12 +55,14 @@ fn shift_by_table(value: u64) -> Option<u32> {
 #[cfg(any(target_arch = "bpf", test))]
 #[inline(always)]
 fn octave(number: u64) -> u32 {
-    // The compiler knows that it is below 512, and would leave out the remainder by which the verifier knows, too.
+    // The compiler knows that it is below 512, and would leave out the remainder by which the
+    // verifier knows, too.
     let number = opaque(number) as usize % OCTAVES.len();
     u32::from(OCTAVES[number])
 }
 
-/// The same number, of which the compiler knows nothing. As `black_box`, but for BPF without a way through memory.
+/// The same number, of which the compiler knows nothing. As `black_box`, but for BPF without a way
+/// through memory.
 #[cfg(any(target_arch = "bpf", test))]
 #[inline(always)]
 fn opaque(number: u64) -> u64 {
@@ -71,8 +73,8 @@ fn opaque(number: u64) -> u64 {
             unsafe_code,
             reason = "an assembler template is unsafe, also one that does nothing"
         )]
-        // SAFETY: a register is moved to itself. (Without an instruction, two would have line numbers at one place, which the kernel
-        // refuses.)
+        // SAFETY: a register is moved to itself. (Without an instruction, two would have line
+        // numbers at one place, which the kernel refuses.)
         unsafe {
             core::arch::asm!("{0} = {0}", inout(reg) number, options(pure, nomem, nostack, preserves_flags));
         }

@@ -11,9 +11,9 @@ mod record;
 mod totals;
 
 pub use config::{
-    CAST, CAST_NUMBER, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, MODULE_NAME_WORDS, ModuleOffsets,
-    OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS, WORDS_TYPE,
-    cast_instruction, field_of,
+    CAST, CAST_NUMBER, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, MODULE_NAME_WORDS,
+    ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS,
+    WORDS_TYPE, cast_instruction, field_of,
 };
 pub use details::{Details, OffCpu, Parts};
 pub use losses::{COUNTERS, LOSSES, Loss};
@@ -26,10 +26,11 @@ pub use record::{
 };
 pub use totals::{CLASSES, Counts, Figure, Histograms, class, count_of};
 
-/// Changes whenever the layout or the meaning of anything here does. The object has it in the section [`names::VERSION_SECTION`], and
-/// is attached only where both sides were built for the same.
+/// Changes whenever the layout or the meaning of anything here does. The object has it in the
+/// section [`names::VERSION_SECTION`], and is attached only where both sides were built for the
+/// same.
 pub const VERSION: u32 = 6;
 
-/// In what the sweep returns, beside the number of calls that are left: it has ended as many as it can in one run, and there may be
-/// more.
+/// In what the sweep returns, beside the number of calls that are left: it has ended as many as it
+/// can in one run, and there may be more.
 pub const SWEPT_ALL_IT_COULD: u32 = 1 << 30;

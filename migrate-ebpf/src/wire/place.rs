@@ -17,8 +17,8 @@ pub struct Regions {
     pub changes: u64,
     /// The [`Region::place`] of the next region that comes.
     pub next_place: u64,
-    /// Memory of devices. Comes first: that of a node may have holes, and a device's may be in one. An entry with `end == 0` is
-    /// behind the last.
+    /// Memory of devices. Comes first: that of a node may have holes, and a device's may be in one.
+    /// An entry with `end == 0` is behind the last.
     pub device: [Region; DEVICE_REGIONS],
     /// The machine's own memory, in the same way.
     pub node: [Region; NODE_REGIONS],
@@ -95,7 +95,8 @@ pub const CODE_RANGES: usize = 512;
 
 /// What code means.
 pub mod code {
-    /// The bits of a [`Cause`](crate::wire::Cause): a function on whose behalf memory migrates for that reason. 0: tells nothing.
+    /// The bits of a [`Cause`](crate::wire::Cause): a function on whose behalf memory migrates for
+    /// that reason. 0: tells nothing.
     pub const CAUSE: u64 = 0xff;
     /// It is a module's.
     pub const MODULE: u64 = 1 << 8;

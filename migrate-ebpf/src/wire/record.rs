@@ -2,7 +2,8 @@
 
 use super::numbered::wire_enum;
 
-/// A number that the kernel could not tell. Shown as unknown, exported as `null`, never counted as 0.
+/// A number that the kernel could not tell. Shown as unknown, exported as `null`, never counted as
+/// 0.
 pub const UNKNOWN: u64 = u64::MAX;
 
 /// A stack that was not taken, or was lost.
@@ -10,8 +11,8 @@ pub const NO_STACK: i32 = -1;
 
 /// Where the pages of one call went. Unit: base pages.
 ///
-/// Balances always:
-/// `requested = skipped + declined + moved + populated + wasted_copy + wasted_fill + rolled_back + rejected`.
+/// Balances always: `requested = skipped + declined + moved + populated + wasted_copy + wasted_fill
+/// + rolled_back + rejected`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
@@ -21,7 +22,8 @@ pub const NO_STACK: i32 = -1;
 pub struct Ledger {
     /// The range given to setup, read at its entry (setup may shorten `end`).
     pub requested: u64,
-    /// Not collected, or collected and not unmapped (pinned, locked, absent): `src == 0` after setup.
+    /// Not collected, or collected and not unmapped (pinned, locked, absent): `src == 0` after
+    /// setup.
     pub skipped: u64,
     /// Collected, but the driver gave no destination.
     pub declined: u64,
@@ -39,7 +41,8 @@ pub struct Ledger {
     pub rejected: u64,
 }
 
-/// Why pages were skipped. Unit: base pages. Together they are [`Ledger::skipped`], or both are [`UNKNOWN`].
+/// Why pages were skipped. Unit: base pages. Together they are [`Ledger::skipped`], or both are
+/// [`UNKNOWN`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -47,10 +50,11 @@ pub struct Ledger {
     derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
 )]
 pub struct Skips {
-    /// Never collected: absent, locked by somebody else, anonymous and pinned, or of a kind that was not asked for.
+    /// Never collected: absent, locked by somebody else, anonymous and pinned, or of a kind that
+    /// was not asked for.
     pub not_collected: u64,
-    /// Collected, and given back by `migrate_device_unmap`: somebody else refers to it, which a pin of a shared or file's
-    /// page does as well.
+    /// Collected, and given back by `migrate_device_unmap`: somebody else refers to it, which a pin
+    /// of a shared or file's page does as well.
     pub unmap_failed: u64,
 }
 
@@ -64,8 +68,8 @@ pub struct Skips {
 pub struct Apart {
     /// Of [`Ledger::declined`]: nothing was mapped there. [`UNKNOWN`] where that was not seen.
     pub declined_holes: u64,
-    /// Of [`Ledger::skipped`], in an eviction: nobody used the page, so that there was nothing to move. [`UNKNOWN`] where this
-    /// kernel does not let it be seen; 0 in other migrations.
+    /// Of [`Ledger::skipped`], in an eviction: nobody used the page, so that there was nothing to
+    /// move. [`UNKNOWN`] where this kernel does not let it be seen; 0 in other migrations.
     pub free: u64,
 }
 
@@ -110,7 +114,8 @@ pub const SEVERAL_PLACES: u32 = u32::MAX;
 pub struct Side {
     /// Base pages by [`Memory`]. Pages of memory that is not known are in none.
     pub pages: [u32; 3],
-    /// The [`Region::place`](super::Region::place) of all of them; [`NO_PLACE`] or [`SEVERAL_PLACES`].
+    /// The [`Region::place`](super::Region::place) of all of them; [`NO_PLACE`] or
+    /// [`SEVERAL_PLACES`].
     pub place: u32,
 }
 
@@ -123,11 +128,11 @@ pub struct Side {
     derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
 )]
 pub struct Steps {
-    /// Inside `migrate_vma_setup` (or `migrate_device_range`, `migrate_device_pfns`): the kernel collects, locks and
-    /// unmaps.
+    /// Inside `migrate_vma_setup` (or `migrate_device_range`, `migrate_device_pfns`): the kernel
+    /// collects, locks and unmaps.
     pub setup_ns: u64,
-    /// Return of setup to entry of pages: the driver allocates and copies. In a call that is rolled back, to the
-    /// entry of finalize.
+    /// Return of setup to entry of pages: the driver allocates and copies. In a call that is rolled
+    /// back, to the entry of finalize.
     pub alloc_and_copy_ns: u64,
     /// Inside `migrate_vma_pages`: the kernel moves `struct page` metadata.
     pub pages_ns: u64,
@@ -137,9 +142,10 @@ pub struct Steps {
     pub finalize_ns: u64,
 }
 
-/// The tracer's own time at each of the three calls, nanoseconds. It is in none of the [`Steps`], but whoever
-/// times the calls from outside (the driver itself, say) sees the step and this together. A hook that does less than a second
-/// reading of the clock takes is not measured, and is in the interval around it.
+/// The tracer's own time at each of the three calls, nanoseconds. It is in none of the [`Steps`],
+/// but whoever times the calls from outside (the driver itself, say) sees the step and this
+/// together. A hook that does less than a second reading of the clock takes is not measured, and is
+/// in the interval around it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
@@ -169,10 +175,11 @@ pub struct Record {
     pub time_ns: u64,
     /// First address of the range; [`UNKNOWN`] for an eviction, which has none.
     pub address: u64,
-    /// The id of the memory cgroup that pays for the owner's memory; [`UNKNOWN`] for an eviction, whose pages may be
-    /// anybody's, and where this kernel does not tell.
+    /// The id of the memory cgroup that pays for the owner's memory; [`UNKNOWN`] for an eviction,
+    /// whose pages may be anybody's, and where this kernel does not tell.
     pub cgroup: u64,
-    /// `pgmap_owner` of the call: tells drivers apart, and some devices. Only its identity means something. 0 where there is none.
+    /// `pgmap_owner` of the call: tells drivers apart, and some devices. Only its identity means
+    /// something. 0 where there is none.
     pub pgmap_owner: u64,
     /// Where the pages went.
     pub ledger: Ledger,
@@ -188,7 +195,8 @@ pub struct Record {
     pub steps: Steps,
     /// The tracer's own time.
     pub probe: Probe,
-    /// The process whose memory it is (the kernel's tgid); 0 for an eviction, and where nobody owns it any more.
+    /// The process whose memory it is (the kernel's tgid); 0 for an eviction, and where nobody owns
+    /// it any more.
     pub pid: u32,
     /// The thread that made the calls (the kernel's pid).
     pub tid: u32,
@@ -202,12 +210,15 @@ pub struct Record {
     pub outcome: u8,
     /// Bits of [`anomaly`]. Anything but 0 means that this record is not to be trusted.
     pub anomalies: u8,
-    /// The owner's command name, padded with zero bytes: two little-endian words. Zero where there is no owner.
+    /// The owner's command name, padded with zero bytes: two little-endian words. Zero where there
+    /// is no owner.
     pub comm: [u64; 2],
-    /// The command name of the thread that made the calls, where it is none of the owner's; else zero.
+    /// The command name of the thread that made the calls, where it is none of the owner's; else
+    /// zero.
     pub worker_comm: [u64; 2],
-    /// The kernel's stack at setup, as an id of the map `STACKS`; [`NO_STACK`]. Unless stacks of every migration were
-    /// asked for, it is one of an earlier migration that came the same way: good to tell the driver by.
+    /// The kernel's stack at setup, as an id of the map `STACKS`; [`NO_STACK`]. Unless stacks of
+    /// every migration were asked for, it is one of an earlier migration that came the same way:
+    /// good to tell the driver by.
     pub kernel_stack: i32,
     /// The user's stack that led there, where it was asked for; or [`NO_STACK`].
     pub user_stack: i32,
@@ -236,9 +247,11 @@ wire_enum! {
         ToSystem = 2 "to_system",
         /// From one device to another, or within one.
         DeviceToDevice = 3 "device_to_device",
-        /// From one NUMA node to another, or within one. On coherent machines the memory of a GPU is a node.
+        /// From one NUMA node to another, or within one. On coherent machines the memory of a GPU
+        /// is a node.
         SystemToSystem = 4 "system_to_system",
-        /// Nothing arrived, and what was asked for does not tell; or it is memory that the tracer does not know.
+        /// Nothing arrived, and what was asked for does not tell; or it is memory that the tracer
+        /// does not know.
         Unknown = 5 "unknown",
     }
 }
@@ -248,7 +261,8 @@ wire_enum! {
     Cause {
         /// A CPU touched a page that was on a device, in code of the process that owns it.
         CpuFault = 1 "cpu_fault",
-        /// The kernel, or somebody else, needed such a page: a system call, a worker, another device.
+        /// The kernel, or somebody else, needed such a page: a system call, a worker, another
+        /// device.
         KernelAccess = 2 "kernel_access",
         /// A device touched a page.
         DeviceFault = 3 "device_fault",

@@ -85,11 +85,13 @@ figures! {
     Total = 5 "total_ns",
     /// Base pages requested by one call.
     Batch = 6 "pages_per_call",
-    /// [`Figure::Total`] by the pages that arrived (moved or populated), rounded down; only where some did.
+    /// [`Figure::Total`] by the pages that arrived (moved or populated), rounded down; only where
+    /// some did.
     PerPage = 7 "ns_per_page",
 }
 
-/// The histograms of one class. 272 KiB; all classes together 9.3 MiB, however long the tracer runs.
+/// The histograms of one class. 272 KiB; all classes together 9.3 MiB, however long the tracer
+/// runs.
 #[repr(C)]
 #[derive(Clone, Debug)]
 #[cfg_attr(
@@ -99,8 +101,8 @@ figures! {
 pub struct Histograms {
     /// The sum of all values, by [`Figure`]. Exact.
     pub sums: [u64; Figure::ALL.len()],
-    /// How many values there were in each place of [`super::histogram`], by [`Figure`]: side by side, so that the distances
-    /// between them fit into an instruction.
+    /// How many values there were in each place of [`super::histogram`], by [`Figure`]: side by
+    /// side, so that the distances between them fit into an instruction.
     pub buckets: [[u64; Figure::ALL.len()]; BUCKETS],
 }
 

@@ -25,8 +25,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         "the figures are without those"
     };
     let there = named.into_iter().filter(|(_, number)| *number > 0);
-    let evidence =
-        there.map(|(loss, number)| format!("{}: {}", loss.name(), count(number)));
+    let evidence = there.map(|(loss, number)| format!("{}: {}", loss.name(), count(number)));
     Some(Finding {
         kind: Kind::RecordsLost,
         severity: match scene.severity(part) {

@@ -63,9 +63,8 @@ impl Losses {
     /// Counters that are not 0 and not part of [`Losses::lost`]: what else went wrong, under the name that views
     /// use. Unbalanced and unreadable records did come, and are marked.
     pub fn beside_lost(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.nonzero().filter(|(name, _)| {
-            !Self::is_of_migrations(name) && *name != Loss::Unbalanced.name()
-        })
+        self.nonzero()
+            .filter(|(name, _)| !Self::is_of_migrations(name) && *name != Loss::Unbalanced.name())
     }
 }
 

@@ -1,8 +1,9 @@
 //! `workload bench`: what a migration costs the thread that makes it.
 //!
-//! What is measured is the call of the driver, from outside, by the time that this thread was on a processor: other
-//! programs, such as a tracer that empties its ring, do not count even where there is only one processor. The median
-//! is told, so that what happens in some calls only does not count either.
+//! What is measured is the call of the driver, from outside, by the time that this thread was on a
+//! processor: other programs, such as a tracer that empties its ring, do not count even where there
+//! is only one processor. The median is told, so that what happens in some calls only does not
+//! count either.
 
 use std::io;
 
@@ -16,7 +17,8 @@ use crate::{
     request,
 };
 
-/// Round trips of each size before time is taken: memory, lists of free pages and translations of code are warm then.
+/// Round trips of each size before time is taken: memory, lists of free pages and translations of
+/// code are warm then.
 const WARM_UP: usize = 10;
 /// Pages that the timed round trips of a size move, about, within these numbers of round trips.
 const PAGES_PER_SIZE: usize = 65_536;
@@ -33,7 +35,8 @@ struct Cost {
     least_ns: u64,
 }
 
-/// Moves memory to the device and back, call by call, and prints what it takes: one JSON object per size and direction.
+/// Moves memory to the device and back, call by call, and prints what it takes: one JSON object per
+/// size and direction.
 pub fn run(options: &BenchOptions) -> Result<()> {
     let device = Device::open(0)?;
     for pages in options.pages.iter().map(|pages| *pages as usize) {

@@ -54,7 +54,8 @@ pub struct RunOptions {
     /// Threads in each process that calls; what is usual depends on the scenario
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     pub threads: Option<u16>,
-    /// Write what the driver says it did here, one JSON object per migration, and its totals at the end
+    /// Write what the driver says it did here, one JSON object per migration, and its totals at the
+    /// end
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
 }
@@ -78,8 +79,8 @@ pub struct CrowdOptions {
     /// How many threads
     #[arg(value_parser = clap::value_parser!(u16).range(1..=20_000))]
     pub threads: u16,
-    /// The driver sleeps for a second between setup and pages, and for another before finalize; otherwise it finds nothing to do and
-    /// leaves it at setup
+    /// The driver sleeps for a second between setup and pages, and for another before finalize;
+    /// otherwise it finds nothing to do and leaves it at setup
     #[arg(long)]
     pub asleep: bool,
     /// How long each thread stays after its call
@@ -107,11 +108,13 @@ pub struct ReachOptions {
 /// Options of `workload bench`.
 #[derive(Clone, Debug, Args)]
 pub struct BenchOptions {
-    /// How many pages a call moves; several sizes, separated by commas, are measured one after the other
+    /// How many pages a call moves; several sizes, separated by commas, are measured one after the
+    /// other
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 8, 64, 512, 4096],
         value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub pages: Vec<u32>,
-    /// Round trips of each size that are timed, of which the median counts [default: more for small ones]
+    /// Round trips of each size that are timed, of which the median counts [default: more for small
+    /// ones]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub calls: Option<u32>,
 }

@@ -70,7 +70,8 @@ pub fn run(options: &CrowdOptions) -> Result<()> {
     Ok(())
 }
 
-/// One call for one page: its driver sleeps in the middle, or finds nothing to do and leaves it at setup.
+/// One call for one page: its driver sleeps in the middle, or finds nothing to do and leaves it at
+/// setup.
 fn call(device: &Device, area: &Area, page: usize, asleep: bool) -> Result<Truth> {
     if asleep {
         let slow = Migrate {

@@ -98,8 +98,8 @@ impl Device {
         Ok(Self { path, file, info })
     }
 
-    /// Opens those devices that others than a few scenarios leave alone, as far as there are any: the peers, and the
-    /// one with coherent memory.
+    /// Opens those devices that others than a few scenarios leave alone, as far as there are any:
+    /// the peers, and the one with coherent memory.
     pub fn open_special() -> Result<Vec<Self>> {
         special_paths().map(Self::open_at).collect()
     }
@@ -229,7 +229,8 @@ impl Device {
                 return Ok(());
             }
             for bytes in buffer[..read].chunks_exact(size_of::<Truth>()) {
-                // SAFETY: There are as many bytes as a truth has, and any bytes make one: it has only integers.
+                // SAFETY: There are as many bytes as a truth has, and any bytes make one: it has
+                // only integers.
                 each(&unsafe { bytes.as_ptr().cast::<Truth>().read_unaligned() })?;
             }
         }
@@ -274,8 +275,8 @@ fn open_file(path: &Path) -> io::Result<File> {
 }
 
 fn ioctl<T: Argument>(file: &File, number: u32, mut argument: T) -> io::Result<T> {
-    // SAFETY: The number carries the size of the structure that the driver reads and writes, which is `T` for
-    // every number here; any bytes make a valid `T`.
+    // SAFETY: The number carries the size of the structure that the driver reads and writes, which
+    // is `T` for every number here; any bytes make a valid `T`.
     match unsafe {
         libc::ioctl(
             file.as_raw_fd(),

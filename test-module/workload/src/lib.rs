@@ -1,5 +1,6 @@
-//! Drives `/dev/migrate_test`: makes the driver migrate memory in the ways that its scenarios describe, checks that
-//! every byte survives, and writes down what the driver says it did (the truth file).
+//! Drives `/dev/migrate_test`: makes the driver migrate memory in the ways that its scenarios
+//! describe, checks that every byte survives, and writes down what the driver says it did (the
+//! truth file).
 
 pub mod area;
 pub mod bench;

@@ -21,15 +21,16 @@ const USES: &[&str] = &[
     "Percpu",
 ];
 
-/// What can be had without swapping, by the kernel's estimate, which leaves out what processors keep for themselves.
+/// What can be had without swapping, by the kernel's estimate, which leaves out what processors
+/// keep for themselves.
 pub fn available_bytes() -> Result<u64> {
     let text = fs::read_to_string(PATH).with_context(|| format!("cannot read {PATH}"))?;
     let kib = value(&text, "MemAvailable").with_context(|| format!("no MemAvailable in {PATH}"))?;
     Ok(kib * 1024)
 }
 
-/// What is in use and in none of the kernel's lists: pages that a part of it has allocated for itself, as drivers do.
-/// Those that it has lost are among them.
+/// What is in use and in none of the kernel's lists: pages that a part of it has allocated for
+/// itself, as drivers do. Those that it has lost are among them.
 pub fn unlisted_bytes() -> Result<u64> {
     let text = fs::read_to_string(PATH).with_context(|| format!("cannot read {PATH}"))?;
     let zones = fs::read_to_string(ZONES).with_context(|| format!("cannot read {ZONES}"))?;

@@ -1,5 +1,5 @@
-//! What is written into memory to find out whether it survives: every word depends on where it is and on which
-//! version of its page it is.
+//! What is written into memory to find out whether it survives: every word depends on where it is
+//! and on which version of its page it is.
 
 use crate::rng::mix;
 

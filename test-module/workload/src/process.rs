@@ -23,11 +23,12 @@ pub struct Child {
     end: Option<End>,
 }
 
-/// Forks a process that does this and ends. An error in it is told on standard error, and makes its status 1.
+/// Forks a process that does this and ends. An error in it is told on standard error, and makes its
+/// status 1.
 pub fn fork(body: impl FnOnce() -> Result<()>) -> Result<Child> {
     let parent = std::process::id();
-    // SAFETY: The child goes on alone with a copy of our memory. What other threads held locked stays locked in
-    // it; the C library sees to its own locks, and we have none that `body` takes.
+    // SAFETY: The child goes on alone with a copy of our memory. What other threads held locked
+    // stays locked in it; the C library sees to its own locks, and we have none that `body` takes.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()).context("cannot fork"),
         0 => {
@@ -84,7 +85,8 @@ impl Child {
     /// SIGKILL.
     pub fn kill(&self) {
         if self.end.is_none() {
-            // SAFETY: The process is ours and has not been waited for, so that its number is not another's.
+            // SAFETY: The process is ours and has not been waited for, so that its number is not
+            // another's.
             unsafe { libc::kill(self.pid, libc::SIGKILL) };
         }
     }

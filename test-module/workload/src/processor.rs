@@ -21,7 +21,8 @@ pub fn allowed() -> Result<Vec<usize>> {
 /// Has this thread run on one processor only.
 pub fn run_on(processor: usize) -> Result<()> {
     let mut set = empty();
-    // SAFETY: `allowed` gives numbers within the set; others are refused by the bounds check of the function.
+    // SAFETY: `allowed` gives numbers within the set; others are refused by the bounds check of the
+    // function.
     unsafe { libc::CPU_SET(processor, &mut set) };
     // SAFETY: The set is valid, and as large as is said.
     let result =

@@ -32,7 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a part takes when no time is given and others come after it.
 const PART: Duration = Duration::from_secs(10);
 
-/// Runs scenarios, one after the other, until a signal, their time or their number of calls ends them.
+/// Runs scenarios, one after the other, until a signal, their time or their number of calls ends
+/// them.
 pub fn run(scenarios: &[&'static dyn Scenario], options: &RunOptions) -> Result<()> {
     let signals = Signals::block()?;
     let scenarios: Vec<_> = match scenarios {

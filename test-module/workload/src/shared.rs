@@ -40,7 +40,8 @@ impl<T: Sync> Shared<T> {
             return Err(io::Error::last_os_error()).context("cannot map memory to share");
         }
         let place = NonNull::new(address.cast::<T>()).context("mapped at address 0")?;
-        // SAFETY: The mapping is writable, large enough, and begins at a page, which is all the alignment asked for.
+        // SAFETY: The mapping is writable, large enough, and begins at a page, which is all the
+        // alignment asked for.
         unsafe { place.write(value) };
         Ok(Self { value: place })
     }
@@ -50,8 +51,8 @@ impl<T: Sync> Deref for Shared<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: The value was written by `new`, and stays until `drop`. What other processes do to it they do
-        // through this type, too, as other threads would.
+        // SAFETY: The value was written by `new`, and stays until `drop`. What other processes do
+        // to it they do through this type, too, as other threads would.
         unsafe { self.value.as_ref() }
     }
 }

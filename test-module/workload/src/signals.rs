@@ -4,7 +4,8 @@ use std::{io, time::Duration};
 
 use anyhow::{Context as _, Result};
 
-/// SIGINT and SIGTERM are held back from every thread started from here on, and wait to be asked for.
+/// SIGINT and SIGTERM are held back from every thread started from here on, and wait to be asked
+/// for.
 #[derive(Debug)]
 pub struct Signals {
     set: libc::sigset_t,
@@ -13,8 +14,8 @@ pub struct Signals {
 impl Signals {
     /// Holds the signals back. To be called before any thread is started.
     pub fn block() -> Result<Self> {
-        // SAFETY: `sigemptyset` initializes the set before anything else reads it; all-zero bytes are a valid
-        // value of it.
+        // SAFETY: `sigemptyset` initializes the set before anything else reads it; all-zero bytes
+        // are a valid value of it.
         let set = unsafe {
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);
@@ -37,7 +38,8 @@ impl Signals {
             tv_sec: limit.as_secs() as libc::time_t,
             tv_nsec: libc::c_long::from(limit.subsec_nanos()),
         };
-        // SAFETY: Set and limit are initialized; what else is known about the signal is not asked for.
+        // SAFETY: Set and limit are initialized; what else is known about the signal is not asked
+        // for.
         unsafe {
             libc::sigtimedwait(&raw const self.set, std::ptr::null_mut(), &raw const limit) > 0
         }

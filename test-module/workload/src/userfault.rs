@@ -1,4 +1,5 @@
-//! Memory whose missing pages user space provides (`userfaultfd`): the kernel puts none there by itself.
+//! Memory whose missing pages user space provides (`userfaultfd`): the kernel puts none there by
+//! itself.
 
 use std::{
     io,
@@ -37,7 +38,8 @@ const fn read_write(number: u64, size: usize) -> u64 {
     (3 << 30) | ((size as u64) << 16) | (0xaa << 8) | number
 }
 
-/// Missing pages of a range are not filled in as long as this exists. Nobody answers: who touches one waits.
+/// Missing pages of a range are not filled in as long as this exists. Nobody answers: who touches
+/// one waits.
 #[derive(Debug)]
 pub struct Missing {
     #[expect(dead_code, reason = "closing it gives the range back")]
@@ -72,8 +74,8 @@ impl Missing {
 }
 
 fn ioctl<T>(descriptor: &OwnedFd, number: u64, argument: &mut T) -> io::Result<()> {
-    // SAFETY: The number carries the size of the structure that the kernel reads and writes, which is `T`'s for
-    // both numbers here; it is made of integers.
+    // SAFETY: The number carries the size of the structure that the kernel reads and writes, which
+    // is `T`'s for both numbers here; it is made of integers.
     match unsafe { libc::ioctl(descriptor.as_raw_fd(), number, &raw mut *argument) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),

@@ -197,7 +197,8 @@ impl<'a> Worker<'a> {
         !self.process.control().is_stopped()
     }
 
-    /// Calls the first device when it is time, and passes on what it says. `None`: the run is over, no call was made.
+    /// Calls the first device when it is time, and passes on what it says. `None`: the run is over,
+    /// no call was made.
     pub fn migrate(&mut self, direction: Direction, request: &Migrate) -> Result<Option<Truth>> {
         self.migrate_on(self.device(), direction, request)
     }
@@ -223,7 +224,8 @@ impl<'a> Worker<'a> {
         self.call(|| device.migrate_by(stack, direction, request))
     }
 
-    /// Calls the first device, and sees to it that what it says is as it must be. False: the run is over.
+    /// Calls the first device, and sees to it that what it says is as it must be. False: the run is
+    /// over.
     pub fn expect(
         &mut self,
         direction: Direction,
@@ -238,7 +240,8 @@ impl<'a> Worker<'a> {
         Ok(true)
     }
 
-    /// Whether this is the only thread of the only process, so that nobody else uses up the device's memory.
+    /// Whether this is the only thread of the only process, so that nobody else uses up the
+    /// device's memory.
     pub fn is_alone(&self) -> bool {
         self.process.orders.alone
     }
@@ -248,7 +251,8 @@ impl<'a> Worker<'a> {
         self.call(|| device.evict(request))
     }
 
-    /// Has a device play another driver when it is time. Its truths are in the log. `None`: the run is over.
+    /// Has a device play another driver when it is time. Its truths are in the log. `None`: the run
+    /// is over.
     pub fn play(&mut self, device: &Device, request: &Play) -> Result<Option<Play>> {
         if !self.process.control().next_call() {
             return Ok(None);

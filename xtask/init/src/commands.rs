@@ -189,7 +189,8 @@ impl<'a> Commands<'a> {
     }
 }
 
-/// As a shell does it: 127 where there is no such program, 126 where it cannot be run, and a sentence.
+/// As a shell does it: 127 where there is no such program, 126 where it cannot be run, and a
+/// sentence.
 fn not_started(command: &Command, program: &str, error: &std::io::Error) -> End {
     let sentence = match error.kind() {
         ErrorKind::NotFound => format!("{program}: no such program in the VM ({SEARCH_PATH})\n"),

@@ -33,8 +33,9 @@ impl Request {
     }
 }
 
-/// From the guest to the host, once, when all commands have ended: the bytes that went into each port. A port
-/// gives no other sign that the host has read everything, and powering off would lose what it has not.
+/// From the guest to the host, once, when all commands have ended: the bytes that went into each
+/// port. A port gives no other sign that the host has read everything, and powering off would lose
+/// what it has not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
     /// Bytes by port name.

@@ -51,8 +51,8 @@ impl Events {
         self.sender.clone()
     }
 
-    /// Waits for this child on a thread of its own. Never for any child: `Command::spawn` waits for a child that
-    /// could not be started, and must find it.
+    /// Waits for this child on a thread of its own. Never for any child: `Command::spawn` waits for
+    /// a child that could not be started, and must find it.
     pub(crate) fn watch(&self, child: Pid) {
         let events = self.sender.clone();
         thread::spawn(move || {
@@ -111,7 +111,8 @@ impl Control {
         Ok(Control { port, received })
     }
 
-    /// Tells the host what was sent and waits until it has it all. How long that may take is the host's to limit.
+    /// Tells the host what was sent and waits until it has it all. How long that may take is the
+    /// host's to limit.
     pub(crate) fn wait_until_received(&mut self, sent: Sent) -> Result<()> {
         let mut line = serde_json::to_string(&sent).context("the control line")?;
         line.push('\n');

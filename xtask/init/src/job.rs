@@ -36,7 +36,8 @@ pub struct Port {
 pub enum Device {
     /// A virtio-serial port, found by its name.
     Virtio,
-    /// The serial line `/dev/ttyS<n>`, for kernels without a built-in virtio console. Slow, but everywhere.
+    /// The serial line `/dev/ttyS<n>`, for kernels without a built-in virtio console. Slow, but
+    /// everywhere.
     Serial(u8),
 }
 

@@ -1,5 +1,5 @@
-//! Process 1 of the test VM. Mounts the file systems, loads the job's modules, runs the job's commands, reports one
-//! verdict on the console and ends the machine.
+//! Process 1 of the test VM. Mounts the file systems, loads the job's modules, runs the job's
+//! commands, reports one verdict on the console and ends the machine.
 #![forbid(unsafe_code)]
 
 mod commands;
@@ -36,7 +36,8 @@ fn main() -> ExitCode {
     };
     report(&verdict);
     rustix::fs::sync();
-    // QEMU is told to end where a machine would restart, which works on kernels that cannot switch power off.
+    // QEMU is told to end where a machine would restart, which works on kernels that cannot switch
+    // power off.
     let _ = reboot(RebootCommand::Restart);
     ExitCode::FAILURE
 }
@@ -65,7 +66,8 @@ fn run_job(job: &Job, events: Events) -> Result<Vec<End>> {
     Commands::new(&job.commands, events).run()
 }
 
-/// Through the kernel's log, which writes whole lines: on the console itself a kernel message could come in between.
+/// Through the kernel's log, which writes whole lines: on the console itself a kernel message could
+/// come in between.
 fn report(verdict: &Verdict) {
     let line = format!("<1>{verdict}\n");
     let log = OpenOptions::new().write(true).open("/dev/kmsg");

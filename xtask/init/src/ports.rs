@@ -74,7 +74,8 @@ impl Ports {
         Ok(device)
     }
 
-    /// Waits for serial lines to run dry and tells how much went into each virtio port so far, where debugfs knows.
+    /// Waits for serial lines to run dry and tells how much went into each virtio port so far,
+    /// where debugfs knows.
     pub(crate) fn sent(&self) -> BTreeMap<String, u64> {
         for line in &self.serial {
             // There is no one left to tell that a line is stuck; the host sees what is missing.

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-/// What every verdict line holds, wherever in the line it begins (the kernel puts a time stamp before it).
+/// What every verdict line holds, wherever in the line it begins (the kernel puts a time stamp
+/// before it).
 const MARK: &str = "vm-init verdict: ";
 /// The kernel cuts longer lines.
 const MESSAGE_LIMIT: usize = 600;
@@ -80,8 +81,8 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
-    /// The verdict in a line of the console. `None`: the line is none. A line that says that it is one but cannot
-    /// be read (cut off, or mixed with another) is an `Err` with that line.
+    /// The verdict in a line of the console. `None`: the line is none. A line that says that it is
+    /// one but cannot be read (cut off, or mixed with another) is an `Err` with that line.
     pub fn parse(line: &str) -> Option<Result<Self, String>> {
         let text = line.split_once(MARK)?.1.trim_end();
         Some(Self::parse_text(text).ok_or_else(|| line.trim_end().to_owned()))

@@ -17,9 +17,10 @@ pub(crate) fn ebpf(setup: &Setup, step: &Step) -> Result<PathBuf> {
     let workspace = &setup.workspace;
     let mut flags = OsString::from("-C linker=");
     flags.push(setup.bpf_linker.program());
-    // BTF makes it loadable and shows in bpftool; v3 has 32-bit arithmetic and atomics, which kernels take since 5.12.
-    // Structures are copied and cleared word by word, in place: bpf-linker by itself has LLVM call memcpy and memset, which are loops over
-    // bytes here, thousands of instructions per migration.
+    // BTF makes it loadable and shows in bpftool; v3 has 32-bit arithmetic and atomics, which
+    // kernels take since 5.12. Structures are copied and cleared word by word, in place: bpf-linker
+    // by itself has LLVM call memcpy and memset, which are loops over bytes here, thousands of
+    // instructions per migration.
     flags.push(
         " -C link-arg=--btf -C link-arg=--disable-expand-memcpy-in-order -C debuginfo=2 -C panic=abort -C target-cpu=v3",
     );
@@ -31,8 +32,8 @@ pub(crate) fn ebpf(setup: &Setup, step: &Step) -> Result<PathBuf> {
     Ok(workspace.target("bpf").join(TARGET).join("release/migrate"))
 }
 
-/// Cargo for the crate that runs in the kernel. It has a target folder of its own: the environment that unlocks
-/// `build-std` would have the rest built anew each time.
+/// Cargo for the crate that runs in the kernel. It has a target folder of its own: the environment
+/// that unlocks `build-std` would have the rest built anew each time.
 pub(crate) fn cargo_for_bpf(setup: &Setup, verb: &str) -> Result<Command> {
     let mut command = setup.workspace.cargo();
     command.args([

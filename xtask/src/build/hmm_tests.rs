@@ -35,8 +35,9 @@ pub(crate) fn hmm_tests(setup: &Setup, step: &Step) -> Result<HmmTests> {
     let tests = tree.join("tools/testing/selftests");
     let mut gcc = Command::new("gcc");
     gcc.args(["-O2", "-static", "-w", "-D_GNU_SOURCE="]);
-    // Of the headers for user space they need one that is newer than this machine's. To install all of them takes long, and a
-    // program that nobody else needs; so this one stands in the place of the machine's, as it is in the tree.
+    // Of the headers for user space they need one that is newer than this machine's. To install all
+    // of them takes long, and a program that nobody else needs; so this one stands in the place of
+    // the machine's, as it is in the tree.
     gcc.args(["-D_LINUX_FS_H", "-D__user=", "-include"])
         .arg(tree.join("include/uapi/linux/fs.h"));
     gcc.args(["-include", "sys/mman.h", "-I"])

@@ -1,7 +1,7 @@
 //! The test driver, built against the VM's kernel.
 //!
-//! Kbuild writes beside the sources, so it works on a copy, which keeps the checkout clean. Only files that changed are
-//! copied again, so that make can tell what to do.
+//! Kbuild writes beside the sources, so it works on a copy, which keeps the checkout clean. Only
+//! files that changed are copied again, so that make can tell what to do.
 
 use std::collections::BTreeSet;
 use std::fs;

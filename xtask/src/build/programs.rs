@@ -1,4 +1,5 @@
-//! The programs that run in the VM. They are static: the guest has no libraries, and they run on the host too.
+//! The programs that run in the VM. They are static: the guest has no libraries, and they run on
+//! the host too.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,7 +76,8 @@ pub(crate) fn example(
     Ok(built(workspace, &format!("examples/{name}")))
 }
 
-/// A target folder of its own: other flags than the developer's would have everything built anew each time.
+/// A target folder of its own: other flags than the developer's would have everything built anew
+/// each time.
 fn cargo_static(workspace: &Workspace) -> Command {
     let mut command = workspace.cargo();
     command

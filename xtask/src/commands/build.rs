@@ -12,8 +12,9 @@ use crate::setup::{Needs, Setup};
 /// Which kernel.
 #[derive(Debug, Args)]
 pub(crate) struct Kernel {
-    /// The one that looks for bugs, with KASAN, lockdep and their kin, and without bugs of Linux that would end the
-    /// search (xtask/kernel/patches; a tree of your own stays as it is); its first build takes longer
+    /// The one that looks for bugs, with KASAN, lockdep and their kin, and without bugs of Linux
+    /// that would end the search (xtask/kernel/patches; a tree of your own stays as it is); its
+    /// first build takes longer
     #[arg(long)]
     pub(crate) debug: bool,
 }

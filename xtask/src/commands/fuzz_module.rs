@@ -20,7 +20,8 @@ pub(crate) struct FuzzModule {
     /// End it sooner, after so many calls of the driver
     #[arg(long, value_name = "N")]
     pub(crate) calls: Option<u64>,
-    /// What makes the choices; printed, so that a failure can be repeated [default: another one each time]
+    /// What makes the choices; printed, so that a failure can be repeated [default: another one
+    /// each time]
     #[arg(long, value_name = "S")]
     pub(crate) seed: Option<u64>,
 }

@@ -21,8 +21,8 @@ const TASK: &str = "command";
 /// The command to run.
 #[derive(Debug, Args)]
 pub(crate) struct Vm {
-    /// Boot this kernel image instead; its byte streams go over serial lines, which are slow, and the driver is not
-    /// for it
+    /// Boot this kernel image instead; its byte streams go over serial lines, which are slow, and
+    /// the driver is not for it
     #[arg(long, value_name = "VMLINUZ", conflicts_with = "module")]
     pub(crate) kernel: Option<PathBuf>,
     /// Add a file to the folder that the command runs in
@@ -34,7 +34,8 @@ pub(crate) struct Vm {
     /// Load the test driver first
     #[arg(long)]
     pub(crate) module: bool,
-    /// Boot the kernel that looks for bugs, with the driver built for it; everything takes several times as long
+    /// Boot the kernel that looks for bugs, with the driver built for it; everything takes several
+    /// times as long
     #[arg(long, conflicts_with = "kernel")]
     pub(crate) debug: bool,
     /// End it as a failure after so many seconds

@@ -1,6 +1,8 @@
-//! Debian packages of other suites, without touching the system: an apt root of our own in the cache.
+//! Debian packages of other suites, without touching the system: an apt root of our own in the
+//! cache.
 //!
-//! It uses the mirror and the keys that the machine's own apt is set up with, so signatures are checked as usual.
+//! It uses the mirror and the keys that the machine's own apt is set up with, so signatures are
+//! checked as usual.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,8 +28,8 @@ pub(crate) const NEWER: Suites = Suites {
     folder: "apt",
     names: "trixie-backports sid trixie",
 };
-/// Everything from the oldest kernel that is tried to the newest. Apart from [`NEWER`], which must not fail when
-/// mirrors drop the old suite.
+/// Everything from the oldest kernel that is tried to the newest. Apart from [`NEWER`], which must
+/// not fail when mirrors drop the old suite.
 pub(crate) const ALL: Suites = Suites {
     folder: "apt-all",
     names: "bookworm trixie trixie-backports sid",
@@ -99,7 +101,8 @@ impl Apt {
                 .arg("-o")
                 .arg(format!("Dir::{option}={}", self.path(folder).display()));
         }
-        // The download is checked by its signature; root may do it as root where _apt cannot read our folder.
+        // The download is checked by its signature; root may do it as root where _apt cannot read
+        // our folder.
         command.args(["-o", "APT::Sandbox::User=root"]);
         command
     }
@@ -144,8 +147,8 @@ impl Apt {
         unpack(&downloaded(&downloads, package)?, folder, &log)
     }
 
-    /// Downloads programs' packages and all that they need, down to the C library, and unpacks them into a folder. What
-    /// is installed on this machine does not matter.
+    /// Downloads programs' packages and all that they need, down to the C library, and unpacks them
+    /// into a folder. What is installed on this machine does not matter.
     pub(crate) fn unpack_programs(
         &self,
         packages: &[&str],

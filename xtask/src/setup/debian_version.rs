@@ -1,4 +1,5 @@
-//! The order of Debian's version numbers, as deb-version(7) defines it (without epochs, which our packages lack).
+//! The order of Debian's version numbers, as deb-version(7) defines it (without epochs, which our
+//! packages lack).
 
 use std::cmp::Ordering;
 

@@ -1,7 +1,7 @@
 //! Set-up: everything that must be on the machine before the project can be built and run.
 //!
-//! Each part knows whether it is there and makes itself if not. A run makes what is missing, in order; what is
-//! there costs nothing.
+//! Each part knows whether it is there and makes itself if not. A run makes what is missing, in
+//! order; what is there costs nothing.
 
 pub(crate) mod apt;
 pub(crate) mod debian_version;
@@ -98,8 +98,8 @@ impl Setup {
         })
     }
 
-    /// Makes what is missing of what is needed; `further` steps of the caller's come after it. Returns the progress
-    /// to go on with.
+    /// Makes what is missing of what is needed; `further` steps of the caller's come after it.
+    /// Returns the progress to go on with.
     pub(crate) fn ensure(&self, needs: Needs, further: usize) -> Result<Progress> {
         let packages = Packages::new(&self.package_needs(needs)?);
         let stages = self.kernel.stages();

@@ -1,6 +1,7 @@
 //! Debian packages: which are missing, why they are needed, and their installation.
 //!
-//! What counts is whether the program or file is there, however it came: machines without dpkg pass too.
+//! What counts is whether the program or file is there, however it came: machines without dpkg pass
+//! too.
 
 use std::process::{Command, Stdio};
 
@@ -260,7 +261,8 @@ fn install(root: &Root, names: &[&str], step: &Step) -> Result<()> {
         };
         logged.run(&mut command, |line| step.detail(line))
     };
-    // One of the machine's sources may be out of reach and still not be the one that matters: the second call tells.
+    // One of the machine's sources may be out of reach and still not be the one that matters: the
+    // second call tells.
     let updated = apt_get("apt-get-update", &["update"]);
     interrupt::check()?;
     let install = ["install", "-y", "--no-install-recommends"];

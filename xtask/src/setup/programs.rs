@@ -1,4 +1,5 @@
-//! Programs of Debian's that tests use, with their libraries. They are unpacked into the cache, not installed.
+//! Programs of Debian's that tests use, with their libraries. They are unpacked into the cache, not
+//! installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -81,7 +82,8 @@ impl Programs {
         loader
     }
 
-    /// A program and what it needs, `usr/sbin/bpftool` for example: paths in the guest and files of the host.
+    /// A program and what it needs, `usr/sbin/bpftool` for example: paths in the guest and files of
+    /// the host.
     pub(crate) fn files(&self, program: &str) -> Result<Vec<(String, PathBuf)>> {
         let loader = self.entry.path("usr/lib64").join(LOADER);
         let file = self.entry.path(program);

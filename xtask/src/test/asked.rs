@@ -11,7 +11,8 @@ use super::trace::{Line, ROWS, Recorder, Run, STEPS, Trace, tell, trace_by};
 
 const DRIVER: &str = "migrate_test";
 
-/// Kprobes see what trampolines see: each as much as the driver, call for call, and of runs with the same seed the same ledgers.
+/// Kprobes see what trampolines see: each as much as the driver, call for call, and of runs with
+/// the same seed the same ledgers.
 pub(super) fn kprobes_see_the_same(context: &Context<'_>) -> Result<()> {
     let runs: [&[&str]; 3] = [
         &["sequences", "--calls", "150", "--seed", "9"],
@@ -62,7 +63,8 @@ pub(super) fn kprobes_see_the_same(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What became of the pages of each migration of a run, in no order: threads take turns as they like.
+/// What became of the pages of each migration of a run, in no order: threads take turns as they
+/// like.
 fn ledgers_of(run: &Run) -> Result<Vec<(Vec<u64>, String)>> {
     let ledger = |line: &Line| {
         let rows = ["requested"].iter().chain(&ROWS);
@@ -113,7 +115,8 @@ pub(super) fn the_driver_is_known_anyway(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Parts of setup occur, and are not longer than the migration; who sleeps is off the CPU as long as that.
+/// Parts of setup occur, and are not longer than the migration; who sleeps is off the CPU as long
+/// as that.
 pub(super) fn parts_and_sleep_are_within_the_steps(context: &Context<'_>) -> Result<()> {
     let by = Recorder {
         options: &["--sub-steps", "--off-cpu"],
@@ -167,7 +170,8 @@ fn steps_ns(line: &Line) -> Result<u64> {
     Ok(total)
 }
 
-/// In `mirrored` the driver takes the time of its own notifier. The kernel's way to it and back comes on top.
+/// In `mirrored` the driver takes the time of its own notifier. The kernel's way to it and back
+/// comes on top.
 fn mirrors_take_what_they_say(trace: &Trace) -> Result<()> {
     const WAY_NS: f64 = 50_000.0;
     let mut runs = trace.runs.iter();
@@ -190,7 +194,8 @@ fn mirrors_take_what_they_say(trace: &Trace) -> Result<()> {
     Ok(())
 }
 
-/// `batching` has a copy engine that takes a millisecond for each call, for which the driver sleeps.
+/// `batching` has a copy engine that takes a millisecond for each call, for which the driver
+/// sleeps.
 fn who_waits_for_the_engine_sleeps(trace: &Trace) -> Result<()> {
     const ENGINE_NS: u64 = 1_000_000;
     let batching = trace.runs.last().context("nothing ran")?;

@@ -10,7 +10,8 @@ use super::account::all_is_told;
 use super::totals;
 use super::trace::{Line, ROWS, Recorder, Run, Trace, trace_by};
 
-/// Runs the workload with each of these arguments in one boot, and compares every call and all sums.
+/// Runs the workload with each of these arguments in one boot, and compares every call and all
+/// sums.
 pub(super) fn compare(context: &Context<'_>, name: &str, runs: &[&[&str]]) -> Result<Trace> {
     compare_by(context, name, Recorder::default(), runs)
 }
@@ -96,7 +97,8 @@ const TOLD_BY_BOTH: [&str; 12] = [
     "free",
 ];
 
-/// What both say under a name. Not every tracer's line has everything; what it does not know is null.
+/// What both say under a name. Not every tracer's line has everything; what it does not know is
+/// null.
 fn told_by_both<'a>(
     traced: &'a Line,
     truth: &'a Line,
@@ -147,8 +149,8 @@ fn places_are_equal(devices: &mut Devices, traced: &Line, truth: &Line) -> Resul
     Ok(())
 }
 
-/// The driver lost no call either, and its lines add up to the sums that it keeps apart from them, by direction and
-/// cause.
+/// The driver lost no call either, and its lines add up to the sums that it keeps apart from them,
+/// by direction and cause.
 fn the_truth_is_whole(run: &Run) -> Result<()> {
     let totals = &run.totals;
     let lines = run.truth.len() as u64;

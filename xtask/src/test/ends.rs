@@ -96,7 +96,8 @@ pub(super) fn a_stop_is_passed_on(context: &Context<'_>) -> Result<()> {
 }
 
 pub(super) fn a_panic_is_failure(context: &Context<'_>) -> Result<()> {
-    // `tail` keeps what it reads until its share of memory is full, which this kernel is told to take for fatal.
+    // `tail` keeps what it reads until its share of memory is full, which this kernel is told to
+    // take for fatal.
     let script = "echo 2 > /proc/sys/vm/panic_on_oom; cd /sys/fs/cgroup; echo +memory > cgroup.subtree_control
         mkdir small; echo 8M > small/memory.max; echo $$ > small/cgroup.procs; tail /dev/zero";
     fails(

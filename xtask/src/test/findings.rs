@@ -23,7 +23,8 @@ struct Case {
     must_not: &'static [&'static str],
 }
 
-/// What is found by counts of pages and calls, which are the same in every run. Times in an emulated machine are not.
+/// What is found by counts of pages and calls, which are the same in every run. Times in an
+/// emulated machine are not.
 const CASES: &[Case] = &[
     case(
         "mixed",
@@ -43,7 +44,8 @@ const CASES: &[Case] = &[
         "pinned",
         "",
         "pinned --seed 4 --calls 100",
-        // Anonymous pages that are pinned are not collected, for a reason that the kernel keeps to itself.
+        // Anonymous pages that are pinned are not collected, for a reason that the kernel keeps to
+        // itself.
         &["skips"],
         &["wasted_copies", "oversubscribed", "declines"],
     ),
@@ -206,8 +208,9 @@ pub(super) fn are_made_where_they_should_be(context: &Context<'_>) -> Result<()>
     tell(context, "findings", &told.join("\n"))
 }
 
-/// Twenty rounds of a worker and a process that want the same 16 pages, and twenty calls of 512 pages that one keeps from moving: the numbers
-/// are known. Of a process that is asked for, what workers do with its memory is recorded, too.
+/// Twenty rounds of a worker and a process that want the same 16 pages, and twenty calls of 512
+/// pages that one keeps from moving: the numbers are known. Of a process that is asked for, what
+/// workers do with its memory is recorded, too.
 pub(super) fn have_the_numbers_of_what_happened(context: &Context<'_>) -> Result<()> {
     const ROUNDS: u64 = 20;
     // The scenario's process is a child.

@@ -1,5 +1,6 @@
-//! The kernel's own test driver under its own tests, with device-private and with coherent memory: nothing of it was made for this
-//! tracer, and how many calls there are, the kernel itself counts, by ftrace's function profile.
+//! The kernel's own test driver under its own tests, with device-private and with coherent memory:
+//! nothing of it was made for this tracer, and how many calls there are, the kernel itself counts,
+//! by ftrace's function profile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +18,8 @@ use crate::vm::builder::Task;
 
 const DRIVER: &str = "lib/modules/test_hmm.ko";
 const TASK: &str = "hmm-tests";
-/// The functions with which a migration begins. The last is what long-term pins of coherent pages go through.
+/// The functions with which a migration begins. The last is what long-term pins of coherent pages
+/// go through.
 const BEGINNINGS: [&str; 4] = [
     "migrate_vma_setup",
     "migrate_device_range",
@@ -30,9 +32,9 @@ const SET_ASIDE: &str = "memmap=512M$0x140000000";
 const DEVICES: &str = "spm_addr_dev0=0x140000000 spm_addr_dev1=0x150000000";
 /// Where others take the processors' time as well.
 const LIMIT: Duration = Duration::from_secs(600);
-/// Which tests run with which huge pages. The benchmark only takes time. The driver of 7.2 makes all of a coherent device either
-/// base pages or large ones; where it is asked for the others, the kernel warns, and three tests follow a null pointer:
-/// traced or not.
+/// Which tests run with which huge pages. The benchmark only takes time. The driver of 7.2 makes
+/// all of a coherent device either base pages or large ones; where it is asked for the others, the
+/// kernel warns, and three tests follow a null pointer: traced or not.
 const HALVES: [(&str, &str, &str); 2] = [
     (
         "private",
@@ -47,7 +49,8 @@ const HALVES: [(&str, &str, &str); 2] = [
         -v hmm_device_coherent -v hmm2_device_coherent",
     ),
 ];
-/// So many tests pass in each half at least; others are skipped where there are no huge pages of another kind.
+/// So many tests pass in each half at least; others are skipped where there are no huge pages of
+/// another kind.
 const LEAST_PASSED: u64 = 30;
 
 pub(super) fn of_device_memory_are_traced_whole(context: &Context<'_>) -> Result<()> {
@@ -144,7 +147,8 @@ fn all_passed(said: &str) -> Result<()> {
     Ok(())
 }
 
-/// How often each function was called, in all processors' tables: `  name   hits   time   average   deviation`.
+/// How often each function was called, in all processors' tables: `  name   hits   time   average
+/// deviation`.
 fn calls(profile: &str) -> Result<BTreeMap<&'static str, u64>> {
     let mut calls = BTreeMap::from(BEGINNINGS.map(|function| (function, 0)));
     for line in profile.lines() {

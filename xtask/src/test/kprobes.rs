@@ -28,7 +28,8 @@ pub(super) fn many_threads_lose_nothing_untold(context: &Context<'_>) -> Result<
     little_is_lost(&trace)
 }
 
-/// 32 threads that sleep within setup, ten times: a kretprobe has room for ten of them, an fprobe for all.
+/// 32 threads that sleep within setup, ten times: a kretprobe has room for ten of them, an fprobe
+/// for all.
 pub(super) fn sleepers_lose_nothing_untold(context: &Context<'_>) -> Result<()> {
     let runs = runs(&["mirrored", "--calls", "320", "--threads", "32"]);
     let trace = traced(context, "kprobes-sleepers", "kprobe", &runs, |vm| vm)?;
@@ -85,7 +86,8 @@ fn runs(arguments: &[&'static str]) -> Vec<Vec<String>> {
     (0..TIMES).map(run).collect()
 }
 
-/// Traces them: what came and what is lost is what the driver made, and of what came nothing is the tracer's own invention.
+/// Traces them: what came and what is lost is what the driver made, and of what came nothing is the
+/// tracer's own invention.
 fn traced(
     context: &Context<'_>,
     name: &str,

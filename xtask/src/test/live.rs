@@ -20,7 +20,8 @@ const CROWD: u64 = 5_000;
 
 /// Calls that end with setup, all at once, and whose threads are gone by then: each has its record.
 pub(super) fn abandoned_calls_are_all_recorded(context: &Context<'_>) -> Result<()> {
-    // Calls of which nothing more comes are over after one second; none of these threads is there by then.
+    // Calls of which nothing more comes are over after one second; none of these threads is there
+    // by then.
     let command = format!("workload crowd {CROWD} && sleep 3");
     let report = recorded(context, "live-abandoned", "", &command)?;
     let counts = report["records"]["counts"].as_array();
@@ -52,7 +53,8 @@ pub(super) fn abandoned_calls_are_recorded_at_the_end(context: &Context<'_>) -> 
     nothing_is_lost(&report)
 }
 
-/// Calls that are asleep in their driver when tracing ends, for longer than the tracer waits for them, are counted.
+/// Calls that are asleep in their driver when tracing ends, for longer than the tracer waits for
+/// them, are counted.
 pub(super) fn unfinished_calls_are_counted(context: &Context<'_>) -> Result<()> {
     const ASLEEP: u64 = 20;
     let command = format!("workload crowd {ASLEEP} --asleep & sleep 1");
@@ -66,8 +68,8 @@ pub(super) fn unfinished_calls_are_counted(context: &Context<'_>) -> Result<()> 
     Ok(())
 }
 
-/// What `serve` serves is what the kernel had counted a second before at the latest, and its time is told by the wall clock, whatever
-/// that is set to.
+/// What `serve` serves is what the kernel had counted a second before at the latest, and its time
+/// is told by the wall clock, whatever that is set to.
 pub(super) fn totals_are_at_most_a_second_old(context: &Context<'_>) -> Result<()> {
     const ROUNDS: usize = 6;
     let programs = Programs::new(&context.lab.setup.cache, CURL);
@@ -81,7 +83,8 @@ pub(super) fn totals_are_at_most_a_second_old(context: &Context<'_>) -> Result<(
     .background()
     .ready_when(ATTACHED_FUNCTIONS, TRACED);
     let curl = "curl --silent --fail --unix-socket /tmp/socket http://localhost";
-    // Each round another number of calls, and no call that is over only when it has been silent for a while.
+    // Each round another number of calls, and no call that is over only when it has been silent for
+    // a while.
     let script = format!(
         "until {curl}/-/ready > /dev/null; do sleep 0.1; done
         scrape() {{
@@ -147,7 +150,8 @@ fn sum_of(metrics: &str, name: &str) -> f64 {
         .sum()
 }
 
-/// Files of a second are of a second, and each one's totals are of its rows, also under load and where records are lost.
+/// Files of a second are of a second, and each one's totals are of its rows, also under load and
+/// where records are lost.
 pub(super) fn rotated_files_are_of_their_time(context: &Context<'_>) -> Result<()> {
     const SECONDS: usize = 12;
     let script = format!(
@@ -165,7 +169,8 @@ pub(super) fn rotated_files_are_of_their_time(context: &Context<'_>) -> Result<(
             for file in /tmp/$name*.arrow; do migscope report --json $file | tr -d '\\n'; echo; done
         done"
     );
-    // One processor: on two emulated ones, to patch the kernel's code under load trips over the emulation.
+    // One processor: on two emulated ones, to patch the kernel's code under load trips over the
+    // emulation.
     let one = |machine| Machine {
         processors: 1,
         ..machine

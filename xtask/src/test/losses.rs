@@ -8,7 +8,8 @@ use super::headless::{BEGIN_NS, Headless, end_of};
 use super::live::{recorded, recorded_with_output};
 use super::trace::{Recorder, lines, tell, trace_by};
 
-/// More calls at a time than the tracer has room for, all asleep in their driver. What they have moved comes home by one call for each page.
+/// More calls at a time than the tracer has room for, all asleep in their driver. What they have
+/// moved comes home by one call for each page.
 pub(super) fn a_full_table_is_counted(context: &Context<'_>) -> Result<()> {
     const CALLS: u64 = 5_000;
     let report = recorded(
@@ -60,7 +61,8 @@ pub(super) fn stacks_without_a_place_are_counted(context: &Context<'_>) -> Resul
     all_is_told(&trace)
 }
 
-/// Calls that are asleep in their driver when tracing begins: their beginning was not seen, and their end is.
+/// Calls that are asleep in their driver when tracing begins: their beginning was not seen, and
+/// their end is.
 pub(super) fn calls_from_before_are_counted(context: &Context<'_>) -> Result<()> {
     const CROWD: u64 = 20;
     // Each call sleeps for two seconds. Of two crowds, one second apart, one always does.

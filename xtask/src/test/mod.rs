@@ -67,12 +67,12 @@ pub(crate) struct Test {
     /// Only the tests in the VM
     #[arg(long)]
     pub(crate) vm: bool,
-    /// Only this: on Debian's own kernels (6.1, 6.12, 6.19, 7.2, 7.3, downloaded once) everything loads and attaches;
-    /// the first and the last of them are ordinary tests as well
+    /// Only this: on Debian's own kernels (6.1, 6.12, 6.19, 7.2, 7.3, downloaded once) everything
+    /// loads and attaches; the first and the last of them are ordinary tests as well
     #[arg(long, conflicts_with_all = ["host", "vm"])]
     pub(crate) kernels: bool,
-    /// Only this, about an hour: in a hundred pairs of runs, how often 'diff' calls the same better or worse, and how often it
-    /// notices that the driver has become slower
+    /// Only this, about an hour: in a hundred pairs of runs, how often 'diff' calls the same better
+    /// or worse, and how often it notices that the driver has become slower
     #[arg(long, conflicts_with_all = ["host", "vm", "kernels"])]
     pub(crate) pairs: bool,
 }
@@ -208,7 +208,8 @@ const TESTS: &[Case] = tests![
     debug::random_calls_leave_its_log_clean,
 ];
 
-/// Debian's kernels, which `--kernels` asks for: downloads and boots that take too long for every day.
+/// Debian's kernels, which `--kernels` asks for: downloads and boots that take too long for every
+/// day.
 const KERNELS: &[Case] = tests![
     stock::linux_6_1_is_traced,
     stock::linux_6_12_is_traced,

@@ -14,11 +14,13 @@ use crate::scratch;
 use crate::setup::probe::program;
 
 const BROWSER: &str = "chromium";
-/// What it says when a page has something to say: an error, or a request that the page's own policy forbids.
+/// What it says when a page has something to say: an error, or a request that the page's own policy
+/// forbids.
 const CONSOLE: &str = ":CONSOLE:";
 /// Less than this is a picture of nothing.
 const PICTURE_BYTES: u64 = 50_000;
-/// A page that asks for a picture from elsewhere, under the report's policy: the browser has to complain of it.
+/// A page that asks for a picture from elsewhere, under the report's policy: the browser has to
+/// complain of it.
 const ASKING: &str = "<!DOCTYPE html><meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">\
     <img src='http://127.0.0.1:9/picture'>";
 

@@ -1,5 +1,5 @@
-//! How often `migscope diff` errs: of a hundred pairs of equal runs, few may be called worse or better, and of a hundred in which the
-//! driver has become slower, most must be called worse.
+//! How often `migscope diff` errs: of a hundred pairs of equal runs, few may be called worse or
+//! better, and of a hundred in which the driver has become slower, most must be called worse.
 
 use std::path::PathBuf;
 use std::time::Duration;

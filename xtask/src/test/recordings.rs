@@ -1,4 +1,5 @@
-//! Recordings of commands, in many files, on a full disk, and of a recorder that was killed: each is whole as far as it goes.
+//! Recordings of commands, in many files, on a full disk, and of a recorder that was killed: each
+//! is whole as far as it goes.
 
 use std::time::Duration;
 

@@ -17,8 +17,8 @@ use crate::vm::builder::Task;
 pub(super) const OTHER: &str = "lib/modules/test_hmm.ko";
 const ROUNDS: u64 = 2;
 
-/// One driver goes, another comes to where it was, and the first comes again: each migration has the name of its own, and who asks for one
-/// driver gets all of its migrations, and no other's.
+/// One driver goes, another comes to where it was, and the first comes again: each migration has
+/// the name of its own, and who asks for one driver gets all of its migrations, and no other's.
 pub(super) fn names_follow_the_drivers(context: &Context<'_>) -> Result<()> {
     let step = Step::begin("another driver, and its program".into());
     let built = hmm_tests(&context.lab.setup, &step)?;
@@ -75,7 +75,8 @@ pub(super) fn names_follow_the_drivers(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Migrations by the name of their driver, but for evictions: a driver that goes moves what is left, which no program has asked for.
+/// Migrations by the name of their driver, but for evictions: a driver that goes moves what is
+/// left, which no program has asked for.
 pub(super) fn by_driver(export: &str) -> Result<BTreeMap<String, u64>> {
     let mut by_driver = BTreeMap::new();
     for line in export.lines().filter(|line| line.starts_with('{')) {

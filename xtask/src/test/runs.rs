@@ -40,7 +40,8 @@ impl Wanted<'_> {
     }
 }
 
-/// Makes them in a machine that `prepare` may change. The folder in which they are, `NAME.arrow` each.
+/// Makes them in a machine that `prepare` may change. The folder in which they are, `NAME.arrow`
+/// each.
 pub(super) fn record(
     context: &Context<'_>,
     name: &str,
@@ -53,7 +54,8 @@ pub(super) fn record(
     made_by(context, name, FOLDER, &script, limited)
 }
 
-/// Runs a script in a machine that `prepare` may change. The folder with what it has made in this one of the guest's.
+/// Runs a script in a machine that `prepare` may change. The folder with what it has made in this
+/// one of the guest's.
 pub(super) fn made_by(
     context: &Context<'_>,
     name: &str,

@@ -12,12 +12,13 @@ use crate::setup::programs::{BPFTOOL, BPFTOOL_PROGRAM, Programs};
 use crate::vm::Machine;
 use crate::vm::builder::Task;
 
-/// How often: half of them some time after the start, half after the first hook is in place, however long that takes.
+/// How often: half of them some time after the start, half after the first hook is in place,
+/// however long that takes.
 const TIMES: u32 = 100;
 const LIMIT: Duration = Duration::from_secs(2400);
 
-/// Kills recorders at moments that a seed decides, while another process migrates a hundred times a second (more, and
-/// a recorder would not get as far as its hooks). Prints how many were killed
+/// Kills recorders at moments that a seed decides, while another process migrates a hundred times a
+/// second (more, and a recorder would not get as far as its hooks). Prints how many were killed
 /// with a hook in place, and then what the kernel's own lists have.
 fn script() -> String {
     format!(
@@ -52,7 +53,8 @@ pub(super) fn leaves_nothing_in_the_kernel(context: &Context<'_>) -> Result<()> 
     if !programs.is_there()? {
         programs.make(&Step::begin(programs.title()))?;
     }
-    // One processor: on two emulated ones, to patch the kernel's code a hundred times trips over the emulation.
+    // One processor: on two emulated ones, to patch the kernel's code a hundred times trips over
+    // the emulation.
     let one = |machine| Machine {
         processors: 1,
         ..machine

@@ -1,10 +1,11 @@
 //! The times of the steps, against the driver's own clock.
 //!
-//! In a machine that counts instructions as nanoseconds, so that what is measured is the same on every host.
+//! In a machine that counts instructions as nanoseconds, so that what is measured is the same on
+//! every host.
 //!
-//! The driver reads the same clock around its three calls. For the gaps between them, which no probe works in, it
-//! must see what the tracer sees. What it sees of a call is the step and the work of the probes at its entry and
-//! return, which the tracer keeps apart and tells per call.
+//! The driver reads the same clock around its three calls. For the gaps between them, which no
+//! probe works in, it must see what the tracer sees. What it sees of a call is the step and the
+//! work of the probes at its entry and return, which the tracer keeps apart and tells per call.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -77,8 +78,8 @@ fn differences(pairs: &[(&Line, &Line)], step: &str) -> Result<Vec<(f64, f64)>> 
     Ok(differences)
 }
 
-/// The probes walk arrays between a call's return and the driver's next step. Were that charged to the driver, the
-/// difference would grow with the pages.
+/// The probes walk arrays between a call's return and the driver's next step. Were that charged to
+/// the driver, the difference would grow with the pages.
 fn scans_are_charged_to_nobody(pairs: &[(&Line, &Line)]) -> Result<()> {
     for step in ["alloc_and_copy", "finalize_and_map"] {
         let of = |few: bool| -> Result<f64> {
@@ -123,7 +124,8 @@ fn no_call_is_longer(pairs: &[(&Line, &Line)]) -> Result<()> {
     Ok(())
 }
 
-/// A call with others in the middle of its `alloc_and_copy` has all of their time in it, without the work of their probes.
+/// A call with others in the middle of its `alloc_and_copy` has all of their time in it, without
+/// the work of their probes.
 fn probes_of_inner_calls_are_in_no_step_around(pairs: &[(&Line, &Line)]) -> Result<()> {
     let mut differences = Vec::new();
     for (traced, truth) in pairs {

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::compare::sum;
 use super::trace::{Line, ROWS, Run};
 
-/// What only the driver knows: pages that it held, failed to place, moved or split as large ones, and the evictions
-/// that it made in the middle of a call.
+/// What only the driver knows: pages that it held, failed to place, moved or split as large ones,
+/// and the evictions that it made in the middle of a call.
 pub(super) const UNSEEN: [&str; 7] = [
     "pinned",
     "locked",
@@ -20,9 +20,10 @@ pub(super) const UNSEEN: [&str; 7] = [
     "evictions",
 ];
 
-/// How often things occurred: pages by row of the ledger and by what is [`UNSEEN`]; migrations by direction, cause,
-/// outcome (`outcome abandoned`), number of pages (`batch 512`) and kinds of memory (`from mixed`, `to device_coherent`); pages by what
-/// some rows have of holes and free pages; distinct `devices`, `processes`, `threads` and, of these, `workers`.
+/// How often things occurred: pages by row of the ledger and by what is [`UNSEEN`]; migrations by
+/// direction, cause, outcome (`outcome abandoned`), number of pages (`batch 512`) and kinds of
+/// memory (`from mixed`, `to device_coherent`); pages by what some rows have of holes and free
+/// pages; distinct `devices`, `processes`, `threads` and, of these, `workers`.
 pub(super) struct Tally(BTreeMap<String, u64>);
 
 impl Tally {

@@ -1,4 +1,5 @@
-//! What the kernel adds up by itself: equal to what the driver counted, whatever becomes of the records.
+//! What the kernel adds up by itself: equal to what the driver counted, whatever becomes of the
+//! records.
 
 use std::collections::BTreeMap;
 
@@ -135,8 +136,8 @@ pub(super) fn have_the_quantiles_of_the_records(context: &Context<'_>) -> Result
     )
 }
 
-/// The kernel's counters, its histograms' counts, and its sums of pages per call are those of the driver, by direction, cause and
-/// outcome.
+/// The kernel's counters, its histograms' counts, and its sums of pages per call are those of the
+/// driver, by direction, cause and outcome.
 pub(super) fn equal_the_drivers(trace: &Trace) -> Result<()> {
     let exact = &trace.report["exact"];
     let lines: Vec<_> = trace.runs.iter().flat_map(|run| &run.truth).collect();

@@ -1,4 +1,5 @@
-//! Runs scenarios under the tracer, and reads what the tracer and the driver each have to say about them.
+//! Runs scenarios under the tracer, and reads what the tracer and the driver each have to say about
+//! them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -134,7 +135,8 @@ impl Recorder<'_> {
     }
 }
 
-/// Runs `workload run ARGUMENTS` for each of these under one tracer, in a machine that `prepare` may change.
+/// Runs `workload run ARGUMENTS` for each of these under one tracer, in a machine that `prepare`
+/// may change.
 pub(super) fn trace(
     context: &Context<'_>,
     name: &str,
@@ -261,8 +263,8 @@ pub(super) fn told(
     Ok(finished)
 }
 
-/// Gives each run what the tracer saw from its first migration on. (Its threads do not tell: the kernel's workers
-/// work for one run after the other.) Nothing may be left.
+/// Gives each run what the tracer saw from its first migration on. (Its threads do not tell: the
+/// kernel's workers work for one run after the other.) Nothing may be left.
 fn split(
     mut traced: Vec<Line>,
     runs: impl Iterator<Item = (String, Captured)>,
@@ -334,8 +336,9 @@ impl Trace {
 }
 
 impl Run {
-    /// Each migration as the tracer and as the driver tell it. A thread makes one after the other, or one in the
-    /// middle of another that began before it, so the n-th of a thread is the n-th of that thread in both.
+    /// Each migration as the tracer and as the driver tell it. A thread makes one after the other,
+    /// or one in the middle of another that began before it, so the n-th of a thread is the n-th of
+    /// that thread in both.
     pub(super) fn pairs(&self) -> Result<Vec<(&Line, &Line)>> {
         let (traced, truth) = (by_thread(&self.traced), by_thread(&self.truth));
         ensure!(
@@ -371,7 +374,8 @@ pub(super) fn by_thread(lines: &[Line]) -> BTreeMap<Option<u32>, Vec<&Line>> {
     threads
 }
 
-/// Keeps what a test measured where a person can read it: `target/xtask/test/NAME.txt`, and on the terminal.
+/// Keeps what a test measured where a person can read it: `target/xtask/test/NAME.txt`, and on the
+/// terminal.
 pub(super) fn tell(context: &Context<'_>, name: &str, text: &str) -> Result<()> {
     anstream::println!("{text}");
     let path = context

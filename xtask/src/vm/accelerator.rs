@@ -1,7 +1,7 @@
 //! Chooses what executes the guest: KVM only where it has been seen to boot this kernel.
 //!
-//! `/dev/kvm` can exist on machines where an ordinary guest hangs or QEMU aborts, so that QEMU's own fall-back from
-//! one to the other does not help. It is tried once, and the answer is kept.
+//! `/dev/kvm` can exist on machines where an ordinary guest hangs or QEMU aborts, so that QEMU's
+//! own fall-back from one to the other does not help. It is tried once, and the answer is kept.
 
 use std::env;
 use std::fs::{self, OpenOptions};

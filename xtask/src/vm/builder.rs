@@ -141,7 +141,8 @@ impl Builder {
         &self.boot.kernel
     }
 
-    /// Boots another kernel, of which nothing is known: its streams are serial lines, and its machine is plain.
+    /// Boots another kernel, of which nothing is known: its streams are serial lines, and its
+    /// machine is plain.
     pub(crate) fn foreign_kernel(mut self, kernel: PathBuf) -> Self {
         self.boot.kernel = kernel;
         self.boot.serial = true;
@@ -167,7 +168,8 @@ impl Builder {
         self
     }
 
-    /// Loads a module before any task. Its parameters are those for the machine that it is in the end.
+    /// Loads a module before any task. Its parameters are those for the machine that it is in the
+    /// end.
     pub(crate) fn module(mut self, path: &str, parameters: Parameters) -> Self {
         self.modules.push((path.to_owned(), parameters));
         self

@@ -41,7 +41,8 @@ impl Watcher {
         &self.warnings
     }
 
-    /// The one verdict, now that the machine has ended; anything else is a failure, which the error tells.
+    /// The one verdict, now that the machine has ended; anything else is a failure, which the error
+    /// tells.
     pub(crate) fn verdict(&self) -> Result<&Verdict, String> {
         if let Some(line) = &self.fatal {
             return Err(format!("the kernel failed: {line}"));

@@ -52,7 +52,8 @@ impl Initramfs {
         self
     }
 
-    /// Writes a `newc` archive. It is not compressed: unpacking costs an emulated processor more than it saves.
+    /// Writes a `newc` archive. It is not compressed: unpacking costs an emulated processor more
+    /// than it saves.
     pub(crate) fn write(&self, out: impl Write) -> Result<()> {
         let mut archive = Archive { out, number: 0 };
         for folder in self.folders() {

@@ -13,7 +13,8 @@ const FATAL: &[&str] = &[
     "self-detected stall on CPU",
     "blocked for more than",
 ];
-/// The kernel goes on, but something is wrong. Lockdep says `WARNING: possible circular ...`, or `INFO:`.
+/// The kernel goes on, but something is wrong. Lockdep says `WARNING: possible circular ...`, or
+/// `INFO:`.
 const BAD: &[&str] = &[
     "WARNING: ",
     "INFO: possible",
@@ -31,9 +32,11 @@ const BAD: &[&str] = &[
     "scheduling while atomic",
     TRACE,
 ];
-/// The heading of a stack, which follows nearly everything that is wrong, and some things that are not.
+/// The heading of a stack, which follows nearly everything that is wrong, and some things that are
+/// not.
 const TRACE: &str = "Call Trace:";
-/// Memory that is short, by an experiment's will: what follows up to and with the stack is no bad sign.
+/// Memory that is short, by an experiment's will: what follows up to and with the stack is no bad
+/// sign.
 const EXPECTED: &[&str] = &[
     "invoked oom-killer",
     "page allocation failure",

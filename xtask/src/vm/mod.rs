@@ -138,7 +138,8 @@ impl Boot {
         Ok(vm)
     }
 
-    /// Makes a pair of sockets for each stream: ours, and QEMU's. The job is told which device carries it.
+    /// Makes a pair of sockets for each stream: ours, and QEMU's. The job is told which device
+    /// carries it.
     #[expect(
         clippy::type_complexity,
         reason = "both halves are taken apart at once by the only caller"
@@ -300,9 +301,10 @@ impl Vm {
 /// How the kernel fails that runs into an instruction of [`StaleInstruction`].
 const STALE: &str = "Oops: int3";
 
-/// The emulator's own fault, not the kernel's: where a function's first instruction is replaced, as it is whenever
-/// something is traced, the kernel puts a breakpoint there for a moment. QEMU before 8.1, on several threads, can keep
-/// its translation of the breakpoint when it has long been replaced: it reads the code before it watches the page.
+/// The emulator's own fault, not the kernel's: where a function's first instruction is replaced, as
+/// it is whenever something is traced, the kernel puts a breakpoint there for a moment. QEMU before
+/// 8.1, on several threads, can keep its translation of the breakpoint when it has long been
+/// replaced: it reads the code before it watches the page.
 #[derive(Debug)]
 pub(crate) struct StaleInstruction(String);
 

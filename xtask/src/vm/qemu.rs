@@ -9,8 +9,9 @@ use clap::ValueEnum;
 use crate::setup::kernel::Flavour;
 use crate::setup::packages::QEMU;
 
-/// Ports of one virtio-serial device. QEMU tells the guest of a port in up to three messages, of which a device holds 32 until the guest
-/// has read them; what is more is lost, and who writes to a port that is not known to be open waits for ever.
+/// Ports of one virtio-serial device. QEMU tells the guest of a port in up to three messages, of
+/// which a device holds 32 until the guest has read them; what is more is lost, and who writes to a
+/// port that is not known to be open waits for ever.
 const PORTS_PER_DEVICE: usize = 8;
 
 /// What executes the guest's instructions.
@@ -27,7 +28,8 @@ pub(crate) enum Accelerator {
 pub(crate) struct Machine {
     /// Memory of the first node, with the processors.
     pub(crate) memory_mib: u32,
-    /// Whether there is another node of memory, without processors, and memory that is set aside for a device.
+    /// Whether there is another node of memory, without processors, and memory that is set aside
+    /// for a device.
     pub(crate) nodes: bool,
     /// Processors.
     pub(crate) processors: u32,
@@ -35,7 +37,8 @@ pub(crate) struct Machine {
     pub(crate) icount: bool,
     /// What executes it.
     pub(crate) accelerator: Accelerator,
-    /// Emulate all processors by one thread, which is slower and free of [`super::StaleInstruction`].
+    /// Emulate all processors by one thread, which is slower and free of
+    /// [`super::StaleInstruction`].
     pub(crate) one_thread: bool,
     /// What QEMU calls it.
     pub(crate) board: &'static str,
@@ -58,7 +61,8 @@ impl Machine {
         }
     }
 
-    /// The same machine with time that counts instructions. It has nothing that figures were not measured with so far.
+    /// The same machine with time that counts instructions. It has nothing that figures were not
+    /// measured with so far.
     pub(crate) fn counting_instructions(self) -> Self {
         Machine {
             nodes: false,
@@ -69,8 +73,8 @@ impl Machine {
         }
     }
 
-    /// The memory that is set aside, where there is some: the kernel lets it lie, as it does with a device's memory that
-    /// processors reach. It comes behind the rest of the first node's.
+    /// The memory that is set aside, where there is some: the kernel lets it lie, as it does with a
+    /// device's memory that processors reach. It comes behind the rest of the first node's.
     pub(crate) fn set_aside(&self) -> Option<SetAside> {
         // QEMU has what is above that line begin at 4 GiB, where so much is asked for.
         const LOW_MIB: u32 = 2048;
@@ -85,7 +89,8 @@ impl Machine {
         })
     }
 
-    /// Whether several threads emulate it, of which one can translate what another is just replacing.
+    /// Whether several threads emulate it, of which one can translate what another is just
+    /// replacing.
     pub(super) fn can_be_stale(&self) -> bool {
         self.accelerator == Accelerator::Tcg && !self.one_thread && !self.icount
     }
@@ -149,12 +154,14 @@ pub(crate) struct Invocation<'a> {
     pub(crate) kernel: &'a Path,
     pub(crate) initramfs: &'a Path,
     pub(crate) channels: &'a [Channel<'a>],
-    /// Carry the streams over serial lines (the first is ttyS1), for kernels that have nothing better built in.
+    /// Carry the streams over serial lines (the first is ttyS1), for kernels that have nothing
+    /// better built in.
     pub(crate) serial: bool,
 }
 
-/// Warnings of the kernel are shown. A panic ends the machine, and so does a restart. The timer works, also where the host is so busy that
-/// the kernel would not see a tick of it in time, and give up.
+/// Warnings of the kernel are shown. A panic ends the machine, and so does a restart. The timer
+/// works, also where the host is so busy that the kernel would not see a tick of it in time, and
+/// give up.
 const KERNEL_ARGUMENTS: &str =
     "console=ttyS0 panic=-1 oops=panic loglevel=5 printk.devkmsg=on no_timer_check rdinit=/init";
 

@@ -1,7 +1,8 @@
 //! The host's ends of the guest's byte streams.
 //!
-//! Every byte is counted on both sides. Before the guest ends the machine it tells how much it sent, and waits
-//! until it hears that all of it is here: what QEMU still holds when it ends would be lost.
+//! Every byte is counted on both sides. Before the guest ends the machine it tells how much it
+//! sent, and waits until it hears that all of it is here: what QEMU still holds when it ends would
+//! be lost.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -69,7 +70,8 @@ impl Streams {
         })
     }
 
-    /// Whether there is a stream that nobody takes any more: `cargo xtask vm … | head` has read what it wanted.
+    /// Whether there is a stream that nobody takes any more: `cargo xtask vm … | head` has read
+    /// what it wanted.
     pub(crate) fn is_unwanted(&self) -> bool {
         self.sink_failed.load(Ordering::Relaxed)
     }
@@ -83,8 +85,8 @@ impl Streams {
         send(&control.to_guest, Request::Stop).context("ask the guest to stop")
     }
 
-    /// Waits for the last byte of each stream, now that QEMU has ended. `complete`: the guest said that it was done,
-    /// so that everything it sent must be here.
+    /// Waits for the last byte of each stream, now that QEMU has ended. `complete`: the guest said
+    /// that it was done, so that everything it sent must be here.
     pub(crate) fn finish(self, complete: bool) -> Result<()> {
         for Reader { name, thread } in self.readers {
             match thread.join() {
@@ -155,7 +157,8 @@ fn send(mut socket: &UnixStream, request: Request) -> io::Result<()> {
     socket.write_all(format!("{}\n", request.line()).as_bytes())
 }
 
-/// Copies to the end. When the sink fails it goes on reading, so that the guest is not held up, and tells afterwards.
+/// Copies to the end. When the sink fails it goes on reading, so that the guest is not held up, and
+/// tells afterwards.
 fn copy(
     mut socket: UnixStream,
     sink: Sink,

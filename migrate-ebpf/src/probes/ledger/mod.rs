@@ -1,9 +1,9 @@
 //! Counts pages, in one of two ways.
 //!
-//! Where an entry of the arrays is a page (the call did not ask for large folios), the kernel's own count of
-//! what it collected is in pages, and one look at `src` after the call of pages tells the rest, mostly
-//! ([`plain`]). Else entries stand for one page or for many, the kernel may split them under way, and each
-//! state is counted where it is ([`walk`]).
+//! Where an entry of the arrays is a page (the call did not ask for large folios), the kernel's own
+//! count of what it collected is in pages, and one look at `src` after the call of pages tells the
+//! rest, mostly ([`plain`]). Else entries stand for one page or for many, the kernel may split them
+//! under way, and each state is counted where it is ([`walk`]).
 
 mod plain;
 mod walk;
@@ -67,7 +67,8 @@ pub(super) fn after_device_setup(call: &mut Call, stop: Stop) {
     walk::count_collected(call, stop);
 }
 
-/// Is before pages the only time when it can be seen for what the driver gave a destination, and what it declined?
+/// Is before pages the only time when it can be seen for what the driver gave a destination, and
+/// what it declined?
 #[inline(always)]
 pub(super) fn counts_before_pages(call: &Call) -> bool {
     !call.is_plain() || plain::counts_attempted(call)

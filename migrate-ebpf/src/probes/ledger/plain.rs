@@ -1,11 +1,13 @@
 //! Counts a call in which each entry of the arrays is one page.
 //!
-//! After pages, the low bits of `src` say it all for what arrived: `MIGRATE` and `VALID`, a page moved; `MIGRATE`
-//! alone, a hole got a page. When that is everything that was requested, and mostly it is, nothing was declined or wasted.
-//! Else what was given a destination has to be known. Where setup collected every page, both arrays tell that after pages as well: what had
-//! a destination and did not arrive was wasted, the rest was declined. Where it did not, an entry that is 0 after pages can be one that was
-//! never collected, and there are drivers that give those a destination, too: then the arrays are looked at before pages. The kernel never
-//! writes to `dst`.
+//! After pages, the low bits of `src` say it all for what arrived: `MIGRATE` and `VALID`, a page
+//! moved; `MIGRATE` alone, a hole got a page. When that is everything that was requested, and
+//! mostly it is, nothing was declined or wasted. Else what was given a destination has to be known.
+//! Where setup collected every page, both arrays tell that after pages as well: what had a
+//! destination and did not arrive was wasted, the rest was declined. Where it did not, an entry
+//! that is 0 after pages can be one that was never collected, and there are drivers that give those
+//! a destination, too: then the arrays are looked at before pages. The kernel never writes to
+//! `dst`.
 
 use core::ffi::c_void;
 
@@ -115,7 +117,8 @@ pub(super) fn count_arrived(call: &mut Call, migrate: impl MigrateVma) {
     }
 }
 
-/// Looks at all entries by loads: true if each is a page that was collected, and that arrived, which is noted then.
+/// Looks at all entries by loads: true if each is a page that was collected, and that arrived,
+/// which is noted then.
 #[inline(always)]
 fn all_arrived(call: &mut Call, reader: Reader) -> bool {
     let Arrays { src, dst, entries } = call.arrays;
@@ -185,8 +188,8 @@ fn waste(call: &mut Call, count: &mut Count) {
     ledger.wasted_fill = call.attempted.holes.wrapping_sub(populated);
 }
 
-/// Walks the arrays once; false if not to the end. What the chunks write is in [`COUNT`], and no reference to it is given here, by which
-/// the compiler would take it for unchanged.
+/// Walks the arrays once; false if not to the end. What the chunks write is in [`COUNT`], and no
+/// reference to it is given here, by which the compiler would take it for unchanged.
 #[inline(always)]
 fn walk(arrays: Arrays, chunk: Chunk) -> bool {
     each_chunk(arrays.entries, CHUNK, chunk)
@@ -213,7 +216,8 @@ unsafe extern "C" fn tried_chunk(index: u64, _context: *mut c_void) -> i64 {
     stop_unless(tried(index))
 }
 
-/// Defines a function that counts a chunk, and returns 0 if it cannot be read: one of its own for the reason given in `probes/frames.rs`.
+/// Defines a function that counts a chunk, and returns 0 if it cannot be read: one of its own for
+/// the reason given in `probes/frames.rs`.
 macro_rules! count {
     ($name:ident, $stop:expr) => {
         #[unsafe(no_mangle)]
@@ -246,7 +250,8 @@ fn in_common(reader: Reader, src: u64, dst: u64, entries: u64) -> (Common, Commo
     (from, to)
 }
 
-/// The same of several, but fewer than [`FEW`]. Each number of them has loads of its own, which read no entry twice.
+/// The same of several, but fewer than [`FEW`]. Each number of them has loads of its own, which
+/// read no entry twice.
 #[inline(always)]
 fn in_common_of_few(reader: Reader, src: u64, dst: u64, entries: u64) -> (Common, Common) {
     // Not loops, which the compiler would leave as such.
@@ -349,7 +354,8 @@ fn vary_in_blocks(address: u64, entries: u64, one: u64) -> u64 {
     };
     let context = (&raw mut blocks).cast::<c_void>();
     let number = entries.div_ceil(BLOCK);
-    // More than can be walked: as if they differed in every bit, so that they are looked at one by one, which tells of it.
+    // More than can be walked: as if they differed in every bit, so that they are looked at one by
+    // one, which tells of it.
     if number > MAX_CHUNKS {
         return u64::MAX;
     }
@@ -370,8 +376,8 @@ unsafe extern "C" fn vary_in_nth(index: u64, context: *mut c_void) -> i64 {
     0
 }
 
-/// The bits in which entries at an address, at most [`BLOCK`], differ from `one`; by loads. A function of its own for the reason given in
-/// `probes/frames.rs`.
+/// The bits in which entries at an address, at most [`BLOCK`], differ from `one`; by loads. A
+/// function of its own for the reason given in `probes/frames.rs`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn vary(address: u64, entries: u64, one: u64) -> u64 {
@@ -405,7 +411,8 @@ fn add_copied(common: &mut Common, copied: &[u64; CHUNK + GROUP], entries: u32) 
         if (group * GROUP) as u32 >= entries {
             break;
         }
-        // Behind the last is a copy of the first, which has nothing in common with them that they have not.
+        // Behind the last is a copy of the first, which has nothing in common with them that they
+        // have not.
         for nth in 0..GROUP {
             of.take(copied[group * GROUP + nth]);
         }
@@ -487,8 +494,8 @@ impl Count {
         })
     }
 
-    /// Counts what of a chunk was given a destination, but did not arrive, after pages, where everything was collected. False if it cannot
-    /// be read.
+    /// Counts what of a chunk was given a destination, but did not arrive, after pages, where
+    /// everything was collected. False if it cannot be read.
     #[inline(always)]
     fn tried(&mut self, index: u64) -> bool {
         self.each(index, |src, dst| {
@@ -497,7 +504,8 @@ impl Count {
         })
     }
 
-    /// Adds up, over a chunk, whether each entry is about a page or about a hole, and whether it has a destination: bits 0 or 1.
+    /// Adds up, over a chunk, whether each entry is about a page or about a hole, and whether it
+    /// has a destination: bits 0 or 1.
     #[inline(always)]
     fn each(&mut self, index: u64, of: impl Fn(u64, u64) -> (u64, u64, u64)) -> bool {
         let Some(entries) = self.read(index) else {
@@ -526,8 +534,8 @@ impl Count {
         true
     }
 
-    /// Copies a chunk of both arrays, with a copy of its first entry behind its last. How many entries it has; `None` if it cannot be
-    /// read.
+    /// Copies a chunk of both arrays, with a copy of its first entry behind its last. How many
+    /// entries it has; `None` if it cannot be read.
     #[inline(always)]
     fn read(&mut self, index: u64) -> Option<u32> {
         let first = index * CHUNK as u64;

@@ -1,12 +1,14 @@
-//! Counts a call with large folios: walks `src` and `dst` after setup, before pages and after pages.
+//! Counts a call with large folios: walks `src` and `dst` after setup, before pages and after
+//! pages.
 //!
-//! The arrays are as long as the driver likes, so they are walked in chunks by `bpf_loop` (Linux 5.17): one
-//! chunk is copied to scratch memory, and its entries are counted by a bounded loop.
+//! The arrays are as long as the driver likes, so they are walked in chunks by `bpf_loop` (Linux
+//! 5.17): one chunk is copied to scratch memory, and its entries are counted by a bounded loop.
 //!
-//! Everything that a walk counts lives in scratch memory, too. The verifier follows the values of registers and
-//! of the stack through every path of every iteration, and inside a callback it merges two paths only where they
-//! are equal: a counter on the stack makes it give up after a million instructions. What is loaded from a map is
-//! unknown to it from the start, and so always equal.
+//! Everything that a walk counts lives in scratch memory, too. The verifier follows the values of
+//! registers and of the stack through every path of every iteration, and inside a callback it
+//! merges two paths only where they are equal: a counter on the stack makes it give up after a
+//! million instructions. What is loaded from a map is unknown to it from the start, and so always
+//! equal.
 
 use core::ffi::c_void;
 
@@ -22,7 +24,8 @@ use crate::{
     in_flight::{Arrays, Call, Kinds},
 };
 
-/// Entries copied at once. The verifier follows each of them: with more, loading takes longer than walking gains.
+/// Entries copied at once. The verifier follows each of them: with more, loading takes longer than
+/// walking gains.
 const CHUNK: usize = 16;
 
 /// One walk: what it reads, how far it has come, what it counted.
@@ -45,8 +48,8 @@ struct Walk {
     dst: [u64; CHUNK],
 }
 
-/// Where a walk is made. A program can be preempted in the middle by another on the same CPU, but never by itself (the
-/// kernel skips it and says so), so each has a walk of its own.
+/// Where a walk is made. A program can be preempted in the middle by another on the same CPU, but
+/// never by itself (the kernel skips it and says so), so each has a walk of its own.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub(in super::super) enum Stop {
@@ -93,7 +96,8 @@ pub(in super::super) fn count_collected(call: &mut Call, stop: Stop) {
     note_free(call, walk);
 }
 
-/// How many of the skipped pages nobody used: of an eviction only, where a page can be found by its number.
+/// How many of the skipped pages nobody used: of an eviction only, where a page can be found by its
+/// number.
 #[inline(always)]
 fn note_free(call: &mut Call, walk: &Walk) {
     let free = &mut call.record.apart.free;
@@ -107,7 +111,8 @@ fn note_free(call: &mut Call, walk: &Walk) {
     };
 }
 
-/// Before pages: for what the driver gave a destination. The rest of what was collected it declined.
+/// Before pages: for what the driver gave a destination. The rest of what was collected it
+/// declined.
 #[inline(always)]
 pub(in super::super) fn count_attempted(call: &mut Call, stop: Stop) {
     let arrays = call.arrays;
@@ -183,7 +188,8 @@ impl Walk {
             .map(|walk| unsafe { &mut *walk })
     }
 
-    /// Copies chunk `index` of the arrays; returns how many entries it has, or nothing if it cannot be read.
+    /// Copies chunk `index` of the arrays; returns how many entries it has, or nothing if it cannot
+    /// be read.
     #[inline(always)]
     fn read(&mut self, index: u64, with_dst: bool) -> Option<u32> {
         let first = index * CHUNK as u64;
@@ -212,9 +218,10 @@ impl Walk {
         }
     }
 
-    /// After setup: every entry with `MIGRATE` was collected; the others are skipped, but for the tails of a
-    /// compound entry, which are collected with it. (An eviction leaves `COMPOUND` alone where it found a large folio
-    /// that it did not get: one that is locked, or one that was freed and still has its order.)
+    /// After setup: every entry with `MIGRATE` was collected; the others are skipped, but for the
+    /// tails of a compound entry, which are collected with it. (An eviction leaves `COMPOUND` alone
+    /// where it found a large folio that it did not get: one that is locked, or one that was freed
+    /// and still has its order.)
     #[inline(always)]
     fn collected(&mut self, src: u64, index: u64) {
         if src & MIGRATE != 0 {
@@ -232,8 +239,8 @@ impl Walk {
         }
     }
 
-    /// Counts `pages` base pages from entry `index` on that were not collected, and as free if nobody uses the first:
-    /// the others of a folio have no count of their own.
+    /// Counts `pages` base pages from entry `index` on that were not collected, and as free if
+    /// nobody uses the first: the others of a folio have no count of their own.
     #[inline(always)]
     fn leave(&mut self, pages: u64, index: u64) {
         self.left += pages;
@@ -242,8 +249,8 @@ impl Walk {
         }
     }
 
-    /// Before pages: a collected page is attempted when its `dst` is valid. A compound `src` with a base-page
-    /// `dst` will be split, and each of its pages has a `dst` of its own.
+    /// Before pages: a collected page is attempted when its `dst` is valid. A compound `src` with a
+    /// base-page `dst` will be split, and each of its pages has a `dst` of its own.
     #[inline(always)]
     fn attempted(&mut self, src: u64, dst: u64) {
         let mut valid = src & VALID;
@@ -254,7 +261,8 @@ impl Walk {
             valid = self.tails.valid();
         } else if src & COMPOUND != 0 {
             let pages = pages_behind(src);
-            // An eviction is never split: a base page for a large folio is a copy of all of it in vain.
+            // An eviction is never split: a base page for a large folio is a copy of all of it in
+            // vain.
             let whole = if self.device != 0 {
                 VALID
             } else {
@@ -272,8 +280,8 @@ impl Walk {
         }
     }
 
-    /// After pages: what still has `MIGRATE`, and has a destination, arrived. The kernel has cleared `COMPOUND`
-    /// where it split.
+    /// After pages: what still has `MIGRATE`, and has a destination, arrived. The kernel has
+    /// cleared `COMPOUND` where it split.
     #[inline(always)]
     fn arrived(&mut self, src: u64, dst: u64) {
         if src & MIGRATE != 0 && dst & VALID != 0 {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{MapData, StackTraceMap};
 use migrate_ebpf::wire::{
-    self, Cause, Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN, names};
+    self, Cause, Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN, names,
+};
 use zerocopy::FromBytes as _;
 
 use super::TracerError;

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use migrate_ebpf::wire::{
-    DEVICE_REGIONS, Memory, NO_PLACE, NODE_REGIONS, Region, Regions as Table, SEVERAL_PLACES, names};
+    DEVICE_REGIONS, Memory, NO_PLACE, NODE_REGIONS, Region, Regions as Table, SEVERAL_PLACES, names,
+};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::TracerError;

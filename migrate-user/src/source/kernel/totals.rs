@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aya::Ebpf;
 use migrate_bpf::Mapped;
 use migrate_ebpf::wire::{
-    CLASSES, Cause, Counts, Direction, Figure, Histograms, Outcome, class, count_of, names};
+    CLASSES, Cause, Counts, Direction, Figure, Histograms, Outcome, class, count_of, names,
+};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::TracerError;

@@ -59,8 +59,8 @@ impl Mapping {
     /// `madvise` with advice that changes no byte that anyone refers to.
     pub(super) fn advise(&self, address: usize, bytes: usize, advice: libc::c_int) -> Result<()> {
         let place = self.place(address, bytes)?;
-        // SAFETY: The range lies within our own mapping. The area has no reference into it now, since those that it
-        // gives out live for less than a method call.
+        // SAFETY: The range lies within our own mapping. The area has no reference into it now,
+        // since those that it gives out live for less than a method call.
         done("madvise", unsafe { libc::madvise(place, bytes, advice) })
     }
 

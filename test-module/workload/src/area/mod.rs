@@ -65,7 +65,8 @@ impl Area {
         let mapping = Mapping::new(pages * page_bytes + spare, source)?;
         let skip = mapping.start().as_ptr().align_offset(align);
         Ok(Self {
-            // SAFETY: Less than `align` bytes are skipped, which the mapping has more than the area.
+            // SAFETY: Less than `align` bytes are skipped, which the mapping has more than the
+            // area.
             start: unsafe { mapping.start().add(skip) },
             mapping,
             page_bytes,
@@ -190,8 +191,8 @@ impl Area {
 
     fn words(&self, page: usize) -> &[u64] {
         assert!(page < self.pages(), "page {page} of {}", self.pages());
-        // SAFETY: The page lies within our own mapping, just checked, which is readable and aligned, and nobody
-        // else writes to it. That the kernel moves it does not show.
+        // SAFETY: The page lies within our own mapping, just checked, which is readable and
+        // aligned, and nobody else writes to it. That the kernel moves it does not show.
         unsafe {
             let start = self.start.add(page * self.page_bytes).cast::<u64>();
             slice::from_raw_parts(start.as_ptr(), self.page_bytes / size_of::<u64>())

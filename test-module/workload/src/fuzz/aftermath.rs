@@ -131,8 +131,8 @@ pub(super) fn reap(players: &[Child]) {
     }
 }
 
-/// Ends the players, and waits until there is no child left, whoever forked it. Where one does not end, an error says
-/// what it is doing.
+/// Ends the players, and waits until there is no child left, whoever forked it. Where one does not
+/// end, an error says what it is doing.
 pub(super) fn end(mut players: Vec<Child>) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     players.iter().for_each(Child::kill);

@@ -1,8 +1,8 @@
 //! Memory to which anything may happen at any time.
 //!
-//! It has fixed places far from where the kernel puts other mappings, so that what is unmapped there stays free, and
-//! no reference of Rust's ever points into it: it is read and written through a pipe, where a bad address is an error
-//! and not the end.
+//! It has fixed places far from where the kernel puts other mappings, so that what is unmapped
+//! there stays free, and no reference of Rust's ever points into it: it is read and written through
+//! a pipe, where a bad address is an error and not the end.
 
 use std::{
     io,
@@ -136,14 +136,16 @@ impl Arena {
         self.rinse();
         // SAFETY: Reads the slice.
         unsafe { libc::write(self.writer.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
-        // SAFETY: The address is the arena's, which no reference points into; a bad one is an error.
+        // SAFETY: The address is the arena's, which no reference points into; a bad one is an
+        // error.
         let read = unsafe { libc::read(self.reader.as_raw_fd(), address as *mut _, bytes.len()) };
         read == bytes.len() as isize
     }
 
     fn pour(&self, descriptor: RawFd, address: usize, from_pipe: bool) {
         const COUNT: usize = 64;
-        // SAFETY: The address is the arena's, which no reference points into; a bad one is an error.
+        // SAFETY: The address is the arena's, which no reference points into; a bad one is an
+        // error.
         unsafe {
             if from_pipe {
                 libc::read(descriptor, address as *mut _, COUNT);
@@ -170,8 +172,8 @@ impl Arena {
 fn map(start: usize, bytes: usize, file: RawFd, flags: libc::c_int) -> io::Result<()> {
     const PROTECTION: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
     let flags = flags | libc::MAP_NORESERVE;
-    // SAFETY: It replaces a part of the arena, or takes a place that nothing else is put to: the kernel puts
-    // mappings far above it, and no reference points into it.
+    // SAFETY: It replaces a part of the arena, or takes a place that nothing else is put to: the
+    // kernel puts mappings far above it, and no reference points into it.
     let address = unsafe { libc::mmap(start as *mut _, bytes, PROTECTION, flags, file, 0) };
     if address == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());

@@ -73,8 +73,8 @@ pub(super) fn open(path: &CStr) -> RawFd {
 
 fn close(descriptor: RawFd) {
     if descriptor >= 0 {
-        // SAFETY: The descriptor was opened by us. Who still uses its number gets an error, or another device, or
-        // something of this program's that can take any of these calls.
+        // SAFETY: The descriptor was opened by us. Who still uses its number gets an error, or
+        // another device, or something of this program's that can take any of these calls.
         unsafe { libc::close(descriptor) };
     }
 }
@@ -171,7 +171,8 @@ impl Caller<'_> {
         self.make(file, rng, number, answer);
     }
 
-    /// Makes a call with an argument somewhere. Gives the answer where it is known that it was the driver's.
+    /// Makes a call with an argument somewhere. Gives the answer where it is known that it was the
+    /// driver's.
     fn make<T: Copy>(&self, file: RawFd, rng: &mut Rng, number: u32, argument: T) -> Option<T> {
         let mut own = argument;
         let (pointer, ours) = match Place::some(rng, self.arena) {
@@ -210,8 +211,8 @@ impl Caller<'_> {
             Place::Own => buffer.as_mut_ptr() as usize,
             Place::Arena(address) | Place::Nowhere(address) => address,
         };
-        // SAFETY: At most as many bytes as the buffer has are written, to the buffer, to the arena, which no
-        // reference points into, or where nothing is.
+        // SAFETY: At most as many bytes as the buffer has are written, to the buffer, to the arena,
+        // which no reference points into, or where nothing is.
         let read = unsafe { libc::read(file, pointer as *mut _, count) };
         self.tally.count_call(read >= 0);
     }
@@ -248,8 +249,8 @@ impl Caller<'_> {
 
 /// An ioctl with anything as its argument.
 pub(super) fn ioctl(file: RawFd, number: u32, pointer: usize) -> io::Result<()> {
-    // SAFETY: The callers' arguments are as large as the driver's numbers say, or lie in the arena, which no
-    // reference points into, or where nothing is. The kernel checks addresses.
+    // SAFETY: The callers' arguments are as large as the driver's numbers say, or lie in the arena,
+    // which no reference points into, or where nothing is. The kernel checks addresses.
     match unsafe { libc::ioctl(file, libc::Ioctl::from(number), pointer) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),

@@ -68,8 +68,8 @@ pub(super) fn populate(part: Part) {
     advise(part, libc::MADV_POPULATE_WRITE);
 }
 
-// SAFETY (of every call below): The part is the arena's, which no reference of Rust's points into. Whether the call
-// succeeds does not matter.
+// SAFETY (of every call below): The part is the arena's, which no reference of Rust's points into.
+// Whether the call succeeds does not matter.
 
 fn unmap(part: Part) {
     // SAFETY: As said above.

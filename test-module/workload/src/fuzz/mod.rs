@@ -1,5 +1,5 @@
-//! `workload fuzz`: everything that a user can do to the driver, at random, at the same time, until it ends badly or
-//! everything is as it was before.
+//! `workload fuzz`: everything that a user can do to the driver, at random, at the same time, until
+//! it ends badly or everything is as it was before.
 
 mod aftermath;
 mod arena;
@@ -33,8 +33,8 @@ use crate::{
 const CALLS: u64 = 200_000;
 /// How often processes are looked after.
 const TICK: Duration = Duration::from_millis(20);
-/// A process is killed once in so many calls, on average: often enough, and yet most of the time goes into calls also
-/// on a kernel where a new process with its memory takes half a second.
+/// A process is killed once in so many calls, on average: often enough, and yet most of the time
+/// goes into calls also on a kernel where a new process with its memory takes half a second.
 const KILL_ONE_IN: usize = 350;
 /// Longest time without a call.
 const STANDSTILL: Duration = Duration::from_secs(60);

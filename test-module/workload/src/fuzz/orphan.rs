@@ -56,8 +56,8 @@ fn live(tally: &Tally, arena: &Arena, plan: &Plan) {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         libc::alarm(3);
     }
-    // Files belong to the address space that opened them, which this is not. One that was just closed is another
-    // error.
+    // Files belong to the address space that opened them, which this is not. One that was just
+    // closed is another error.
     let mut request = calls::plain(plan.parts[0].address, plan.parts[0].pages);
     let passed_on = migrate(plan.file, uapi::TO_DEVICE, &mut request);
     tally.count_call(passed_on);

@@ -1,8 +1,10 @@
-//! Memory that is short on demand: one of the kernel's allocations fails, as if there were none left.
+//! Memory that is short on demand: one of the kernel's allocations fails, as if there were none
+//! left.
 //!
-//! A kernel with `CONFIG_FAULT_INJECTION_DEBUG_FS`, `CONFIG_FAILSLAB` and `CONFIG_FAIL_PAGE_ALLOC` has a countdown for
-//! each thread: the allocation at which it comes to its end fails. A number that is chosen by chance reaches every
-//! allocation of a call sooner or later, and the same seed the same ones.
+//! A kernel with `CONFIG_FAULT_INJECTION_DEBUG_FS`, `CONFIG_FAILSLAB` and `CONFIG_FAIL_PAGE_ALLOC`
+//! has a countdown for each thread: the allocation at which it comes to its end fails. A number
+//! that is chosen by chance reaches every allocation of a call sooner or later, and the same seed
+//! the same ones.
 
 use std::{
     fs::{self, File},
@@ -18,7 +20,8 @@ use crate::rng::Rng;
 /// The calling thread's countdown. 0: nothing fails.
 const COUNTDOWN: &str = "/proc/thread-self/fail-nth";
 const SETTINGS: &str = "/sys/kernel/debug";
-/// By default only those fail that may not sleep, and no single pages; and each leaves a stack in the log.
+/// By default only those fail that may not sleep, and no single pages; and each leaves a stack in
+/// the log.
 const EVERY_ALLOCATION: &[(&str, &str)] = &[
     ("failslab/ignore-gfp-wait", "N"),
     ("failslab/verbose", "0"),
@@ -32,7 +35,8 @@ const ONE_IN: usize = 8;
 /// As many as the largest migrations make: one for each page of a large one.
 const ALLOCATIONS: usize = 512;
 
-/// Lets any allocation fail for which there is a countdown. An error where the kernel cannot do that.
+/// Lets any allocation fail for which there is a countdown. An error where the kernel cannot do
+/// that.
 pub(super) fn allow() -> Result<()> {
     EVERY_ALLOCATION.iter().try_for_each(|(name, value)| {
         let path = format!("{SETTINGS}/{name}");
@@ -54,8 +58,8 @@ impl Shortage {
         Ok(Self { countdown })
     }
 
-    /// Does something in which, now and then, an allocation fails. It must be ready for that: it makes system calls and
-    /// asks the C library for no memory.
+    /// Does something in which, now and then, an allocation fails. It must be ready for that: it
+    /// makes system calls and asks the C library for no memory.
     pub(super) fn strike<T>(
         &self,
         tally: &Tally,

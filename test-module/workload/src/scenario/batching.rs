@@ -49,7 +49,8 @@ impl Scenario for Batching {
     fn run(&self, process: &Process<'_>) -> Result<()> {
         process.threads(1, |worker| {
             let mut small = Sweep::new(worker.device(), &SMALL)?;
-            // The first time every size comes soon; later there are as many pages of the small ones as of others.
+            // The first time every size comes soon; later there are as many pages of the small ones
+            // as of others.
             let mut most_calls = 1;
             while worker.goes_on() {
                 small.run(worker, most_calls)?;

@@ -84,8 +84,9 @@ fn generation(worker: &mut Worker<'_>, area: &mut Area) -> Result<()> {
     wait(child)
 }
 
-/// A large page of two processes goes to the device and back whole. To split it would take one of the two mappings only,
-/// and the kernel does not see to the other: the driver has to keep clear of it.
+/// A large page of two processes goes to the device and back whole. To split it would take one of
+/// the two mappings only, and the kernel does not see to the other: the driver has to keep clear of
+/// it.
 fn large(worker: &mut Worker<'_>, flags: u32) -> Result<()> {
     let (pages, page_bytes) = (
         worker.device().compound_pages(),

@@ -11,7 +11,8 @@ use crate::{
     worker::{Process, Worker},
 };
 
-/// Pages of a call: fewer than a processor keeps to itself before it puts them on the list where others find them.
+/// Pages of a call: fewer than a processor keeps to itself before it puts them on the list where
+/// others find them.
 const PAGES: usize = 8;
 
 /// Pages written on one processor, migrated from another.

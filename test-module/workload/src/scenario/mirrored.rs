@@ -14,7 +14,8 @@ use crate::{
 /// Pages of a call.
 const PAGES: usize = 16;
 
-/// What the mirror takes to invalidate a range: more than all else that setup does, even in an emulated machine.
+/// What the mirror takes to invalidate a range: more than all else that setup does, even in an
+/// emulated machine.
 const INVALIDATE_NS: u64 = 2_000_000;
 
 /// Somebody mirrors the address space, and is slow to let go.

@@ -198,8 +198,8 @@ fn some_pages(rng: &mut Rng, of: usize, most: usize) -> (usize, usize) {
     (rng.below(of - count + 1), count)
 }
 
-/// Adds faults and delays to some calls, each of them to a few, and now and then several. One in `populate` gives
-/// pages to holes.
+/// Adds faults and delays to some calls, each of them to a few, and now and then several. One in
+/// `populate` gives pages to holes.
 fn varied(rng: &mut Rng, request: Migrate, populate: usize) -> Migrate {
     let flags = request.flags
         | one_flag_in(rng, populate, flags::POPULATE)

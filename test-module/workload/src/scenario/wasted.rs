@@ -65,7 +65,8 @@ fn by_reference(worker: &mut Worker<'_>, area: &mut Area) -> Result<()> {
     area.check_all()
 }
 
-/// Pages of the page cache are collected, and cannot move to a device. What a private mapping wrote is its own.
+/// Pages of the page cache are collected, and cannot move to a device. What a private mapping wrote
+/// is its own.
 fn of_files(worker: &mut Worker<'_>) -> Result<()> {
     let page_bytes = worker.device().page_bytes();
     let file = memory_file(PAGES * page_bytes)?;
@@ -88,7 +89,8 @@ fn of_files(worker: &mut Worker<'_>) -> Result<()> {
     private.check_all()
 }
 
-/// `present` pages of the page cache are mapped; the rest of the range is not, and no file's hole is collected.
+/// `present` pages of the page cache are mapped; the rest of the range is not, and no file's hole
+/// is collected.
 fn cached(worker: &mut Worker<'_>, area: &Area, present: u64) -> Result<()> {
     let what = "pages of a file are copied in vain";
     worker.expect(ToDevice, &whole(area, flags::POPULATE), what, |truth| {

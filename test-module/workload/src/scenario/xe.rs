@@ -112,7 +112,8 @@ fn arrives(worker: &mut Worker<'_>, device: &Device, request: &Play) -> Result<(
     Ok(())
 }
 
-/// Pages go home wherever they are mapped, but for those that are retired; the process fetches these.
+/// Pages go home wherever they are mapped, but for those that are retired; the process fetches
+/// these.
 fn evictions(worker: &mut Worker<'_>, area: &mut Area, device: &Device) -> Result<()> {
     all_arrive(worker, device, area)?;
     let some = Play {

@@ -52,7 +52,8 @@ impl TruthFile {
         })
     }
 
-    /// Writes the last line: what the driver itself added up meanwhile. Gives the number of lines before it.
+    /// Writes the last line: what the driver itself added up meanwhile. Gives the number of lines
+    /// before it.
     pub fn finish(mut self, sums: &Totals) -> Result<u64> {
         let migrations = self.lines;
         self.line(|| LastLine::new(migrations, sums))?;

@@ -82,7 +82,8 @@ impl Receiver {
             .context("cannot take truths from the pipe")?;
         ensure!(read % BYTES == 0, "the pipe tore a truth apart");
         for bytes in self.buffer[..read].chunks_exact(BYTES) {
-            // SAFETY: There are as many bytes as a truth has, and any bytes make one: it has only integers.
+            // SAFETY: There are as many bytes as a truth has, and any bytes make one: it has only
+            // integers.
             each(&unsafe { bytes.as_ptr().cast::<Truth>().read_unaligned() })?;
         }
         Ok(match read / BYTES {

@@ -1,4 +1,5 @@
-//! What the tracer is and needs besides the time of who is traced: its programs, its memory, its ring, its recorder.
+//! What the tracer is and needs besides the time of who is traced: its programs, its memory, its
+//! ring, its recorder.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,9 @@ use crate::vm::builder::{Builder, Task};
 /// Migrations of a storm: more than the ring has room for.
 const STORM: u64 = 30_000;
 
-/// What the recorder holds, a paragraph for each file descriptor, and what it needs for a storm: the time that each of
-/// its threads has been on the processor before and a second after, and the clock right before and after.
+/// What the recorder holds, a paragraph for each file descriptor, and what it needs for a storm:
+/// the time that each of its threads has been on the processor before and a second after, and the
+/// clock right before and after.
 fn observe() -> String {
     format!(
         "recorder=/proc/$(pidof migscope)
@@ -34,7 +36,8 @@ fn observe() -> String {
     )
 }
 
-/// The same storm while the recorder is stopped, so that all that comes is what the ring has room for.
+/// The same storm while the recorder is stopped, so that all that comes is what the ring has room
+/// for.
 fn overflow() -> String {
     format!(
         "kill -STOP $(pidof migscope)
@@ -46,8 +49,8 @@ fn overflow() -> String {
     )
 }
 
-/// A ring so small that a rate is found at which it is full before the recorder comes by. Each rate lasts a second, and
-/// the next is a tenth higher.
+/// A ring so small that a rate is found at which it is full before the recorder comes by. Each rate
+/// lasts a second, and the next is a tenth higher.
 const SMALL_RING: &str = "64K";
 const SMALL_RING_BYTES: u64 = 64 << 10;
 

@@ -18,8 +18,8 @@ pub(super) struct Point {
 }
 
 impl Fit {
-    /// The line with the least squares of errors, each in proportion to the length of the call, as what disturbs it is.
-    /// `None` for fewer than two sizes.
+    /// The line with the least squares of errors, each in proportion to the length of the call, as
+    /// what disturbs it is. `None` for fewer than two sizes.
     pub(super) fn of(points: &[Point]) -> Option<Self> {
         let weight = |point: &Point| point.length.powi(-2);
         let sum = |value: fn(&Point) -> f64| -> f64 {

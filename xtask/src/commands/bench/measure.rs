@@ -15,8 +15,9 @@ use crate::vm::builder::{Builder, Task};
 /// An emulated processor that counts what it does is slow, and the host may be busy.
 const LIMIT: Duration = Duration::from_secs(300);
 const BENCH: &str = "bench";
-/// Two seconds in which everything that was started comes to rest: they cost nothing where nothing happens. The
-/// workload's memory lies at the same addresses in every boot, or some ranges would span a page table more.
+/// Two seconds in which everything that was started comes to rest: they cost nothing where nothing
+/// happens. The workload's memory lies at the same addresses in every boot, or some ranges would
+/// span a page table more.
 pub(super) const SETTLE: &str = "echo 0 > /proc/sys/kernel/randomize_va_space; sleep 2";
 
 /// What calls of one size cost one way, in instructions.

@@ -1,6 +1,8 @@
-//! `cargo xtask bench`: what tracing costs, against no tracing and against what people trace with today.
+//! `cargo xtask bench`: what tracing costs, against no tracing and against what people trace with
+//! today.
 //!
-//! Costs are guest instructions, counted by an emulated processor: the same in every run, on every host.
+//! Costs are guest instructions, counted by an emulated processor: the same in every run, on every
+//! host.
 
 mod dashboard;
 mod figures;
@@ -32,7 +34,8 @@ use crate::setup::{Part as _, Setup};
 use results::{Measured, Results, absolute};
 use tool::Tool;
 
-/// The programs for the guest, calls that nobody watches, the figures, the dashboard, and the reader.
+/// The programs for the guest, calls that nobody watches, the figures, the dashboard, and the
+/// reader.
 const FURTHER_STEPS: usize = 5;
 
 /// What to measure.

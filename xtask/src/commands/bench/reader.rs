@@ -13,7 +13,8 @@ use crate::progress::Step;
 pub(super) struct Reader {
     /// In the recording.
     migrations: u64,
-    /// Put into its columns and compressed, in a second of one processor: with what the bench has a guest run, the recorder's work.
+    /// Put into its columns and compressed, in a second of one processor: with what the bench has a
+    /// guest run, the recorder's work.
     encoded_per_second: f64,
     /// In a second of one processor: read alone, and read into the model.
     decoded_per_second: f64,

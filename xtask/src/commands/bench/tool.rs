@@ -150,7 +150,8 @@ fn function_graph() -> String {
     )
 }
 
-/// Each function's entry and return is an entry in the ring, of which the older ones may have been written over.
+/// Each function's entry and return is an entry in the ring, of which the older ones may have been
+/// written over.
 fn graphed(stats: &str) -> Result<u64> {
     let count = |name: &str| -> Option<u64> {
         let line = stats.lines().find(|line| line.starts_with(name))?;

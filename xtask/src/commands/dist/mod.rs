@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: what users install, a tarball and a Debian package.
 //!
-//! Both hold one static program, its manual pages and completions, the systemd unit, the documentation and everybody's licences.
-//! The same commit makes the same files.
+//! Both hold one static program, its manual pages and completions, the systemd unit, the
+//! documentation and everybody's licences. The same commit makes the same files.
 
 mod licences;
 
@@ -256,7 +256,8 @@ Comment: LICENSE-MIT and LICENSE-APACHE are in this folder, third-party-licences
  has those of the libraries in the program. What runs in the kernel is MIT or GPL-2.
 ";
 
-/// The service is installed and not started: whoever wants it says `systemctl enable --now migscope`.
+/// The service is installed and not started: whoever wants it says `systemctl enable --now
+/// migscope`.
 const SCRIPTS: [(&str, &str); 3] = [
     ("postinst", RELOAD),
     (

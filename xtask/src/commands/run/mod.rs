@@ -51,10 +51,12 @@ pub(crate) struct Run {
     /// What makes the scenario's choices: the same seed gives the same sequence
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// At most so many calls of the driver per second: enough to see, and what an emulated processor does with ease
+    /// At most so many calls of the driver per second: enough to see, and what an emulated
+    /// processor does with ease
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: u32,
-    /// Record, then print a report instead of showing the dashboard, as always where standard output is no terminal
+    /// Record, then print a report instead of showing the dashboard, as always where standard
+    /// output is no terminal
     #[arg(long)]
     pub(crate) headless: bool,
     /// Keep the recording in this file

@@ -8,7 +8,8 @@ use crate::setup::probe::clang;
 pub(crate) enum Flavour {
     /// As close to a user's kernel as can be; everything is measured on it.
     Test,
-    /// With KASAN, lockdep and their kin: several times slower, and it tells what a driver does wrong.
+    /// With KASAN, lockdep and their kin: several times slower, and it tells what a driver does
+    /// wrong.
     Debug,
 }
 
@@ -34,8 +35,8 @@ impl Flavour {
         }
     }
 
-    /// Patches of the checkout that its source gets, in this order: bugs of Linux that would end the hunt for others.
-    /// What is measured runs on the source as it is.
+    /// Patches of the checkout that its source gets, in this order: bugs of Linux that would end
+    /// the hunt for others. What is measured runs on the source as it is.
     pub(super) fn patches(self) -> &'static [&'static str] {
         match self {
             Flavour::Test => &[],
@@ -62,7 +63,8 @@ impl Flavour {
         ALWAYS.iter().chain(further).copied()
     }
 
-    /// The C compiler, where it is not the kernel's own choice. Modules need the one that built the kernel.
+    /// The C compiler, where it is not the kernel's own choice. Modules need the one that built the
+    /// kernel.
     pub(super) fn compiler(self) -> Option<&'static str> {
         match self {
             Flavour::Test => None,
@@ -86,7 +88,8 @@ impl Flavour {
         }
     }
 
-    /// Memory of a VM that runs it, in MiB. KASAN takes an eighth, and freed memory stays away for a while.
+    /// Memory of a VM that runs it, in MiB. KASAN takes an eighth, and freed memory stays away for
+    /// a while.
     pub(crate) fn memory_mib(self) -> u32 {
         match self {
             Flavour::Test => 2048,
@@ -94,8 +97,9 @@ impl Flavour {
         }
     }
 
-    /// The machine that runs it. Both have HPET, by which even an emulated clock is calibrated well. On `pc` the
-    /// firmware computes a table of interrupts in a loop, and KASAN looks so closely that the kernel gives up on it.
+    /// The machine that runs it. Both have HPET, by which even an emulated clock is calibrated
+    /// well. On `pc` the firmware computes a table of interrupts in a loop, and KASAN looks so
+    /// closely that the kernel gives up on it.
     pub(crate) fn board(self) -> &'static str {
         match self {
             Flavour::Test => "pc",
@@ -103,9 +107,10 @@ impl Flavour {
         }
     }
 
-    /// What goes onto its command line. The log is read at the end: nothing in it may have been written over. An
-    /// emulated processor that checks every access is slow, not stuck. KASAN asks for five-level page tables what
-    /// `identify_cpu` forgets for a moment: an interrupt in that moment is reported as a wild access.
+    /// What goes onto its command line. The log is read at the end: nothing in it may have been
+    /// written over. An emulated processor that checks every access is slow, not stuck. KASAN asks
+    /// for five-level page tables what `identify_cpu` forgets for a moment: an interrupt in that
+    /// moment is reported as a wild access.
     pub(crate) fn arguments(self) -> &'static str {
         match self {
             Flavour::Test => "",

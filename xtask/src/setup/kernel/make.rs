@@ -29,7 +29,8 @@ impl Kernel {
             make.arg(format!("CC={compiler}"));
         }
         make.env("PATH", self.search_path());
-        // Out-of-tree modules use unstable features as the kernel itself does, which sets it by itself.
+        // Out-of-tree modules use unstable features as the kernel itself does, which sets it by
+        // itself.
         make.env("RUSTC_BOOTSTRAP", "1");
         // Flags meant for another make would confuse this one.
         make.env_remove("MAKEFLAGS")
@@ -46,7 +47,8 @@ impl Kernel {
 
     fn search_path(&self) -> OsString {
         let path = env::var_os("PATH").unwrap_or_default();
-        // The compiler itself comes before rustup's proxy, which in the tree's folder would choose another one.
+        // The compiler itself comes before rustup's proxy, which in the tree's folder would choose
+        // another one.
         let ours = [self.bindgen.folder(), self.rustc.sysroot.join("bin")];
         let folders = ours.into_iter().chain(env::split_paths(&path));
         // A folder with a colon in its name cannot be in PATH: then the system's own must do.

@@ -30,7 +30,8 @@ pub(super) fn read(workspace: &Workspace, files: &[&str]) -> Result<Vec<Patch>> 
 }
 
 impl Patch {
-    /// Applies it to the source of this version, exactly or not at all. A source that has it already stays as it is.
+    /// Applies it to the source of this version, exactly or not at all. A source that has it
+    /// already stays as it is.
     pub(super) fn apply(&self, tree: &Path, version: &str, log: &Path, step: &Step) -> Result<()> {
         if self.run(tree, log, &["--reverse", "--dry-run"]).is_ok() {
             let name = self.file.file_name().unwrap_or_default().display();

@@ -44,7 +44,8 @@ impl Kernel {
         entry.mark(UNPACKED)
     }
 
-    /// The package with the source. It stays in the cache, so that all flavours are made from the same.
+    /// The package with the source. It stays in the cache, so that all flavours are made from the
+    /// same.
     fn source(&self, step: &Step) -> Result<Entry> {
         let _lock = self.cache.lock("apt", step)?;
         let kept = self.cache.entries(&format!("{SERIES}-"), &Key::new());

@@ -1,8 +1,9 @@
-//! What modules for Debian's kernels are built with: their headers, and the programs of their build.
+//! What modules for Debian's kernels are built with: their headers, and the programs of their
+//! build.
 //!
-//! These are made for the machine that the kernel is of, with a newer C library and a newer compiler than this one may
-//! have. So programs are started through a loader of their own with libraries of their own, and the compiler is told
-//! what it does not know in words that it does.
+//! These are made for the machine that the kernel is of, with a newer C library and a newer
+//! compiler than this one may have. So programs are started through a loader of their own with
+//! libraries of their own, and the compiler is told what it does not know in words that it does.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _};
@@ -16,7 +17,8 @@ use crate::cache::{Cache, Entry, Key, write_whole};
 use crate::progress::Step;
 use crate::setup::apt::{ALL, Apt, Candidate};
 
-/// What the programs of the build need. Their packages want no more of it than what these bring along.
+/// What the programs of the build need. Their packages want no more of it than what these bring
+/// along.
 const LIBRARIES: [&str; 2] = ["libelf1t64", "libssl3t64"];
 const LOADER: &str = "ld-linux-x86-64.so.2";
 /// How a release ends, and what its packages for all machines have in its place.
@@ -108,8 +110,9 @@ impl Headers {
         self.entry.path(&name)
     }
 
-    /// A `make` of this kernel's modules. Its own Makefile has the folder that it is installed in; so this names folders.
-    /// Types of the module's own (BTF) would need the pahole that the kernel was built with; nobody asks for them.
+    /// A `make` of this kernel's modules. Its own Makefile has the folder that it is installed in;
+    /// so this names folders. Types of the module's own (BTF) would need the pahole that the kernel
+    /// was built with; nobody asks for them.
     pub(crate) fn make(&self) -> Command {
         let with = |name: &str, path: PathBuf| {
             let mut argument = std::ffi::OsString::from(name);

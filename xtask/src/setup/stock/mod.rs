@@ -15,8 +15,8 @@ use crate::progress::Step;
 
 pub(crate) use headers::Headers;
 
-/// Packages with an image: since 6.19 it is alone in `linux-binary-*`, and `linux-image-*` of the same version only
-/// depends on it.
+/// Packages with an image: since 6.19 it is alone in `linux-binary-*`, and `linux-image-*` of the
+/// same version only depends on it.
 const PACKAGES: &str = r"^linux-(binary|image)-[0-9]+\.[0-9]+\.[0-9]+[-+][a-z]*[0-9]+-amd64$";
 const IMAGE: &str = "vmlinuz";
 
@@ -30,8 +30,8 @@ pub(crate) struct StockKernel {
 }
 
 impl StockKernel {
-    /// The newest of a series such as `6.12`, from the cache or from Debian. Where mirrors have dropped the series it is
-    /// of the next one that there is, which its release tells.
+    /// The newest of a series such as `6.12`, from the cache or from Debian. Where mirrors have
+    /// dropped the series it is of the next one that there is, which its release tells.
     pub(crate) fn of(series: &str, cache: &Cache, step: &Step) -> Result<Self> {
         let _lock = cache.lock("apt", step)?;
         let kind = format!("stock-kernel-{series}-");
@@ -59,8 +59,8 @@ impl StockKernel {
         Self::kept(&entry, &kind)
     }
 
-    /// The same, and what its modules are built with. Mirrors drop the headers of an image that is in the cache; then a
-    /// newer one takes its place.
+    /// The same, and what its modules are built with. Mirrors drop the headers of an image that is
+    /// in the cache; then a newer one takes its place.
     pub(crate) fn with_headers(
         series: &str,
         cache: &Cache,

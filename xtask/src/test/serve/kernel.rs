@@ -17,7 +17,8 @@ use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};
 use crate::vm::builder::Task;
 use crate::vm::{Accelerator, Captured, Machine};
 
-/// On one of Debian's kernels, which have a network: from the kernel's own totals, over HTTP, until Ctrl-C.
+/// On one of Debian's kernels, which have a network: from the kernel's own totals, over HTTP, until
+/// Ctrl-C.
 pub(crate) fn a_kernel_is_served_until_ctrl_c(context: &Context<'_>) -> Result<()> {
     let step = Step::begin("Debian's Linux 7.3".into());
     let kernel = StockKernel::of("7.3", &context.lab.setup.cache, &step)?;
@@ -69,7 +70,8 @@ pub(crate) fn a_kernel_is_served_until_ctrl_c(context: &Context<'_>) -> Result<(
     Ok(())
 }
 
-/// In the VM, from the kernel's own totals, without a record: the pages are those that the driver counts.
+/// In the VM, from the kernel's own totals, without a record: the pages are those that the driver
+/// counts.
 pub(crate) fn totals_that_are_served_are_the_drivers(context: &Context<'_>) -> Result<()> {
     let programs = Programs::new(&context.lab.setup.cache, CURL);
     if !programs.is_there()? {
@@ -87,7 +89,8 @@ pub(crate) fn totals_that_are_served_are_the_drivers(context: &Context<'_>) -> R
     .ready_when(ATTACHED_FUNCTIONS, TRACED);
     let curl = "curl --silent --fail --unix-socket /tmp/socket http://localhost";
     let ready = format!("until {curl}/-/ready > /dev/null; do sleep 0.1; done");
-    // The totals are read every half second, and calls of which nothing more comes are over after one; on a busy machine it takes longer.
+    // The totals are read every half second, and calls of which nothing more comes are over after
+    // one; on a busy machine it takes longer.
     let scrape = format!(
         "workload run mixed --calls 2000 --seed 10 --truth /tmp/truth || exit 1
         made=$(grep -vc totals /tmp/truth)

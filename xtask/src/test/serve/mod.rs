@@ -1,4 +1,5 @@
-//! `migscope serve`: a real Prometheus server reads it, and finds what the report and the driver say.
+//! `migscope serve`: a real Prometheus server reads it, and finds what the report and the driver
+//! say.
 
 mod kernel;
 mod prometheus;
@@ -31,7 +32,8 @@ const WORKLOAD: &str = "workload";
 const NATIVE: &str = "by (step) (migscope_step_duration_seconds)";
 const CLASSIC: &str = "by (step, le) (migscope_step_duration_seconds_bucket)";
 
-/// A recording that comes out of the VM, live: into a file, and to a server that Prometheus scrapes.
+/// A recording that comes out of the VM, live: into a file, and to a server that Prometheus
+/// scrapes.
 pub(super) fn prometheus_reads_what_the_report_says(context: &Context<'_>) -> Result<()> {
     let programs = programs(context)?;
     let port = free_port()?;
@@ -75,7 +77,8 @@ pub(super) fn prometheus_reads_what_the_report_says(context: &Context<'_>) -> Re
     )
 }
 
-/// Runs a workload in the VM, its recording into a file and a pipe. Where the file is, and what the driver says.
+/// Runs a workload in the VM, its recording into a file and a pipe. Where the file is, and what the
+/// driver says.
 fn record(context: &Context<'_>, pipe: ChildStdin) -> Result<(PathBuf, Captured)> {
     let (path, file) = new_recording(context, "serve")?;
     let truth = Captured::default();
@@ -167,7 +170,8 @@ pub(super) fn alerts_do_what_their_test_says(context: &Context<'_>) -> Result<()
     promtool(&programs, &["check", "rules"], rules.to_string().as_bytes())
 }
 
-/// Every panel shows something, but for that of losses, of which there were none. What changes per second takes two scrapes.
+/// Every panel shows something, but for that of losses, of which there were none. What changes per
+/// second takes two scrapes.
 fn dashboard_has_data(context: &Context<'_>, prometheus: &Prometheus) -> Result<()> {
     let (of_losses, others): (Vec<_>, Vec<_>) = queries(context)?
         .into_iter()

@@ -33,7 +33,8 @@ pub(super) fn programs(context: &Context<'_>) -> Result<Programs> {
     Ok(programs)
 }
 
-/// Runs `promtool` with something on its standard input; what it says is an error if it is not content.
+/// Runs `promtool` with something on its standard input; what it says is an error if it is not
+/// content.
 pub(super) fn promtool(programs: &Programs, arguments: &[&str], input: &[u8]) -> Result<()> {
     let mut command = programs.command("usr/bin/promtool");
     let mut child = command

@@ -1,6 +1,7 @@
 //! On Debian's own kernels: every program loads, and every function that is there is hooked.
 //!
-//! What is there is what the kernel's list of symbols says, and what is hooked what its tracing says, not migscope.
+//! What is there is what the kernel's list of symbols says, and what is hooked what its tracing
+//! says, not migscope.
 
 mod numbers;
 mod one_owner;

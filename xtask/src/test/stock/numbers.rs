@@ -1,5 +1,5 @@
-//! On Debian's own kernel every number is right, too: the module in C drives the API there and counts for itself, by trampolines and
-//! by kprobes.
+//! On Debian's own kernel every number is right, too: the module in C drives the API there and
+//! counts for itself, by trampolines and by kprobes.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;

@@ -53,7 +53,8 @@ pub(in crate::test) fn drivers_with_one_owner_are_told_apart(context: &Context<'
     tell(context, "stock-one-owner", &line)
 }
 
-/// Each driver has its turn twice, so that either comes after the other. What a driver tells is of its last turn.
+/// Each driver has its turn twice, so that either comes after the other. What a driver tells is of
+/// its last turn.
 fn script() -> String {
     let mut script = String::from("recorders=\n");
     let filters = [String::new()]
@@ -84,8 +85,8 @@ fn exported(sections: &Sections, name: &str) -> Result<Vec<Value>> {
     Ok(calls)
 }
 
-/// Every call of a driver is there under its name: those of its last turn as it counted them itself, and
-/// as many of the turn before.
+/// Every call of a driver is there under its name: those of its last turn as it counted them
+/// itself, and as many of the turn before.
 fn are_equal(traced: &[Value], truth: &[Value], driver: &str) -> Result<()> {
     let traced: Vec<_> = traced
         .iter()
