@@ -71,6 +71,9 @@ pub struct RoundTripOptions {
     /// How long the driver is to spend on each page of a call besides
     #[arg(long, value_name = "NANOSECONDS", default_value_t = 0)]
     pub delay: u64,
+    /// At most this many per second
+    #[arg(long, value_name = "TRIPS_PER_SECOND", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
 }
 
 /// Options of `workload crowd`.

@@ -1,5 +1,10 @@
 //! `workload round-trips`: does every byte survive?
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use anyhow::{Context as _, Result};
 
 use crate::{
@@ -24,7 +29,12 @@ pub fn run(options: &RoundTripOptions) -> Result<()> {
     };
     let mut out = Ledger::default();
     let mut home = Ledger::default();
+    let begun = Instant::now();
     for trip in 0..options.count {
+        if let Some(rate) = options.rate {
+            let due = Duration::from_secs_f64(trip as f64 / f64::from(rate));
+            thread::sleep(due.saturating_sub(begun.elapsed()));
+        }
         area.write(0, pages);
         out.add(&device.migrate(Direction::ToDevice, &request)?.ledger);
         if trip % FAULT_EVERY != FAULT_EVERY - 1 {

@@ -19,17 +19,20 @@ const PAIRS: usize = 100;
 const MOST_WRONG: usize = 5;
 /// Of runs with a slower driver, so many at least must be called worse.
 const LEAST_FOUND: usize = 90;
-/// How long each recording is.
-const SECONDS: u64 = 10;
 /// How much slower a page becomes, percent.
 const SLOWER_BY: u64 = 30;
+/// How long each recording is, seconds.
+const SECONDS: u64 = 10;
 const FOLDER: &str = "/tmp/recordings";
+/// What the recordings are called.
+const NAME: &str = "run";
 
 /// Verdicts of a kind of pairs.
 #[derive(Debug, Default)]
 struct Verdicts {
     worse: usize,
     better: usize,
+    unsure: usize,
     inconclusive: usize,
     same: usize,
 }
@@ -40,6 +43,7 @@ impl Verdicts {
         *match verdict {
             "worse" => &mut self.worse,
             "better" => &mut self.better,
+            "unsure" => &mut self.unsure,
             "inconclusive" => &mut self.inconclusive,
             "same" => &mut self.same,
             other => anyhow::bail!("a verdict of {other:?}"),
@@ -50,14 +54,13 @@ impl Verdicts {
 
 pub(super) fn are_told_rightly(context: &Context<'_>) -> Result<()> {
     let delay_ns = page_ns(context)? * SLOWER_BY / 100;
-    let folder = recorded(context, "pairs", &script(delay_ns))?;
+    // As it is, slower, as it is, slower, ..., as it is.
+    let folder = recorded(context, "pairs", 2 * PAIRS + 1, delay_ns)?;
     let (mut equal, mut slower) = (Verdicts::default(), Verdicts::default());
-    for pair in 1..=PAIRS {
-        let named = |name: &str| folder.join(format!("{name}.arrow"));
-        let base = named(&format!("base-{pair}"));
-        let again = named(&format!("base-{}", pair + 1));
-        equal.count(&diff(context, &base, &again)?.0)?;
-        slower.count(&diff(context, &base, &named(&format!("slow-{pair}")))?.0)?;
+    for base in (1..=2 * PAIRS).step_by(2) {
+        let file = |nth| folder.join(recording(nth));
+        equal.count(&diff(context, &file(base), &file(base + 2))?.0)?;
+        slower.count(&diff(context, &file(base), &file(base + 1))?.0)?;
     }
     let line = format!("  equal: {equal:?}; each page {delay_ns} ns slower: {slower:?}");
     tell(context, "pairs", &line)?;
@@ -74,8 +77,8 @@ pub(super) fn are_told_rightly(context: &Context<'_>) -> Result<()> {
 
 /// What a page takes without a delay, nanoseconds.
 fn page_ns(context: &Context<'_>) -> Result<u64> {
-    let folder = recorded(context, "pairs-before", &format!("{RUN}\nrun base-0 0"))?;
-    let page = report(context, &folder.join("base-0.arrow"))?;
+    let folder = recorded(context, "pairs-before", 1, 0)?;
+    let page = report(context, &folder.join(recording(1)))?;
     let number = |pointer: &str| {
         let number = page.pointer(pointer).and_then(Value::as_u64);
         number.with_context(|| format!("no {pointer} in {page:#}"))
@@ -86,32 +89,35 @@ fn page_ns(context: &Context<'_>) -> Result<u64> {
     Ok(total_ns / arrived)
 }
 
-/// Records a program that goes on for longer than the recording.
-const RUN: &str = "run() {
-    workload round-trips 1000000000 --pages 64 --delay $2 & program=$!
-    migscope record --duration 10s -o /tmp/recordings/$1.arrow || exit 1
-    kill $program; wait $program
-    true
+/// The n-th file of the recorder's.
+fn recording(nth: usize) -> String {
+    match nth {
+        1 => format!("{NAME}.arrow"),
+        nth => format!("{NAME}-{nth}.arrow"),
+    }
 }
-mkdir /tmp/recordings";
 
-/// Equal runs, and after each a slower one.
-fn script(delay_ns: u64) -> String {
-    let pairs = PAIRS;
-    format!(
-        "{RUN}
-        pair=1
-        while test $pair -le {pairs}; do
-            run base-$pair 0
-            run slow-$pair {delay_ns}
-            pair=$((pair + 1))
+/// One recorder begins a file every ten seconds, and with each a program begins anew; with every
+/// second one the driver is slower.
+fn recorded(context: &Context<'_>, name: &str, files: usize, delay_ns: u64) -> Result<PathBuf> {
+    let script = format!(
+        "mkdir {FOLDER}
+        migscope record --rotate {SECONDS}s -o {FOLDER}/{NAME}.arrow & recorder=$!
+        nth=1
+        file={FOLDER}/{NAME}.arrow
+        while true; do
+            until test -s $file; do sleep 0.05; done
+            test -z \"$program\" || {{ kill $program; wait $program; }}
+            test $nth -le {files} || break
+            test $((nth % 2)) = 1 && delay=0 || delay={delay_ns}
+            workload round-trips 1000000000 --pages 64 --rate 50 --delay $delay & program=$!
+            nth=$((nth + 1))
+            file={FOLDER}/{NAME}-$nth.arrow
         done
-        run base-$pair 0"
-    )
-}
-
-fn recorded(context: &Context<'_>, name: &str, script: &str) -> Result<PathBuf> {
-    let each = Duration::from_secs(SECONDS + 60);
-    let limit = each * (2 * PAIRS as u32 + 2);
-    made_by(context, name, FOLDER, script, |vm: Builder| vm.limit(limit))
+        kill -INT $recorder && wait $recorder"
+    );
+    let limit = Duration::from_secs(2 * SECONDS) * files as u32 + Duration::from_secs(120);
+    made_by(context, name, FOLDER, &script, |vm: Builder| {
+        vm.limit(limit)
+    })
 }
