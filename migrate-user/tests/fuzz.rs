@@ -5,6 +5,8 @@
 //! bytes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/packed.rs"]
+mod packed;
 #[expect(dead_code, reason = "the library's own tests use the rest")]
 mod support;
 
@@ -15,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use migscope::model::Model;
 use migscope::recording::Reader;
+use packed::repack;
 use support::{Synthetic, written};
 
 /// How often by itself.
@@ -23,8 +26,11 @@ const EXECUTIONS: u64 = 5_000;
 /// One in so many is read into a model, which takes longer.
 const MODEL: u64 = 32;
 
-/// The most memory that reading may have taken, KiB: what a message may claim, twice, and the program itself.
-const MOST_KIB: u64 = 768 << 10;
+/// The most memory that reading may have taken, KiB.
+const MOST_KIB: u64 = 256 << 10;
+
+/// The most that a packed buffer is made to hold, bytes, of which next to nothing is left when it is packed.
+const MOST_PACKED: usize = 1 << 23;
 
 /// Numbers at which arithmetic goes wrong.
 const EXTREMES: [u64; 9] = [
@@ -138,7 +144,7 @@ impl Random {
     fn damage(&mut self, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
         let at = self.below(bytes.len());
         let until = at + self.below(bytes.len() - at);
-        match self.below(10) {
+        match self.below(14) {
             0..=2 => {
                 if let Some(byte) = bytes.get_mut(at) {
                     *byte ^= 1 << self.below(8);
@@ -156,11 +162,36 @@ impl Random {
                 let again = bytes[at..until].to_vec();
                 bytes.splice(at..at, again);
             }
+            9..=12 => self.repack(bytes),
             _ => {
                 let other = &others[self.below(others.len())];
                 let from = self.below(other.len());
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[from..]);
+            }
+        }
+    }
+
+    /// What is packed goes wrong, and is packed as it should be: what reads it gets to see it.
+    fn repack(&mut self, bytes: &mut Vec<u8>) {
+        let mut inside = Self(self.next());
+        let _ = repack(
+            bytes,
+            |limit| self.below(limit),
+            |plain| inside.change(plain),
+        );
+    }
+
+    fn change(&mut self, plain: &mut Vec<u8>) {
+        let at = self.below(plain.len());
+        match self.below(6) {
+            0 | 1 if !plain.is_empty() => plain[at] = self.next() as u8,
+            2 | 3 if !plain.is_empty() => self.number(plain),
+            4 => plain.truncate(at / 8 * 8),
+            _ => {
+                let last = plain.last_chunk::<8>().copied().unwrap_or_default();
+                let more = 1 << self.below(MOST_PACKED.ilog2() as usize - 2);
+                plain.extend(last.iter().cycle().take(8 * more));
             }
         }
     }

@@ -16,6 +16,9 @@ pub(crate) trait Rows: Send + Sync {
 
     /// One of them.
     fn migration(&self, at: usize) -> Migration;
+
+    /// The memory that all of them take, with their texts, bytes, roughly.
+    fn bytes(&self) -> usize;
 }
 
 impl Rows for Vec<Migration> {
@@ -29,6 +32,10 @@ impl Rows for Vec<Migration> {
 
     fn migration(&self, at: usize) -> Migration {
         self[at].clone()
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&**self)
     }
 }
 
@@ -63,6 +70,11 @@ impl Migrations {
             made: Vec::new(),
             rows: Some(Unmade { rows, seen }),
         }
+    }
+
+    /// The memory that they take as they are held, bytes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows().bytes()
     }
 
     /// As they are held.

@@ -8,8 +8,7 @@ use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{ArrayRef, DictionaryArray, Int8Array, Int32Array, StringArray};
 use arrow_schema::DataType;
 
-/// The longest stack that is written whole, bytes.
-pub(super) const MAX_STACK: usize = 1 << 16;
+use super::limits::MAX_STACK;
 
 /// Stands for the outermost frames of a stack that is longer.
 const CUT: &str = "[cut]";
@@ -111,7 +110,7 @@ fn dictionary(keys: DataType) -> DataType {
 }
 
 /// A stack of bounded length: of one that is longer, the innermost frames.
-fn shorten(stack: &str) -> Cow<'_, str> {
+pub(super) fn shorten(stack: &str) -> Cow<'_, str> {
     if stack.len() <= MAX_STACK {
         return stack.into();
     }

@@ -1,10 +1,13 @@
 //! Batches to rows of a recording.
 
+use std::sync::Arc;
+
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_ipc::{CompressionType, MetadataVersion};
 use arrow_schema::ArrowError;
 
 use super::column::{Rows, Told};
+use super::limits::{MAX_ROWS, MAX_STACK, MAX_TEXTS};
 use super::{Facts, Table, status};
 use crate::model::{Losses, Migration};
 use crate::source::{Batch, Status};
@@ -18,10 +21,7 @@ const TOTALS_EVERY_IF_NEEDED_NS: u64 = 10_000_000_000;
 /// The level of Zstandard that takes the least time. Higher ones take more and save nothing: times are noise to them.
 const LEVEL: i32 = 1;
 
-/// The most migrations in one message.
-pub const MAX_ROWS: usize = 8192;
-
-/// The same with stacks, which may be long: a reader must be able to hold a message.
+/// The most migrations in one message with stacks, which may be long: a reader must be able to hold it.
 const MAX_ROWS_WITH_STACKS: usize = 1024;
 
 /// Turns batches into the bytes of an Arrow IPC stream, whole messages at a time.
@@ -97,15 +97,30 @@ impl Encoder {
         mut migrations: &[Migration],
         status: Option<&Status>,
     ) -> Result<(), ArrowError> {
-        while let Some((first, rest)) = migrations.split_at_checked(self.max_rows) {
-            self.message(Rows::new(first, None))?;
-            migrations = rest;
-        }
         let told: Option<Told> = status
             .map(status::encode)
             .transpose()
             .map_err(ArrowError::ComputeError)?;
-        self.message(Rows::new(migrations, told))
+        loop {
+            let (first, rest) = migrations.split_at(self.fitting(migrations));
+            // The status is a row, too.
+            if rest.is_empty() && first.len() < self.max_rows {
+                return self.message(Rows::new(first, told));
+            }
+            self.message(Rows::new(first, None))?;
+            migrations = rest;
+        }
+    }
+
+    /// How many of these, from the first on, one message may hold.
+    fn fitting(&self, migrations: &[Migration]) -> usize {
+        let mut bytes = 0;
+        let fits = |migration: &&Migration| {
+            bytes += text_bytes(migration);
+            bytes <= MAX_TEXTS
+        };
+        let first = migrations.iter().take(self.max_rows);
+        first.take_while(fits).count().max(1).min(migrations.len())
     }
 
     fn message(&mut self, rows: Rows<'_>) -> Result<(), ArrowError> {
@@ -128,4 +143,21 @@ impl Encoder {
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(self.stream.get_mut())
     }
+}
+
+/// What the texts of a migration take, bytes.
+fn text_bytes(migration: &Migration) -> usize {
+    let stacks = [&migration.kernel_stack, &migration.user_stack];
+    let names = [
+        &migration.comm,
+        &migration.cgroup,
+        &migration.driver,
+        &migration.from.place,
+        &migration.to.place,
+    ];
+    let length = |text: &Arc<str>| text.len();
+    let worker = migration.worker.as_ref().map(|worker| &worker.comm);
+    let names = names.into_iter().flatten().chain(worker).map(length);
+    let stacks = stacks.into_iter().flatten().map(length);
+    names.chain(stacks.map(|bytes| bytes.min(MAX_STACK))).sum()
 }

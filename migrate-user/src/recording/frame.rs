@@ -1,25 +1,37 @@
 //! The messages of an Arrow IPC stream, one at a time, checked before anything is made of them.
 //!
 //! The lengths in a message come from outside. Nothing is reserved by their word alone: what is read is bounded, and
-//! grows only as bytes arrive.
+//! grows only as bytes arrive. What a buffer says that it is when it is unpacked is bounded by what a recorder writes
+//! ([`limits`](super::limits)).
 
 use std::io::{self, Read};
 
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
-use arrow_ipc::{CompressionType, Message, MessageHeader, RecordBatch, root_as_message};
+use arrow_ipc::{
+    CompressionType, DictionaryBatch, Message, MessageHeader, RecordBatch,
+    root_as_message_with_opts,
+};
 use arrow_schema::Schema;
+use flatbuffers::VerifierOptions;
 
 use super::column::TEXT_WIDTHS;
+use super::limits::{MAX_PLACES, MAX_ROWS, MAX_STATUS, MAX_TEXTS};
 
 /// What begins every message.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
-/// The most that the description of one message may take, bytes.
-const MAX_METADATA: u32 = 1 << 20;
+/// The most that the description of one message may take, bytes, also when all that it refers to twice is there twice.
+const MAX_METADATA: u32 = 1 << 18;
 
-/// The most that the body of one message may take, bytes, compressed and not.
-const MAX_BODY: u64 = 1 << 28;
+/// The most that the body of one message may take, bytes, as it stands in the stream.
+const MAX_BODY: u64 = 1 << 26;
+
+/// What a buffer may be longer than what is in it, bytes: lengths are rounded up.
+const PADDING: u64 = 64;
+
+/// The most letters in the dictionaries of one message, bytes: all texts, and what the few names take that are known from the start.
+const MAX_LETTERS: u64 = MAX_TEXTS as u64 + 4096;
 
 /// As much is reserved before it has come: most messages are smaller.
 const RESERVED: u64 = 1 << 20;
@@ -53,6 +65,8 @@ pub(super) struct Frames<R> {
     whole: u64,
     /// The size of an element in each buffer of a batch, bytes; empty while that is not known.
     widths: Vec<u64>,
+    /// The letters of the dictionaries since the last batch, bytes.
+    letters: u64,
 }
 
 impl<R: Read> Frames<R> {
@@ -61,6 +75,7 @@ impl<R: Read> Frames<R> {
             input,
             whole: 0,
             widths: Vec::new(),
+            letters: 0,
         }
     }
 
@@ -73,6 +88,7 @@ impl<R: Read> Frames<R> {
     pub(super) fn pass_end_mark(&mut self) {
         self.whole += super::END_MARK.len() as u64;
         self.widths.clear();
+        self.letters = 0;
     }
 
     /// Where the next message begins, bytes from the start of the stream.
@@ -121,7 +137,7 @@ impl<R: Read> Frames<R> {
     }
 
     /// Are all lengths in this message true, and none absurd?
-    fn check(&self, metadata: &[u8], body: &[u8]) -> Result<(), String> {
+    fn check(&mut self, metadata: &[u8], body: &[u8]) -> Result<(), String> {
         let message = message(metadata)?;
         match message.header_type() {
             MessageHeader::Schema => Ok(()),
@@ -129,15 +145,36 @@ impl<R: Read> Frames<R> {
             _ if body.is_empty() => Err("a message without a body".to_owned()),
             MessageHeader::DictionaryBatch => message
                 .header_as_dictionary_batch()
-                .and_then(|dictionary| dictionary.data())
                 .ok_or_else(|| "a dictionary without values".to_owned())
-                .and_then(|batch| check_batch(&batch, body, TEXT_WIDTHS)),
-            MessageHeader::RecordBatch => message
-                .header_as_record_batch()
-                .ok_or_else(|| "a batch without columns".to_owned())
-                .and_then(|batch| check_batch(&batch, body, &self.widths)),
+                .and_then(|dictionary| self.check_dictionary(&dictionary, body)),
+            MessageHeader::RecordBatch => {
+                self.letters = 0;
+                message
+                    .header_as_record_batch()
+                    .ok_or_else(|| "a batch without columns".to_owned())
+                    .and_then(|batch| check_rows(&batch, body, &self.widths))
+            }
             other => Err(format!("a message of kind {}", other.0)),
         }
+    }
+
+    fn check_dictionary(
+        &mut self,
+        dictionary: &DictionaryBatch<'_>,
+        body: &[u8],
+    ) -> Result<(), String> {
+        // The library would put it behind the one before, without end.
+        if dictionary.isDelta() {
+            return Err("a dictionary that goes on from another".to_owned());
+        }
+        let batch = dictionary
+            .data()
+            .ok_or_else(|| "a dictionary without values".to_owned())?;
+        self.letters += check_batch(&batch, body, TEXT_WIDTHS, MAX_LETTERS)?;
+        if self.letters > MAX_LETTERS {
+            return Err(format!("texts of {} bytes in one batch", self.letters));
+        }
+        Ok(())
     }
 }
 
@@ -151,7 +188,11 @@ pub(super) fn schema(message_bytes: &[u8]) -> Result<Schema, String> {
 }
 
 fn message(metadata: &[u8]) -> Result<Message<'_>, String> {
-    root_as_message(metadata)
+    let bounded = VerifierOptions {
+        max_apparent_size: MAX_METADATA as usize,
+        ..VerifierOptions::default()
+    };
+    root_as_message_with_opts(&bounded, metadata)
         .map_err(|error| format!("a message's description is invalid ({error})"))
 }
 
@@ -163,7 +204,20 @@ fn body_length(metadata: &[u8]) -> Result<u64, String> {
         .ok_or_else(|| format!("a message of {length} bytes"))
 }
 
-fn check_batch(batch: &RecordBatch<'_>, body: &[u8], widths: &[u64]) -> Result<(), String> {
+fn check_rows(batch: &RecordBatch<'_>, body: &[u8], widths: &[u64]) -> Result<(), String> {
+    if batch.length() > MAX_ROWS as i64 {
+        return Err(format!("{} rows in one batch", batch.length()));
+    }
+    check_batch(batch, body, widths, MAX_STATUS as u64).map(drop)
+}
+
+/// Are all buffers as long as those of a recorder may be? How many letters are in the last of them, which is the one of texts.
+fn check_batch(
+    batch: &RecordBatch<'_>,
+    body: &[u8],
+    widths: &[u64],
+    letters: u64,
+) -> Result<u64, String> {
     let compressed = match batch.compression() {
         None => false,
         Some(compression) if compression.codec() == CompressionType::ZSTD => true,
@@ -179,22 +233,27 @@ fn check_batch(batch: &RecordBatch<'_>, body: &[u8], widths: &[u64]) -> Result<(
             widths.len()
         ));
     }
-    let mut total = 0u64;
-    for (buffer, width) in buffers.iter().zip(widths) {
+    let mut last = 0;
+    for (place, (buffer, width)) in buffers.iter().zip(widths).enumerate() {
         let bytes = slice(body, buffer.offset(), buffer.length())
             .ok_or_else(|| "a column that reaches beyond its message".to_owned())?;
-        let length = if compressed {
+        last = if compressed {
             plain_length(bytes)?
         } else {
             bytes.len() as u64
         };
-        total = total.saturating_add(length);
+        let most = if place + 1 == widths.len() {
+            letters
+        } else {
+            // Where the texts of all places begin, and where the last one ends.
+            width * (MAX_PLACES as u64 + 1)
+        };
         // The library that decodes it takes whole elements for granted.
-        if length % width != 0 || total > MAX_BODY {
-            return Err(format!("a column of {length} bytes"));
+        if last % width != 0 || last > most + PADDING {
+            return Err(format!("a column of {last} bytes"));
         }
     }
-    Ok(())
+    Ok(last)
 }
 
 fn slice(body: &[u8], offset: i64, length: i64) -> Option<&[u8]> {

@@ -18,6 +18,9 @@ const HEADER_BYTES: usize = 40;
 const COUNT_BYTES: usize = 9;
 /// The most that a histogram takes unpacked.
 const MAX_BYTES: usize = HEADER_BYTES + BUCKETS * COUNT_BYTES;
+/// The most that a histogram takes as text: packing makes nothing longer but by some bytes of each block, and base64 makes four letters
+/// of three bytes.
+pub(super) const MAX_TEXT: usize = (OUTER_BYTES + MAX_BYTES + MAX_BYTES / 16) / 3 * 4 + 64;
 /// More values than this are damage: a thousand years of a migration every 100 ns. Sums of a few stay far from overflow.
 const MAX_VALUES: u64 = 1 << 58;
 

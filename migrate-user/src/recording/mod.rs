@@ -8,6 +8,7 @@
 //! it. Facts stand in the schema's metadata, units and notes in that of each column. What is measured only where it is
 //! asked for has columns only in those recordings.
 
+mod bounded;
 mod column;
 mod columns;
 mod decode;
@@ -17,15 +18,16 @@ mod facts;
 mod file;
 mod frame;
 mod histogram;
+mod limits;
 mod output;
 mod reader;
 mod status;
 mod table;
 mod writer;
 
-pub use encode::MAX_ROWS;
 pub use facts::{Details, FORMAT, Facts, Moment};
 pub use file::Recording;
+pub use limits::MAX_ROWS;
 pub use output::Output;
 pub use reader::Reader;
 pub use table::Table;

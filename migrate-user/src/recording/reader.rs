@@ -16,6 +16,9 @@ use super::frame::{self, Frames, Stop};
 use crate::Error;
 use crate::source::{Batch, Ending};
 
+/// The most that is said of what was found, bytes.
+const MAX_FOUND: usize = 300;
+
 /// Yields the batches of a recording, up to the last that is whole.
 ///
 /// How it ended is in [`Reader::ending`] when the iterator has returned `None`.
@@ -105,7 +108,12 @@ impl<R: Read> Reader<R> {
 
     fn batch(&mut self) -> Result<Batch, Ending> {
         loop {
-            let damaged = |at| move |found: String| Ending::Damaged { at, found };
+            let damaged = |at| {
+                move |found: String| Ending::Damaged {
+                    at,
+                    found: in_short(found),
+                }
+            };
             if let Some(batch) = self.rows.next() {
                 return Ok(batch);
             }
@@ -138,12 +146,25 @@ fn ending(stop: Stop, at: u64) -> Ending {
             whole_bytes: at,
             lost_bytes,
         },
-        Stop::Damaged(found) => Ending::Damaged { at, found },
+        Stop::Damaged(found) => Ending::Damaged {
+            at,
+            found: in_short(found),
+        },
         Stop::Io(error) => Ending::Damaged {
             at,
             found: format!("it cannot be read on: {error}"),
         },
     }
+}
+
+/// What was found, which may quote megabytes of it.
+fn in_short(mut found: String) -> String {
+    if found.len() > MAX_FOUND {
+        found.truncate(found.floor_char_boundary(MAX_FOUND));
+        found.push_str("...");
+        found.shrink_to_fit();
+    }
+    found
 }
 
 /// Decodes a message. [`Frames`] has checked its lengths, but the library has more to trip over than those: what it

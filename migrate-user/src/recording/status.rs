@@ -5,20 +5,17 @@
 //! HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's decoders of every language take it. All count
 //! from when the tracer started; unknown is `null`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use migrate_ebpf::wire::{Cause, Direction, Figure, LOSSES, Loss, Outcome};
+use migrate_ebpf::wire::{Cause, Direction, Figure, Outcome};
 use serde::{Deserialize, Serialize};
 
+use super::bounded::{Losses, few};
 use super::column::Told;
 use super::histogram;
+use super::limits::{MAX_COUNTS, MAX_FIGURES};
 use crate::model::{Exact, ExactCount, ExactFigure, Ledger, Reasons, Values};
 use crate::source::Status;
-
-/// Combinations of direction, cause and outcome, and of direction, cause and figure, are fewer: more of the kernel's
-/// totals in one status are damage.
-const MAX_TOTALS: usize = 1024;
 
 /// What is wrong with a status.
 type Wrong = String;
@@ -26,14 +23,16 @@ type Wrong = String;
 #[derive(Serialize, Deserialize)]
 struct Account {
     ended: u64,
-    losses: BTreeMap<String, u64>,
+    losses: Losses,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     totals: Option<Totals>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Totals {
+    #[serde(deserialize_with = "few::<_, _, MAX_COUNTS>")]
     counts: Vec<Count>,
+    #[serde(deserialize_with = "few::<_, _, MAX_FIGURES>")]
     figures: Vec<OfFigure>,
 }
 
@@ -81,10 +80,9 @@ struct OfFigure {
 
 /// A status as text. Fails for counts that no machine reaches.
 pub(super) fn encode(status: &Status) -> Result<Told, Wrong> {
-    let losses = Loss::ALL.iter().map(|loss| loss.name().to_owned());
     let account = Account {
         ended: status.ended,
-        losses: losses.zip(status.losses).collect(),
+        losses: Losses(status.losses),
         totals: status.exact.as_deref().map(Totals::of).transpose()?,
     };
     let text = serde_json::to_string(&account).map_err(|error| error.to_string())?;
@@ -98,19 +96,11 @@ pub(super) fn encode(status: &Status) -> Result<Told, Wrong> {
 pub(super) fn decode(time_ns: u64, text: &str) -> Result<Status, Wrong> {
     let account: Account =
         serde_json::from_str(text).map_err(|error| format!("a status of other form ({error})"))?;
-    let mut losses = [0; LOSSES];
-    for loss in Loss::ALL {
-        let name = loss.name();
-        losses[*loss as usize] = *account
-            .losses
-            .get(name)
-            .ok_or_else(|| format!("a status without {name}"))?;
-    }
     let exact = account.totals.map(Totals::exact).transpose()?;
     Ok(Status {
         time_ns,
         ended: account.ended,
-        losses,
+        losses: account.losses.0,
         exact: exact.map(Arc::new),
     })
 }
@@ -128,9 +118,6 @@ impl Totals {
     }
 
     fn exact(self) -> Result<Exact, Wrong> {
-        if self.counts.len() + self.figures.len() > MAX_TOTALS {
-            return Err("too many totals in one status".to_owned());
-        }
         let counts = self.counts.into_iter().map(Count::exact);
         let figures = self.figures.into_iter().map(OfFigure::exact);
         Ok(Exact {

@@ -6,8 +6,7 @@ use arrow_array::{Array, UInt64Array};
 use arrow_ipc::reader::StreamReader;
 
 use super::decode::MOST;
-use super::dictionary::MAX_STACK;
-use super::encode::MAX_ROWS;
+use super::limits::{MAX_ROWS, MAX_STACK, MAX_TEXTS};
 use super::{END_MARK, FORMAT, Reader, Writer};
 use crate::Error;
 use crate::model::{Cause, Direction};
@@ -127,6 +126,26 @@ fn a_large_batch_comes_in_parts_that_are_not() {
     let (read, ending) = read(&written(std::slice::from_ref(&batch)));
     assert_eq!(ending, Ending::Complete);
     assert!(read.iter().all(|part| part.migrations.len() <= MOST));
+    let mut all = Batch::default();
+    read.into_iter().for_each(|part| all.append(part));
+    assert_eq!(all, batch);
+}
+
+/// A reader must be able to hold a message, whatever stacks are in it.
+#[test]
+fn texts_that_are_too_many_for_one_message_come_in_several() {
+    let mut batch = Synthetic::new(16).with_details().batch(2000);
+    for migration in &mut *batch.migrations {
+        let stack = format!("{};{}", migration.sequence, "frame;".repeat(1000));
+        migration.user_stack = Some(stack.into());
+    }
+    let bytes = batch
+        .migrations
+        .iter()
+        .flat_map(|m| m.user_stack.as_deref());
+    assert!(bytes.map(str::len).sum::<usize>() > 2 * MAX_TEXTS);
+    let (read, ending) = read(&written(std::slice::from_ref(&batch)));
+    assert_eq!(ending, Ending::Complete);
     let mut all = Batch::default();
     read.into_iter().for_each(|part| all.append(part));
     assert_eq!(all, batch);

@@ -17,6 +17,7 @@ pub use stream::StreamSource;
 use std::sync::Arc;
 
 use migrate_ebpf::wire::Loss;
+use migrate_ebpf::wire::histogram::BUCKETS;
 
 use crate::model::{Exact, Migrations};
 use crate::recording::Facts;
@@ -32,6 +33,16 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The memory that it takes, bytes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let exact = self
+            .status
+            .as_ref()
+            .and_then(|status| status.exact.as_ref());
+        let figures = exact.map_or(0, |exact| exact.figures.len());
+        self.migrations.bytes() + figures * size_of::<[u64; BUCKETS]>()
+    }
+
     /// Adds what happened after this batch.
     pub fn append(&mut self, mut later: Self) {
         self.migrations.append(&mut later.migrations);

@@ -1,8 +1,10 @@
 //! Batches from a recording: a file, standard input, or a socket, finished or still growing.
 
+use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{Batch, Ending, Inputs, Joined, Part, Source};
 use crate::Error;
@@ -11,8 +13,12 @@ use crate::recording::Facts;
 /// Batches that wait for the view before the reader waits for it too.
 const WAITING: usize = 16;
 
+/// The memory that they may take, KiB. A single one may be larger: it waits alone.
+const WAITING_KIB: usize = 16 << 10;
+
 enum Event {
-    Batch(Batch),
+    /// With its place among those that wait, which is free when it has been taken.
+    Batch(Batch, OwnedSemaphorePermit),
     Ended(Vec<Part>),
 }
 
@@ -30,11 +36,12 @@ impl StreamSource {
         let (opened, facts) = oneshot::channel();
         let kept = inputs.clone();
         let (sender, events) = mpsc::channel(WAITING);
+        let runtime = Handle::current();
         // Nobody joins it: it may sit in a read for ever, and ends with the program.
         thread::spawn(move || match inputs.open() {
             Ok(reader) => {
                 let _ = opened.send(Ok(reader.facts().clone()));
-                forward(reader, &sender);
+                forward(reader, &sender, &runtime);
             }
             Err(error) => {
                 let _ = opened.send(Err(error));
@@ -51,9 +58,14 @@ impl StreamSource {
 }
 
 /// Sends everything on. Ends early when the other side has gone.
-fn forward(mut reader: Joined, sender: &mpsc::Sender<Event>) {
+fn forward(mut reader: Joined, sender: &mpsc::Sender<Event>, runtime: &Handle) {
+    let room = Arc::new(Semaphore::new(WAITING_KIB));
     for batch in reader.by_ref() {
-        if sender.blocking_send(Event::Batch(batch)).is_err() {
+        let kib = (batch.bytes() >> 10).min(WAITING_KIB) as u32;
+        let place = runtime.block_on(Arc::clone(&room).acquire_many_owned(kib));
+        // Nobody closes the room.
+        let Ok(place) = place else { return };
+        if sender.blocking_send(Event::Batch(batch, place)).is_err() {
             return;
         }
     }
@@ -67,7 +79,10 @@ impl Source for StreamSource {
 
     async fn next(&mut self) -> Result<Option<Batch>, Error> {
         match self.events.recv().await {
-            Some(Event::Batch(batch)) => Ok(Some(batch)),
+            Some(Event::Batch(batch, place)) => {
+                drop(place);
+                Ok(Some(batch))
+            }
             Some(Event::Ended(parts)) => {
                 self.parts = parts;
                 Ok(None)

@@ -1,5 +1,6 @@
 //! Texts that many rows share.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -7,12 +8,19 @@ use arrow_array::{Array, StringArray};
 
 use super::Wrong;
 use super::columns::{Columns, Keys};
+use crate::recording::dictionary::shorten;
 
 /// How many bytes are remembered before starting afresh.
 const MAX_BYTES: usize = 8 << 20;
 
+/// Longer names than any that Linux has (a path) are damage.
+const MAX_NAME: usize = 4096;
+
 /// What remembering a text takes beside its bytes.
 const OVERHEAD: usize = 32;
+
+/// Makes a text that is not too long of one that may be.
+type Bounded = fn(&str) -> Result<Cow<'_, str>, Wrong>;
 
 /// The texts of each column's last dictionary, and those of earlier ones.
 #[derive(Default)]
@@ -42,18 +50,35 @@ impl TextColumn {
 }
 
 impl Texts {
-    /// The column of this name. A text that is longer than `most` bytes is damage.
-    pub(super) fn column(
+    /// The column of this name, of names. Longer ones than any that Linux has are damage.
+    pub(super) fn names(
         &mut self,
         columns: &Columns<'_>,
         name: &'static str,
-        most: usize,
+    ) -> Result<TextColumn, Wrong> {
+        self.column(columns, name, checked)
+    }
+
+    /// The column of this name, of stacks. Of those that are too long, which older recordings may have, the innermost frames.
+    pub(super) fn stacks(
+        &mut self,
+        columns: &Columns<'_>,
+        name: &'static str,
+    ) -> Result<TextColumn, Wrong> {
+        self.column(columns, name, |stack| Ok(shorten(stack)))
+    }
+
+    fn column(
+        &mut self,
+        columns: &Columns<'_>,
+        name: &'static str,
+        bounded: Bounded,
     ) -> Result<TextColumn, Wrong> {
         let (keys, values) = columns.texts(name)?;
         let known = self.by_column.get(name);
         let texts = match known.filter(|known| is_same(&known.values, values)) {
             Some(known) => known.texts.clone(),
-            None => self.learn(name, values, most)?,
+            None => self.learn(name, values, bounded)?,
         };
         Ok(TextColumn { keys, texts })
     }
@@ -62,10 +87,13 @@ impl Texts {
         &mut self,
         name: &'static str,
         values: &StringArray,
-        most: usize,
+        bounded: Bounded,
     ) -> Result<Arc<[Arc<str>]>, Wrong> {
-        let texts = (0..values.len()).map(|at| self.interned.get(values.value(at), most));
-        let texts: Arc<[Arc<str>]> = texts.collect::<Result<_, _>>()?;
+        let texts = (0..values.len()).map(|at| {
+            let text = bounded(values.value(at))?;
+            Ok(self.interned.get(&text))
+        });
+        let texts: Arc<[Arc<str>]> = texts.collect::<Result<_, Wrong>>()?;
         let dictionary = Dictionary {
             values: values.clone(),
             texts: texts.clone(),
@@ -73,6 +101,13 @@ impl Texts {
         self.by_column.insert(name, dictionary);
         Ok(texts)
     }
+}
+
+fn checked(name: &str) -> Result<Cow<'_, str>, Wrong> {
+    if name.len() > MAX_NAME {
+        return Err(format!("a text of {} bytes", name.len()));
+    }
+    Ok(name.into())
 }
 
 /// Is it the same dictionary, in the same place?
@@ -91,12 +126,9 @@ struct Interned {
 
 impl Interned {
     /// The shared form of a text.
-    fn get(&mut self, text: &str, most: usize) -> Result<Arc<str>, Wrong> {
-        if text.len() > most {
-            return Err(format!("a text of {} bytes", text.len()));
-        }
+    fn get(&mut self, text: &str) -> Arc<str> {
         if let Some(shared) = self.texts.get(text) {
-            return Ok(Arc::clone(shared));
+            return Arc::clone(shared);
         }
         if self.bytes >= MAX_BYTES {
             self.texts.clear();
@@ -105,6 +137,6 @@ impl Interned {
         self.bytes += text.len() + OVERHEAD;
         let shared: Arc<str> = text.into();
         self.texts.insert(Arc::clone(&shared));
-        Ok(shared)
+        shared
     }
 }

@@ -11,12 +11,8 @@ use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
 use crate::model::{Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips, Step, Worker};
 use crate::recording::columns::{TRIGGER, short};
-use crate::recording::dictionary::MAX_STACK;
 use crate::recording::facts::Details;
 use crate::recording::status::cause_of_trigger;
-
-/// Longer names than any that Linux has (a path) are damage.
-const MAX_NAME: usize = 4096;
 
 /// Some of the rows of a message.
 pub(super) struct Stretch {
@@ -38,6 +34,10 @@ impl Rows for Stretch {
     fn migration(&self, at: usize) -> Migration {
         self.columns.migration(self.range.start + at)
     }
+
+    fn bytes(&self) -> usize {
+        self.columns.bytes_of_row * self.range.len()
+    }
 }
 
 /// A column for each step.
@@ -45,6 +45,8 @@ type OfSteps = [Numbers<u64>; Step::COUNT];
 
 /// The columns of rows that are all of event `migration`.
 pub(super) struct MigrationColumns {
+    /// What a row takes, as its part of all columns and their texts, bytes.
+    bytes_of_row: usize,
     sequence: ScalarBuffer<u64>,
     time_ns: ScalarBuffer<u64>,
     pid: Numbers<u32>,
@@ -85,16 +87,15 @@ impl MigrationColumns {
         texts: &mut Texts,
     ) -> Result<Self, Wrong> {
         let small = |name: &str| columns.small(name)?.needed(name);
-        let mut stack = |asked: bool, name| {
-            asked
-                .then(|| texts.column(columns, name, MAX_STACK))
-                .transpose()
-        };
+        let mut stack = |asked: bool, name| asked.then(|| texts.stacks(columns, name)).transpose();
         let kernel_stack = stack(details.kernel_stacks, "kernel_stack")?;
         let user_stack = stack(details.user_stacks, "user_stack")?;
-        let mut name = |name| texts.column(columns, name, MAX_NAME);
+        let mut name = |name| texts.names(columns, name);
         let is_new = columns.has("cause");
+        // Texts of a dictionary are there twice: as it stands in the message, and shared among all that have them.
+        let bytes = 2 * columns.rows.get_array_memory_size();
         Ok(Self {
+            bytes_of_row: bytes / columns.rows.num_rows().max(1),
             sequence: columns.needed("sequence")?,
             time_ns: columns.needed("time_ns")?,
             pid: columns.small("pid")?,
