@@ -14,17 +14,56 @@ pub(super) struct Trace {
 pub(super) struct TracePacket {
     #[prost(message, optional, tag = "6")]
     pub(super) clock_snapshot: Option<ClockSnapshot>,
-    /// Nanoseconds of the clock below.
+    /// Nanoseconds of the clock that the defaults name.
     #[prost(uint64, optional, tag = "8")]
     pub(super) timestamp: Option<u64>,
     #[prost(uint32, tag = "10")]
     pub(super) trusted_packet_sequence_id: u32,
     #[prost(message, optional, tag = "11")]
     pub(super) track_event: Option<TrackEvent>,
-    #[prost(uint32, optional, tag = "58")]
-    pub(super) timestamp_clock_id: Option<u32>,
+    /// Strings that this packet and later ones name by their numbers.
+    #[prost(message, optional, tag = "12")]
+    pub(super) interned_data: Option<InternedData>,
+    /// [`STATE_CLEARED`], [`NEEDS_STATE`].
+    #[prost(uint32, optional, tag = "13")]
+    pub(super) sequence_flags: Option<u32>,
+    /// What later packets say that do not say it themselves.
+    #[prost(message, optional, tag = "59")]
+    pub(super) trace_packet_defaults: Option<TracePacketDefaults>,
     #[prost(message, optional, tag = "60")]
     pub(super) track_descriptor: Option<TrackDescriptor>,
+}
+
+/// From this packet of the sequence on, strings and defaults are others: those before are forgotten.
+pub(super) const STATE_CLEARED: u32 = 1;
+/// The packet means something only together with strings or defaults before it.
+pub(super) const NEEDS_STATE: u32 = 2;
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TracePacketDefaults {
+    #[prost(uint32, optional, tag = "58")]
+    pub(super) timestamp_clock_id: Option<u32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct InternedData {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) event_categories: Vec<InternedString>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) event_names: Vec<InternedString>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) debug_annotation_names: Vec<InternedString>,
+    #[prost(message, repeated, tag = "29")]
+    pub(super) debug_annotation_string_values: Vec<InternedString>,
+}
+
+/// `EventCategory`, `EventName`, `DebugAnnotationName` and `InternedString` of the schema, which are encoded alike.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct InternedString {
+    #[prost(uint64, tag = "1")]
+    pub(super) iid: u64,
+    #[prost(string, tag = "2")]
+    pub(super) text: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -84,16 +123,16 @@ pub(super) enum Unit {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TrackEvent {
+    #[prost(uint64, repeated, packed = "false", tag = "3")]
+    pub(super) category_iids: Vec<u64>,
     #[prost(message, repeated, tag = "4")]
     pub(super) debug_annotations: Vec<DebugAnnotation>,
     #[prost(enumeration = "EventType", tag = "9")]
     pub(super) r#type: i32,
+    #[prost(uint64, optional, tag = "10")]
+    pub(super) name_iid: Option<u64>,
     #[prost(uint64, tag = "11")]
     pub(super) track_uuid: u64,
-    #[prost(string, repeated, tag = "22")]
-    pub(super) categories: Vec<String>,
-    #[prost(string, optional, tag = "23")]
-    pub(super) name: Option<String>,
     #[prost(int64, optional, tag = "30")]
     pub(super) counter_value: Option<i64>,
 }
@@ -110,9 +149,9 @@ pub(super) enum EventType {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DebugAnnotation {
-    #[prost(string, tag = "10")]
-    pub(super) name: String,
-    #[prost(oneof = "Value", tags = "3, 6, 7")]
+    #[prost(uint64, tag = "1")]
+    pub(super) name_iid: u64,
+    #[prost(oneof = "Value", tags = "3, 7, 17")]
     pub(super) value: Option<Value>,
 }
 
@@ -121,8 +160,9 @@ pub(super) struct DebugAnnotation {
 pub(super) enum Value {
     #[prost(uint64, tag = "3")]
     Number(u64),
-    #[prost(string, tag = "6")]
-    Text(String),
     #[prost(uint64, tag = "7")]
     Address(u64),
+    /// The number of a string.
+    #[prost(uint64, tag = "17")]
+    Text(u64),
 }

@@ -6,7 +6,9 @@
 //! to evict, has a track below the thread's: the time that the tracer took for the other is in none of its steps either,
 //! so that it would seem to end too early.
 
+mod interned;
 mod messages;
+mod notes;
 mod threads;
 
 use std::io;
@@ -17,10 +19,12 @@ use super::{Export, Out};
 use crate::model::{Direction, Migration, Step, ledger};
 use crate::recording::Facts;
 use crate::source::Batch;
+use interned::Interned;
 use messages::{
-    Clock, ClockSnapshot, CounterDescriptor, DebugAnnotation, EventType, Trace, TracePacket,
-    TrackDescriptor, TrackEvent, Unit, Value,
+    Clock, ClockSnapshot, CounterDescriptor, EventType, NEEDS_STATE, STATE_CLEARED, Trace,
+    TracePacket, TracePacketDefaults, TrackDescriptor, TrackEvent, Unit,
 };
+use notes::annotations;
 use threads::Threads;
 
 /// Numbers of clocks in a trace.
@@ -30,9 +34,6 @@ const BOOTTIME: u32 = 6;
 
 /// All packets are of one sequence.
 const SEQUENCE: u32 = 1;
-
-/// Tracks of counters have numbers from here on, two for each direction.
-const COUNTERS: u64 = 1 << 63;
 
 /// A Perfetto trace.
 pub struct Perfetto;
@@ -62,6 +63,7 @@ struct Tracing<'a> {
     clock: u32,
     page_size: u64,
     threads: Threads,
+    interned: Interned,
     /// Pages that have arrived, by direction.
     arrived: [u64; Direction::ALL.len()],
 }
@@ -77,6 +79,7 @@ impl<'a> Tracing<'a> {
             },
             page_size: facts.page_size,
             threads: Threads::default(),
+            interned: Interned::default(),
             arrived: [0; Direction::ALL.len()],
         }
     }
@@ -115,17 +118,19 @@ impl<'a> Tracing<'a> {
     fn migration(&mut self, migration: &Migration) -> io::Result<()> {
         let (track, new) = self.threads.track(migration);
         new.into_iter().try_for_each(|track| self.track(track))?;
+        self.begin_state()?;
         let mut now = migration.time_ns;
         let began = TrackEvent {
-            debug_annotations: annotations(migration),
-            ..slice("migration")
+            debug_annotations: annotations(migration, &mut self.interned),
+            ..self.slice("migration")
         };
         self.event(now, track, began)?;
         let [setup, pages, finalize] = migration.probe;
         let behind = [setup, 0, pages, 0, finalize];
         for ((step, ns), probe_ns) in Step::ALL.into_iter().zip(migration.steps).zip(behind) {
             if let Some(ns) = ns {
-                self.event(now, track, slice(step.name()))?;
+                let began = self.slice(step.name());
+                self.event(now, track, began)?;
                 now = now.saturating_add(ns);
                 self.event(now, track, end())?;
             }
@@ -156,10 +161,35 @@ impl<'a> Tracing<'a> {
         Ok(())
     }
 
+    /// Says, before what needs it, what holds until it is said again: strings are counted from here on, and times are of this clock.
+    fn begin_state(&mut self) -> io::Result<()> {
+        if !self.interned.begin() {
+            return Ok(());
+        }
+        self.write(TracePacket {
+            sequence_flags: Some(STATE_CLEARED),
+            trace_packet_defaults: Some(TracePacketDefaults {
+                timestamp_clock_id: Some(self.clock),
+            }),
+            ..TracePacket::default()
+        })
+    }
+
+    fn slice(&mut self, name: &str) -> TrackEvent {
+        TrackEvent {
+            r#type: EventType::SliceBegin.into(),
+            category_iids: vec![self.interned.categories.number("migration")],
+            name_iid: Some(self.interned.names.number(name)),
+            ..TrackEvent::default()
+        }
+    }
+
     fn event(&mut self, timestamp: u64, track_uuid: u64, event: TrackEvent) -> io::Result<()> {
+        let interned_data = self.interned.take();
         self.write(TracePacket {
             timestamp: Some(timestamp),
-            timestamp_clock_id: Some(self.clock),
+            sequence_flags: Some(NEEDS_STATE),
+            interned_data,
             track_event: Some(TrackEvent {
                 track_uuid,
                 ..event
@@ -187,18 +217,9 @@ impl<'a> Tracing<'a> {
     }
 }
 
-/// The track of a direction's pages (0) or bytes (1).
+/// The track of a direction's pages (0) or bytes (1): two small numbers for each, which threads have not.
 fn counter(direction: Direction, of: u64) -> u64 {
-    COUNTERS + 2 * direction as u64 + of
-}
-
-fn slice(name: &str) -> TrackEvent {
-    TrackEvent {
-        r#type: EventType::SliceBegin.into(),
-        categories: vec!["migration".to_owned()],
-        name: Some(name.to_owned()),
-        ..TrackEvent::default()
-    }
+    2 * direction as u64 + of
 }
 
 fn end() -> TrackEvent {
@@ -208,126 +229,5 @@ fn end() -> TrackEvent {
     }
 }
 
-/// What is known of a migration beside its times; what is not is left out.
-fn annotations(migration: &Migration) -> Vec<DebugAnnotation> {
-    let text =
-        |name: &str, text: Option<&str>| (name.to_owned(), text.map(|t| Value::Text(t.to_owned())));
-    let number = |name: &str, number: Option<u64>| (name.to_owned(), number.map(Value::Number));
-    let skips = migration.skips;
-    let mut all = vec![
-        number("sequence", Some(migration.sequence)),
-        number("owner_pid", migration.pid.map(u64::from)),
-        text("owner_comm", migration.comm.as_deref()),
-        text("driver", migration.driver.as_deref()),
-        text("cgroup", migration.cgroup.as_deref()),
-        text("direction", migration.known_direction()),
-        text("cause", migration.known_cause()),
-        text("from", migration.from.kind()),
-        text("from_place", migration.from.place.as_deref()),
-        text("to", migration.to.kind()),
-        text("to_place", migration.to.place.as_deref()),
-        text("outcome", Some(migration.outcome.name())),
-        number("errno", migration.errno.map(u64::from)),
-        ("address".to_owned(), migration.address.map(Value::Address)),
-        number("requested", Some(migration.ledger.requested)),
-    ];
-    all.extend(ledger::Row::ALL.map(|row| number(row.name(), Some(row.of(&migration.ledger)))));
-    all.extend([
-        number("not_collected", skips.map(|skips| skips.not_collected)),
-        number("unmap_failed", skips.map(|skips| skips.unmap_failed)),
-        number("probe_ns", Some(migration.probe_ns())),
-    ]);
-    all.into_iter()
-        .filter(|(_, value)| value.is_some())
-        .map(|(name, value)| DebugAnnotation { name, value })
-        .collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-    use crate::support::{Synthetic, facts};
-
-    /// A slice that has ended: where, when, its name, its depth and its annotations.
-    struct Slice {
-        track: u64,
-        began: u64,
-        ended: u64,
-        name: String,
-        depth: usize,
-        notes: Vec<DebugAnnotation>,
-    }
-
-    /// Slices in the order of their ends, and the last value of each counter, as a viewer makes them of a trace.
-    fn play(trace: Trace) -> (Vec<Slice>, HashMap<u64, i64>) {
-        let mut events: Vec<_> = trace
-            .packet
-            .into_iter()
-            .filter_map(|packet| packet.track_event.zip(packet.timestamp))
-            .collect();
-        events.sort_by_key(|(_, timestamp)| *timestamp);
-        let (mut slices, mut counters) = (Vec::new(), HashMap::new());
-        let mut open: HashMap<u64, Vec<(TrackEvent, u64)>> = HashMap::new();
-        for (event, now) in events {
-            let track = event.track_uuid;
-            let stack = open.entry(track).or_default();
-            match event.r#type() {
-                EventType::SliceBegin => stack.push((event, now)),
-                EventType::SliceEnd => {
-                    let (begin, began) = stack.pop().expect("an end has a beginning");
-                    slices.push(Slice {
-                        track,
-                        began,
-                        ended: now,
-                        name: begin.name.unwrap(),
-                        depth: stack.len(),
-                        notes: begin.debug_annotations,
-                    });
-                }
-                EventType::Counter => {
-                    counters.insert(track, event.counter_value.unwrap());
-                }
-                EventType::Unspecified => panic!("an event of no type"),
-            }
-        }
-        assert!(open.values().all(Vec::is_empty));
-        (slices, counters)
-    }
-
-    #[test]
-    fn steps_lie_in_their_migrations_and_counters_add_up() {
-        let batch = Synthetic::new(3).batch(300);
-        let mut out = Vec::new();
-        Perfetto
-            .export(&facts(), &mut std::iter::once(batch.clone()), &mut out)
-            .unwrap();
-        let (slices, counters) = play(Trace::decode(&out[..]).unwrap());
-        let mut slices = slices.into_iter();
-        for migration in &batch.migrations {
-            for (step, ns) in Step::ALL.into_iter().zip(migration.steps) {
-                let Some(ns) = ns else { continue };
-                let slice = slices.next().unwrap();
-                assert_eq!((slice.name.as_str(), slice.depth), (step.name(), 1));
-                assert_eq!(slice.ended - slice.began, ns);
-            }
-            let slice = slices.next().unwrap();
-            assert_eq!((slice.name.as_str(), slice.depth), ("migration", 0));
-            assert_eq!(
-                (slice.began, slice.ended),
-                (migration.time_ns, migration.end_ns())
-            );
-            assert_eq!(slice.notes, annotations(migration));
-            assert_ne!(slice.track, 0);
-        }
-        assert!(slices.next().is_none());
-        for direction in [Direction::ToDevice, Direction::ToSystem] {
-            let of = batch.migrations.iter();
-            let of = of.filter(|migration| migration.direction == direction);
-            let pages: u64 = of.map(|migration| ledger::arrived(&migration.ledger)).sum();
-            assert_eq!(counters[&counter(direction, 0)], pages as i64);
-            assert_eq!(counters[&counter(direction, 1)], pages as i64 * 4096);
-        }
-    }
-}
+mod tests;
