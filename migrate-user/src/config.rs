@@ -1,4 +1,4 @@
-//! The configuration file: how the dashboard looks and what keys do.
+//! The configuration file: how the dashboard looks, what keys do, and from when on something is a finding.
 //!
 //! `$MIGSCOPE_CONFIG`, else `$XDG_CONFIG_HOME/migscope/config.toml`, else `~/.config/migscope/config.toml`. None of them need
 //! exist. An example with everything that can be set is [`EXAMPLE`].
@@ -74,10 +74,13 @@ impl Config {
                 });
             }
         };
-        toml::from_str(&text).map_err(|wrong| Error::Config {
+        let wrong = |wrong: String| Error::Config {
             path: path.display().to_string(),
-            wrong: wrong.to_string().trim_end().to_owned(),
-        })
+            wrong: wrong.trim_end().to_owned(),
+        };
+        let config: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        config.findings.check().map_err(wrong)?;
+        Ok(config)
     }
 }
 
@@ -110,6 +113,54 @@ mod tests {
         assert_eq!(format!("{:?}", example.keys), format!("{:?}", none.keys));
         assert_eq!((example.theme, example.tab), (none.theme, none.tab));
         assert_eq!(example.refresh, Some(REFRESH));
+        assert_eq!(example.findings, none.findings);
+    }
+
+    /// With its unit and its meaning in a comment above it.
+    #[test]
+    fn the_example_has_every_threshold() {
+        let example: toml::Table = EXAMPLE.parse().unwrap();
+        let set: Vec<_> = example["findings"].as_table().unwrap().keys().collect();
+        let all = serde_json::to_value(Thresholds::default()).unwrap();
+        let mut all: Vec<_> = all.as_object().unwrap().keys().collect();
+        all.sort_unstable();
+        assert_eq!(set, all);
+        let lines: Vec<_> = EXAMPLE.lines().collect();
+        for name in all {
+            let at = lines
+                .iter()
+                .position(|line| line.starts_with(&format!("{name} = ")));
+            let above = lines[at.unwrap() - 1];
+            assert!(above.starts_with("# "), "{name}: {above}");
+        }
+    }
+
+    #[test]
+    fn thresholds_that_make_no_sense_are_refused_by_name() {
+        let all = serde_json::to_value(Thresholds::default()).unwrap();
+        let mut values = Vec::new();
+        for (name, default) in all.as_object().unwrap() {
+            let wrong: &[&str] = match name.ends_with("-share") {
+                true => &["1.01", "-0.1", "nan", "inf", "'much'"],
+                false if default.is_u64() => &["0", "-3", "1.5", "true"],
+                false => &["0.9", "-1.0", "nan", "-inf"],
+            };
+            values.extend(wrong.iter().map(|value| (name.clone(), *value)));
+        }
+        for (name, value) in values {
+            let wrong = read(&format!("[findings]\n{name} = {value}")).unwrap_err();
+            let wrong = wrong.to_string();
+            assert!(
+                wrong.contains("config.toml") && wrong.contains(&name),
+                "{wrong}"
+            );
+        }
+        let ends = "[findings]\nnotable-share = 0.0\nserious-share = 1.0\nretries = 1";
+        assert!(read(ends).is_ok());
+        let crossed = read("[findings]\nnotable-share = 0.3")
+            .unwrap_err()
+            .to_string();
+        assert!(crossed.contains("serious-share is 0.25"), "{crossed}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From where on something is a finding.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The thresholds. Shares are 0 to 1. In the configuration file they stand under `[findings]`, with `-` in the place of `_`.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -79,4 +80,43 @@ impl Default for Thresholds {
             tracer_share: 0.05,
         }
     }
+}
+
+impl Thresholds {
+    /// Do the values make sense? If not: which one does not, by its name in the configuration file, and what it must be.
+    pub fn check(&self) -> Result<(), String> {
+        let all = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        for (name, value) in all.as_object().into_iter().flatten() {
+            check_one(name, value)?;
+        }
+        let Self {
+            serious_share,
+            notable_share,
+            ..
+        } = self;
+        if serious_share < notable_share {
+            return Err(format!(
+                "findings.serious-share is {serious_share} and findings.notable-share is {notable_share}; what is serious is notable too, so \
+                 that it cannot be the smaller one"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn check_one(name: &str, value: &Value) -> Result<(), String> {
+    let (range, must) = if name.ends_with("-share") {
+        (0.0..=1.0, "a share: a number from 0 to 1")
+    } else {
+        (1.0..=f64::MAX, "a number, and at least 1")
+    };
+    if value.as_f64().is_some_and(|value| range.contains(&value)) {
+        return Ok(());
+    }
+    // JSON has no name for those that are none.
+    let value = match value {
+        Value::Null => "no finite number".to_owned(),
+        value => value.to_string(),
+    };
+    Err(format!("findings.{name} is {value}, and must be {must}"))
 }
