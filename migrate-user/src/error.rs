@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::source::kernel::TracerError;
+
 /// Why a command could not do what it was asked to. The program prints it and ends with exit status 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -215,6 +217,15 @@ pub enum Error {
         cause: io::Error,
     },
     /// This kernel, or this user, cannot trace.
-    #[error(transparent)]
-    Tracer(#[from] crate::source::kernel::TracerError),
+    #[error("{error}{doctor}", error = .0, doctor = try_doctor(.0))]
+    Tracer(#[from] TracerError),
+}
+
+/// Where the kernel said no, how to find out why.
+fn try_doctor(error: &TracerError) -> &'static str {
+    if error.is_refusal() {
+        "\nRun `migscope doctor`: it tries out what this kernel lets this process do, part by part, and says what to change."
+    } else {
+        ""
+    }
 }

@@ -41,6 +41,7 @@ fn trial() -> Trial {
     let tracer = match attach(Attach::Fentry) {
         Ok(_) => Outcome::Trampolines,
         Err(TracerError::NotPermitted) => return Trial::default(),
+        Err(TracerError::NotBuiltIn) => Outcome::NotBuiltIn,
         Err(refused) => match attach(Attach::Kprobe) {
             Ok(_) => Outcome::Kprobes(refused.to_string()),
             Err(_) => Outcome::Refused(refused.to_string()),

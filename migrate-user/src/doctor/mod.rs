@@ -110,7 +110,8 @@ impl Examination {
 
     /// Adds what trials showed.
     pub fn add_trial(&mut self, trial: &Trial) {
-        self.checks.extend(trial.checks());
+        let checks = trial.checks(&self.checks);
+        self.checks.extend(checks);
         if trial.was_made() {
             self.verdict = worst(&self.checks);
         }

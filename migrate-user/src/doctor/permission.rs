@@ -18,8 +18,33 @@ pub(super) fn checks(root: &Root) -> Vec<Check> {
         tracing(root, capabilities),
         kernel_symbols(root, capabilities),
         process_symbols(capabilities),
+        namespace(root),
+        seccomp(root),
         lockdown(root),
     ]
+}
+
+/// What may keep a process with all capabilities from loading BPF programs, as far as this machine tells, in a sentence.
+pub(super) fn why_forbidden(checks: &[Check]) -> String {
+    let suspects = ["user namespace", "seccomp", "lockdown"];
+    let is_suspect = |check: &&Check| {
+        suspects.contains(&check.name.as_str())
+            && matches!(check.state, State::Limited | State::Missing)
+    };
+    let found: Vec<_> = checks
+        .iter()
+        .filter(is_suspect)
+        .map(|check| &*check.name)
+        .collect();
+    if found.is_empty() {
+        return "The capabilities are there, and neither a user namespace nor a seccomp filter is: a security module forbids it, or whoever \
+                built or runs this kernel (a hosted sandbox, say). Trace on the machine itself"
+            .to_owned();
+    }
+    format!(
+        "The capabilities are there, so that another thing forbids it; see {} under permission",
+        found.join(" and ")
+    )
 }
 
 /// What this process may do; `None` if that cannot be read.
@@ -65,7 +90,7 @@ fn tracing(root: &Root, capabilities: Capabilities) -> Check {
             [] => String::new(),
             settings => format!(", not limited by {}", settings.join(" and ")),
         };
-        return check(&format!("may be loaded and attached{aside}"));
+        return check(&format!("the capabilities are there{aside}"));
     }
     check(&format!("without {}", missing.join(" and "))).judged(
         State::Missing,
@@ -122,6 +147,39 @@ fn process_symbols(capabilities: Capabilities) -> Check {
         "Functions of files that were deleted or replaced, or lie on an overlay, stay without names. Run it with sudo, \
          or give it CAP_CHECKPOINT_RESTORE",
     )
+}
+
+/// Capabilities in another user namespace than the first count for nothing here: the kernel is not its own.
+fn namespace(root: &Root) -> Check {
+    let check = |found: &str| Check::new("permission", "user namespace", found);
+    let Some(map) = root.text("/proc/self/uid_map") else {
+        return check("unknown").unknown("/proc/self/uid_map cannot be read");
+    };
+    if map.split_whitespace().eq(["0", "0", "4294967295"]) {
+        return check("the machine's own");
+    }
+    check("another than the machine's own").judged(
+        State::Missing,
+        "Being root in it, as in a rootless container, does not permit to trace the kernel: run it outside of the container",
+    )
+}
+
+/// What a filter forbids cannot be read.
+fn seccomp(root: &Root) -> Check {
+    let check = |found: &str| Check::new("permission", "seccomp", found);
+    let status = root.text("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Seccomp:"));
+    match line.map(str::trim) {
+        None => check("unknown").unknown("/proc/self/status does not tell"),
+        Some("0") => check("no filter"),
+        Some(_) => check("a filter is in force, as in containers").judged(
+            State::Limited,
+            "If it forbids bpf(2) or perf_event_open(2), nothing can be traced, which the trials below show. Run it outside of the \
+             container, or with --privileged or --security-opt seccomp=unconfined",
+        ),
+    }
 }
 
 fn lockdown(root: &Root) -> Check {

@@ -1,7 +1,7 @@
 //! What was tried out on this machine, in place of being read.
 
-use super::{Check, State};
-use crate::source::kernel::Feature;
+use super::{Check, State, permission};
+use crate::source::kernel::{Feature, Refusal};
 
 /// How loading and attaching the tracer itself went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,13 +12,15 @@ pub enum Outcome {
     Kprobes(String),
     /// By neither, and what was wrong with trampolines.
     Refused(String),
+    /// This program was built without it.
+    NotBuiltIn,
 }
 
 /// What was tried; nothing without the permission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trial {
     /// What the kernel offers, each by a program or a map of a few bytes: whether it does, or what it said instead.
-    pub features: Vec<(Feature, Result<bool, String>)>,
+    pub features: Vec<(Feature, Result<bool, Refusal>)>,
     /// The tracer itself.
     pub tracer: Option<Outcome>,
 }
@@ -28,15 +30,36 @@ impl Trial {
         self.tracer.is_some()
     }
 
-    pub(super) fn checks(&self) -> Vec<Check> {
+    /// What it showed on a machine of which all else is known by the checks `before`.
+    pub(super) fn checks(&self, before: &[Check]) -> Vec<Check> {
+        // What was attached all the same can do without.
+        let forbidden = match self.tracer {
+            Some(Outcome::Trampolines | Outcome::Kprobes(_)) => State::Limited,
+            _ => State::Missing,
+        };
         let features = Feature::ALL.into_iter().map(|feature| {
             let tried = self.features.iter().find(|(tried, _)| *tried == feature);
-            check(feature, tried.map(|(_, outcome)| outcome))
+            match tried {
+                Some((_, Err(refusal))) if refusal.is_forbidden() => Check::new(
+                    "tracer",
+                    told(feature).name,
+                    format!("forbidden: {refusal}"),
+                )
+                .judged(forbidden, permission::why_forbidden(before)),
+                _ => check(feature, tried.map(|(_, outcome)| outcome)),
+            }
         });
-        features.chain([self.attaching()]).collect()
+        features.chain([self.attaching(before)]).collect()
     }
 
-    fn attaching(&self) -> Check {
+    /// Did the kernel say no to the smallest of programs, which has nothing in it to find fault with?
+    fn is_forbidden(&self) -> bool {
+        let refused =
+            |tried: &Result<bool, Refusal>| tried.as_ref().is_err_and(Refusal::is_forbidden);
+        self.features.iter().any(|(_, tried)| refused(tried))
+    }
+
+    fn attaching(&self, before: &[Check]) -> Check {
         let check = |found: &str| Check::new("tracer", "attaching", found);
         match &self.tracer {
             Some(Outcome::Trampolines) => {
@@ -47,6 +70,14 @@ impl Trial {
                     State::Limited,
                     format!("Kprobes take longer, and can miss calls. Trampolines were refused: {why}"),
                 )
+            }
+            Some(Outcome::NotBuiltIn) => check("not tried").judged(
+                State::Missing,
+                "This migscope was built without the tracer, so that it can only read recordings. Build it with `cargo xtask build`, \
+                 which compiles the eBPF program first",
+            ),
+            Some(Outcome::Refused(cause)) if self.is_forbidden() => {
+                check(cause).judged(State::Missing, permission::why_forbidden(before))
             }
             Some(Outcome::Refused(cause)) => check(cause).judged(
                 State::Missing,
@@ -59,7 +90,16 @@ impl Trial {
 
 const PERMISSION: &str = "It takes the permission to load BPF programs: run it with sudo";
 
-fn check(feature: Feature, tried: Option<&Result<bool, String>>) -> Check {
+/// How a feature is told of.
+struct Told {
+    name: &'static str,
+    works: &'static str,
+    /// What follows if the kernel does not have it, and how bad that is.
+    without: &'static str,
+    state: State,
+}
+
+fn told(feature: Feature) -> Told {
     let (name, works, without, state) = match feature {
         Feature::Trampolines => (
             "trampoline",
@@ -80,10 +120,20 @@ fn check(feature: Feature, tried: Option<&Result<bool, String>>) -> Check {
             State::Missing,
         ),
     };
-    let check = |found: &str| Check::new("tracer", name, found);
+    Told {
+        name,
+        works,
+        without,
+        state,
+    }
+}
+
+fn check(feature: Feature, tried: Option<&Result<bool, Refusal>>) -> Check {
+    let told = told(feature);
+    let check = |found: &str| Check::new("tracer", told.name, found);
     match tried {
-        Some(Ok(true)) => check(works),
-        Some(Ok(false)) => check("refused").judged(state, without),
+        Some(Ok(true)) => check(told.works),
+        Some(Ok(false)) => check("not in this kernel").judged(told.state, told.without),
         Some(Err(cause)) => {
             check("unknown").unknown(format!("The kernel said neither yes nor no: {cause}"))
         }

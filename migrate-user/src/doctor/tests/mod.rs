@@ -28,6 +28,7 @@ impl Machine {
             .with("proc/sys/net/core/bpf_jit_enable", "1\n")
             .with("proc/sys/net/core/bpf_jit_harden", "0\n")
             .with("proc/self/status", &capabilities(ALL))
+            .with("proc/self/uid_map", "         0          0 4294967295\n")
             .with("proc/self/cgroup", "0::/\n")
             .with(
                 "proc/self/mountinfo",
@@ -104,7 +105,7 @@ const BPF: u64 = 1 << 39;
 
 /// `/proc/self/status`.
 fn capabilities(set: u64) -> String {
-    format!("Name:\tx\nCapPrm:\t0000000000000000\nCapEff:\t{set:016x}\n")
+    format!("Name:\tx\nCapPrm:\t0000000000000000\nCapEff:\t{set:016x}\nSeccomp:\t0\n")
 }
 
 /// All but what nobody can make up: the architecture, and the clock of the machine that runs the test.
@@ -219,7 +220,7 @@ fn bpf_takes_two_capabilities_or_the_old_one() {
     for enough in [BPF | PERFMON, SYS_ADMIN, ALL] {
         assert_eq!(
             check(enough).found,
-            "may be loaded and attached, not limited by kernel.unprivileged_bpf_disabled=2 and kernel.perf_event_paranoid=3"
+            "the capabilities are there, not limited by kernel.unprivileged_bpf_disabled=2 and kernel.perf_event_paranoid=3"
         );
     }
 }
@@ -260,6 +261,28 @@ fn lockdown_can_forbid_reading() {
     assert_eq!(without().state("lockdown"), State::Unknown, "not mounted");
     let mounted = without().with("sys/kernel/security/lsm", "capability");
     assert_eq!(mounted.state("lockdown"), State::Good, "not in this kernel");
+}
+
+#[test]
+fn a_container_may_forbid_what_its_capabilities_permit() {
+    let filtered = Machine::good().with(
+        "proc/self/status",
+        &capabilities(ALL).replace("Seccomp:\t0", "Seccomp:\t2"),
+    );
+    assert_eq!(filtered.state("seccomp"), State::Limited);
+    assert!(
+        filtered
+            .check("seccomp")
+            .advice
+            .unwrap()
+            .contains("--privileged")
+    );
+    let silent = Machine::good().with("proc/self/status", "Name:\tx\n");
+    assert_eq!(silent.state("seccomp"), State::Unknown);
+    let rootless = Machine::good().with("proc/self/uid_map", "0 1000 1\n1 100000 65536\n");
+    assert_eq!(rootless.state("user namespace"), State::Missing);
+    let silent = Machine::good().without("proc/self/uid_map");
+    assert_eq!(silent.state("user namespace"), State::Unknown);
 }
 
 #[test]

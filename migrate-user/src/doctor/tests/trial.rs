@@ -1,7 +1,8 @@
 //! What was tried out decides.
 
 use super::*;
-use crate::source::kernel::Feature;
+use crate::source::kernel::{Feature, Refusal};
+use rustix::io::Errno;
 
 /// Everything works, by trampolines.
 pub(super) fn successful() -> Trial {
@@ -62,10 +63,55 @@ fn each_feature_is_told() {
     let states = names.map(|name| state(&refused, name));
     assert_eq!(states, [State::Limited, State::Missing, State::Missing]);
     let unclear = Trial {
-        features: vec![(Feature::Trampolines, Err("out of memory".to_owned()))],
+        features: vec![(Feature::Trampolines, Err(refusal(Errno::NOMEM)))],
         ..successful()
     };
     assert_eq!(names.map(|name| state(&unclear, name)), [State::Unknown; 3]);
+}
+
+fn refusal(errno: Errno) -> Refusal {
+    Refusal::new(&std::io::Error::from(errno))
+}
+
+/// Whatever the capabilities say. Why is read from what else is known of the machine.
+#[test]
+fn a_kernel_that_forbids_bpf_is_told_from_one_that_has_none() {
+    let forbidden = |tracer| Trial {
+        features: Feature::ALL
+            .map(|feature| (feature, Err(refusal(Errno::PERM))))
+            .to_vec(),
+        tracer: Some(tracer),
+    };
+    let refused = || forbidden(Outcome::Refused("no".to_owned()));
+    assert_eq!(after(&refused()).verdict, State::Missing);
+    let advice = |machine: Machine| {
+        let mut examination = machine.examine();
+        examination.add_trial(&refused());
+        let last = examination.checks.pop().unwrap();
+        (last.state, last.advice.unwrap())
+    };
+    let (state, unknown) = advice(Machine::good());
+    assert_eq!(state, State::Missing);
+    assert!(unknown.contains("security module"), "{unknown}");
+    let filtered = capabilities(ALL).replace("Seccomp:\t0", "Seccomp:\t2");
+    let (_, seccomp) = advice(Machine::good().with("proc/self/status", &filtered));
+    assert!(
+        seccomp.contains("see seccomp under permission"),
+        "{seccomp}"
+    );
+    // One way was refused, and another was not.
+    let kprobes = forbidden(Outcome::Kprobes("no".to_owned()));
+    assert_eq!(after(&kprobes).verdict, State::Limited);
+    let not_built_in = forbidden(Outcome::NotBuiltIn);
+    assert!(
+        after(&not_built_in)
+            .checks
+            .pop()
+            .unwrap()
+            .advice
+            .unwrap()
+            .contains("xtask build")
+    );
 }
 
 /// Scripts look for the verdict of the last one.

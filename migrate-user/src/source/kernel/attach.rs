@@ -14,7 +14,7 @@ use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD, names};
 use super::hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 use super::kprobes::{self, Fprobes};
 use super::options::{Attach, Options};
-use super::{TracerError, modules, object};
+use super::{Refusal, TracerError, modules, object};
 use crate::source::machine;
 
 /// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by [`sweep`].
@@ -188,7 +188,7 @@ fn tracer(
         .map_max_entries(names::RECORDS, options.ring_bytes)
         .map_max_entries(names::STACKS, stacks)
         .load(object)
-        .map_err(TracerError::Load)
+        .map_err(|cause| TracerError::Load(Refusal::new(&cause)))
 }
 
 /// The kernel's functions, where nobody else says which there are: for a kprobe the kernel does only when it is attached.
@@ -366,7 +366,7 @@ pub(super) fn sweep(
     let mut options = RawTracePointRunOptions::new();
     (options.args[0], options.args[1]) = (silent_ns, u64::from(following));
     let swept = raw_tracepoint(tracer, SWEEP)?.test_run(options);
-    let swept = swept.map_err(|cause| TracerError::Sweep(cause.to_string()))?;
+    let swept = swept.map_err(|cause| TracerError::Sweep(Refusal::new(&cause).to_string()))?;
     Ok(Swept::from_returned(swept.return_value))
 }
 
@@ -434,7 +434,7 @@ fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
             io_error,
             verifier_log,
         } => with_reason(io_error, &verifier_log.to_string()),
-        other => other.to_string(),
+        other => Refusal::new(other).to_string(),
     };
     TracerError::Program { function, cause }
 }
@@ -443,13 +443,17 @@ fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
 fn refusal_by(function: &'static str, cause: &multi::Error) -> TracerError {
     let cause = match cause {
         multi::Error::Refused { cause, log } => with_reason(cause, log),
-        other => other.to_string(),
+        other => Refusal::new(other).to_string(),
     };
     TracerError::Program { function, cause }
 }
 
 fn with_reason(cause: &io::Error, log: &str) -> String {
-    format!("{cause}\n{}", reason(log))
+    let said = Refusal::new(cause);
+    match reason(log).as_str() {
+        "" => said.to_string(),
+        reason => format!("{said}\n{reason}"),
+    }
 }
 
 #[cfg(test)]
@@ -465,6 +469,23 @@ mod tests {
             "0: (b7) r0 = 0\nR1 invalid mem access 'scalar'"
         );
         assert_eq!(reason(""), "");
+    }
+
+    #[test]
+    fn a_refused_probe_says_why_in_words() {
+        let cause = io::Error::from(rustix::io::Errno::PERM);
+        let refused = with_reason(&cause, "processed 0 insns");
+        assert!(
+            refused.contains("seccomp") && !refused.contains('\n'),
+            "{refused}"
+        );
+        let cause = io::Error::from(rustix::io::Errno::ACCESS);
+        let refused = with_reason(&cause, "R1 invalid mem access 'scalar'\nprocessed 9 insns");
+        assert!(refused.contains("the verifier does not take"), "{refused}");
+        assert!(
+            refused.ends_with("\nR1 invalid mem access 'scalar'"),
+            "{refused}"
+        );
     }
 
     #[test]

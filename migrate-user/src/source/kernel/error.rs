@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::Refusal;
+
 /// What is missing, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum TracerError {
@@ -84,16 +86,14 @@ pub enum TracerError {
     )]
     FarField(u32),
     /// The kernel refused the object.
-    #[error(
-        "the kernel refuses the tracer's maps: {0}. Is memory short, or is BPF locked down (see `dmesg`)?"
-    )]
-    Load(#[source] aya::EbpfError),
+    #[error("the kernel refuses the tracer's maps: {0}")]
+    Load(Refusal),
     /// The kernel refused a program.
     #[error("the kernel refuses the probe on `{function}`: {cause}")]
     Program {
         /// The function that it was for.
         function: &'static str,
-        /// What the kernel said; the end of the verifier's log, where there is one.
+        /// What the kernel said, and what that means; the end of the verifier's log, where there is one.
         cause: String,
     },
     /// The programs for fprobes could not be made ready.
@@ -124,4 +124,18 @@ pub enum TracerError {
         /// What is wrong with it.
         what: &'static str,
     },
+}
+
+impl TracerError {
+    /// Did the kernel say no, for a reason that `doctor` may find by trying less?
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Load(_)
+                | Self::Program { .. }
+                | Self::Fprobes(_)
+                | Self::Mapped(_)
+                | Self::Sweep(_)
+        )
+    }
 }

@@ -7,8 +7,8 @@ use aya::Ebpf;
 use migrate_bpf::link::{self, Link};
 use migrate_bpf::multi::{self, Program, Programs};
 
-use super::TracerError;
 use super::modules::Functions;
+use super::{Refusal, TracerError};
 
 /// A function of fprobes as they were until Linux 6.13: with room for a few returns at a time, fewer than kprobes have. Since then they
 /// are made of the function graph tracer, in which each thread has room for its own.
@@ -55,7 +55,7 @@ impl Fprobes {
             .attach(function, at_return)
             .map_err(|cause| TracerError::Program {
                 function,
-                cause: cause.to_string(),
+                cause: Refusal::new(&cause).to_string(),
             })
     }
 
@@ -75,6 +75,6 @@ pub(super) fn attach(
 ) -> Result<Link, TracerError> {
     link::kprobe(program, function, at_return).map_err(|cause| TracerError::Program {
         function,
-        cause: cause.to_string(),
+        cause: Refusal::new(&cause).to_string(),
     })
 }

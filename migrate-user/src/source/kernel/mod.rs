@@ -15,6 +15,7 @@ mod modules;
 mod object;
 mod options;
 mod peek;
+mod refusal;
 mod regions;
 mod requirements;
 mod symbols;
@@ -34,6 +35,7 @@ pub(crate) use btf::Types;
 pub use error::TracerError;
 pub(crate) use hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 pub use options::{Attach, Only, Options, RING_BYTES};
+pub use refusal::Refusal;
 pub(crate) use requirements::{has_ring_buffer, missing_helpers};
 pub use trial::{Feature, try_out};
 

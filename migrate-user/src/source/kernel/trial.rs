@@ -1,10 +1,10 @@
 //! What this kernel really offers: tried out with programs and maps of a few bytes, which are removed at once.
 
-use std::error::Error;
-
 use aya::maps::MapType;
 use aya::programs::ProgramType;
 use aya::sys::{BpfHelper, is_helper_supported, is_map_supported, is_program_supported};
+
+use super::Refusal;
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,23 +27,13 @@ impl Feature {
 /// # Errors
 ///
 /// What the kernel said, where it said something that is neither yes nor no.
-pub fn try_out(feature: Feature) -> Result<bool, String> {
-    match feature {
-        Feature::Trampolines => is_program_supported(ProgramType::Tracing).map_err(words),
-        Feature::RingBuffer => is_map_supported(MapType::RingBuf).map_err(words),
-        Feature::Loops => {
-            is_helper_supported(ProgramType::KProbe, BpfHelper::BPF_FUNC_loop).map_err(words)
+pub fn try_out(feature: Feature) -> Result<bool, Refusal> {
+    let tried = match feature {
+        Feature::Trampolines => is_program_supported(ProgramType::Tracing),
+        Feature::RingBuffer => {
+            return is_map_supported(MapType::RingBuf).map_err(|e| Refusal::new(&e));
         }
-    }
-}
-
-/// An error, and what is behind it.
-fn words(error: impl Error) -> String {
-    let mut words = error.to_string();
-    let mut behind = error.source();
-    while let Some(cause) = behind {
-        words += &format!(": {cause}");
-        behind = cause.source();
-    }
-    words
+        Feature::Loops => is_helper_supported(ProgramType::KProbe, BpfHelper::BPF_FUNC_loop),
+    };
+    tried.map_err(|error| Refusal::new(&error))
 }
