@@ -103,7 +103,7 @@ pub struct Look {
     #[arg(long, value_enum, value_name = "NAME")]
     pub tab: Option<Tab>,
     /// How often to draw, such as 1s or 500ms [default: 150ms]. Keys are answered at once
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub refresh: Option<Duration>,
 }
 
@@ -172,7 +172,7 @@ pub struct Only {
     #[arg(long, value_name = "PAGES")]
     pub min_pages: Option<u64>,
     /// ... whose steps together took at least so long, such as 500us or 2ms
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub slower_than: Option<Duration>,
 }
 
@@ -272,7 +272,7 @@ pub struct Record {
     pub keep: Option<u32>,
     /// How long a migration waits at most to be written with others, which makes the recording smaller [default: 5s for a
     /// file, 200ms for whoever reads meanwhile]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub write_every: Option<Duration>,
     /// What to trace.
     #[command(flatten)]
@@ -569,14 +569,19 @@ impl FromStr for Seconds {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let seconds = text.parse().ok();
-        let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        seconds
-            .or_else(|| humantime::parse_duration(text).ok())
-            .filter(|duration| !duration.is_zero())
-            .map(Self)
+        let time = time(text).ok().filter(|time| !time.is_zero());
+        time.map(Self)
             .ok_or("expected a number of seconds above 0, such as 10 or 0.5, or a time such as 500ms or 2m")
     }
+}
+
+/// A time: a number of seconds, or a number with its unit.
+fn time(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok();
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .or_else(|| humantime::parse_duration(text).ok())
+        .ok_or("expected a number of seconds, such as 10 or 0.5, or a time such as 500ms or 2m")
 }
 
 /// When a recording goes on in another file.
@@ -662,6 +667,23 @@ mod tests {
         ] {
             assert!(sides(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn every_time_may_be_a_number_of_seconds() {
+        let live = "live --pid 1 --refresh 0.5 --slower-than 2";
+        let cli = Cli::try_parse_from(format!("migscope {live}").split(' ')).unwrap();
+        let Some(Command::Live(live)) = cli.command else {
+            panic!("it is live");
+        };
+        assert_eq!(live.look.refresh, Some(Duration::from_millis(500)));
+        assert_eq!(time("2"), Ok(Duration::from_secs(2)));
+        assert_eq!(time("500us"), Ok(Duration::from_micros(500)));
+        assert!(
+            ["", "-1", "5x", "nan"]
+                .iter()
+                .all(|wrong| time(wrong).is_err())
+        );
     }
 
     #[test]
