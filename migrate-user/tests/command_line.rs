@@ -7,7 +7,7 @@ mod program;
 mod support;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
@@ -342,24 +342,34 @@ fn a_closed_pipe_ends_it_quietly() {
         "openmetrics",
     ];
     let reports = [
+        vec!["diff", "--json", path, path],
+        vec!["doctor"],
+        vec!["doctor", "--json"],
         vec!["report", path],
         vec!["report", "--json", path],
         vec!["report", "--html", "-", path],
         vec!["diff", path, path],
     ];
-    for arguments in formats.into_iter().map(export).chain(reports) {
-        let mut child = migscope(&arguments)
+    let all: Vec<_> = formats.into_iter().map(export).chain(reports).collect();
+    // The other end goes away before it has read anything, or behind the beginning, as `head` does.
+    for (arguments, read) in all
+        .iter()
+        .flat_map(|arguments| [(arguments, 0), (arguments, 10)])
+    {
+        let mut child = migscope(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It goes away before it has read anything.
-        drop(child.stdout.take());
+        let mut head = vec![0; read];
+        let mut out = child.stdout.take().unwrap();
+        out.read_exact(&mut head).unwrap();
+        drop(out);
         let output = child.wait_with_output().unwrap();
         assert_eq!(
             (output.status.code(), stderr(&output)),
             (Some(0), ""),
-            "{arguments:?}"
+            "{arguments:?}, {read} bytes read"
         );
     }
 }
