@@ -15,12 +15,15 @@ use crate::progress::Step;
 const PACKAGES: &str = "\
 duckdb==2.0.1
 hdrhistogram==0.10.8
+numpy==2.4.6
+pandas==3.1.1
 pbr==7.1.3
 perfetto==0.59.1
 polars==2.1.0
 polars-runtime-32==2.1.0
 protobuf==7.36.2
 pyarrow==26.0.1
+python-dateutil==4.0.0
 setuptools==84.2.1
 ";
 
@@ -56,7 +59,7 @@ impl Readers {
 
 impl Part for Readers {
     fn title(&self) -> String {
-        "readers from PyPI (pyarrow, polars, DuckDB, HdrHistogram, Perfetto)".into()
+        "readers from PyPI (pyarrow, polars, DuckDB, pandas, HdrHistogram, Perfetto)".into()
     }
 
     fn is_there(&self) -> Result<bool> {

@@ -17,6 +17,9 @@ use crate::setup::packages::{Need, Packages};
 /// Reads all of it.
 const SCRIPT: &str = include_str!("read.py");
 
+/// Says how other tools read a recording: the script does so.
+const EXAMPLES: &str = include_str!("../../../../docs/recording.md");
+
 /// What is exported for the script.
 const EXPORTS: &[(&str, &[&str])] = &[
     ("report.json", &["report", "--json"]),
@@ -75,7 +78,9 @@ fn read(context: &Context<'_>, folder: &Path) -> Result<String> {
     }
     drop(step);
     let script = folder.join("read.py");
-    fs::write(&script, SCRIPT).with_context(|| format!("write {}", script.display()))?;
+    for (path, text) in [(&script, SCRIPT), (&folder.join("recording.md"), EXAMPLES)] {
+        fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+    }
     let said = output(Command::new(readers.python()).arg(&script).arg(folder))?;
     Ok(said.lines().map(|line| format!("  {line}\n")).collect())
 }

@@ -1,6 +1,7 @@
 """Reads what migscope wrote with tools that know nothing of it, and holds their sums against `migscope report --json`.
 
-Usage: read.py FOLDER, with run.arrow, report.json, run.json, run.csv, run.parquet, run.hlog, setup.hgrm, run.pftrace.
+Usage: read.py FOLDER, with run.arrow, report.json, run.json, run.csv, run.parquet, run.hlog, setup.hgrm, run.pftrace, and recording.md,
+whose examples are run as they stand there.
 Prints a line for each reader; any difference is an error.
 """
 
@@ -8,7 +9,9 @@ import collections
 import io
 import json
 import math
+import os
 import pathlib
+import re
 import sys
 
 import duckdb
@@ -88,6 +91,23 @@ def recording(expected):
     expect("DuckDB, recording", by_duckdb("recording where event = 'migration'"), expected)
     print(f"recording: {len(expected)} sums by pyarrow, polars and DuckDB")
     return table
+
+
+def examples(report):
+    """What the documentation tells people to type, and what comes of it."""
+    text = (FOLDER / "recording.md").read_text()
+    blocks = re.findall(r"(?<=\n\n)(?:    .+\n)+", text)
+    code = "".join(line[4:] for block in blocks for line in block.splitlines(keepends=True))
+    expect("examples, what they import", re.findall(r"^import ([a-z]+)", code, re.MULTILINE), ["polars", "pyarrow", "duckdb"])
+    os.chdir(FOLDER)
+    got = {}
+    exec(compile(code, "recording.md", "exec"), got)
+    moved = report["ledger"]["moved"]
+    expect("example, polars", got["by_polars"]["moved"].sum(), moved)
+    expect("example, polars", got["by_polars"]["wasted_copy"].sum(), report["ledger"]["wasted_copy"])
+    expect("example, DuckDB", int(sum(row[1] for row in got["by_duckdb"].fetchall())), moved)
+    expect("example, pandas", int(got["by_pandas"].sum()), moved)
+    print(f"examples: {len(blocks)} of recording.md by polars, pyarrow, DuckDB and pandas")
 
 
 def totals(table, report):
@@ -179,11 +199,20 @@ def trace():
     expect("Perfetto, unknown fields", unknown, 0)
     tracks, slices, counters = {}, collections.defaultdict(list), {}
     events = []
+    state = None
     for packet in data.packet:
+        if packet.sequence_flags & packet.SEQ_INCREMENTAL_STATE_CLEARED:
+            state = State()
+        if packet.HasField("trace_packet_defaults"):
+            state.clock = packet.trace_packet_defaults.timestamp_clock_id
+        if packet.HasField("interned_data"):
+            state.learn(packet.interned_data)
         if packet.HasField("track_descriptor"):
             tracks[packet.track_descriptor.uuid] = packet.track_descriptor
         if packet.HasField("track_event"):
-            expect("Perfetto, clock", packet.timestamp_clock_id, 6)
+            expect("Perfetto, flags", packet.sequence_flags, packet.SEQ_NEEDS_INCREMENTAL_STATE)
+            expect("Perfetto, clock", state.clock, 6)
+            state.resolve(packet.track_event)
             events.append(packet)
     events.sort(key=lambda packet: packet.timestamp)
     event = perfetto.TrackEvent
@@ -220,6 +249,29 @@ def trace():
     return {tracks[track].name: value for track, value in counters.items()}
 
 
+class State:
+    """What a sequence has been told so far. Numbers of strings mean something only together with it."""
+
+    def __init__(self):
+        self.clock = None
+        self.strings = collections.defaultdict(dict)
+
+    def learn(self, data):
+        for field, new in data.ListFields():
+            for string in new:
+                self.strings[field.name][string.iid] = string.str.decode() if field.name.endswith("values") else string.name
+
+    def resolve(self, event):
+        """Puts strings in the place of their numbers."""
+        event.categories.extend(self.strings["event_categories"][iid] for iid in event.category_iids)
+        if event.name_iid:
+            event.name = self.strings["event_names"][event.name_iid]
+        for note in event.debug_annotations:
+            note.name = self.strings["debug_annotation_names"][note.name_iid]
+            if note.HasField("string_value_iid"):
+                note.string_value = self.strings["debug_annotation_string_values"][note.string_value_iid]
+
+
 def annotations(begin):
     return {
         note.name: getattr(note, note.WhichOneof("value"))
@@ -231,6 +283,7 @@ def main():
     report = json.loads((FOLDER / "report.json").read_text())
     expected = told(report)
     table = recording(expected)
+    examples(report)
     totals(table, report)
     files(expected)
     histograms(table, report)
