@@ -9,10 +9,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::export::metrics::PerOctave;
-use crate::model::{Cause, Direction, Outcome, Step};
+use crate::model::Step;
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
+use crate::trace::Filter;
 use crate::view::{Tab, Theme};
 
 const EXAMPLES: &str = "\
@@ -23,6 +24,8 @@ Examples:
                                                  record one minute to a file
   migscope run.arrow                             watch it, as `migscope replay` does
   migscope report run.arrow                      read it as a page of text
+  migscope report --pid 1200 --time 10s..20s run.arrow
+                                                 ... of one process, in these ten seconds
   ssh gpu1 sudo migscope record -o - | migscope replay -
                                                  watch another machine
 
@@ -137,43 +140,7 @@ pub struct Tracing {
     pub attach: Attach,
     /// Which migrations to count.
     #[command(flatten)]
-    pub only: Only,
-}
-
-/// Which migrations to count at all. Totals and records are of those that meet every condition.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Only migrations")]
-pub struct Only {
-    /// ... of memory of this process, whoever migrates it
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
-    pub pid: Option<u32>,
-    /// ... of memory of processes with this command name
-    #[arg(long, value_name = "NAME", value_parser = something::<String>)]
-    pub comm: Option<String>,
-    /// ... by threads with this command name that are none of the process's own, such as kworker/u8:1
-    #[arg(long, value_name = "NAME", value_parser = something::<String>)]
-    pub worker: Option<String>,
-    /// ... of processes whose memory is charged to this cgroup itself, such as /user.slice/job
-    #[arg(long, value_name = "PATH", value_parser = something::<PathBuf>)]
-    pub cgroup: Option<PathBuf>,
-    /// ... that this driver makes: a module that is loaded now
-    #[arg(long, value_name = "MODULE", value_parser = something::<String>)]
-    pub driver: Option<String>,
-    /// ... in this direction
-    #[arg(long, value_name = "WHERE", value_parser = named(Direction::ALL, Direction::name))]
-    pub direction: Option<Direction>,
-    /// ... for this reason
-    #[arg(long, value_name = "WHY", value_parser = named(Cause::ALL, Cause::name))]
-    pub cause: Option<Cause>,
-    /// ... that ended so
-    #[arg(long, value_name = "HOW", value_parser = named(Outcome::ALL, Outcome::name))]
-    pub outcome: Option<Outcome>,
-    /// ... of at least so many base pages
-    #[arg(long, value_name = "PAGES")]
-    pub min_pages: Option<u64>,
-    /// ... whose steps together took at least so long, such as 500us or 2ms
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub slower_than: Option<Duration>,
+    pub only: Filter,
 }
 
 /// How to hook the kernel's functions.
@@ -188,17 +155,6 @@ pub enum Attach {
     Kprobe,
     /// Kprobes, each by itself: calls are lost while many threads sleep in the kernel's functions.
     SingleKprobe,
-}
-
-/// Takes any value but an empty one, which is a script's variable that was not set: it would be no filter, and be told as one.
-fn something<T: From<String>>(text: &str) -> Result<T, &'static str> {
-    if text.is_empty() {
-        Err(
-            "it is empty, and so asks for nothing: leave the option out to trace everything, or say what is wanted",
-        )
-    } else {
-        Ok(text.to_owned().into())
-    }
 }
 
 /// Parses one of a few values by its name.
@@ -290,6 +246,7 @@ A file opens at its end, with everything read: space plays it from the beginning
 Examples:
   migscope replay run.arrow
   migscope replay run*.arrow                     all files of a rotation, as one
+  migscope replay --comm trainer run.arrow       begin with a filter, which / changes
   ssh gpu1 sudo migscope record -o - | migscope replay -
   migscope replay unix:/run/vm/records.sock")]
 pub struct Replay {
@@ -299,6 +256,9 @@ pub struct Replay {
     /// How it looks.
     #[command(flatten)]
     pub look: Look,
+    /// Which migrations to show: what `/` changes.
+    #[command(flatten)]
+    pub only: Filter,
 }
 
 /// Options of `report`.
@@ -307,6 +267,8 @@ pub struct Replay {
 Examples:
   migscope report run.arrow
   migscope report run*.arrow                     all files of a rotation, as one
+  migscope report --pid 1200 --time 10s..20s run.arrow
+                                                 of one process, in these ten seconds
   migscope report --json run.arrow | jq .steps
   migscope report --html run.html run.arrow      one page with plots, which opens without a network
   sudo migscope record --duration 10 -o - | migscope report -")]
@@ -323,6 +285,9 @@ pub struct Report {
     /// With --html: replace a file that is there, unasked; never one that is read
     #[arg(long, requires = "html")]
     pub force: bool,
+    /// Which migrations it is about.
+    #[command(flatten)]
+    pub only: Filter,
 }
 
 /// Options of `diff`.
@@ -338,6 +303,7 @@ Exit status: 0 if it is the same or better, 1 if it is worse, 2 if something fai
 
 Examples:
   migscope diff before.arrow after.arrow
+  migscope diff --direction to_device --driver amdgpu before.arrow after.arrow
   migscope diff --base old-*.arrow --new new-*.arrow --threshold 5
   git bisect run sh -c './record-it || exit 125
     migscope diff good.arrow run.arrow; s=$?; [ $s -le 1 ] || s=125; exit $s'
@@ -361,6 +327,9 @@ pub struct Diff {
     /// Print one JSON object with the same figures, unrounded
     #[arg(long)]
     pub json: bool,
+    /// Which migrations are compared, on both sides.
+    #[command(flatten)]
+    pub only: Filter,
 }
 
 impl Diff {
@@ -419,15 +388,15 @@ pub struct Export {
     /// With hgrm: of this step [default: of all together]
     #[arg(long, value_name = "STEP", value_parser = named(&Step::ALL, Step::name))]
     pub step: Option<Step>,
-    /// With hgrm: in this direction [default: in all]
-    #[arg(long, value_name = "WHERE", value_parser = named(Direction::ALL, Direction::name))]
-    pub direction: Option<Direction>,
     /// The file to write, which appears when it is whole [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<Output>,
     /// Replace a file that is there, unasked; never one that is read
     #[arg(long)]
     pub force: bool,
+    /// Which migrations are exported.
+    #[command(flatten)]
+    pub only: Filter,
 }
 
 /// Options of `serve`.
@@ -452,7 +421,7 @@ Examples:
                                                  another machine's figures")]
 pub struct Serve {
     /// A recording, - for standard input, or unix:PATH for a socket, to be served instead of this kernel
-    #[arg(value_name = "FILE|-|unix:PATH", conflicts_with_all = ["records", "attach", "Only"])]
+    #[arg(value_name = "FILE|-|unix:PATH", conflicts_with_all = ["records", "attach"])]
     pub input: Option<Input>,
     /// The address and port to listen on, where port 0 takes any that is free; or a socket in the file system
     #[arg(
@@ -482,7 +451,7 @@ pub struct Serve {
     pub attach: Attach,
     /// Which migrations to count.
     #[command(flatten)]
-    pub only: Only,
+    pub only: Filter,
 }
 
 /// Options of `doctor`.

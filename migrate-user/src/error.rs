@@ -123,10 +123,9 @@ pub enum Error {
         /// What was named.
         output: String,
     },
-    /// Other formats tell of all steps and directions.
+    /// Other formats tell of all steps.
     #[error(
-        "--step and --direction go with --format hgrm, which tells of one thing; the other formats tell of all steps \
-         and directions."
+        "--step goes with --format hgrm, which tells of one step; the other formats tell of all."
     )]
     OnlyWithHgrm,
     /// The disk is full, or the write failed for another reason, in the middle of a recording.
@@ -187,14 +186,22 @@ pub enum Error {
     /// Whoever read standard output has closed it. Not a failure: there is nobody to tell.
     #[error("the reader of standard output has gone")]
     ReaderGone,
+    /// A filter that the recording cannot tell.
+    #[error("what is asked for cannot be chosen: {why}.")]
+    NotChosen {
+        /// What the recording lacks.
+        why: String,
+    },
     /// Recordings without a migration cannot be compared.
     #[error(
-        "{input} has no migration, so there is nothing to compare. Record while a program runs that makes some; \
+        "{input} has no migration{of}, so there is nothing to compare. Record while a program runs that makes some; \
          `migscope report` says what a recording holds."
     )]
     NothingToCompare {
         /// The recordings of that side.
         input: String,
+        /// Which migrations, where not any.
+        of: String,
     },
     /// A recording, or another binary format, would be printed on a terminal.
     #[error(

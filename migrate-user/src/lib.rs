@@ -2,7 +2,8 @@
 //!
 //! Data flows one way, and nothing upstream knows what is downstream of it:
 //!
-//! - [`model::Migration`] and [`recording::Facts`] are the vocabulary of everything here.
+//! - [`trace`] is the vocabulary of everything here, with [`model::Migration`] and
+//!   [`recording::Facts`].
 //! - [`recording`] turns batches into an Arrow IPC stream and back.
 //! - [`source`] yields batches, from the kernel or from a recording.
 //! - [`model`] turns batches into state. It is pure: no input or output, no clock, no terminal.
@@ -31,6 +32,7 @@ pub mod shorthand;
 pub mod source;
 mod tell;
 pub mod text;
+pub mod trace;
 pub mod view;
 
 #[cfg(test)]

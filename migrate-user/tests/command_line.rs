@@ -16,9 +16,12 @@ use support::{Synthetic, recording, written};
 
 #[test]
 fn an_empty_filter_is_no_filter_and_is_refused() {
-    for command in ["record", "live", "serve"] {
+    for command in [
+        "record", "live", "serve", "replay x", "report x", "diff x y",
+    ] {
         for option in ["--comm", "--cgroup", "--driver"] {
-            let refused = run(&[command, option, ""]);
+            let words: Vec<_> = command.split(' ').chain([option, ""]).collect();
+            let refused = run(&words);
             let said = stderr(&refused);
             assert_eq!(refused.status.code(), Some(2), "{command} {option}: {said}");
             assert!(
@@ -27,6 +30,143 @@ fn an_empty_filter_is_no_filter_and_is_refused() {
             );
         }
     }
+}
+
+/// The probes compare one value; a recording can be asked everything.
+#[test]
+fn what_the_probes_cannot_ask_is_refused_before_anything_is_done() {
+    for (option, word) in [
+        ("--pid=7,8", "--pid"),
+        ("--tid=7", "--tid"),
+        ("--address=0x1000", "--address"),
+        ("--time=1s..2s", "--time"),
+        ("--errno=22", "--errno"),
+    ] {
+        for command in ["record", "live", "serve"] {
+            let says = [word, "while tracing", "report, export, diff and replay"];
+            assert_refused(&run(&[command, option]), &says);
+        }
+    }
+    assert_refused(
+        &run(&["record", "--pid", "7", "--pid", "8"]),
+        &["one value only"],
+    );
+}
+
+/// Every command chooses the same from a recording, and says what.
+#[test]
+fn a_recording_is_chosen_from_in_the_same_words_everywhere() {
+    let (bytes, batches) = recording(3, 4, 200);
+    let (_folder, path) = file(&bytes);
+    let path = path.to_str().unwrap();
+    let words = ["--pid", "1200,1201", "--min-pages=64"];
+    let all = batches.iter().flat_map(|batch| &batch.migrations);
+    let is_one = |pid: Option<u32>| matches!(pid, Some(1200 | 1201));
+    let expected = all
+        .filter(|m| is_one(m.pid) && m.ledger.requested >= 64)
+        .count();
+    let with = |command: &[&str]| run(&[command, &words, &[path]].concat());
+    let report = with(&["report", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(stdout(&report)).unwrap();
+    assert_eq!(json["migrations"], expected);
+    assert_eq!(json["coverage"]["chosen"], "pid=1200,1201 min-pages=64");
+    let text = with(&["report"]);
+    assert!(
+        stdout(&text).contains("only pid=1200,1201 min-pages=64"),
+        "{}",
+        stdout(&text)
+    );
+    let export = with(&["export", "-f", "json"]);
+    assert_eq!(stdout(&export).lines().count(), expected);
+    let metrics = with(&["export", "-f", "openmetrics"]);
+    assert!(stdout(&metrics).contains("filter=\"pid=1200,1201 min-pages=64\""));
+    let diff = run(&[&["diff"], &words[..], &[path, path]].concat());
+    let said = stdout(&diff);
+    let number = format!("{path}: {expected} migrations");
+    assert!(said.contains("Only  pid=1200,1201 min-pages=64"), "{said}");
+    assert!(
+        said.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains(&number),
+        "{said}"
+    );
+}
+
+/// What is chosen by time is a recording of that time.
+#[test]
+fn a_part_of_the_time_is_a_shorter_recording() {
+    let (_folder, path) = file(&recording(3, 4, 500).0);
+    let path = path.to_str().unwrap();
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let output = run(&[&["report", "--json"], arguments, &[path]].concat());
+        serde_json::from_str(stdout(&output)).unwrap()
+    };
+    let (all, first, rest) = (
+        json(&[]),
+        json(&["--time=..200ms"]),
+        json(&["--time=200ms.."]),
+    );
+    let migrations = |report: &serde_json::Value| report["migrations"].as_u64().unwrap();
+    assert_eq!(migrations(&first) + migrations(&rest), migrations(&all));
+    assert_eq!(first["elapsed_ns"], 200_000_000);
+    let rate = first["rates"]["both"]["calls_per_second"].as_f64().unwrap();
+    assert!(
+        (rate - migrations(&first) as f64 * 5.0).abs() < 1e-6,
+        "{rate}"
+    );
+}
+
+/// Of 20,000 migrations 248 left a record, and the kernel's totals know of no process.
+#[test]
+fn a_filter_says_of_how_many_records_it_chooses() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/lossy.arrow");
+    let report = run(&["report", "--pid", "53", path]);
+    let said = stdout(&report);
+    assert!(
+        said.contains("248 of 20,000 recorded, before the filter"),
+        "{said}"
+    );
+    assert!(!said.contains("neither here nor among the lost"), "{said}");
+    let json = run(&["report", "--json", "--pid", "53", path]);
+    let json: serde_json::Value = serde_json::from_str(stdout(&json)).unwrap();
+    assert_eq!(
+        (&json["coverage"]["from"], &json["coverage"]["recorded"]),
+        (&"records".into(), &248.into())
+    );
+}
+
+#[test]
+fn names_that_a_recording_does_not_have_are_told() {
+    let (_folder, path) = file(&recording(3, 1, 200).0);
+    let path = path.to_str().unwrap();
+    let report = run(&["report", "--driver", "amdgpu", path]);
+    assert!(report.status.success());
+    assert!(stdout(&report).contains("The filter lets no migration through"));
+    let said = stderr(&report);
+    assert!(
+        said.contains("no migration has driver=amdgpu; there is migrate_test"),
+        "{said}"
+    );
+    let long = run(&["report", "--comm", "a-name-of-over-15-bytes", path]);
+    assert!(
+        stderr(&long).contains("the kernel keeps 15 bytes"),
+        "{}",
+        stderr(&long)
+    );
+    let slashless = run(&["report", "--cgroup", "user.slice/job", path]);
+    assert_eq!(slashless.status.code(), Some(2));
+    assert!(
+        stderr(&slashless).contains("/user.slice/job"),
+        "{}",
+        stderr(&slashless)
+    );
+    let none = run(&["diff", "--comm", "nobody", path, path]);
+    assert!(
+        stderr(&none).contains("no migration that comm=nobody lets through"),
+        "{}",
+        stderr(&none)
+    );
 }
 
 #[test]

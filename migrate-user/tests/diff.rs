@@ -73,11 +73,11 @@ fn what_cannot_be_compared_is_inconclusive_and_not_the_same() {
         .unwrap();
     assert_eq!(
         (&filters["base"], &filters["new"]),
-        (&"--outcome rolled_back".into(), &"none".into())
+        (&"outcome=rolled_back".into(), &"none".into())
     );
     let text = run(&["diff", &filter, &sample]);
     let text = stdout(&text);
-    let said = text.find("--outcome rolled_back | none").unwrap();
+    let said = text.find("outcome=rolled_back | none").unwrap();
     assert!(said < text.find("Time of a page").unwrap(), "{text}");
     assert!(
         text.contains("Verdict: inconclusive\n  - nothing could be compared"),

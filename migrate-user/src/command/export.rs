@@ -6,13 +6,13 @@ use tokio::sync::mpsc;
 
 use super::destination::Destination;
 use super::stop::Stop;
-use super::{check, warn_about};
+use super::{check, tell_hints, tell_unknown, warn_about};
 use crate::Error;
 use crate::cli::{self, Format};
 use crate::export::{Export, Hgrm, exporter};
 use crate::model::Losses;
 use crate::recording::Output;
-use crate::source::kernel::KernelSource;
+use crate::source::kernel::{KernelSource, Options};
 use crate::source::{Batch, Inputs, Source};
 use crate::tell_line;
 use crate::text::counted;
@@ -22,16 +22,17 @@ const WAITING: usize = 64;
 
 /// Converts a recording, or several that are one. What stands before any damage is converted too, and the damage is an error.
 pub(super) fn export(options: cli::Export) -> Result<(), Error> {
-    let (step, direction) = (options.step, options.direction);
-    let hgrm = Hgrm { step, direction };
+    let step = options.step;
+    let hgrm = Hgrm { step };
     let format: &dyn Export = match options.format {
         Format::Hgrm => &hgrm,
-        _ if step.is_some() || direction.is_some() => return Err(Error::OnlyWithHgrm),
+        _ if step.is_some() => return Err(Error::OnlyWithHgrm),
         format => exporter(format),
     };
     let inputs = Inputs(options.inputs);
     let to = destination(options.format, options.output, Some(&inputs), options.force)?;
-    let mut reader = inputs.open()?;
+    tell_hints(&options.only);
+    let mut reader = inputs.open()?.choose(options.only)?;
     let facts = reader.facts().clone();
     let mut losses = None;
     let mut batches = reader.by_ref().inspect(|batch: &Batch| {
@@ -43,6 +44,7 @@ pub(super) fn export(options: cli::Export) -> Result<(), Error> {
     });
     to.write(&mut |out| format.export(&facts, &mut batches, out))?;
     tell_losses(losses);
+    tell_unknown(&reader.unknown());
     warn_about(reader.parts());
     check(reader.parts())
 }
@@ -63,10 +65,11 @@ fn destination(
 
 /// Converts what this kernel does, until somebody asks for the end.
 pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error> {
+    let tracing = Options::try_from(options.tracing)?;
     let to = destination(format, options.output, None, options.force)?;
     let path = to.name();
     let mut stop = Stop::new()?;
-    let mut source = KernelSource::open(&options.tracing.into())?;
+    let mut source = KernelSource::open(&tracing)?;
     if let Some(duration) = options.duration {
         stop.after(duration.0);
     }

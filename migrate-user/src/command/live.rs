@@ -6,12 +6,13 @@ use std::io::{self, IsTerminal};
 use super::report::{print, read, report};
 use super::stop::Stop;
 use crate::Error;
-use crate::cli::{self, Live, Look, Replay, Tracing};
+use crate::cli::{self, Live, Look, Replay};
 use crate::config::Config;
 use crate::model::Model;
-use crate::source::kernel::KernelSource;
+use crate::source::kernel::{KernelSource, Options};
 use crate::source::{Inputs, Source, StreamSource};
 use crate::tell_line;
+use crate::trace::Filter;
 use crate::view;
 use crate::view::report::Report;
 
@@ -20,13 +21,14 @@ pub(super) async fn live(options: Live) -> Result<(), Error> {
     if let Some(format) = options.export {
         return super::export::live(format, options).await;
     }
+    let tracing = Options::try_from(options.tracing)?;
     needs_terminal()?;
     let config = config(options.look)?;
     if is_dumb() {
-        return in_the_end(options.tracing, &config).await;
+        return in_the_end(&tracing, &config).await;
     }
-    let source = KernelSource::open(&options.tracing.into())?;
-    view::run(source, "live", config).await
+    let source = KernelSource::open(&tracing)?;
+    view::run(source, "live", config, Filter::default()).await
 }
 
 /// Watches a recording.
@@ -38,14 +40,15 @@ pub(super) async fn replay(options: Replay) -> Result<(), Error> {
             json: false,
             html: None,
             force: false,
+            only: options.only,
         })
         .await;
     }
     let config = config(options.look)?;
     let inputs = Inputs(options.inputs);
     let name = inputs.to_string();
-    let source = StreamSource::open(inputs).await?;
-    view::run(source, &format!("replay of {name}"), config).await
+    let source = StreamSource::open(inputs, Filter::default()).await?;
+    view::run(source, &format!("replay of {name}"), config, options.only).await
 }
 
 /// Can the terminal show lines only, as those of editors do?
@@ -54,9 +57,9 @@ fn is_dumb() -> bool {
 }
 
 /// Traces until somebody asks for the end, and then tells all of it.
-async fn in_the_end(tracing: Tracing, config: &Config) -> Result<(), Error> {
+async fn in_the_end(tracing: &Options, config: &Config) -> Result<(), Error> {
     let mut stop = Stop::new()?;
-    let mut source = KernelSource::open(&tracing.into())?;
+    let mut source = KernelSource::open(tracing)?;
     tell_line!(
         "migscope: this terminal cannot draw (TERM=dumb), so what is traced is told at the end. Ctrl-C ends it."
     );

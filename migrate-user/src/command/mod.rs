@@ -21,6 +21,7 @@ use crate::cli::{Cli, Command, Live};
 use crate::source::Part;
 use crate::source::kernel::KernelSource;
 use crate::tell_line;
+use crate::trace::Filter;
 
 /// Runs a command to its end. The exit status is the answer where there was a question.
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
@@ -84,6 +85,20 @@ fn warn_about(parts: &[Part]) {
     let whole = parts.iter().filter(|part| part.check().is_ok());
     for note in whole.flat_map(Part::notes) {
         tell_line!("migscope: {note}");
+    }
+}
+
+/// Says on standard error what a user may not know of a filter.
+fn tell_hints(filter: &Filter) {
+    for hint in filter.hints() {
+        tell_line!("migscope: {hint}.");
+    }
+}
+
+/// Says on standard error what a filter asks for and the recording does not have.
+fn tell_unknown(unknown: &[String]) {
+    for what in unknown {
+        tell_line!("migscope: {what}.");
     }
 }
 

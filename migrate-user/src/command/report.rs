@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use super::destination::Destination;
 use super::stop::Stop;
-use super::{check, stdout_failed, warn_about};
+use super::{check, stdout_failed, tell_hints, tell_unknown, warn_about};
 use crate::Error;
 use crate::cli;
 use crate::config::Config;
@@ -20,7 +20,8 @@ pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
     let json = options.json;
     let html = options.html.is_some();
     let to = Destination::new(options.html, Some(&inputs), options.force)?;
-    let mut source = StreamSource::open(inputs.clone()).await?;
+    tell_hints(&options.only);
+    let mut source = StreamSource::open(inputs.clone(), options.only).await?;
     let mut stop = Stop::new()?;
     let mut model = Model::new(source.facts().clone());
     let interrupted = read(&mut source, &mut stop, &mut model).await?;
@@ -36,6 +37,7 @@ pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
         tell_line!("migscope: {INTERRUPTED}");
         return Ok(());
     }
+    tell_unknown(source.unknown());
     warn_about(parts);
     check(parts)
 }

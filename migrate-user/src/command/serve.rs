@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tokio::task::LocalSet;
 
 use super::stop::Stop;
-use super::{check, warn_about_names};
+use super::{check, tell_hints, tell_unknown, warn_about_names};
 use crate::Error;
 use crate::cli;
 use crate::model::Model;
@@ -18,10 +18,11 @@ use crate::tell_line;
 
 /// Serves until somebody asks for the end.
 pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
+    let tracing = tracing(&options)?;
     // An address that is taken is told before anything is traced.
     let listener = Listener::open(&options.listen).await?;
     let Some(input) = &options.input else {
-        let mut source = KernelSource::open(&tracing(&options))?;
+        let mut source = KernelSource::open(&tracing)?;
         if source.facts().record_every > 0 {
             warn_about_names(&source);
         }
@@ -34,7 +35,7 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
             .await
             .map(drop);
     };
-    let mut source = StreamSource::open(Inputs(vec![input.clone()])).await?;
+    let mut source = StreamSource::open(Inputs(vec![input.clone()]), options.only.clone()).await?;
     match serve_from(&mut source, Clock::Recorded, listener, &options).await? {
         Over::Yes => check(source.parts()),
         Over::No => Ok(()),
@@ -48,13 +49,19 @@ enum Over {
 }
 
 /// Without records, unless they are asked for: totals cost least, and nobody has to keep up with them.
-fn tracing(options: &cli::Serve) -> Options {
-    Options {
+fn tracing(options: &cli::Serve) -> Result<Options, Error> {
+    let tracing = Options {
         attach: options.attach.into(),
         record_every: u32::from(options.records || options.processes > 0),
-        only: options.only.clone().into(),
+        only: options.only.clone(),
         ..Options::default()
+    };
+    // Of a recording everything can be asked.
+    if options.input.is_none() {
+        tracing.check()?;
     }
+    tell_hints(&tracing.only);
+    Ok(tracing)
 }
 
 async fn serve_from(
@@ -100,6 +107,7 @@ async fn follow(source: &mut impl Source, stop: &mut Stop, state: &Shared) -> Re
                 None if asked => return Ok(Over::Yes),
                 None => {
                     state.borrow_mut().running = false;
+                    tell_unknown(source.unknown());
                     tell_end(source.parts());
                 }
             },

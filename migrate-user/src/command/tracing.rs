@@ -1,16 +1,20 @@
 //! From the command line to what is asked of the tracer.
 
+use super::tell_hints;
 use crate::cli;
-use crate::source::kernel::{Attach, Only, Options, RING_BYTES};
+use crate::source::kernel::{Attach, Options, RING_BYTES, TracerError};
 
-impl From<cli::Tracing> for Options {
-    fn from(asked: cli::Tracing) -> Self {
+impl TryFrom<cli::Tracing> for Options {
+    type Error = TracerError;
+
+    /// Says what the probes cannot do, and hints at what they do.
+    fn try_from(asked: cli::Tracing) -> Result<Self, TracerError> {
         let record_every = if asked.totals_only {
             0
         } else {
             asked.sample.unwrap_or(1)
         };
-        Self {
+        let options = Self {
             attach: asked.attach.into(),
             ring_bytes: asked.ring_size.map_or(RING_BYTES, |size| size.0),
             record_every,
@@ -18,8 +22,11 @@ impl From<cli::Tracing> for Options {
             user_stacks: asked.user_stacks,
             sub_steps: asked.sub_steps,
             off_cpu: asked.off_cpu,
-            only: asked.only.into(),
-        }
+            only: asked.only,
+        };
+        options.check()?;
+        tell_hints(&options.only);
+        Ok(options)
     }
 }
 
@@ -30,23 +37,6 @@ impl From<cli::Attach> for Attach {
             cli::Attach::Fentry => Self::Fentry,
             cli::Attach::Kprobe => Self::Kprobe,
             cli::Attach::SingleKprobe => Self::SingleKprobe,
-        }
-    }
-}
-
-impl From<cli::Only> for Only {
-    fn from(asked: cli::Only) -> Self {
-        Self {
-            pid: asked.pid,
-            comm: asked.comm,
-            worker: asked.worker,
-            cgroup: asked.cgroup,
-            driver: asked.driver,
-            direction: asked.direction,
-            cause: asked.cause,
-            outcome: asked.outcome,
-            min_pages: asked.min_pages,
-            slower_than: asked.slower_than,
         }
     }
 }

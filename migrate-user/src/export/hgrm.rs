@@ -6,8 +6,8 @@ use std::io;
 use hdrhistogram::Histogram;
 
 use super::{Export, Out};
+use crate::model::Step;
 use crate::model::steps::{DIGITS, new_histogram};
-use crate::model::{Direction, Step};
 use crate::recording::Facts;
 use crate::source::Batch;
 
@@ -21,16 +21,11 @@ const SUB_BUCKETS: u32 = 256;
 pub struct Hgrm {
     /// Of which step; `None`: of all together.
     pub step: Option<Step>,
-    /// In which direction; `None`: in all.
-    pub direction: Option<Direction>,
 }
 
 impl Hgrm {
-    /// Of all steps together, in all directions.
-    pub const ALL: Self = Self {
-        step: None,
-        direction: None,
-    };
+    /// Of all steps together.
+    pub const ALL: Self = Self { step: None };
 }
 
 impl Export for Hgrm {
@@ -42,12 +37,11 @@ impl Export for Hgrm {
     ) -> io::Result<()> {
         let mut histogram = new_histogram();
         for migration in batches.flat_map(|batch| batch.migrations) {
-            let counts = self.direction.is_none_or(|of| of == migration.direction);
             let value = match self.step {
                 Some(step) => migration.steps[step as usize],
                 None => Some(migration.total_ns()),
             };
-            if let Some(value) = value.filter(|_| counts) {
+            if let Some(value) = value {
                 histogram.saturating_record(value);
             }
         }
@@ -99,16 +93,13 @@ mod tests {
 
     #[test]
     fn a_line_for_each_percentile_up_to_all() {
-        let batch = Synthetic::new(1).batch(1000);
-        let setup = |direction: Option<Direction>| {
-            let of = batch.migrations.iter();
-            let of = of.filter(move |m| direction.is_none_or(|of| of == m.direction));
-            of.filter_map(|m| m.steps[0]).collect::<Vec<_>>()
-        };
-        for direction in [None, Some(Direction::ToSystem)] {
+        let all = Synthetic::new(1).batch(1000);
+        for filter in ["", "direction=to_system"] {
+            let mut batch = all.clone();
+            batch.choose(&filter.parse().unwrap(), &facts().run());
             let mut out = Vec::new();
             let step = Some(Step::Setup);
-            Hgrm { step, direction }
+            Hgrm { step }
                 .export(&facts(), &mut std::iter::once(batch.clone()), &mut out)
                 .unwrap();
             let text = String::from_utf8(out).unwrap();
@@ -122,7 +113,8 @@ mod tests {
                         .collect()
                 })
                 .collect();
-            let mut values = setup(direction);
+            let of = batch.migrations.iter();
+            let mut values: Vec<_> = of.filter_map(|m| m.steps[0]).collect();
             values.sort_unstable();
             let last = lines.last().unwrap();
             assert_eq!(

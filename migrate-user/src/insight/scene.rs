@@ -97,7 +97,7 @@ impl<'a> Scene<'a> {
 
     /// What figures of all migrations are about: `all migrations`.
     pub(super) fn all(&self) -> &'static str {
-        if self.model.facts().filter.is_some() {
+        if self.model.facts().filters().next().is_some() {
             "all migrations that the filter lets through"
         } else {
             "all migrations"

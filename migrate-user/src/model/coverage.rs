@@ -24,8 +24,10 @@ impl Origin {
 /// Which migrations the figures are about, and where those come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coverage<'a> {
-    /// Which migrations are counted at all, in the words of the command line; `None`: every one.
+    /// Which migrations were traced at all, in the words of a filter; `None`: every one.
     pub filter: Option<&'a str>,
+    /// Which of those were chosen afterwards, in the same words; `None`: all.
+    pub chosen: Option<&'a str>,
     /// Every n-th of those is recorded; 0: none is.
     pub record_every: u32,
     /// Where counts, ledgers, steps and rates come from. Everything else is from records.
@@ -45,6 +47,7 @@ impl Model {
         };
         Coverage {
             filter: self.facts.filter.as_deref(),
+            chosen: self.facts.chosen.as_deref(),
             record_every: self.facts.record_every,
             from,
             totals_ns: self.kernel.time_ns(),

@@ -1,76 +1,148 @@
 //! What a filter leaves out, so that nothing is said of it.
 
+use crate::model::Direction;
+use crate::trace::Filter;
+
 /// Conditions that keep some migrations of a page and leave out others.
-const SOME_OF_A_PAGE: [&str; 7] = [
+const SOME_OF_A_PAGE: [&str; 10] = [
     "direction",
     "cause",
     "outcome",
+    "errno",
     "min-pages",
     "slower-than",
+    "tid",
     "worker",
     "driver",
+    // Of pages beside the range there are those migrations that reach into it.
+    "address",
 ];
 
 /// Conditions that leave out evictions, of which nobody knows whose pages they take, or some of them.
-const SOME_EVICTIONS: [&str; 9] = [
+const SOME_EVICTIONS: [&str; 12] = [
     "pid",
+    "tid",
     "comm",
     "cgroup",
     "worker",
     "direction",
     "cause",
     "outcome",
+    "errno",
     "min-pages",
     "slower-than",
+    "address",
 ];
 
 /// Conditions that ask how a migration went.
-const BY_RESULT: [&str; 2] = ["outcome", "slower-than"];
+const BY_RESULT: [&str; 3] = ["outcome", "errno", "slower-than"];
 
 /// What cannot be known under a filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hidden {
-    /// Migrations were chosen by how long they took or how they ended: what a call or a page costs does not follow from those.
+    /// Migrations were chosen by how long they took or how they ended: what a call or a page costs
+    /// does not follow from those.
     pub by_result: bool,
     /// Some migrations of a page are left out: where it went after those that are there is unknown.
     pub ways_back: bool,
     /// Some evictions are left out: whether device memory is too small is unknown.
     pub evictions: bool,
+    /// By [`Direction`]: all of its migrations are left out.
+    directions: [bool; Direction::ALL.len()],
 }
 
 impl Hidden {
-    /// By the words of a filter, of the command line or of the dashboard: `--pid 7`, `pid=7`. A word that is part of a name may be
-    /// taken for a condition; then more is unknown than has to be.
-    pub fn by(filter: Option<&str>) -> Self {
-        let words = || filter.into_iter().flat_map(str::split_whitespace);
-        let condition = |word: &str| {
-            let word = word.trim_start_matches('-');
-            word.split('=').next().unwrap_or(word).to_owned()
-        };
-        let has = |some: &[&str]| words().any(|word| some.contains(&condition(word).as_str()));
+    /// Whatever a filter can hide.
+    const ALL: Self = Self {
+        by_result: true,
+        ways_back: true,
+        evictions: true,
+        directions: [false; Direction::ALL.len()],
+    };
+
+    /// By the words of filters, each of which chooses from what the one before lets through. Of
+    /// words that this program does not know nothing is known.
+    pub fn by<'a>(filters: impl IntoIterator<Item = &'a str>) -> Self {
+        let each = filters.into_iter().map(|words| match words.parse() {
+            Ok(filter) => Self::under(&filter),
+            Err(_) => Self::ALL,
+        });
+        each.fold(Self::default(), Self::and)
+    }
+
+    fn under(filter: &Filter) -> Self {
+        let asked: Vec<_> = filter.asked().map(|(word, _)| word.name).collect();
+        let has = |some: &[&str]| asked.iter().any(|name| some.contains(name));
+        let mut directions = [false; Direction::ALL.len()];
+        for direction in Direction::ALL
+            .iter()
+            .filter(|_| !filter.direction.is_empty())
+        {
+            directions[super::index(*direction)] = !filter.direction.contains(direction);
+        }
         Self {
             by_result: has(&BY_RESULT),
             ways_back: has(&SOME_OF_A_PAGE),
             evictions: has(&SOME_EVICTIONS),
+            directions,
         }
+    }
+
+    fn and(self, other: Self) -> Self {
+        let mut directions = self.directions;
+        for (hidden, more) in directions.iter_mut().zip(other.directions) {
+            *hidden |= more;
+        }
+        Self {
+            by_result: self.by_result || other.by_result,
+            ways_back: self.ways_back || other.ways_back,
+            evictions: self.evictions || other.evictions,
+            directions,
+        }
+    }
+
+    /// Is every migration in this direction left out?
+    pub fn direction(&self, direction: Direction) -> bool {
+        self.directions[super::index(direction)]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::filter::words::word;
 
     #[test]
     fn conditions_are_known_in_both_forms() {
-        let of = |words| {
-            let hidden = Hidden::by(Some(words));
+        let of = |words: &str| {
+            let hidden = Hidden::by([words]);
             (hidden.by_result, hidden.ways_back, hidden.evictions)
         };
-        assert_eq!(Hidden::by(None), Hidden::default());
+        assert_eq!(Hidden::by([]), Hidden::default());
         assert_eq!(of("--pid 7 comm=a"), (false, false, true));
         assert_eq!(of("--direction to_system"), (false, true, true));
         assert_eq!(of("driver=amdgpu"), (false, true, false));
         assert_eq!(of("pid=7 slower-than=1ms"), (true, true, true));
         assert_eq!(of("--outcome=completed"), (true, true, true));
+        assert_eq!(of("time=1s..2s"), (false, false, false));
+        // A value is no condition.
+        assert_eq!(of("comm=outcome"), (false, false, true));
+        assert_eq!(of("colour=red"), (true, true, true));
+    }
+
+    #[test]
+    fn directions_that_no_filter_lets_through_are_hidden() {
+        let hidden = Hidden::by(["direction=to_system,to_device", "direction=to_device"]);
+        assert!(hidden.direction(Direction::ToSystem) && !hidden.direction(Direction::ToDevice));
+        assert!(!Hidden::by(["pid=7"]).direction(Direction::ToSystem));
+    }
+
+    #[test]
+    fn every_condition_is_one() {
+        let all = SOME_OF_A_PAGE
+            .iter()
+            .chain(&SOME_EVICTIONS)
+            .chain(&BY_RESULT);
+        all.for_each(|name| assert!(word(name).is_some(), "{name}"));
     }
 }

@@ -118,8 +118,12 @@ impl Model {
     /// Migrations that the tracer says have ended, and that neither came, nor are among the lost, nor were left out: 0
     /// in a whole recording. With sampling it can be more, but not less, than this: which of the incomplete ones were
     /// chosen is not known. Where none is recorded, it is what the kernel's totals lack. `None` before the tracer has
-    /// told. Means nothing after a [`reset`](Self::reset).
+    /// told, and under a filter that the tracer does not know. Means nothing after a
+    /// [`reset`](Self::reset).
     pub fn unaccounted(&self) -> Option<u64> {
+        if self.facts.chosen.is_some() {
+            return None;
+        }
         let losses = self.losses()?;
         let (expected, known) = match self.facts.record_every {
             0 => {

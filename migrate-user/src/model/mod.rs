@@ -100,6 +100,7 @@ pub struct Model {
     parts: PartSums,
     off_cpu: OffCpuSums,
     kernel: Kernel,
+    hidden: Hidden,
     status: Option<Status>,
     /// Records that were lost before counting began.
     lost_before: u64,
@@ -111,7 +112,7 @@ impl Model {
     /// Nothing yet.
     pub fn new(facts: Facts) -> Self {
         let began_ns = facts.started_ns;
-        let by_result = Hidden::by(facts.filter.as_deref()).by_result;
+        let hidden = Hidden::by(facts.filters());
         Self {
             facts,
             records: Tally::default(),
@@ -122,12 +123,13 @@ impl Model {
             drivers: Drivers::default(),
             processes: Processes::default(),
             threads: Threads::default(),
-            batching: Batching::new(by_result),
+            batching: Batching::new(hidden.by_result),
             ping_pong: PingPong::default(),
             retries: Retries::default(),
             parts: PartSums::default(),
             off_cpu: OffCpuSums::default(),
             kernel: Kernel::new(began_ns),
+            hidden,
             status: None,
             lost_before: 0,
             began_ns,
@@ -152,7 +154,7 @@ impl Model {
     fn sees_all(&self, status: Option<&Status>) -> bool {
         let losses = status.or(self.status.as_ref()).map(|status| status.losses);
         let lost = losses.map_or(0, |losses| Losses::new(losses).lost());
-        self.facts.record_every == 1 && self.facts.filter.is_none() && lost == 0
+        self.facts.record_every == 1 && self.facts.filters().next().is_none() && lost == 0
     }
 
     fn count(&mut self, rows: &dyn Rows) {
@@ -235,9 +237,9 @@ impl Model {
         }
     }
 
-    /// What cannot be known under the filter that there is.
+    /// What cannot be known under the filters that there are.
     pub fn hidden(&self) -> Hidden {
-        Hidden::by(self.facts.filter.as_deref())
+        self.hidden
     }
 
     /// The machine, the kernel and the clock.
@@ -357,21 +359,6 @@ impl Model {
     /// The time that has been reached, nanoseconds of the recording's clock; `None` if nothing has come yet.
     pub fn now_ns(&self) -> Option<u64> {
         self.now_ns
-    }
-
-    /// The average over all the time that [`Model::totals`] are about; `None` if no time has passed.
-    pub fn average(&self, direction: Option<Direction>) -> Option<Rate> {
-        let seconds = self.span_ns()? as f64 / 1e9;
-        let totals = self.totals();
-        let calls = match direction {
-            Some(direction) => totals.in_direction(direction),
-            None => totals.migrations(),
-        };
-        let pages = ledger::arrived(&totals.ledger(direction));
-        (seconds > 0.0).then(|| Rate {
-            calls: calls as f64 / seconds,
-            pages: pages as f64 / seconds,
-        })
     }
 
     /// How much time [`Model::totals`] are about, nanoseconds; `None` where the kernel has not told.

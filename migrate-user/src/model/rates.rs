@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 use migrate_ebpf::wire::Direction;
 
+use super::{Model, ledger};
+
 /// The width of one bin of the history, nanoseconds.
 pub const BIN_NS: u64 = 1_000_000_000;
 
@@ -174,6 +176,38 @@ fn part(amount: u64, from_ns: u64, at_ns: u64, to_ns: u64) -> u64 {
         return amount;
     }
     (u128::from(amount) * u128::from(until) / u128::from(all)) as u64
+}
+
+impl Model {
+    /// The average over the last seconds; `None` if none has passed, or a filter leaves the direction
+    /// out.
+    pub fn rate(&self, seconds: usize, direction: Option<Direction>) -> Option<Rate> {
+        let known = !self.hides(direction);
+        known.then(|| self.rates().over(seconds, direction))?
+    }
+
+    fn hides(&self, direction: Option<Direction>) -> bool {
+        direction.is_some_and(|direction| self.hidden.direction(direction))
+    }
+
+    /// The average over all the time that [`Model::totals`] are about; `None` if no time has passed,
+    /// or a filter leaves the direction out.
+    pub fn average(&self, direction: Option<Direction>) -> Option<Rate> {
+        if self.hides(direction) {
+            return None;
+        }
+        let seconds = self.span_ns()? as f64 / 1e9;
+        let totals = self.totals();
+        let calls = match direction {
+            Some(direction) => totals.in_direction(direction),
+            None => totals.migrations(),
+        };
+        let pages = ledger::arrived(&totals.ledger(direction));
+        (seconds > 0.0).then(|| Rate {
+            calls: calls as f64 / seconds,
+            pages: pages as f64 / seconds,
+        })
+    }
 }
 
 #[cfg(test)]

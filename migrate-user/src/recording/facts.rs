@@ -1,5 +1,7 @@
 //! What is known before the first migration: the machine, the kernel and the clock.
 
+use crate::trace::{Filter, Run};
+
 /// The version of the recording format. It changes whenever the meaning of a column does.
 pub const FORMAT: u32 = 5;
 
@@ -26,8 +28,11 @@ pub struct Facts {
     pub not_hooked: Vec<String>,
     /// How the kernel's functions are watched: `fentry`, `fprobe`, `kprobe`.
     pub attached: Option<String>,
-    /// Which migrations are counted at all, in the words of the command line; `None`: every one.
+    /// Which migrations were traced at all, in the words of a filter; `None`: every one.
     pub filter: Option<String>,
+    /// Which of those were chosen when it was read; `None`: all. Counts of the tracer and of losses
+    /// are of all that were traced.
+    pub chosen: Option<String>,
     /// Every n-th of those is recorded; 0: none is, only the kernel's totals tell of them.
     pub record_every: u32,
     /// What is measured of each migration because it was asked for.
@@ -141,6 +146,37 @@ impl Facts {
         }
     }
 
+    /// The words of all filters, each of which chooses from what the one before lets through.
+    pub fn filters(&self) -> impl Iterator<Item = &str> {
+        let filters = [&self.filter, &self.chosen];
+        filters.into_iter().filter_map(Option::as_deref)
+    }
+
+    /// What a filter has to know of the recording.
+    pub fn run(&self) -> Run {
+        Run {
+            page_size: self.page_size,
+            started_ns: self.started_ns,
+            started_unix_ns: self.started_unix_ns,
+        }
+    }
+
+    /// The facts of what a filter lets through: where that is a part of the time, it begins there.
+    pub fn chosen_by(&self, filter: &Filter) -> Self {
+        if filter.is_empty() {
+            return self.clone();
+        }
+        let run = self.run();
+        let extent_ns = filter.extent_ns(&run);
+        let from_ns = extent_ns.map(|extent| extent.start).max(self.started_ns);
+        Self {
+            chosen: Some(filter.words()),
+            started_ns: self.started_ns.and(from_ns),
+            started_unix_ns: from_ns.and_then(|from_ns| self.unix_ns(from_ns)),
+            ..self.clone()
+        }
+    }
+
     /// A time of the recording's clock by the wall clock of when it began, nanoseconds since 1970.
     pub fn unix_ns(&self, time_ns: u64) -> Option<u64> {
         Moment {
@@ -167,6 +203,7 @@ impl Facts {
             ),
             ("attached", self.attached.clone()),
             ("filter", self.filter.clone()),
+            ("chosen", self.chosen.clone()),
             ("record_every", Some(self.record_every.to_string())),
             ("details", self.details.words()),
             ("tracer", Some(self.tracer.clone())),
@@ -209,6 +246,7 @@ impl Facts {
                 .collect(),
             attached: text("attached"),
             filter: text("filter"),
+            chosen: text("chosen"),
             record_every: number("record_every")?
                 .map_or(Ok(1), u32::try_from)
                 .map_err(|_| "migscope.record_every is too large")?,

@@ -7,6 +7,7 @@ use std::mem;
 use super::{Batch, Ending, Input, Part, Status};
 use crate::Error;
 use crate::recording::{Facts, Reader};
+use crate::trace::{Filter, Run, filter::Seen};
 
 type AnyReader = Reader<Box<dyn Read + Send>>;
 
@@ -14,8 +15,13 @@ type AnyReader = Reader<Box<dyn Read + Send>>;
 ///
 /// How each of them ended is in [`Joined::parts`] when the iterator has returned `None`.
 pub struct Joined {
-    /// Of the first.
+    /// Of the first, or of what is chosen of them.
     facts: Facts,
+    /// What is chosen of all.
+    filter: Filter,
+    /// Of all, which `filter` is about.
+    run: Run,
+    seen: Seen,
     now: Option<Reading>,
     rest: VecDeque<Reading>,
     parts: Vec<Part>,
@@ -58,13 +64,36 @@ impl Joined {
         let facts = facts.unwrap_or_default();
         Ok(Self {
             reached_ns: facts.started_ns.unwrap_or(0),
+            run: facts.run(),
             facts,
+            filter: Filter::default(),
+            seen: Seen::default(),
             now,
             rest,
             parts: Vec::new(),
             before: None,
             last: None,
         })
+    }
+
+    /// Yields only what a filter lets through.
+    ///
+    /// # Errors
+    ///
+    /// If the recordings cannot tell what is asked for.
+    pub fn choose(mut self, filter: Filter) -> Result<Self, Error> {
+        filter
+            .check(&self.run)
+            .map_err(|why| Error::NotChosen { why })?;
+        self.facts = self.facts.chosen_by(&filter);
+        self.filter = filter;
+        Ok(self)
+    }
+
+    /// What the filter asks for and none of the recordings has, in sentences. Known when the iterator
+    /// has returned `None`.
+    pub fn unknown(&self) -> Vec<String> {
+        self.seen.unknown(&self.filter)
     }
 
     /// The machine, the kernel and the clock, and when the first of them began.
@@ -196,6 +225,10 @@ impl Iterator for Joined {
                 continue;
             };
             batch.status = batch.status.map(|status| self.tell(status));
+            if !self.filter.is_empty() {
+                batch.migrations.iter().for_each(|m| self.seen.note(m));
+                batch.choose(&self.filter, &self.run);
+            }
             return Some(batch);
         }
     }

@@ -20,6 +20,7 @@ pub fn facts() -> Facts {
         not_hooked: Vec::new(),
         attached: None,
         filter: None,
+        chosen: None,
         record_every: 1,
         details: Details::default(),
         tracer: env!("CARGO_PKG_VERSION").to_owned(),

@@ -21,6 +21,7 @@ use migrate_ebpf::wire::histogram::BUCKETS;
 
 use crate::model::{Exact, Migrations};
 use crate::recording::Facts;
+use crate::trace::{Filter, Run};
 
 /// What has happened since the last batch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,6 +56,22 @@ impl Batch {
             }),
             (earlier, later) => later.or(earlier),
         };
+    }
+
+    /// Keeps what a filter lets through. The kernel's totals count all that was traced, so they go;
+    /// time passes only as far as the filter lets it.
+    pub fn choose(&mut self, filter: &Filter, run: &Run) {
+        if filter.is_empty() {
+            return;
+        }
+        self.migrations
+            .retain(|migration| filter.takes(migration, run));
+        if let Some(status) = &mut self.status {
+            status.exact = None;
+            if let Some(extent) = filter.extent_ns(run) {
+                status.time_ns = status.time_ns.clamp(extent.start, extent.end);
+            }
+        }
     }
 }
 
@@ -204,6 +221,12 @@ pub trait Source {
 
     /// The recordings that it read, once [`Source::next`] has returned `None`; none for what is no recording.
     fn parts(&self) -> &[Part] {
+        &[]
+    }
+
+    /// What its filter asks for and was never seen, in sentences, once [`Source::next`] has returned
+    /// `None`.
+    fn unknown(&self) -> &[String] {
         &[]
     }
 }

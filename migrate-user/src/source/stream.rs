@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::{Batch, Ending, Inputs, Joined, Part, Source};
 use crate::Error;
 use crate::recording::Facts;
+use crate::trace::Filter;
 
 /// Batches that wait for the view before the reader waits for it too.
 const WAITING: usize = 16;
@@ -19,40 +20,46 @@ const WAITING_KIB: usize = 16 << 10;
 enum Event {
     /// With its place among those that wait, which is free when it has been taken.
     Batch(Batch, OwnedSemaphorePermit),
-    Ended(Vec<Part>),
+    Ended(Vec<Part>, Vec<String>),
 }
 
 /// Reads a recording on a thread of its own, so that a slow or silent stream never holds up the view.
 pub struct StreamSource {
     inputs: Inputs,
+    filter: Filter,
     facts: Facts,
     events: mpsc::Receiver<Event>,
     parts: Vec<Part>,
+    unknown: Vec<String>,
 }
 
 impl StreamSource {
-    /// Opens the inputs and waits for their facts.
-    pub async fn open(inputs: Inputs) -> Result<Self, Error> {
+    /// Opens the inputs and waits for their facts. Only what the filter lets through comes.
+    pub async fn open(inputs: Inputs, filter: Filter) -> Result<Self, Error> {
         let (opened, facts) = oneshot::channel();
-        let kept = inputs.clone();
+        let kept = (inputs.clone(), filter.clone());
         let (sender, events) = mpsc::channel(WAITING);
         let runtime = Handle::current();
         // Nobody joins it: it may sit in a read for ever, and ends with the program.
-        thread::spawn(move || match inputs.open() {
-            Ok(reader) => {
-                let _ = opened.send(Ok(reader.facts().clone()));
-                forward(reader, &sender, &runtime);
-            }
-            Err(error) => {
-                let _ = opened.send(Err(error));
-            }
-        });
+        thread::spawn(
+            move || match inputs.open().and_then(|joined| joined.choose(filter)) {
+                Ok(reader) => {
+                    let _ = opened.send(Ok(reader.facts().clone()));
+                    forward(reader, &sender, &runtime);
+                }
+                Err(error) => {
+                    let _ = opened.send(Err(error));
+                }
+            },
+        );
         let facts = facts.await.expect("the reader's thread answers first")?;
         Ok(Self {
-            inputs: kept,
+            inputs: kept.0,
+            filter: kept.1,
             facts,
             events,
             parts: Vec::new(),
+            unknown: Vec::new(),
         })
     }
 }
@@ -69,7 +76,7 @@ fn forward(mut reader: Joined, sender: &mpsc::Sender<Event>, runtime: &Handle) {
             return;
         }
     }
-    let _ = sender.blocking_send(Event::Ended(reader.parts().to_vec()));
+    let _ = sender.blocking_send(Event::Ended(reader.parts().to_vec(), reader.unknown()));
 }
 
 impl Source for StreamSource {
@@ -83,8 +90,9 @@ impl Source for StreamSource {
                 drop(place);
                 Ok(Some(batch))
             }
-            Some(Event::Ended(parts)) => {
+            Some(Event::Ended(parts, unknown)) => {
                 self.parts = parts;
+                self.unknown = unknown;
                 Ok(None)
             }
             None => {
@@ -101,11 +109,15 @@ impl Source for StreamSource {
     }
 
     async fn again(&self) -> Option<Result<Self, Error>> {
-        Some(Self::open(self.file()?.clone()).await)
+        Some(Self::open(self.file()?.clone(), self.filter.clone()).await)
     }
 
     fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    fn unknown(&self) -> &[String] {
+        &self.unknown
     }
 }
 

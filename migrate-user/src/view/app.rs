@@ -3,7 +3,7 @@
 use crossterm::event::KeyEvent;
 
 use super::data::Data;
-use super::filter::Filter;
+use super::history::History;
 use super::keys::Action;
 use super::playback::{Playback, Until};
 use super::prompt::{Answer, Asks, Export, Prompt, is_yes};
@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::model::{Migration, Model};
 use crate::recording::Facts;
 use crate::source::{Batch, Ending};
+use crate::trace::Filter;
 
 /// Everything that is drawn.
 pub struct App {
@@ -29,6 +30,7 @@ pub struct App {
     /// Where the replay is, if the source can be read again.
     playback: Option<Playback>,
     pub(super) prompt: Option<Prompt>,
+    history: History,
     /// What to export as soon as there is time.
     pub(super) export: Option<Export>,
     /// What to export if a file may be replaced, which the user is asked about.
@@ -64,6 +66,7 @@ impl App {
             frozen: None,
             playback: readable.then(|| Playback::new(began_ns)),
             prompt: None,
+            history: History::default(),
             export: None,
             replacing: None,
             message: None,
@@ -92,7 +95,9 @@ impl App {
 
     /// When the run began, nanoseconds of the recording's clock: times are told from there, whatever the window.
     pub(super) fn began_ns(&self) -> u64 {
-        self.data.run().began_ns().unwrap_or(0)
+        // What is chosen by time is told by the same clock as it was asked for.
+        let by_time = self.data.filter().time.and(self.data.facts().started_ns);
+        by_time.or(self.data.run().began_ns()).unwrap_or(0)
     }
 
     /// Which tab is shown.
@@ -124,9 +129,22 @@ impl App {
         self.until() != Until::End
     }
 
-    /// The filter as the user wrote it.
-    pub(super) fn filter_words(&self) -> Option<&str> {
-        self.data.filter().map(Filter::words)
+    /// The words of the filter; `None` where everything is shown.
+    pub(super) fn filter_words(&self) -> Option<String> {
+        let filter = self.data.filter();
+        (!filter.is_empty()).then(|| filter.words())
+    }
+
+    /// Begins with a filter, before anything has come.
+    ///
+    /// # Errors
+    ///
+    /// If what is watched cannot tell what is asked for.
+    pub(super) fn begin_with(&mut self, filter: Filter) -> Result<(), String> {
+        filter.check(&self.data.facts().run())?;
+        self.data.set_filter(filter);
+        self.data.restart(None);
+        Ok(())
     }
 
     /// Takes in what has happened.
@@ -189,7 +207,7 @@ impl App {
     /// Does what a key asks for. True if it asks for anything.
     pub(super) fn key(&mut self, event: KeyEvent) -> bool {
         if let Some(mut prompt) = self.prompt.take() {
-            match prompt.key(event) {
+            match prompt.key(event, self.data.seen()) {
                 Answer::None => self.prompt = Some(prompt),
                 Answer::Given(text) => self.answer(prompt, &text),
                 Answer::Left => {}
@@ -203,19 +221,31 @@ impl App {
 
     fn answer(&mut self, prompt: Prompt, text: &str) {
         let done = match prompt.asks {
-            Asks::Filter => Filter::read(text).map(|filter| self.set_filter(filter)),
+            Asks::Filter => self.read_filter(text),
             Asks::Export => Export::read(text).map(|export| self.export = Some(export)),
             Asks::Replace => is_yes(text).map(|yes| self.replace(yes)),
         };
-        if let Err(wrong) = done {
-            self.prompt = Some(prompt.refuse(wrong));
+        match done {
+            Ok(()) => self.history.add(prompt.asks, text),
+            Err(wrong) => self.prompt = Some(prompt.refuse(wrong)),
         }
+    }
+
+    fn read_filter(&mut self, text: &str) -> Result<(), String> {
+        let filter: Filter = text.parse()?;
+        filter.check(&self.data.facts().run())?;
+        self.set_filter(filter);
+        Ok(())
+    }
+
+    fn ask(&mut self, asks: Asks, text: &str) {
+        self.prompt = Some(Prompt::new(asks, text, self.history.of(asks)));
     }
 
     /// Asks whether an export may replace the file that is in its place.
     pub(super) fn ask_to_replace(&mut self, export: Export) {
         self.replacing = Some(export);
-        self.prompt = Some(Prompt::new(Asks::Replace, ""));
+        self.ask(Asks::Replace, "");
     }
 
     fn replace(&mut self, yes: bool) {
@@ -240,9 +270,9 @@ impl App {
             Action::Open => self.open(),
             Action::Filter => {
                 let words = self.filter_words().unwrap_or_default();
-                self.prompt = Some(Prompt::new(Asks::Filter, words));
+                self.ask(Asks::Filter, &words);
             }
-            Action::Export => self.prompt = Some(Prompt::new(Asks::Export, "json")),
+            Action::Export => self.ask(Asks::Export, "json"),
             Action::Pause => self.pause(),
             Action::Reset => self.reset(),
             Action::Window => self.set_window(self.data.window().next()),
@@ -263,7 +293,7 @@ impl App {
             return;
         }
         if self.filter_words().is_some() {
-            self.set_filter(None);
+            self.set_filter(Filter::default());
         }
     }
 
@@ -271,15 +301,12 @@ impl App {
     fn open(&mut self) {
         match tabs::open(self) {
             Some(tabs::Opened::Migration(migration)) => self.view.opened = Some(migration),
-            Some(tabs::Opened::Filter(words)) => match Filter::read(&words) {
-                Ok(filter) => self.set_filter(filter),
-                Err(wrong) => self.message = Some(wrong),
-            },
+            Some(tabs::Opened::Filter(filter)) => self.set_filter(*filter),
             None => {}
         }
     }
 
-    fn set_filter(&mut self, filter: Option<Filter>) {
+    fn set_filter(&mut self, filter: Filter) {
         self.data.set_filter(filter);
         self.frozen = None;
         self.view.restart();

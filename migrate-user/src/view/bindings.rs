@@ -93,7 +93,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     bind("next-tab", &["tab"], Action::Beside(1), ("tab", "the next tab"), When::Always),
     bind("previous-tab", &["backtab"], Action::Beside(-1), ("", "the tab before"), When::Always),
     bind("close", &["esc"], Action::Close, ("back", "close what is open, else remove the filter"), When::Open),
-    bind("filter", &["/"], Action::Filter, ("filter", "show only some migrations, in the command line's words: pid=7 slower-than=1ms"), When::Always),
+    bind("filter", &["/"], Action::Filter, ("filter", "show only some migrations: pid=7 slower-than=1ms, or a command; Tab completes"), When::Always),
     bind("up", &["up", "k"], Action::Move(-1), ("move", "one row up"), When::Rows),
     bind("down", &["down", "j"], Action::Move(1), ("move", "one row down"), When::Rows),
     bind("open", &["enter"], Action::Open, ("open", "show only this process or driver; open this migration"), When::Opens),

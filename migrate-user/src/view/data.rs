@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::filter::Filter;
 use super::window::{Lately, Window};
 use crate::model::{Migration, Model, Origin};
 use crate::recording::Facts;
 use crate::source::{Batch, Status};
 use crate::text::{clock, printable};
+use crate::trace::Filter;
+use crate::trace::filter::Seen;
 
 /// Migrations that are kept for a filter or a window that comes later, where they cannot be read again.
 const KEPT: usize = 20_000;
@@ -17,7 +18,10 @@ pub(super) struct Data {
     all: Model,
     /// What the filter lets through, where there is one and the source cannot be read again.
     filtered: Option<Model>,
-    filter: Option<Filter>,
+    /// An empty one lets everything through.
+    filter: Filter,
+    /// The names that came, whatever the filter.
+    seen: Seen,
     window: Window,
     /// What happened lately, of what the filter lets through. There where the window is not the whole run.
     lately: Option<Lately>,
@@ -36,7 +40,8 @@ impl Data {
         Self {
             all: Model::new(facts.clone()),
             filtered: None,
-            filter: None,
+            filter: Filter::default(),
+            seen: Seen::default(),
             window: Window::default(),
             lately: None,
             facts,
@@ -69,16 +74,22 @@ impl Data {
         &self.facts
     }
 
-    pub(super) fn filter(&self) -> Option<&Filter> {
-        self.filter.as_ref()
+    pub(super) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     pub(super) fn apply(&mut self, batch: Batch) {
+        let migrations = batch.migrations.iter();
+        migrations.for_each(|migration| self.seen.note(migration));
         if !self.readable {
             self.keep(&batch.migrations);
             self.status = batch.status.clone().or(self.status.take());
         }
-        if self.filter.is_none() {
+        if self.filter.is_empty() {
             return self.apply_through(batch);
         }
         if self.readable {
@@ -107,7 +118,7 @@ impl Data {
 
     /// Shows only what a filter lets through. A source that can be read again has to be, from its beginning, and
     /// before that [`Data::restart`].
-    pub(super) fn set_filter(&mut self, filter: Option<Filter>) {
+    pub(super) fn set_filter(&mut self, filter: Filter) {
         self.filter = filter;
         if !self.readable {
             self.restart(None);
@@ -134,7 +145,7 @@ impl Data {
                 status: self.status.clone(),
             };
             model.apply(self.through(kept));
-            self.filtered = self.filter.is_some().then_some(model);
+            self.filtered = (!self.filter.is_empty()).then_some(model);
         }
         self.look_back(until_ns);
     }
@@ -173,7 +184,8 @@ impl Data {
     /// Of those that are kept and ended after a time, what the filter lets through, oldest first.
     pub(super) fn kept_through(&self, after_ns: Option<u64>) -> Vec<Migration> {
         let late = |m: &&Migration| after_ns.is_none_or(|after| m.end_ns() > after);
-        let takes = |m: &&Migration| self.filter.as_ref().is_none_or(|filter| filter.takes(m));
+        let run = self.facts.run();
+        let takes = |m: &&Migration| self.filter.takes(m, &run);
         self.kept
             .iter()
             .filter(late)
@@ -183,21 +195,15 @@ impl Data {
     }
 
     fn filtered_facts(&self) -> Facts {
-        let mut facts = self.facts.clone();
-        let Some(filter) = &self.filter else {
-            return facts;
-        };
-        let asked = facts
-            .filter
-            .map(|traced| format!("{traced} "))
-            .unwrap_or_default();
-        facts.filter = Some(asked + filter.words());
-        if !self.readable {
-            facts.started_ns = if self.forgot {
+        let mut facts = self.facts.chosen_by(&self.filter);
+        if !self.readable && !self.filter.is_empty() {
+            let known_ns = if self.forgot {
                 self.kept.front().map(Migration::end_ns)
             } else {
                 self.all.began_ns()
             };
+            let asked_ns = self.filter.extent_ns(&self.facts.run());
+            facts.started_ns = known_ns.max(asked_ns.map(|extent| extent.start));
         }
         facts
     }
@@ -205,15 +211,16 @@ impl Data {
     /// From when on a filter or a window that came late can show everything; `None` if that is from where it says.
     pub(super) fn limits(&self) -> Option<String> {
         let all_ns = self.all.began_ns()?;
-        let (what, began_ns) = match (self.lately(), &self.filter) {
-            (Some(lately), _) if Some(lately.elapsed_ns()) >= self.window.span_ns() => return None,
-            (Some(lately), _) => (self.window.name().to_owned(), lately.began_ns()?),
-            (None, Some(filter)) => (printable(filter.words()), self.run().began_ns()?),
-            (None, None) => return None,
+        let (what, began_ns) = match self.lately() {
+            Some(lately) if Some(lately.elapsed_ns()) >= self.window.span_ns() => return None,
+            Some(lately) => (self.window.name().to_owned(), lately.began_ns()?),
+            None if self.filter.is_empty() => return None,
+            None => (printable(&self.filter.words()), self.run().began_ns()?),
         };
-        let late_ns = began_ns.saturating_sub(all_ns);
-        (late_ns > 0 && !self.readable).then(|| {
-            let from = clock(late_ns);
+        let asked_ns = self.filter.extent_ns(&self.facts.run());
+        let from_ns = asked_ns.map_or(all_ns, |extent| all_ns.max(extent.start));
+        (began_ns > from_ns && !self.readable).then(|| {
+            let from = clock(began_ns - all_ns);
             format!("{what}: exact from {from} on, what came before is not known")
         })
     }
@@ -232,15 +239,9 @@ impl Data {
         self.look_back(None);
     }
 
-    /// What a filter lets through. The kernel's totals know of no filter that came later.
+    /// What a filter lets through.
     fn through(&self, mut batch: Batch) -> Batch {
-        if let Some(filter) = &self.filter {
-            batch.migrations.retain(|migration| filter.takes(migration));
-            batch
-                .status
-                .iter_mut()
-                .for_each(|status| status.exact = None);
-        }
+        batch.choose(&self.filter, &self.facts.run());
         batch
     }
 }
@@ -250,8 +251,8 @@ mod tests {
     use super::*;
     use crate::support::{Synthetic, facts};
 
-    fn filter(words: &str) -> Option<Filter> {
-        Filter::read(words).unwrap()
+    fn filter(words: &str) -> Filter {
+        words.parse().unwrap()
     }
 
     #[test]
@@ -274,7 +275,7 @@ mod tests {
             matching[0] + matching[1]
         );
         assert_eq!(data.limits(), None);
-        data.set_filter(None);
+        data.set_filter(Filter::default());
         assert_eq!(data.shown().totals().migrations(), 600);
     }
 
@@ -337,7 +338,7 @@ mod tests {
         assert_eq!(data.shown().elapsed_ns(), 20_000_000_000);
         assert!(data.shown().totals().migrations() < migrations);
         assert!(data.run().totals().migrations() > data.shown().totals().migrations());
-        data.set_filter(None);
+        data.set_filter(Filter::default());
         data.set_window(Window::Whole);
         assert_eq!(data.shown().totals().migrations(), KEPT as u64 * 2 + 100);
     }

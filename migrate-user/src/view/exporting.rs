@@ -4,7 +4,6 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::app::App;
-use super::filter::Filter;
 use super::playback::Playback;
 use super::prompt::Export;
 use crate::Error;
@@ -12,12 +11,13 @@ use crate::export::{AtomicFile, exporter};
 use crate::recording::Facts;
 use crate::source::{Batch, Inputs, machine};
 use crate::text::{counted, file_stamp};
+use crate::trace::Filter;
 
 /// Everything that is needed to write without the dashboard, which goes on.
 pub(super) struct Job {
     wanted: Export,
     facts: Facts,
-    words: String,
+    filter: Filter,
     /// What ended after the first and up to the second is written, nanoseconds of the recording's clock; `None`: no limit.
     extent_ns: (Option<u64>, Option<u64>),
     /// Are there older ones that are not kept?
@@ -38,7 +38,7 @@ impl Job {
         Self {
             wanted,
             facts: app.data.facts().clone(),
-            words: app.filter_words().unwrap_or_default().to_owned(),
+            filter: app.data.filter().clone(),
             forgot: input.is_none() && app.data.forgot(after_ns),
             extent_ns: (after_ns, app.playback().and_then(Playback::here_ns)),
             input,
@@ -85,8 +85,8 @@ impl Job {
             cause,
             advice: "Name a file in a folder that you may write to: e, a format, and the file.",
         };
-        // It was read when it was typed.
-        let filter = Filter::read(&self.words).ok().flatten();
+        let (filter, run) = (self.filter, self.facts.run());
+        let facts = self.facts.chosen_by(&filter);
         let (after_ns, until_ns) = self.extent_ns;
         let is_shown = |end_ns| {
             after_ns.is_none_or(|after| end_ns > after)
@@ -97,13 +97,7 @@ impl Job {
             batch
                 .migrations
                 .retain(|migration| is_shown(migration.end_ns()));
-            if let Some(filter) = &filter {
-                batch.migrations.retain(|migration| filter.takes(migration));
-                batch
-                    .status
-                    .iter_mut()
-                    .for_each(|status| status.exact = None);
-            }
+            batch.choose(&filter, &run);
             number += batch.migrations.len() as u64;
             batch
         };
@@ -113,11 +107,11 @@ impl Job {
         let written = match self.input {
             Some(input) => {
                 let mut batches = input.open()?.map(&mut through);
-                format.export(&self.facts, &mut batches, &mut out)
+                format.export(&facts, &mut batches, &mut out)
             }
             None => {
                 let mut batches = std::iter::once(self.kept).map(&mut through);
-                format.export(&self.facts, &mut batches, &mut out)
+                format.export(&facts, &mut batches, &mut out)
             }
         };
         written

@@ -13,9 +13,7 @@ pub(super) const RATE_SECONDS: usize = 5;
 /// What the figures cover, where that is not simply every migration that was recorded.
 pub(super) fn coverage(model: &Model) -> Vec<String> {
     let coverage = model.coverage();
-    let filter = coverage
-        .filter
-        .map(|filter| format!("only {}", printable(filter)));
+    let filter = only(model);
     let sampled = match coverage.record_every {
         0 => Some("records off".to_owned()),
         1 => None,
@@ -24,15 +22,30 @@ pub(super) fn coverage(model: &Model) -> Vec<String> {
     let totals = match coverage.from {
         Origin::Kernel => Some("kernel totals".to_owned()),
         // Of a filter that came later, the kernel's totals know nothing.
-        Origin::Records => model.left_records().map(|(records, ended)| {
-            let migrations = counted(ended, "migration", "migrations");
-            format!(
-                "records alone, which {} of {migrations} left",
-                count(records)
-            )
-        }),
+        Origin::Records => of_records(model),
     };
     [filter, sampled, totals].into_iter().flatten().collect()
+}
+
+/// Which migrations the figures are about, where not every one: `only pid=7, and of these comm=a`.
+pub(super) fn only(model: &Model) -> Option<String> {
+    let coverage = model.coverage();
+    let filters = [coverage.filter, coverage.chosen].into_iter().flatten();
+    let filters: Vec<_> = filters.map(printable).collect();
+    (!filters.is_empty()).then(|| format!("only {}", filters.join(", and of these ")))
+}
+
+/// Of how many migrations there are records, where not of every one.
+pub(super) fn of_records(model: &Model) -> Option<String> {
+    let (records, ended) = model.left_records()?;
+    let of_all = match model.coverage().chosen {
+        Some(_) => ", before the filter",
+        None => "",
+    };
+    let (records, ended) = (count(records), count(ended));
+    Some(format!(
+        "from records: {records} of {ended} recorded{of_all}"
+    ))
 }
 
 /// How long migrations took, and of how much time: `2.73 s in migrations, of 11.0 s by 4 threads (6.2% of their time)`.

@@ -5,11 +5,12 @@
 mod app;
 mod bindings;
 mod canvas;
+mod completion;
 mod data;
 pub mod diff;
 mod exporting;
 mod figures;
-mod filter;
+mod history;
 mod keys;
 mod layout;
 mod notices;

@@ -23,6 +23,8 @@ pub(super) fn notices(app: &App) -> Vec<String> {
         notices.push(coverage.join(", "));
     }
     notices.extend(app.data.limits());
+    notices.extend(app.data.seen().unknown(app.data.filter()));
+    notices.extend(app.data.filter().hints());
     let facts = app.data.facts();
     if let (true, Some(clock)) = (facts.coarse_clock(), &facts.clocksource) {
         notices.push(format!(

@@ -20,6 +20,7 @@ use crate::config::{Config, REFRESH};
 use crate::export::Place;
 use crate::source::{Batch, Part, Source};
 use crate::tell_line;
+use crate::trace::Filter;
 
 /// Lines that the wheel moves.
 const WHEEL: isize = 3;
@@ -30,11 +31,18 @@ const MOST_OFTEN: Duration = Duration::from_millis(10);
 /// Where nothing happens, clocks and charts go on once a second.
 const IDLE_NS: u64 = 1_000_000_000;
 
-/// Shows a source until the user leaves. The terminal is as before when this returns, also on errors, signals
-/// and panics.
-pub async fn run(source: impl Source, name: &str, config: Config) -> Result<(), Error> {
+/// Shows of a source what a filter lets through, until the user leaves. The terminal is as before
+/// when this returns, also on errors, signals and panics.
+pub async fn run(
+    source: impl Source,
+    name: &str,
+    config: Config,
+    filter: Filter,
+) -> Result<(), Error> {
     let readable = source.file().is_some();
-    let app = App::new(name, source.facts().clone(), config, readable);
+    let mut app = App::new(name, source.facts().clone(), config, readable);
+    let begun = app.begin_with(filter);
+    begun.map_err(|why| Error::NotChosen { why })?;
     let mut dashboard = Dashboard::new(source, app)?;
     let mut screen = Screen::open().map_err(terminal_error)?;
     let done = dashboard.run(&mut screen).await;

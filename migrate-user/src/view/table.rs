@@ -11,7 +11,7 @@ use super::figures::NONE;
 use super::keys::Action;
 use super::theme::Theme;
 use super::units::Unit;
-use crate::model::Model;
+use crate::model::{Direction, Hidden, Model, Sums};
 
 /// On which side of its column a text stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub(super) struct Context {
     /// In which amounts of memory are shown.
     unit: Unit,
     page_size: u64,
+    hidden: Hidden,
 }
 
 impl Context {
@@ -41,11 +42,20 @@ impl Context {
             now_ns: model.now_ns().unwrap_or(0),
             unit: Unit::Pages,
             page_size: model.facts().page_size,
+            hidden: model.hidden(),
         }
     }
 
     pub(super) fn in_unit(self, unit: Unit) -> Self {
         Self { unit, ..self }
+    }
+
+    /// The pages that arrived in a direction; unknown where a filter leaves that out.
+    pub(super) fn arrived(self, sums: &Sums, direction: Direction) -> (String, Style) {
+        if self.hidden.direction(direction) {
+            return (NONE.to_owned(), self.theme.quiet());
+        }
+        self.amount(sums.arrived(Some(direction)))
     }
 
     /// A number of pages in the unit of the table. Nothing is a dot, so that what is there stands out.

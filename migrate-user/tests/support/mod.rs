@@ -24,6 +24,7 @@ pub(crate) fn facts() -> Facts {
         not_hooked: vec!["migrate_device_pfns".to_owned()],
         attached: Some("fentry".to_owned()),
         filter: None,
+        chosen: None,
         record_every: 1,
         details: Details::default(),
         tracer: "0.1.0".to_owned(),

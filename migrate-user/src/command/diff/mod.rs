@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use super::report::print;
+use super::tell_hints;
 use crate::Error;
 use crate::cli;
 use crate::compare::{Limits, Verdict, compare};
@@ -29,10 +30,12 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
     };
     let json = options.json;
     let thresholds = Config::load()?.findings;
+    let filter = options.only.clone();
+    tell_hints(&filter);
     let (base, new) = options.sides();
     let (base, new) = (
-        Side::read(&base, &thresholds)?,
-        Side::read(&new, &thresholds)?,
+        Side::read(&base, &filter, &thresholds)?,
+        Side::read(&new, &filter, &thresholds)?,
     );
     let appeared = new.findings.difference(&base.findings).copied().collect();
     let differences = base.traits.differences(&new.traits);
@@ -44,6 +47,7 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
     let verdict = comparison.verdict;
     let page = diff::Page {
         names,
+        filter: (!filter.is_empty()).then(|| filter.words()),
         runs,
         comparison,
         limits,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{check, warn_about};
+use super::super::{check, tell_unknown, warn_about};
 use super::runs::runs;
 use super::traits::Traits;
 use crate::Error;
@@ -11,6 +11,7 @@ use crate::insight::{Kind, Thresholds, findings};
 use crate::model::{Model, Origin};
 use crate::source::{Input, Inputs, Part};
 use crate::text::{count, counted, printable};
+use crate::trace::Filter;
 
 /// One or more runs.
 pub(super) struct Side {
@@ -25,7 +26,11 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) fn read(inputs: &[Input], thresholds: &Thresholds) -> Result<Self, Error> {
+    pub(super) fn read(
+        inputs: &[Input],
+        filter: &Filter,
+        thresholds: &Thresholds,
+    ) -> Result<Self, Error> {
         let names: Vec<_> = inputs
             .iter()
             .map(|input| printable(&input.to_string()))
@@ -38,22 +43,28 @@ impl Side {
             remarks: Vec::new(),
         };
         for run in runs(inputs)? {
-            side.add(&run, thresholds)?;
+            side.add(&run, filter, thresholds)?;
         }
         if side.samples.iter().all(|sample| sample.migrations() == 0) {
-            return Err(Error::NothingToCompare { input: side.name });
+            let words = printable(&filter.words());
+            let of = match words.is_empty() {
+                true => words,
+                false => format!(" that {words} lets through"),
+            };
+            let input = side.name;
+            return Err(Error::NothingToCompare { input, of });
         }
         Ok(side)
     }
 
-    fn add(&mut self, run: &Inputs, thresholds: &Thresholds) -> Result<(), Error> {
+    fn add(&mut self, run: &Inputs, filter: &Filter, thresholds: &Thresholds) -> Result<(), Error> {
         if run.0.len() > 1 {
             let name = printable(&run.to_string());
             self.remarks.push(format!(
                 "{name} are one run: each goes on where the one before it ends."
             ));
         }
-        let mut reader = run.open()?;
+        let mut reader = run.open()?.choose(filter.clone())?;
         let mut model = Model::new(reader.facts().clone());
         let mut sample = Sample::default();
         for batch in reader.by_ref() {
@@ -70,6 +81,7 @@ impl Side {
                 .for_each(|exact| sample.count_totals(exact));
             model.apply(batch);
         }
+        tell_unknown(&reader.unknown());
         warn_about(reader.parts());
         check(reader.parts())?;
         let notes = reader.parts().iter().flat_map(Part::notes);

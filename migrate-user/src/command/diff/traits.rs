@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::Model;
 use crate::text::{counted, printable};
+use crate::trace::Filter;
 
 /// As many values of one thing are told by name.
 const TOLD: usize = 3;
@@ -17,8 +18,7 @@ impl Traits {
     /// Adds what a recording says of itself.
     pub(super) fn add(&mut self, model: &Model) {
         let facts = model.facts();
-        let filter = facts.filter.as_deref().unwrap_or("none");
-        self.note("filter", filter);
+        self.note("filter", &filter(facts.filter.as_deref()));
         self.note("records", &records(facts.record_every));
         self.note("kernel", &facts.kernel);
         self.note("page size", &format!("{} bytes", facts.page_size));
@@ -53,6 +53,15 @@ impl Traits {
         };
         self.0.iter().filter_map(one).collect()
     }
+}
+
+/// The filter while it was traced, the same for the same filter: older recordings have it as options.
+fn filter(words: Option<&str>) -> String {
+    let Some(words) = words else {
+        return "none".to_owned();
+    };
+    let read = words.parse::<Filter>();
+    read.map_or_else(|_| words.to_owned(), |filter| filter.words())
 }
 
 fn records(every: u32) -> String {

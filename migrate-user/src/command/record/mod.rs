@@ -15,7 +15,7 @@ use super::warn_about_names;
 use crate::Error;
 use crate::cli;
 use crate::recording::{Output, Recording};
-use crate::source::kernel::KernelSource;
+use crate::source::kernel::{KernelSource, Options};
 use crate::source::{Source, machine};
 use crate::tell_line;
 use crate::text::file_stamp;
@@ -26,6 +26,7 @@ use workload::Workload;
 
 /// Records until somebody asks for the end, or the command ends. Its exit status, if there is one.
 pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
+    let tracing = Options::try_from(options.tracing)?;
     let output = options.output.unwrap_or_else(default_output);
     let replaces = may_replace(&output, None, options.force)?;
     // From the first hook on, Ctrl-C ends the recording and not the program.
@@ -43,7 +44,7 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
         Output::Socket(_) => Some(open(&output, &mut stop).await?),
         Output::Stdout | Output::File(_) => None,
     };
-    let source = KernelSource::open(&options.tracing.into())?;
+    let source = KernelSource::open(&tracing)?;
     warn_about_names(&source);
     if let Some(duration) = options.duration {
         stop.after(duration.0);

@@ -75,7 +75,10 @@ impl<'a> Metrics<'a> {
                 "attached",
                 facts.attached.as_deref().unwrap_or_default().into(),
             ),
-            ("filter", facts.filter.as_deref().unwrap_or_default().into()),
+            (
+                "filter",
+                facts.filters().collect::<Vec<_>>().join(" and ").into(),
+            ),
         ];
         let version = vec![("version", env!("CARGO_PKG_VERSION").into())];
         let started = self.started_unix_ns();

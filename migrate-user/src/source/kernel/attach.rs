@@ -13,7 +13,7 @@ use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD, names};
 
 use super::hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 use super::kprobes::{self, Fprobes};
-use super::options::{Attach, Options};
+use super::options::{Attach, Options, to_wire};
 use super::{Refusal, TracerError, modules, object};
 use crate::source::machine;
 
@@ -91,7 +91,7 @@ pub(super) fn attach<T>(
     options: &Options,
     mut prepare: impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
 ) -> Result<(Attached, T), TracerError> {
-    let filter = options.only.filter()?;
+    let filter = to_wire(&options.only)?;
     let mut by = |method| attach_by(method, config, &filter, options, &mut prepare);
     match options.attach {
         Attach::Fentry => by(Method::Fentry),

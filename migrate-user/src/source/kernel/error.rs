@@ -99,6 +99,17 @@ pub enum TracerError {
     /// The programs for fprobes could not be made ready.
     #[error("cannot prepare the probes for kprobe.multi: {0}")]
     Fprobes(#[source] migrate_bpf::multi::Error),
+    /// A filter that the probes cannot ask.
+    #[error(
+        "--{word} cannot be asked while tracing: {why}. Trace without it, and choose afterwards: report, export, diff and \
+         replay take it with a recording, and / takes {word}= on the dashboard"
+    )]
+    NotInKernel {
+        /// The condition.
+        word: &'static str,
+        /// What the probes can do.
+        why: &'static str,
+    },
     /// A filter names what this machine does not have.
     #[error("{0}")]
     Filter(String),

@@ -34,7 +34,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 pub(crate) use btf::Types;
 pub use error::TracerError;
 pub(crate) use hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
-pub use options::{Attach, Only, Options, RING_BYTES};
+pub use options::{Attach, Options, RING_BYTES};
 pub use refusal::Refusal;
 pub(crate) use requirements::{has_ring_buffer, missing_helpers};
 pub use trial::{Feature, try_out};
@@ -295,7 +295,7 @@ fn mapped(tracer: &Ebpf, name: &'static str, words: usize) -> Result<Mapped, Tra
 fn facts(options: &Options, attached: &Attached) -> Facts {
     Facts {
         attached: Some(attached.method.name().to_owned()),
-        filter: options.only.words(),
+        filter: (!options.only.is_empty()).then(|| options.only.words()),
         record_every: options.record_every,
         details: Details {
             kernel_stacks: options.kernel_stacks,

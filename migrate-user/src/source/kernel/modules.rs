@@ -1,9 +1,11 @@
 //! Which functions there are, and where the code of a module lies.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
 
 use super::TracerError;
+use super::causes::cause_of;
 
 const KALLSYMS: &str = "/proc/kallsyms";
 
@@ -13,13 +15,32 @@ pub(super) fn code_of(module: &str) -> Result<Range<u64>, TracerError> {
     let symbols = fs::read_to_string(KALLSYMS)
         .map_err(|cause| refused(&format!("{KALLSYMS} cannot be read ({cause})")))?;
     match code_in(&symbols, module) {
-        None => Err(refused(
-            "no such module is loaded (`lsmod` lists them). A driver that is built into the kernel cannot be told by its code",
-        )),
+        None => Err(refused(&format!(
+            "no such module is loaded. {}; `lsmod` lists all modules. A driver that is built into the kernel cannot be told by its code",
+            migrating(&symbols)
+        ))),
         Some(code) if code.start == 0 => Err(refused(
             "this user is not shown addresses: run it as root, or with CAP_SYSLOG, and see `sysctl kernel.kptr_restrict`",
         )),
         Some(code) => Ok(code),
+    }
+}
+
+/// The modules that are known to migrate, in words.
+fn migrating(symbols: &str) -> String {
+    let module = |line: &str| {
+        let (symbol, name) = line.split_once('\t')?;
+        let name = name.strip_prefix('[')?.strip_suffix(']')?;
+        let function = symbol.split(' ').nth(2)?;
+        cause_of(function).map(|_| name.to_owned())
+    };
+    let modules: BTreeSet<_> = symbols.lines().filter_map(module).collect();
+    match modules.is_empty() {
+        true => "None that is known to migrate is".to_owned(),
+        false => {
+            let names: Vec<_> = modules.into_iter().collect();
+            format!("Known to migrate: {}", names.join(", "))
+        }
     }
 }
 
@@ -62,7 +83,7 @@ fn code_in(symbols: &str, module: &str) -> Option<Range<u64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Functions, code_in};
+    use super::{Functions, code_in, migrating};
 
     const SYMBOLS: &str = "ffffffff81000000 T _text\n\
         ffffffffa0001020 t fault\t[xe]\n\
@@ -75,6 +96,13 @@ mod tests {
         let functions = Functions(SYMBOLS.to_owned());
         assert!(functions.has("_text") && functions.has("fault"));
         assert!(!functions.has("xe_data") && !functions.has("xe"));
+    }
+
+    #[test]
+    fn drivers_that_are_loaded_are_named() {
+        assert_eq!(migrating(SYMBOLS), "None that is known to migrate is");
+        let more = format!("{SYMBOLS}ffffffffa0005000 t xe_vm_madvise_ioctl\t[xe]\n");
+        assert_eq!(migrating(&more), "Known to migrate: xe");
     }
 
     #[test]

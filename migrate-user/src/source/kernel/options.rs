@@ -1,16 +1,14 @@
 //! What can be asked of the tracer.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use migrate_ebpf::wire::{Config, Filter, MODULE_NAME_WORDS};
+use migrate_ebpf::wire::{self, Config, MODULE_NAME_WORDS};
 
 use super::{TracerError, modules};
-use crate::model::{Cause, Direction, Outcome};
 use crate::source::MemoryCgroups;
+use crate::trace::filter::{Comm, Driver, Filter};
 
 /// What to trace, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +27,8 @@ pub struct Options {
     pub sub_steps: bool,
     /// Measure the time that the thread did not run.
     pub off_cpu: bool,
-    /// Which migrations are counted at all.
-    pub only: Only,
+    /// Which migrations are counted at all: those that the probes can ask.
+    pub only: Filter,
 }
 
 /// The ring's size unless it is said: room for 15,887 records.
@@ -46,7 +44,7 @@ impl Default for Options {
             user_stacks: false,
             sub_steps: false,
             off_cpu: false,
-            only: Only::default(),
+            only: Filter::default(),
         }
     }
 }
@@ -65,32 +63,16 @@ pub enum Attach {
     SingleKprobe,
 }
 
-/// Which migrations are counted; `None` asks for nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Only {
-    /// Of this process.
-    pub pid: Option<u32>,
-    /// Of processes with this command name.
-    pub comm: Option<String>,
-    /// By threads with this command name that are none of the process's own.
-    pub worker: Option<String>,
-    /// Of processes whose memory this cgroup pays for: a path below the root of the memory controller.
-    pub cgroup: Option<PathBuf>,
-    /// By this driver's module.
-    pub driver: Option<String>,
-    /// In this direction.
-    pub direction: Option<Direction>,
-    /// For this cause.
-    pub cause: Option<Cause>,
-    /// With this outcome.
-    pub outcome: Option<Outcome>,
-    /// Of at least so many requested base pages.
-    pub min_pages: Option<u64>,
-    /// Whose steps together took at least so long.
-    pub slower_than: Option<Duration>,
-}
-
 impl Options {
+    /// Can the probes do what is asked for? For what is to fail before anything else is done.
+    ///
+    /// # Errors
+    ///
+    /// Says which part of the filter they cannot ask.
+    pub fn check(&self) -> Result<(), TracerError> {
+        in_kernel(&self.only)
+    }
+
     /// Are there details behind each record?
     pub(super) fn details(&self) -> bool {
         self.sub_steps || self.off_cpu
@@ -110,86 +92,67 @@ impl Options {
     }
 }
 
-impl Only {
-    /// In the words of the command line; `None` if everything is wanted.
-    pub fn words(&self) -> Option<String> {
-        let mut words = String::new();
-        let mut word = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                let space = if words.is_empty() { "" } else { " " };
-                let _ = write!(words, "{space}--{name} {value}");
-            }
-        };
-        word("pid", self.pid.map(|pid| pid.to_string()));
-        word("comm", self.comm.clone());
-        word("worker", self.worker.clone());
-        let cgroup = self.cgroup.as_ref();
-        word("cgroup", cgroup.map(|path| path.display().to_string()));
-        word("driver", self.driver.clone());
-        word("direction", self.direction.map(|d| d.name().to_owned()));
-        word("cause", self.cause.map(|cause| cause.name().to_owned()));
-        word("outcome", self.outcome.map(|o| o.name().to_owned()));
-        word("min-pages", self.min_pages.map(|pages| pages.to_string()));
-        let slower = self
-            .slower_than
-            .map(|time| format!("{}ns", time.as_nanos()));
-        word("slower-than", slower);
-        (!words.is_empty()).then_some(words)
+/// A filter as the probes understand it. Looks up ids and addresses on this machine.
+pub(super) fn to_wire(filter: &Filter) -> Result<wire::Filter, TracerError> {
+    in_kernel(filter)?;
+    let driver = filter.driver.first().map(Driver::name);
+    if let Some(driver) = driver {
+        modules::code_of(driver)?;
     }
-
-    /// As the probes understand it. Looks up ids and addresses on this machine.
-    pub(super) fn filter(&self) -> Result<Filter, TracerError> {
-        if let Some(driver) = &self.driver {
-            modules::code_of(driver)?;
-        }
-        let slower_than = self.slower_than.unwrap_or_default().as_nanos();
-        let filter = Filter {
-            asked: 0,
-            pid: self.pid.unwrap_or(0).into(),
-            comm: self.comm.as_deref().map_or([0; 2], comm),
-            worker: self.worker.as_deref().map_or([0; 2], comm),
-            cgroup: self.cgroup.as_deref().map_or(Ok(0), cgroup_id)?,
-            direction: self.direction.map_or(0, |direction| direction as u64),
-            outcome: self.outcome.map_or(0, |outcome| outcome as u64),
-            min_pages: self.min_pages.unwrap_or(0),
-            slower_than_ns: u64::try_from(slower_than).unwrap_or(u64::MAX),
-            cause: self.cause.map_or(0, |cause| cause as u64),
-            driver: self
-                .driver
-                .as_deref()
-                .map_or([0; MODULE_NAME_WORDS], padded),
-        };
-        Ok(Filter {
-            asked: u64::from(filter != Filter::default()),
-            ..filter
-        })
-    }
+    let cgroup = filter.cgroup.first().map(|cgroup| cgroup_id(cgroup.path()));
+    let comm = |names: &[Comm]| names.first().map_or([0; 2], |name| padded(name.bytes()));
+    let wire = wire::Filter {
+        asked: 0,
+        pid: filter.pid.first().copied().unwrap_or(0).into(),
+        comm: comm(&filter.comm),
+        worker: comm(&filter.worker),
+        cgroup: cgroup.transpose()?.unwrap_or(0),
+        direction: filter.direction.first().map_or(0, |value| *value as u64),
+        outcome: filter.outcome.first().map_or(0, |value| *value as u64),
+        min_pages: filter.min_pages.unwrap_or(0),
+        slower_than_ns: filter.slower_than_ns.unwrap_or(0),
+        cause: filter.cause.first().map_or(0, |value| *value as u64),
+        driver: driver.map_or([0; MODULE_NAME_WORDS], |name| padded(name.as_bytes())),
+    };
+    Ok(wire::Filter {
+        asked: u64::from(wire != wire::Filter::default()),
+        ..wire
+    })
 }
 
-/// A command name as the kernel keeps it: cut off to leave room for a zero byte.
-fn comm(name: &str) -> [u64; 2] {
-    padded(name)
+/// The probes compare one value each: more would cost every migration.
+fn in_kernel(filter: &Filter) -> Result<(), TracerError> {
+    for (word, values) in filter.asked() {
+        let why = match values.len() {
+            _ if !word.in_kernel => "the probes do not know it",
+            0 | 1 => continue,
+            _ => "the probes compare it with one value only",
+        };
+        let word = word.name;
+        return Err(TracerError::NotInKernel { word, why });
+    }
+    Ok(())
 }
 
 /// A name in so many words, cut off to leave room for a zero byte.
-fn padded<const WORDS: usize>(name: &str) -> [u64; WORDS] {
+fn padded<const WORDS: usize>(name: &[u8]) -> [u64; WORDS] {
     let mut bytes = [[0; 8]; WORDS];
     let places = bytes.as_flattened_mut();
     let last = places.len() - 1;
-    for (place, byte) in places[..last].iter_mut().zip(name.bytes()) {
-        *place = byte;
+    for (place, byte) in places[..last].iter_mut().zip(name) {
+        *place = *byte;
     }
     bytes.map(u64::from_ne_bytes)
 }
 
-fn cgroup_id(path: &Path) -> Result<u64, TracerError> {
-    let refused = |why: String| TracerError::Filter(format!("--cgroup {}: {why}", path.display()));
+fn cgroup_id(path: &str) -> Result<u64, TracerError> {
+    let refused = |why: String| TracerError::Filter(format!("--cgroup {path}: {why}"));
     let root = MemoryCgroups::of(Path::new("/"))
         .and_then(|cgroups| cgroups.folder)
         .ok_or_else(|| {
             refused("this machine has no cgroups of the memory controller".to_owned())
         })?;
-    let folder = root.join(path.strip_prefix("/").unwrap_or(path));
+    let folder = root.join(path.trim_start_matches('/'));
     match fs::metadata(&folder) {
         Ok(found) => Ok(found.ino()),
         Err(cause) => Err(refused(format!(
@@ -202,37 +165,48 @@ fn cgroup_id(path: &Path) -> Result<u64, TracerError> {
 
 #[cfg(test)]
 mod tests {
+    use migrate_ebpf::wire::Direction;
+
     use super::*;
 
-    #[test]
-    fn names_are_cut_as_the_kernel_cuts_them() {
-        let bytes = |name| comm(name).map(u64::to_ne_bytes).as_flattened().to_vec();
-        assert_eq!(bytes("python3"), b"python3\0\0\0\0\0\0\0\0\0");
-        assert_eq!(bytes("a-name-of-over-15-bytes"), b"a-name-of-over-\0");
+    fn filter(words: &str) -> Filter {
+        words.parse().unwrap()
     }
 
     #[test]
-    fn a_filter_is_told_in_the_words_it_was_asked_with() {
-        assert_eq!(Only::default().words(), None);
-        let only = Only {
-            pid: Some(7),
-            direction: Some(Direction::ToSystem),
-            slower_than: Some(Duration::from_micros(5)),
-            ..Only::default()
-        };
+    fn conditions_are_in_their_places() {
+        let wire = to_wire(&filter("pid=7 comm=a-name-of-over-15-bytes min-pages=3")).unwrap();
+        let comm = wire.comm.map(u64::to_ne_bytes);
+        assert_eq!(comm.as_flattened(), b"a-name-of-over-\0");
+        assert_eq!((wire.asked, wire.pid, wire.min_pages), (1, 7, 3));
+        let wire = to_wire(&filter("slower-than=5us direction=to_system")).unwrap();
         assert_eq!(
-            only.words().as_deref(),
-            Some("--pid 7 --direction to_system --slower-than 5000ns")
+            (wire.slower_than_ns, wire.direction),
+            (5000, Direction::ToSystem as u64)
+        );
+        assert_eq!(
+            to_wire(&Filter::default()).unwrap(),
+            wire::Filter::default()
         );
     }
 
     #[test]
-    fn what_is_not_there_cannot_be_asked_for() {
-        let only = Only {
-            cgroup: Some("/no/such/group".into()),
-            ..Only::default()
+    fn what_the_probes_cannot_ask_is_known() {
+        let refused = |words: &str| match in_kernel(&filter(words)) {
+            Err(TracerError::NotInKernel { word, .. }) => Some(word),
+            _ => None,
         };
-        let error = only.filter().err().map(|error| error.to_string());
+        assert_eq!(refused("pid=7 comm=a min-pages=1 slower-than=1ms"), None);
+        assert_eq!(refused("pid=7,8"), Some("pid"));
+        for word in ["tid=7", "errno=22", "address=0x1000", "time=1s.."] {
+            assert_eq!(refused(word), word.split('=').next());
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_asked_for() {
+        let error = to_wire(&filter("cgroup=/no/such/group")).err();
+        let error = error.map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("/no/such/group")));
     }
 }

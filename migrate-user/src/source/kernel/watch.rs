@@ -34,10 +34,11 @@ impl Watch {
         options: &Options,
         symbols: &Symbols,
     ) -> Result<Self, TracerError> {
+        let driver = options.only.driver.first();
         let has_refcount = offsets.page_refcount != OFFSET_UNKNOWN;
         let mut watch = Self {
             regions: Regions::open(tracer, offsets)?,
-            meaning: Meaning::open(tracer, options.only.driver.clone())?,
+            meaning: Meaning::open(tracer, driver.map(|driver| driver.name().to_owned()))?,
             variables: peek::variables(),
             changes: 0,
         };

@@ -2,6 +2,7 @@
 //!
 //! - `verdict`: `same`, `better`, `unsure`, `inconclusive` or `worse`; `rests_on`: the figure that it rests on where nothing is worse; `why`: what it comes from, in words
 //! - `base`, `new`: `recordings`, how many `runs` they are of, `migrations`, and how many `units` they were divided into; `unit`: `blocks` or `recordings`
+//! - `filter`: which migrations are compared, in the words of a filter; `null`: all that were recorded
 //! - `figures`: each `figure` with `base` and `new`, `change` and its interval, `low` to `high` (a ratio less 1, or for shares a difference),
 //!   `effect` (Cliff's delta, -1 to 1), and `verdict` (`null` where it cannot be told or is not judged)
 //! - `limits`: `time` and `share`, up to which changes do not count; `new_findings`: kinds that only the new side has; `remarks`
@@ -22,6 +23,7 @@ pub(super) fn json(page: &Page) -> String {
         "why": comparison.why,
         "base": side(&page.names.0, page.runs.0, comparison.migrations.0, comparison.units.0),
         "new": side(&page.names.1, page.runs.1, comparison.migrations.1, comparison.units.1),
+        "filter": page.filter,
         "unit": comparison.unit.name(),
         "figures": comparison.figures.iter().map(figures).collect::<Vec<_>>(),
         "limits": { "time": page.limits.time, "share": page.limits.share },

@@ -10,6 +10,8 @@ use crate::insight::Kind;
 pub struct Page {
     /// What the recordings are called, base and new.
     pub names: (String, String),
+    /// Which migrations are compared, in the words of a filter; `None`: all that were recorded.
+    pub filter: Option<String>,
     /// How many runs there are, base and new.
     pub runs: (usize, usize),
     /// What has changed.

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::Page;
 use crate::compare::{Comparison, Figure, Figures, Verdict};
 use crate::model::Step;
-use crate::text::{count, counted, percent, quantity, signed_duration};
+use crate::text::{count, counted, percent, printable, quantity, signed_duration};
 use crate::view::figures::NONE;
 
 /// Columns of a line.
@@ -34,6 +34,9 @@ pub(super) fn text(page: &Page, for_terminal: bool) -> String {
         "New   ",
         &format!("{}: {}", page.names.1, migrations(new)),
     );
+    if let Some(filter) = &page.filter {
+        wrapped(&mut text, "Only  ", &printable(filter));
+    }
     differences(&mut text, page);
     line!(text, "");
     table(&mut text, comparison, for_terminal);

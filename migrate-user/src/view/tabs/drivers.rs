@@ -13,6 +13,7 @@ use super::processes::{by_arrived, by_per_page, by_wasted, per_page, recent};
 use super::{Opened, Tab};
 use crate::model::{Direction, Driver, ledger};
 use crate::text::{count, counted, duration, printable};
+use crate::trace::Filter;
 
 type Of = Column<Driver>;
 
@@ -31,11 +32,11 @@ pub(super) const COLUMNS: [Of; 11] = [
         calls(a).cmp(&calls(b))
     }),
     Of::right("to_device", 11, 2, |row, context| {
-        context.amount(row.sums.arrived(Some(Direction::ToDevice)))
+        context.arrived(&row.sums, Direction::ToDevice)
     })
     .by(|a, b| by_arrived(&a.sums, &b.sums, Direction::ToDevice)),
     Of::right("to_system", 11, 2, |row, context| {
-        context.amount(row.sums.arrived(Some(Direction::ToSystem)))
+        context.arrived(&row.sums, Direction::ToSystem)
     })
     .by(|a, b| by_arrived(&a.sums, &b.sums, Direction::ToSystem)),
     Of::right("skipped", 11, 5, |row, context| {
@@ -108,6 +109,9 @@ pub(super) fn open(app: &App) -> Option<Opened> {
         .get(app.view.list(Tab::Drivers).chosen)?
         .name
         .as_deref()?;
-    let quoted = shlex::try_quote(name).ok()?;
-    Some(Opened::Filter(format!("driver={quoted}")))
+    let filter = Filter {
+        driver: vec![name.parse().ok()?],
+        ..Filter::default()
+    };
+    Some(Opened::Filter(filter.into()))
 }

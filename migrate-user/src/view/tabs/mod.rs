@@ -18,6 +18,7 @@ use super::state::View;
 use super::tab::Tab;
 use super::{screen, table};
 use crate::model::{Migration, Model};
+use crate::trace::Filter;
 
 /// More lines than the help has.
 pub(super) const HELP_LINES: usize = 100;
@@ -25,8 +26,8 @@ pub(super) const HELP_LINES: usize = 100;
 /// What was opened.
 pub(super) enum Opened {
     Migration(Box<Migration>),
-    /// The words of a filter for one row.
-    Filter(String),
+    /// What lets one row through.
+    Filter(Box<Filter>),
 }
 
 /// Draws the tab that is shown.

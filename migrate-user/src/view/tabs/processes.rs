@@ -11,8 +11,9 @@ use super::super::figures::NONE;
 use super::super::table::{self, Column, Context, draw_list, sorted};
 use super::super::widgets::bar::sparkline;
 use super::{Opened, Tab};
-use crate::model::{Direction, Process, Sparkline, Sums, ledger};
+use crate::model::{Cause, Direction, Process, Sparkline, Sums, ledger};
 use crate::text::{NOBODY, count, counted, duration, printable};
+use crate::trace::Filter;
 
 type Of = Column<Process>;
 
@@ -32,11 +33,11 @@ pub(super) const COLUMNS: [Of; 13] = [
     })
     .by(|a, b| Reverse(a.sums.migrations).cmp(&Reverse(b.sums.migrations))),
     Of::right("to_device", 11, 3, |row, context| {
-        context.amount(row.sums.arrived(Some(Direction::ToDevice)))
+        context.arrived(&row.sums, Direction::ToDevice)
     })
     .by(|a, b| by_arrived(&a.sums, &b.sums, Direction::ToDevice)),
     Of::right("to_system", 11, 3, |row, context| {
-        context.amount(row.sums.arrived(Some(Direction::ToSystem)))
+        context.arrived(&row.sums, Direction::ToSystem)
     })
     .by(|a, b| by_arrived(&a.sums, &b.sums, Direction::ToSystem)),
     Of::right("skipped", 11, 6, |row, context| {
@@ -141,9 +142,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 pub(super) fn open(app: &App) -> Option<Opened> {
     let rows = rows(app);
     let row = *rows.get(app.view.list(Tab::Processes).chosen)?;
-    Some(Opened::Filter(match row.pid {
-        Some(pid) => format!("pid={pid}"),
+    let mut filter = Filter::default();
+    match row.pid {
+        Some(pid) => filter.pid.push(pid),
         // Whose memory nobody knows: nearly all of it is evicted.
-        None => "cause=eviction".to_owned(),
-    }))
+        None => filter.cause.push(Cause::Eviction),
+    }
+    Some(Opened::Filter(filter.into()))
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::super::filter::Filter;
 use super::super::{Action, App, Tab};
 use super::pictures::{picture, text};
 use super::{lossy, ordinary, report, sampled, totals_only};
@@ -289,7 +288,7 @@ fn recorded(name: &str, words: &str) -> App {
     let reader = Reader::new(name, std::fs::File::open(path).unwrap()).unwrap();
     let mut app = super::app(reader.facts().clone());
     reader.for_each(|batch| app.batch(batch));
-    app.data.set_filter(Filter::read(words).unwrap());
+    app.data.set_filter(words.parse().unwrap());
     app
 }
 
@@ -298,7 +297,7 @@ fn recorded(name: &str, words: &str) -> App {
 fn under_a_filter_it_says_how_many_records_there_are() {
     let mut app = recorded("lossy", "pid=53");
     let screen = words(&mut app, Tab::Overview);
-    let says = "only pid=53, records alone, which 248 of 20,000 migrations left";
+    let says = "only pid=53, from records: 248 of 20,000 recorded, before the filter";
     assert!(screen.contains(says), "{screen}");
     let mut app = recorded("lossy", "");
     assert!(words(&mut app, Tab::Overview).contains("kernel totals"));
@@ -315,6 +314,11 @@ fn what_a_filter_hides_is_unknown() {
     );
     assert!(!screen.contains("Nothing came back"), "{screen}");
     assert!(json(&app)["ping_pong"].is_null());
+    let rates = &json(&app)["rates"];
+    assert!(rates["to_device"]["calls_per_second"].is_null(), "{rates}");
+    assert!(rates["to_system"]["calls_per_second"].is_f64(), "{rates}");
+    let screen = words(&mut app, Tab::Overview);
+    assert!(screen.contains("to_device – – –"), "{screen}");
     let mut app = recorded("mixed", "slower-than=1ms");
     let screen = words(&mut app, Tab::Batching);
     assert!(

@@ -11,7 +11,6 @@ use ratatui::style::Style;
 use super::super::{Action, App, Tab, draw};
 use super::{app, empty, lossy, ordinary, sampled, totals_only};
 use crate::support::{Synthetic, facts};
-use crate::view::filter::Filter;
 
 /// The sizes of the pictures, columns and lines.
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
@@ -100,7 +99,7 @@ fn filtered() -> App {
     let mut app = app(facts());
     let mut synthetic = Synthetic::new(6).with_details();
     (0..30).for_each(|_| app.batch(synthetic.batch(100)));
-    let filter = Filter::read("direction=to_system min-pages=2").unwrap();
+    let filter = "direction=to_system min-pages=2".parse().unwrap();
     app.data.set_filter(filter);
     app
 }

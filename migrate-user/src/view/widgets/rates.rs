@@ -114,7 +114,7 @@ fn row(canvas: &mut Canvas<'_>, directions: &[Direction], direction: Direction, 
         ..area
     };
     canvas.put(line, direction.name(), style);
-    let rate = canvas.model.rates().over(RATE_SECONDS, Some(direction));
+    let rate = canvas.model.rate(RATE_SECONDS, Some(direction));
     let mut x = area.x + NAME;
     let numbers = numbers(canvas.model, rate, canvas.app.view.unit);
     for (text, (_, width)) in numbers.iter().zip(&HEADS[..fit]) {

@@ -11,9 +11,11 @@
 //!   so many had been seen to arrive where they were to go, and not to leave) and `other_reason`, both `null` where not every migration was recorded
 //! - `steps`: by direction and for `both`, each step with `count`, `sum_ns`, `p50_ns`, `p90_ns`, `p99_ns`, `p999_ns`, `max_ns`, and `share` of the time
 //!   of all five; a percentile beyond which no value lies is `null`: p50 takes 2 values, p90 10, p99 100, p99.9 1,000; `total`: the same of all five together
-//! - `coverage`: `filter` (in the words of the command line; `null`: every migration), `record_every` (every n-th is recorded;
-//!   0: none), `from` (`records` or `kernel`), `totals_ns` (when the kernel's totals were last read, by `clock`), `left_out`
-//!   (migrations that were not to be recorded), `recorded` (migrations that left a record, of those that ended; `null`: all)
+//! - `coverage`: `filter` (which migrations were traced, in the words of a filter; `null`: every one),
+//!   `chosen` (which of those this is about, in the same words; `null`: all), `record_every` (every n-th
+//!   is recorded; 0: none), `from` (`records` or `kernel`), `totals_ns` (when the kernel's totals were
+//!   last read, by `clock`), `left_out` (migrations that were not to be recorded), `recorded`
+//!   (migrations that left a record, of those that ended; `null`: all)
 //! - `exact`: the kernel's own totals, `null` if it told none; `records`: the same of the records alone. Both have `counts`
 //!   and `figures`, as in [`exact`](super::exact)
 //! - `parts`: of the records in which they were measured, `null` if in none: how many (`migrations`), their `setup_ns`, their
@@ -235,6 +237,7 @@ fn coverage(model: &Model) -> Value {
     let coverage = model.coverage();
     json!({
         "filter": coverage.filter,
+        "chosen": coverage.chosen,
         "record_every": coverage.record_every,
         "from": coverage.from.name(),
         "totals_ns": coverage.totals_ns,

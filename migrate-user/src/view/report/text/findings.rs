@@ -59,11 +59,14 @@ pub(super) fn remarks(report: &Report<'_>, page: &mut Page) {
 pub(in super::super) fn remarks_of(model: &Model) -> Vec<String> {
     let mut remarks = Vec::new();
     if model.totals().migrations() == 0 {
-        remarks.push(
+        let chosen = model.coverage().chosen.is_some();
+        remarks.push(if chosen {
+            "The filter lets no migration through.".to_owned()
+        } else {
                 "No migration was recorded. Is a driver loaded that migrates to device memory, and a program running \
                  that uses it?"
-                    .to_owned(),
-            );
+                    .to_owned()
+            });
     }
     if let Some(unaccounted) = model.unaccounted().filter(|number| *number > 0) {
         remarks.push(format!(

@@ -41,21 +41,15 @@ pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
 /// Which migrations the figures are about, and where those come from.
 pub(in super::super) fn covers(model: &Model) -> String {
     let coverage = model.coverage();
-    let which = coverage.filter.map_or_else(
-        || "every migration".to_owned(),
-        |filter| format!("only {}", printable(filter)),
-    );
+    let which = figures::only(model).unwrap_or_else(|| "every migration".to_owned());
     let recorded = match coverage.record_every {
         0 => ", records off".to_owned(),
         1 => String::new(),
         every => format!(", 1 of {} recorded", count(every.into())),
     };
     let lost = model.losses().is_some_and(|losses| losses.lost() > 0);
-    let from = match (coverage.from, model.left_records()) {
-        (Origin::Records, Some((records, ended))) => {
-            let (records, ended) = (count(records), count(ended));
-            format!("from the records alone, {records} of {ended}")
-        }
+    let from = match (coverage.from, figures::of_records(model)) {
+        (Origin::Records, Some(of_records)) => of_records,
         (Origin::Records, None) if lost => {
             "from the records, without those that were lost".to_owned()
         }
@@ -84,6 +78,9 @@ pub(in super::super) fn losses(model: &Model) -> String {
     }
     if let Some(left_out) = model.left_out().filter(|number| *number > 0) {
         text += &format!("; {} not to be recorded", count(left_out));
+    }
+    if model.coverage().chosen.is_some() {
+        text += ", before the filter";
     }
     text
 }
