@@ -1,5 +1,8 @@
 //! What can be asked of the tracer: other hooks, stacks, parts of setup, time asleep, filters.
 
+#[path = "../../../migrate-user/tests/support/filters.rs"]
+mod filters;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
@@ -217,24 +220,18 @@ fn who_waits_for_the_engine_sleeps(trace: &Trace) -> Result<()> {
 
 /// What a filter does not let through leaves no trace; the rest is as exact as ever.
 pub(super) fn filters_let_through_what_is_asked_for(context: &Context<'_>) -> Result<()> {
-    type Wanted = fn(&Line) -> bool;
-    let cases: [(&[&str], Wanted); 6] = [
-        (&["--direction", "to_system"], |line| {
-            line.direction.as_deref() == Some("to_system")
-        }),
-        (&["--outcome", "rolled_back"], |line| {
-            line.outcome == "rolled_back"
-        }),
-        (&["--min-pages", "64"], |line| {
-            line.pages("requested").is_ok_and(|pages| pages >= 64)
-        }),
-        (&["--comm", "workload", "--driver", DRIVER], |_| true),
-        (&["--pid", "1"], |_| false),
-        (&["--comm", "nobody"], |_| false),
-    ];
-    for (index, (options, wanted)) in cases.into_iter().enumerate() {
+    let cases = filters::CASES.iter().filter(|case| case.by_probes);
+    for (index, case) in cases.enumerate() {
+        let wanted = |line: &Line| (case.takes)(&|name| field(line, name));
+        // The words are those of the command line.
+        let options: Vec<_> = case
+            .words
+            .split(' ')
+            .map(|word| format!("--{word}"))
+            .collect();
+        let options: Vec<_> = options.iter().map(String::as_str).collect();
         let by = Recorder {
-            options,
+            options: &options,
             asleep: false,
         };
         let arguments = ["mixed", "--calls", "300", "--seed", "13"];
@@ -262,10 +259,29 @@ pub(super) fn filters_let_through_what_is_asked_for(context: &Context<'_>) -> Re
             counted == expected as u64,
             "{options:?}: the kernel counts {counted}, {expected} expected"
         );
+        let told = &trace.report["coverage"]["filter"];
         ensure!(
-            trace.report["coverage"]["filter"] != Value::Null,
-            "the report does not tell of the filter"
+            told == case.words,
+            "the report tells of the filter {told}, and not of {}",
+            case.words
         );
     }
     Ok(())
+}
+
+/// What an export of the line tells under a name. All that the driver knows of is its own.
+fn field(line: &Line, name: &str) -> Value {
+    match name {
+        "pid" => line.pid.into(),
+        "direction" => line.direction.clone().into(),
+        "cause" => line.cause.clone().into(),
+        "outcome" => line.outcome.clone().into(),
+        "errno" => line.errno.into(),
+        "address" => line.address.into(),
+        _ => match line.value(name) {
+            Some(value) => value.clone(),
+            None if name == "driver" => DRIVER.into(),
+            None => Value::Null,
+        },
+    }
 }
