@@ -29,6 +29,7 @@ pub mod privilege;
 pub mod recording;
 pub mod serve;
 pub mod shorthand;
+mod signals;
 pub mod source;
 mod tell;
 pub mod text;

@@ -297,13 +297,49 @@ fn signals_give_the_terminal_back() {
         return;
     };
     let before = terminal.modes("before");
-    for signal in ["TERM", "HUP", "INT"] {
+    for signal in ["TERM", "HUP", "INT", "QUIT"] {
         terminal.replay();
         terminal.tmux(&["run-shell", &format!("pkill -{signal} -P #{{pane_pid}}")]);
         terminal.wait_for("left with");
         terminal.tmux(&["send-keys", "clear", "Enter"]);
         assert_eq!(terminal.modes(signal), before);
     }
+}
+
+/// The shell gets its terminal, and the dashboard has it again when the shell lets it go on; in between, everything may
+/// have another size.
+#[test]
+fn the_shell_can_be_had_in_between() {
+    let Some(terminal) = Terminal::open(100, 30) else {
+        return;
+    };
+    let before = terminal.modes("before");
+    terminal.replay();
+    terminal.press(&["7", "Enter"], "pgmap owner");
+    terminal.press(&["C-z"], "Stopped");
+    assert_eq!(terminal.modes("stopped"), before);
+    terminal.tmux(&["resize-window", "-x", "80", "-y", "24"]);
+    terminal.run("fg", "pgmap owner");
+    terminal.wait("all of it", |screen| {
+        let last = screen.trim_end().lines().last().unwrap_or_default();
+        screen.contains("migscope replay") && last.contains("q quit")
+    });
+    // Also while something is written.
+    terminal.press(&["/"], "Show only:");
+    terminal.press(&["C-z"], "Stopped");
+    terminal.run("fg", "Show only:");
+    terminal.tmux(&["send-keys", "Escape"]);
+    // Nobody can do anything about SIGSTOP before it.
+    let stop = |signal: &str| format!("pkill -{signal} -P #{{pane_pid}}");
+    terminal.tmux(&["run-shell", &stop("STOP")]);
+    terminal.wait_for("+ Stopped");
+    // The terminal is as the dashboard needs it, where Enter is not the end of a line.
+    terminal.write("fg");
+    terminal.tmux(&["send-keys", "C-j"]);
+    terminal.wait("the dashboard", |screen| !screen.contains("Stopped"));
+    terminal.press(&["C-\\"], "$");
+    terminal.wait("the shell", |screen| !screen.contains("pgmap owner"));
+    assert_eq!(terminal.modes("after"), before);
 }
 
 #[test]

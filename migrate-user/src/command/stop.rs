@@ -1,18 +1,18 @@
-//! The wish to end: Ctrl-C, SIGTERM, SIGHUP, or a time that is over.
+//! The wish to end: a signal that asks for it, or a time that is over.
 
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::Error;
+use crate::signals::EndSignals;
 
 /// How long something may take to end once it has been asked to.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Waits for the wish to end, and after it for patience to run out.
 pub(super) struct Stop {
-    signals: [Signal; 3],
+    signals: EndSignals,
     at: Option<Instant>,
     asked: bool,
 }
@@ -20,19 +20,12 @@ pub(super) struct Stop {
 impl Stop {
     /// From here on, the signals are wishes and no longer end the program at once.
     pub(super) fn new() -> Result<Self, Error> {
-        let listen = |kind| {
-            signal(kind).map_err(|cause| Error::Io {
-                action: "listen",
-                path: "for signals".to_owned(),
-                cause,
-                advice: "The system is out of file descriptors.",
-            })
-        };
-        let signals = [
-            listen(SignalKind::interrupt())?,
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::hangup())?,
-        ];
+        let signals = EndSignals::new().map_err(|cause| Error::Io {
+            action: "listen",
+            path: "for signals".to_owned(),
+            cause,
+            advice: "The system is out of file descriptors.",
+        })?;
         Ok(Self {
             signals,
             at: None,
@@ -53,7 +46,6 @@ impl Stop {
 
     /// Returns when somebody asks for the end; after that, when patience is over or somebody asks again.
     pub(super) async fn wait(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.signals;
         let over = async {
             match self.at {
                 Some(at) => tokio::time::sleep_until(at).await,
@@ -61,9 +53,7 @@ impl Stop {
             }
         };
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+            () = self.signals.recv() => {}
             () = over => {}
         }
         self.asked = true;

@@ -39,6 +39,8 @@ pub struct App {
     pub(super) message: Option<String>,
     pub(super) ended: Option<Ended>,
     quit: bool,
+    /// Does the user want to be back in the shell for a while?
+    suspend: bool,
 }
 
 /// A picture that is held still.
@@ -72,6 +74,7 @@ impl App {
             message: None,
             ended: None,
             quit: false,
+            suspend: false,
         }
     }
 
@@ -118,6 +121,11 @@ impl App {
     /// Does the user want to leave?
     pub fn wants_to_quit(&self) -> bool {
         self.quit
+    }
+
+    /// Does the user want to be back in the shell for a while? Asks for it no more.
+    pub(super) fn takes_suspend(&mut self) -> bool {
+        std::mem::take(&mut self.suspend)
     }
 
     pub(super) fn playback(&self) -> Option<&Playback> {
@@ -206,6 +214,10 @@ impl App {
 
     /// Does what a key asks for. True if it asks for anything.
     pub(super) fn key(&mut self, event: KeyEvent) -> bool {
+        if let Some(action) = self.config.keys.signal(event) {
+            self.act(action);
+            return true;
+        }
         if let Some(mut prompt) = self.prompt.take() {
             match prompt.key(event, self.data.seen()) {
                 Answer::None => self.prompt = Some(prompt),
@@ -265,6 +277,7 @@ impl App {
         self.message = None;
         match action {
             Action::Quit => self.quit = true,
+            Action::Suspend => self.suspend = true,
             Action::Close => self.close(),
             Action::Choose(row) if self.view.list(self.view.tab).chosen == row => self.open(),
             Action::Open => self.open(),

@@ -88,7 +88,7 @@ const fn tab(name: &'static str, key: &'static [&'static str], tab: Tab) -> Bind
 /// All of them, most important first. A line each, so that it can be read as a table.
 #[rustfmt::skip]
 pub(super) const BINDINGS: &[Binding] = &[
-    bind("quit", &["q", "Q"], Action::Quit, ("quit", "leave (also Ctrl-C)"), When::Always),
+    bind("quit", &["q", "Q"], Action::Quit, ("quit", "leave (also Ctrl-C, Ctrl-\\)"), When::Always),
     bind("help", &["?", "f1"], Action::Help, ("help", "open or close this help"), When::Always),
     bind("next-tab", &["tab"], Action::Beside(1), ("tab", "the next tab"), When::Always),
     bind("previous-tab", &["backtab"], Action::Beside(-1), ("", "the tab before"), When::Always),
@@ -113,6 +113,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     bind("window", &["w"], Action::Window, ("window", "show the whole run, or only its last 5 min, minute, 20 s"), When::Always),
     bind("export", &["e"], Action::Export, ("export", "write the migrations that are shown to a file, in any format"), When::Always),
     bind("reset", &["r"], Action::Reset, ("reset", "count from here on; losses stay"), When::Always),
+    bind("suspend", &["ctrl-z"], Action::Suspend, ("", "stop for now; the shell's fg comes back"), When::Always),
     bind("page-up", &["pageup", "ctrl-b", "ctrl-u"], pages(-1), ("", "ten rows up"), When::Rows),
     bind("page-down", &["pagedown", "ctrl-f", "ctrl-d"], pages(1), ("", "ten rows down"), When::Rows),
     bind("first", &["home", "g"], Action::Move(isize::MIN), ("", "the first row"), When::Rows),

@@ -14,6 +14,8 @@ use super::tab::Tab;
 pub enum Action {
     /// Leave.
     Quit,
+    /// Stop until the shell lets it go on.
+    Suspend,
     /// Close what is open, else remove the filter.
     Close,
     /// Open or close the help.
@@ -188,11 +190,22 @@ impl Keys {
             return None;
         }
         let key = Key::from(event);
-        if key.control && key.code == KeyCode::Char('c') {
+        // Terminals send the same for Ctrl-\ and Ctrl-4.
+        if key.control && matches!(key.code, KeyCode::Char('c' | '4' | '\\')) {
             return Some(Action::Quit);
         }
         let place = self.0.iter().position(|keys| keys.contains(&key));
         place.map(|place| BINDINGS[place].action)
+    }
+
+    /// What a key asks for that is never a part of what somebody writes: a terminal makes a signal of it.
+    pub(super) fn signal(&self, event: KeyEvent) -> Option<Action> {
+        let action = self.action(event)?;
+        // Ctrl-C leaves what is written, and not the program.
+        let is_signal = event.modifiers.contains(KeyModifiers::CONTROL)
+            && event.code != KeyCode::Char('c')
+            && matches!(action, Action::Quit | Action::Suspend);
+        is_signal.then_some(action)
     }
 
     /// Each binding and its keys, in the order of importance.
@@ -220,6 +233,10 @@ mod tests {
         assert_eq!(plain(KeyCode::Char('~')), None);
         let control = |c| press(&keys, KeyCode::Char(c), KeyModifiers::CONTROL);
         assert_eq!((control('c'), control('q')), (Some(Action::Quit), None));
+        assert_eq!(
+            (control('4'), control('z')),
+            (Some(Action::Quit), Some(Action::Suspend))
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, EventStream, MouseButton, MouseEvent, MouseEventKind};
 use futures::StreamExt;
+use rustix::process::Signal as Kind;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -18,6 +19,7 @@ use super::{exporting, screen};
 use crate::Error;
 use crate::config::{Config, REFRESH};
 use crate::export::Place;
+use crate::signals::EndSignals;
 use crate::source::{Batch, Part, Source};
 use crate::tell_line;
 use crate::trace::Filter;
@@ -76,7 +78,11 @@ struct Dashboard<S> {
     ticks: Interval,
     /// When time was last let pass.
     passed: Instant,
-    signals: [Signal; 3],
+    signals: EndSignals,
+    /// The shell lets the program go on.
+    continued: Signal,
+    /// Has the program stopped itself, so that it has taken the terminal again by itself too?
+    suspended: bool,
     /// Is there more to come from the source?
     flowing: bool,
     /// Is there something that has not been drawn?
@@ -96,6 +102,7 @@ enum Happening {
     Exported(String),
     Tick,
     Signal,
+    Continued,
 }
 
 impl<S: Source> Dashboard<S> {
@@ -103,18 +110,17 @@ impl<S: Source> Dashboard<S> {
         let refresh = app.config.refresh.unwrap_or(REFRESH);
         let mut ticks = interval(refresh.max(MOST_OFTEN));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let listen = |kind| signal(kind).map_err(terminal_error);
-        let signals = [
-            listen(SignalKind::interrupt())?,
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::hangup())?,
-        ];
+        let signals = EndSignals::new().map_err(terminal_error)?;
+        let continued = SignalKind::from_raw(Kind::CONT.as_raw());
+        let continued = signal(continued).map_err(terminal_error)?;
         Ok(Self {
             player: Player::new(source),
             app,
             ticks,
             passed: Instant::now(),
             signals,
+            continued,
+            suspended: false,
             flowing: true,
             dirty: true,
             second: 0,
@@ -138,8 +144,10 @@ impl<S: Source> Dashboard<S> {
                 }
                 Happening::Tick => self.tick(),
                 Happening::Signal => return Ok(()),
+                Happening::Continued => self.continued(screen)?,
             };
             self.dirty |= draw_now;
+            self.suspend(screen)?;
             self.begin_again().await;
             self.begin_export();
             if draw_now {
@@ -150,7 +158,6 @@ impl<S: Source> Dashboard<S> {
     }
 
     async fn wait(&mut self, events: &mut EventStream) -> Happening {
-        let [interrupt, terminate, hangup] = &mut self.signals;
         let until = self.app.until();
         let exported = async {
             match &mut self.export {
@@ -160,9 +167,8 @@ impl<S: Source> Dashboard<S> {
         };
         tokio::select! {
             event = events.next() => Happening::Event(event),
-            _ = interrupt.recv() => Happening::Signal,
-            _ = terminate.recv() => Happening::Signal,
-            _ = hangup.recv() => Happening::Signal,
+            () = self.signals.recv() => Happening::Signal,
+            _ = self.continued.recv() => Happening::Continued,
             _ = self.ticks.tick() => Happening::Tick,
             sentence = exported => {
                 self.export = None;
@@ -232,6 +238,33 @@ impl<S: Source> Dashboard<S> {
             Some(Err(error)) => self.app.fail(error),
             None => {}
         }
+    }
+
+    /// Stops until the shell lets it go on, if that is what the user wants.
+    fn suspend(&mut self, screen: &mut Screen) -> Result<(), Error> {
+        if self.app.takes_suspend() {
+            screen.suspend().map_err(terminal_error)?;
+            self.suspended = true;
+            self.comes_back();
+        }
+        Ok(())
+    }
+
+    /// The program was stopped, and goes on. True if the picture has to be drawn at once.
+    fn continued(&mut self, screen: &mut Screen) -> Result<bool, Error> {
+        if std::mem::take(&mut self.suspended) {
+            return Ok(false);
+        }
+        // Somebody else stopped it (SIGSTOP), and nothing could be done before.
+        screen.retake().map_err(terminal_error)?;
+        self.comes_back();
+        Ok(true)
+    }
+
+    /// A replay does not run while nobody could see it.
+    fn comes_back(&mut self) {
+        self.passed = Instant::now();
+        self.dirty = true;
     }
 
     /// Begins to write what the user wants to have, if nothing is being written.

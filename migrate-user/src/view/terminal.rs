@@ -2,7 +2,8 @@
 
 use std::io::{self, stdout};
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{panic, thread};
 
 use crossterm::cursor::Show;
@@ -13,6 +14,7 @@ use crossterm::terminal::{
 };
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use rustix::process::{Signal, kill_current_process_group};
 
 use super::output::{Output, Progress};
 
@@ -36,8 +38,8 @@ impl Screen {
         let progress = output.progress();
         let before = Before::new(progress.clone());
         restore_on_panic(before.clone());
-        enable_raw_mode()?;
-        let opened = execute!(stdout(), EnterAlternateScreen, EnableMouseCapture)
+        let opened = before
+            .leave()
             .and_then(|()| Terminal::new(CrosstermBackend::new(output)));
         match opened {
             Ok(terminal) => Ok(Self {
@@ -56,6 +58,23 @@ impl Screen {
     pub(super) fn ready(&mut self) -> Option<&mut Drawn> {
         self.progress.is_idle().then_some(&mut *self.terminal)
     }
+
+    /// Gives the terminal back and stops, and with it every process that the shell began it with, until the shell lets
+    /// them go on. Where no shell could do that, the kernel stops nothing, and this returns at once.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        self.before.restore();
+        kill_current_process_group(Signal::TSTP)?;
+        self.retake()
+    }
+
+    /// Takes the terminal again, which others have used, and which may have another size.
+    pub(super) fn retake(&mut self) -> io::Result<()> {
+        self.before.restore();
+        self.before.leave()?;
+        // All of the next picture is drawn: nothing of the last is there any more.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
+    }
 }
 
 impl Drop for Screen {
@@ -69,25 +88,34 @@ impl Drop for Screen {
 #[derive(Clone)]
 struct Before {
     progress: Progress,
-    gone: Arc<Once>,
+    /// Has it been left, and not been gone back to?
+    left: Arc<AtomicBool>,
 }
 
 impl Before {
     fn new(progress: Progress) -> Self {
         Self {
             progress,
-            gone: Arc::new(Once::new()),
+            left: Arc::new(AtomicBool::new(false)),
         }
+    }
+
+    /// Leaves it, for what the dashboard needs.
+    fn leave(&self) -> io::Result<()> {
+        self.left.store(true, Ordering::Release);
+        enable_raw_mode()?;
+        execute!(stdout(), EnterAlternateScreen, EnableMouseCapture)
     }
 
     /// There is nobody to tell if this fails: the terminal itself is what failed.
     fn restore(&self) {
-        self.gone.call_once(|| {
-            // What is still being written would end up on the other screen.
-            self.progress.wait();
-            let _ = disable_raw_mode();
-            let _ = execute!(stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
-        });
+        if !self.left.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        // What is still being written would end up on the other screen.
+        self.progress.wait();
+        let _ = disable_raw_mode();
+        let _ = execute!(stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     }
 }
 
