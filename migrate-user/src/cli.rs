@@ -253,6 +253,9 @@ pub struct Replay {
     /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation, which are one
     #[arg(value_name = "FILE|-|unix:PATH", required = true, num_args = 1..)]
     pub inputs: Vec<Input>,
+    /// What the first line calls what is watched, in place of where it is read from
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
     /// How it looks.
     #[command(flatten)]
     pub look: Look,

@@ -175,8 +175,13 @@ fn every_tab_and_key_and_the_terminal_is_as_before() {
 
 fn keys(terminal: &Terminal) {
     terminal.press(&["?"], "Keys on Overview");
+    for (columns, lines) in [("20", "5"), ("1", "1"), ("120", "40")] {
+        terminal.tmux(&["resize-window", "-x", columns, "-y", lines]);
+    }
+    terminal.wait_for("Keys on Overview");
     terminal.tmux(&["send-keys", "Escape"]);
     terminal.wait("the help's end", |screen| !screen.contains("Keys on"));
+    terminal.press(&["r"], "nothing more comes");
     terminal.press(&["/"], "Show only:");
     terminal.write("pid=x");
     terminal.press(&["Enter"], "invalid value 'x'");
@@ -192,8 +197,17 @@ fn keys(terminal: &Terminal) {
     terminal.press(&["u"], "amounts in GiB");
     terminal.press(&["u"], "amounts in pages");
     terminal.press(&["7", "o"], "the slowest 1,000");
-    terminal.press(&["j", "j", "Enter"], "pgmap owner");
+    terminal.press(&["j", "j", "Enter"], "3 of 1,000");
+    terminal.press(&["n"], "4 of 1,000");
+    terminal.press(&["N", "Left"], "2 of 1,000");
+    resizes(terminal);
     terminal.press(&["Escape"], "the slowest 1,000");
+    terminal.press(&["s"], "by ▼began");
+    terminal.press(&["S"], "by ▲began");
+    // A click on the head of a column.
+    terminal.write("\x1b[<0;20;5M\x1b[<0;20;5m");
+    terminal.wait_for("by ▼process");
+    terminal.press(&["o", "o"], "slowest first");
     terminal.press(&["o"], "the newest 1,000");
     terminal.press(&["1", "w"], "last 0:00:02 of 0:00:02");
     terminal.press(&["5"], "Processes  4 processes");

@@ -46,9 +46,11 @@ pub(super) async fn replay(options: Replay) -> Result<(), Error> {
     }
     let config = config(options.look)?;
     let inputs = Inputs(options.inputs);
-    let name = inputs.to_string();
+    let name = options
+        .title
+        .unwrap_or_else(|| format!("replay of {inputs}"));
     let source = StreamSource::open(inputs, Filter::default()).await?;
-    view::run(source, &format!("replay of {name}"), config, options.only).await
+    view::run(source, &name, config, options.only).await
 }
 
 /// Can the terminal show lines only, as those of editors do?

@@ -7,6 +7,7 @@ use super::{Export, Out};
 use crate::recording::Facts;
 use crate::source::Batch;
 use crate::tell_line;
+use crate::text::stack;
 
 /// Folded stacks.
 pub struct Folded;
@@ -21,7 +22,8 @@ impl Export for Folded {
         let mut none = true;
         for migration in batches.flat_map(|batch| batch.migrations) {
             let (user, kernel) = (&migration.user_stack, &migration.kernel_stack);
-            let stacks: Vec<&str> = [user, kernel].into_iter().flatten().map(|s| &**s).collect();
+            let stacks = [user, kernel].into_iter().flatten();
+            let stacks: Vec<String> = stacks.map(|frames| stack(frames)).collect();
             if !stacks.is_empty() {
                 none = false;
                 writeln!(out, "{} {}", stacks.join(";"), migration.total_ns())?;
@@ -47,7 +49,7 @@ mod tests {
         let mut batch = Synthetic::new(1).with_details().batch(3);
         for (migration, setup_ns) in batch.migrations.iter_mut().zip([10, 20, 30]) {
             migration.steps = [Some(setup_ns), Some(1), None, None, None];
-            migration.kernel_stack = Some("ioctl_[k];migrate_[k]".into());
+            migration.kernel_stack = Some("ioctl_[k];_RNvCs3qbHQcE1aKf_6driver7migrate_[k]".into());
             migration.user_stack = Some("main;a b".into());
         }
         batch.migrations[1].user_stack = None;
@@ -61,7 +63,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "main;a b;ioctl_[k];migrate_[k] 11\nioctl_[k];migrate_[k] 21\n"
+            "main;a b;ioctl_[k];driver::migrate_[k] 11\nioctl_[k];driver::migrate_[k] 21\n"
         );
     }
 }

@@ -1,10 +1,14 @@
 //! Numbers as people read them, with their units, the same in every view.
 
+use std::borrow::Cow;
+
+mod function;
 mod number;
 mod time;
 
+pub use function::{function, stack};
 pub use number::{bytes, count, percent, quantity};
-pub use time::{clock, duration, file_stamp, signed_duration, utc};
+pub use time::{clock, duration, file_stamp, signed_duration, since, utc};
 
 /// Text from outside (a process may name itself anything), made harmless for a terminal.
 pub fn printable(text: &str) -> String {
@@ -17,6 +21,15 @@ pub fn printable(text: &str) -> String {
             }
         })
         .collect()
+}
+
+/// A text on as many lines of `width` columns as it takes, broken between words; a longer word is broken.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let options = textwrap::Options::new(width.max(1))
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
+    let lines = textwrap::wrap(text, options);
+    lines.into_iter().map(Cow::into_owned).collect()
 }
 
 /// A process: `trainer (1200)`. Memory can be of nobody in particular.

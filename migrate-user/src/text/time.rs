@@ -29,6 +29,12 @@ pub fn clock(ns: u64) -> String {
     )
 }
 
+/// A moment after another, seconds to a millionth: `12.345678 s`. In full, so that moments can be compared.
+pub fn since(time_ns: u64, began_ns: u64) -> String {
+    let us = time_ns.saturating_sub(began_ns) / 1000;
+    format!("{}.{:06} s", us / 1_000_000, us % 1_000_000)
+}
+
 /// A moment, from nanoseconds since 1970: `2026-11-22 19:16:06 UTC`.
 pub fn utc(unix_ns: u64) -> String {
     let (date, [hour, minute, second]) = parts(unix_ns);
@@ -98,6 +104,13 @@ mod tests {
     fn spans() {
         assert_eq!(clock(83 * SECOND_NS), "0:01:23");
         assert_eq!(clock(100 * 3600 * SECOND_NS), "100:00:00");
+    }
+
+    #[test]
+    fn moments_are_told_to_a_microsecond() {
+        assert_eq!(since(12_345_678_999, 0), "12.345678 s");
+        assert_eq!(since(1_000_001_000, 1_000_000_000), "0.000001 s");
+        assert_eq!(since(0, 5), "0.000000 s");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
+use super::canvas::Drawn;
 use super::data::Data;
 use super::history::History;
 use super::keys::Action;
@@ -9,6 +10,7 @@ use super::playback::{Playback, Until};
 use super::prompt::{Answer, Asks, Export, Prompt, is_yes};
 use super::state::View;
 use super::tab::Tab;
+use super::table::Context;
 use super::window::Window;
 use super::{notices, tabs};
 use crate::Error;
@@ -20,7 +22,7 @@ use crate::trace::Filter;
 
 /// Everything that is drawn.
 pub struct App {
-    /// What the source is called: `live`, `replay of FILE`.
+    /// What the source is called: `live`, `replay of FILE`, or as the user says.
     pub(super) name: String,
     pub(super) data: Data,
     pub(super) view: View,
@@ -42,6 +44,10 @@ pub struct App {
     /// Does the user want to be back in the shell for a while?
     suspend: bool,
 }
+
+/// Why counting anew would show nothing.
+const NOTHING_COMES: &str =
+    "nothing more comes that could be counted anew: all of it is shown as it was";
 
 /// A picture that is held still.
 struct Held {
@@ -78,9 +84,16 @@ impl App {
         }
     }
 
-    /// Notes how wide the screen is, columns.
-    pub(super) fn resize(&mut self, width: u16) {
-        self.view.width = width;
+    /// Notes what the picture has told, for the next key.
+    pub(super) fn drawn(&mut self, drawn: &Drawn) {
+        self.view.drawn(drawn);
+    }
+
+    /// What cells of tables know.
+    pub(super) fn context(&self) -> Context {
+        let mut context = Context::new(self.shown(), self.config.theme).in_unit(self.view.unit);
+        context.began_ns = self.began_ns();
+        context
     }
 
     /// What is to be shown.
@@ -279,7 +292,7 @@ impl App {
             Action::Quit => self.quit = true,
             Action::Suspend => self.suspend = true,
             Action::Close => self.close(),
-            Action::Choose(row) if self.view.list(self.view.tab).chosen == row => self.open(),
+            Action::Choose(row) if self.view.chosen() == row => self.open(),
             Action::Open => self.open(),
             Action::Filter => {
                 let words = self.filter_words().unwrap_or_default();
@@ -313,7 +326,7 @@ impl App {
     /// Opens what is chosen: a migration, or the migrations of a process or driver.
     fn open(&mut self) {
         match tabs::open(self) {
-            Some(tabs::Opened::Migration(migration)) => self.view.opened = Some(migration),
+            Some(tabs::Opened::Migration(opened)) => self.view.opened = Some(opened),
             Some(tabs::Opened::Filter(filter)) => self.set_filter(*filter),
             None => {}
         }
@@ -350,7 +363,11 @@ impl App {
     }
 
     fn reset(&mut self) {
-        self.data.reset();
+        if self.ended.is_some() && !self.is_replaying() {
+            self.message = Some(NOTHING_COMES.to_owned());
+            return;
+        }
+        self.data.reset(self.playback().and_then(Playback::here_ns));
         self.frozen = None;
         self.view.restart();
     }
@@ -382,90 +399,4 @@ fn play(playback: &mut Playback, action: Action) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::support::{Synthetic, facts};
-
-    fn app(migrations: usize, readable: bool) -> (App, Synthetic) {
-        let mut synthetic = Synthetic::new(1);
-        let mut app = App::new("live", facts(), Config::default(), readable);
-        app.batch(synthetic.batch(migrations));
-        (app, synthetic)
-    }
-
-    fn chosen(app: &App) -> usize {
-        app.view.list(app.tab()).chosen
-    }
-
-    #[test]
-    fn a_pause_holds_the_picture_and_loses_nothing() {
-        let (mut app, mut synthetic) = app(10, false);
-        app.act(Action::Pause);
-        app.batch(synthetic.batch(5));
-        assert_eq!(app.shown().totals().migrations(), 10);
-        app.act(Action::Pause);
-        assert_eq!(app.shown().totals().migrations(), 15);
-    }
-
-    #[test]
-    fn the_choice_stays_within_the_list_and_with_its_line() {
-        let (mut app, mut synthetic) = app(10, false);
-        app.act(Action::Show(Tab::Migrations));
-        app.act(Action::Move(-5));
-        assert_eq!(chosen(&app), 0);
-        app.act(Action::Move(3));
-        app.batch(synthetic.batch(4));
-        assert_eq!(chosen(&app), 7);
-        app.act(Action::Move(isize::MAX));
-        assert_eq!(chosen(&app), 13);
-        app.act(Action::Reset);
-        assert_eq!(chosen(&app), 0);
-    }
-
-    #[test]
-    fn escape_closes_one_thing_after_the_other() {
-        let (mut app, _) = app(50, false);
-        app.act(Action::Show(Tab::Processes));
-        app.act(Action::Open);
-        assert!(
-            app.filter_words()
-                .is_some_and(|words| words.starts_with("pid=12"))
-        );
-        app.act(Action::Show(Tab::Migrations));
-        app.act(Action::Open);
-        app.act(Action::Help);
-        app.act(Action::Close);
-        assert!(app.view.help.is_none() && app.is_open());
-        app.act(Action::Close);
-        assert!(!app.is_open() && app.filter_words().is_some());
-        app.act(Action::Close);
-        assert!(app.filter_words().is_none() && !app.wants_to_quit());
-    }
-
-    #[test]
-    fn a_filter_of_what_can_be_read_again_reads_it_again() {
-        let (mut app, _) = app(50, true);
-        assert!(!app.takes_again());
-        app.act(Action::Filter);
-        let press = |code| KeyEvent::new(code, crossterm::event::KeyModifiers::NONE);
-        for letter in "pid=1201".chars() {
-            app.key(press(crossterm::event::KeyCode::Char(letter)));
-        }
-        app.key(press(crossterm::event::KeyCode::Enter));
-        assert!(app.takes_again() && !app.takes_again());
-        app.batch(Synthetic::new(1).batch(50));
-        let shown = app.shown().totals().migrations();
-        assert!(shown > 0 && shown < 50);
-    }
-
-    #[test]
-    fn says_how_it_ended() {
-        let (mut app, _) = app(1, false);
-        assert_eq!(app.notices(), [""; 0]);
-        app.end(Ending::Complete);
-        assert_eq!(app.notices(), ["stream ended"]);
-        app.fail(Error::NotATerminal);
-        assert!(app.notices()[0].contains("not a terminal"));
-        assert!(matches!(app.into_failure(), Some(Error::NotATerminal)));
-    }
-}
+mod tests;

@@ -1,8 +1,9 @@
 //! What keys do, and what the footer and the help say about them: one table.
 
 use super::app::App;
-use super::keys::{Action, pages};
+use super::keys::Action;
 use super::tab::Tab;
+use super::tabs;
 
 /// What can be asked for with a key.
 #[derive(Debug)]
@@ -23,18 +24,22 @@ pub(super) struct Binding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
     Always,
-    /// Where rows can be chosen.
-    Rows,
+    /// Where rows can be chosen, or what is seen may be longer than the screen.
+    Moves,
     /// Where a row can be opened.
     Opens,
     /// Where a table can be sorted.
     Sorts,
+    /// Where there are several of them.
+    Tables,
     /// Where there is something to move across.
     Columns,
     /// Where amounts of memory are shown.
     Amounts,
     /// In the list of migrations.
     Migrations,
+    /// Where a migration is open.
+    Migration,
     /// Where a recording can be read again.
     Replay,
     /// Where there is a filter, or something is open.
@@ -46,17 +51,18 @@ impl When {
     pub(super) fn holds(self, app: &App) -> bool {
         let tab = app.tab();
         let detail = app.is_open();
-        let lists = matches!(tab, Tab::Processes | Tab::Drivers | Tab::Migrations) && !detail;
+        let tables = if detail { &[][..] } else { tabs::tables(tab) };
         match self {
             Self::Always => true,
-            Self::Rows => {
-                !detail && (lists || matches!(tab, Tab::Steps | Tab::Findings | Tab::Batching))
+            Self::Moves => tab != Tab::Overview,
+            Self::Opens => {
+                !detail && matches!(tab, Tab::Processes | Tab::Drivers | Tab::Migrations)
             }
-            Self::Opens => lists,
-            Self::Sorts => lists && tab != Tab::Migrations,
-            Self::Columns => Self::Sorts.holds(app) || tab == Tab::Steps,
+            Self::Sorts | Self::Columns => !tables.is_empty(),
+            Self::Tables => tables.len() > 1,
             Self::Amounts => !matches!(tab, Tab::Steps | Tab::Findings | Tab::Batching),
             Self::Migrations => tab == Tab::Migrations && !detail,
+            Self::Migration => detail,
             Self::Replay => app.playback().is_some(),
             Self::Open => detail || app.filter_words().is_some(),
         }
@@ -94,12 +100,16 @@ pub(super) const BINDINGS: &[Binding] = &[
     bind("previous-tab", &["backtab"], Action::Beside(-1), ("", "the tab before"), When::Always),
     bind("close", &["esc"], Action::Close, ("back", "close what is open, else remove the filter"), When::Open),
     bind("filter", &["/"], Action::Filter, ("filter", "show only some migrations: pid=7 slower-than=1ms, or a command; Tab completes"), When::Always),
-    bind("up", &["up", "k"], Action::Move(-1), ("move", "one row up"), When::Rows),
-    bind("down", &["down", "j"], Action::Move(1), ("move", "one row down"), When::Rows),
+    bind("up", &["up", "k"], Action::Move(-1), ("move", "one row or line up"), When::Moves),
+    bind("down", &["down", "j"], Action::Move(1), ("move", "one row or line down"), When::Moves),
     bind("open", &["enter"], Action::Open, ("open", "show only this process or driver; open this migration"), When::Opens),
-    bind("left", &["left", "h"], Action::Across(-1), ("column", "sort by the column to the left, or move the cursor there; else the tab before"), When::Columns),
-    bind("right", &["right", "l"], Action::Across(1), ("column", "sort by the column to the right, or move the cursor there; else the next tab"), When::Columns),
-    bind("reverse", &["S"], Action::Reverse, ("reverse", "sort the other way round"), When::Sorts),
+    bind("next", &["n"], Action::Next(1), ("next", "the next migration of the list that this one was opened from (also →)"), When::Migration),
+    bind("previous", &["N"], Action::Next(-1), ("next", "the migration before it (also ←)"), When::Migration),
+    bind("left", &["left", "h"], Action::Across(-1), ("column", "sort by the column to the left; in Steps, move the cursor there"), When::Columns),
+    bind("right", &["right", "l"], Action::Across(1), ("column", "sort by the column to the right; in Steps, move the cursor there"), When::Columns),
+    bind("sort", &["s"], Action::SortNext, ("sort", "sort by the next column"), When::Sorts),
+    bind("reverse", &["S"], Action::Reverse, ("sort", "sort the other way round"), When::Sorts),
+    bind("table", &["t"], Action::Table, ("", "sort the next table of this tab"), When::Tables),
     bind("order", &["o"], Action::Order, ("newest/slowest", "list the newest migrations or the slowest"), When::Migrations),
     bind("pause", &["p", "space"], Action::Pause, ("pause", "hold the picture, or go on; what comes is counted all the same. A finished recording is played"), When::Always),
     bind("slower", &["<", "-"], Action::Speed(-1), ("speed", "replay at half the speed"), When::Replay),
@@ -114,10 +124,10 @@ pub(super) const BINDINGS: &[Binding] = &[
     bind("export", &["e"], Action::Export, ("export", "write the migrations that are shown to a file, in any format"), When::Always),
     bind("reset", &["r"], Action::Reset, ("reset", "count from here on; losses stay"), When::Always),
     bind("suspend", &["ctrl-z"], Action::Suspend, ("", "stop for now; the shell's fg comes back"), When::Always),
-    bind("page-up", &["pageup", "ctrl-b", "ctrl-u"], pages(-1), ("", "ten rows up"), When::Rows),
-    bind("page-down", &["pagedown", "ctrl-f", "ctrl-d"], pages(1), ("", "ten rows down"), When::Rows),
-    bind("first", &["home", "g"], Action::Move(isize::MIN), ("", "the first row"), When::Rows),
-    bind("last", &["end", "G"], Action::Move(isize::MAX), ("", "the last row"), When::Rows),
+    bind("page-up", &["pageup", "ctrl-b", "ctrl-u"], Action::Page(-1), ("", "ten rows or lines up"), When::Moves),
+    bind("page-down", &["pagedown", "ctrl-f", "ctrl-d"], Action::Page(1), ("", "ten rows or lines down"), When::Moves),
+    bind("first", &["home", "g"], Action::Move(isize::MIN), ("", "the first row or line"), When::Moves),
+    bind("last", &["end", "G"], Action::Move(isize::MAX), ("", "the last row or line"), When::Moves),
     tab("overview", &["1"], Tab::Overview),
     tab("steps", &["2"], Tab::Steps),
     tab("batching", &["3"], Tab::Batching),

@@ -3,25 +3,41 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
+use ratatui::text::Line;
+use ratatui::widgets::{Scrollbar, ScrollbarOrientation, ScrollbarState, StatefulWidget};
 
 use super::app::App;
 use super::keys::Action;
+use super::nothing;
+use super::sorting::Table;
 use super::table::{Context, shorten};
 use super::theme::Theme;
 use crate::model::Model;
 
 /// A place on the screen that does something when it is clicked.
 #[derive(Clone, Copy, Debug)]
-pub struct Spot {
+struct Spot {
     area: Rect,
     action: Action,
 }
 
-/// What a click asks for: of what lies over each other, the uppermost.
-pub(super) fn clicked(spots: &[Spot], column: u16, line: u16) -> Option<Action> {
-    let at = Position::new(column, line);
-    let spot = spots.iter().rev().find(|spot| spot.area.contains(at));
-    spot.map(|spot| spot.action)
+/// What only the picture knows: what can be clicked on it, and what keys can move.
+#[derive(Clone, Debug, Default)]
+pub struct Drawn {
+    spots: Vec<Spot>,
+    /// Lines of what scrolls for which there is no room.
+    pub(super) hidden: usize,
+    /// The tables that can be sorted, and the columns by which, as far as they can be seen.
+    pub(super) tables: Vec<(Table, Vec<usize>)>,
+}
+
+impl Drawn {
+    /// What a click asks for: of what lies over each other, the uppermost.
+    pub(super) fn clicked(&self, column: u16, line: u16) -> Option<Action> {
+        let at = Position::new(column, line);
+        let spot = self.spots.iter().rev().find(|spot| spot.area.contains(at));
+        spot.map(|spot| spot.action)
+    }
 }
 
 /// A frame while it is drawn.
@@ -30,13 +46,110 @@ pub(super) struct Canvas<'a> {
     pub(super) model: &'a Model,
     pub(super) theme: Theme,
     pub(super) buffer: &'a mut Buffer,
-    pub(super) spots: &'a mut Vec<Spot>,
+    pub(super) drawn: &'a mut Drawn,
 }
 
 impl Canvas<'_> {
     /// Makes a place clickable.
     pub(super) fn spot(&mut self, area: Rect, action: Action) {
-        self.spots.push(Spot { area, action });
+        self.drawn.spots.push(Spot { area, action });
+    }
+
+    /// Notes that a table can be sorted by these columns.
+    pub(super) fn sortable(&mut self, table: Table, columns: Vec<usize>) {
+        self.drawn.tables.push((table, columns));
+    }
+
+    /// How the head looks that a table is sorted by.
+    pub(super) fn head_style(&self, table: Table) -> Style {
+        if self.app.view.table() == Some(table) {
+            self.theme.key()
+        } else {
+            self.theme.quiet()
+        }
+    }
+
+    /// The part of an area in which something can be as long as it likes: without the column of the scroll bar, unless
+    /// there is one beside it.
+    pub(super) fn page(&self, area: Rect) -> Rect {
+        let inside = u16::from(area.right() >= self.buffer.area.right());
+        Rect {
+            width: area.width.saturating_sub(inside),
+            ..area
+        }
+    }
+
+    /// Draws what takes `lines` lines of a [`Canvas::page`], without those `above` that are scrolled away.
+    pub(super) fn scrolled(
+        &mut self,
+        page: Rect,
+        lines: usize,
+        above: usize,
+        draw: impl FnOnce(&mut Canvas<'_>, Rect),
+    ) {
+        let height = usize::from(page.height);
+        let hidden = lines.saturating_sub(height);
+        self.drawn.hidden = hidden;
+        if hidden == 0 || page.is_empty() {
+            return draw(self, page);
+        }
+        let most = usize::from(u16::MAX) - height;
+        let above = above.min(hidden).min(most);
+        // What is below the screen need not be drawn.
+        let whole = Rect {
+            y: 0,
+            height: (above + height) as u16,
+            ..page
+        };
+        let mut buffer = Buffer::empty(whole);
+        let spots = std::mem::take(&mut self.drawn.spots);
+        draw(
+            &mut Canvas {
+                buffer: &mut buffer,
+                drawn: &mut *self.drawn,
+                ..*self
+            },
+            whole,
+        );
+        let drawn = std::mem::replace(&mut self.drawn.spots, spots);
+        let above = above as u16;
+        for place in page.positions() {
+            let from = Position::new(place.x, place.y - page.y + above);
+            if let (Some(to), Some(from)) = (self.buffer.cell_mut(place), buffer.cell(from)) {
+                *to = from.clone();
+            }
+        }
+        let seen = Rect { y: above, ..page };
+        for spot in drawn {
+            let area = spot.area.intersection(seen);
+            let y = area.y.saturating_sub(above) + page.y;
+            if !area.is_empty() {
+                self.spot(Rect { y, ..area }, spot.action);
+            }
+        }
+        self.scroll_bar(page, hidden, usize::from(above));
+    }
+
+    fn scroll_bar(&mut self, page: Rect, hidden: usize, above: usize) {
+        let column = Rect {
+            x: page.right(),
+            width: 1,
+            ..page
+        };
+        let mut state = ScrollbarState::new(hidden + 1)
+            .position(above)
+            .viewport_content_length(usize::from(page.height));
+        Scrollbar::new(ScrollbarOrientation::VerticalRight)
+            .begin_symbol(None)
+            .end_symbol(None)
+            .track_symbol(Some("│"))
+            .track_style(self.theme.quiet())
+            .thumb_style(self.theme.quiet())
+            .render(
+                column.intersection(self.buffer.area),
+                self.buffer,
+                &mut state,
+            );
     }
 
     /// Puts a text at the begin of an area, as far as it fits. The column after it.
@@ -48,9 +161,16 @@ impl Canvas<'_> {
         self.buffer.set_stringn(area.x, area.y, text, room, style).0
     }
 
+    /// Puts lines below each other, as far as they fit.
+    pub(super) fn put_lines(&mut self, area: Rect, lines: &[Line<'_>]) {
+        for (line, y) in lines.iter().zip(area.y..area.bottom()) {
+            self.buffer.set_line(area.x, y, line, area.width);
+        }
+    }
+
     /// Puts a text at the end of an area's first line, as far as it fits.
     pub(super) fn put_right(&mut self, area: Rect, text: &str, style: Style) {
-        let width = ratatui::text::Line::raw(text).width() as u16;
+        let width = Line::raw(text).width() as u16;
         let x = area.right().saturating_sub(width).max(area.x);
         self.put(with_x(area, x), text, style);
     }
@@ -66,9 +186,7 @@ impl Canvas<'_> {
 
     /// What cells of tables know.
     pub(super) fn context(&self) -> Context {
-        let mut context = Context::new(self.model, self.theme).in_unit(self.app.view.unit);
-        context.began_ns = self.app.began_ns();
-        context
+        self.app.context()
     }
 
     /// So many pages in the unit that was chosen.
@@ -81,37 +199,10 @@ impl Canvas<'_> {
 
     /// Says why there is nothing to see, and what to do about it.
     pub(super) fn nothing(&mut self, area: Rect) {
-        let lines = nothing(self.app, self.model);
-        for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
+        let lines = nothing::lines(self.app, self.model);
+        for (line, y) in lines.iter().zip(area.y..area.bottom()) {
             self.put(Rect { y, ..area }, line, self.theme.quiet());
         }
-    }
-}
-
-/// Why there is nothing to see.
-fn nothing(app: &App, model: &Model) -> Vec<&'static str> {
-    if app.of_ns().is_some() && app.filter_words().is_some() {
-        vec!["Lately, no migration matched the filter. w shows more time, Esc removes the filter."]
-    } else if app.of_ns().is_some() && model.totals().migrations() == 0 {
-        vec!["No migration lately. w shows more time."]
-    } else if app.filter_words().is_some() {
-        vec!["No migration matches the filter. Esc removes it, / changes it."]
-    } else if app.is_replaying() {
-        vec![
-            "Nothing had been recorded by this moment. Space plays on, . is one migration further.",
-        ]
-    } else if model.losses().is_none() {
-        vec!["Waiting for the tracer's first word."]
-    } else if model.facts().record_every == 0 && model.totals().migrations() > 0 {
-        vec![
-            "Records are off (--totals-only): this is known from records alone.",
-            "Overview, Steps and the ledger under Pages are the kernel's own totals.",
-        ]
-    } else {
-        vec![
-            "No migration yet. Is a driver loaded that migrates to device memory,",
-            "and a program running that uses it? `migscope doctor` tells which drivers are there.",
-        ]
     }
 }
 

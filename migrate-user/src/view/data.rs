@@ -33,6 +33,8 @@ pub(super) struct Data {
     status: Option<Status>,
     /// Has anything come that is kept no more?
     forgot: bool,
+    /// Since when it is counted, nanoseconds of the recording's clock, where it was asked to be counted anew.
+    anew: Option<Option<u64>>,
 }
 
 impl Data {
@@ -49,6 +51,7 @@ impl Data {
             kept: VecDeque::new(),
             status: None,
             forgot: false,
+            anew: None,
         }
     }
 
@@ -138,6 +141,7 @@ impl Data {
     pub(super) fn restart(&mut self, until_ns: Option<u64>) {
         let mut model = Model::new(self.filtered_facts());
         if self.readable {
+            self.anew = None;
             self.all = model;
         } else {
             let kept = Batch {
@@ -231,7 +235,19 @@ impl Data {
         self.forgot && after_ns < first_ns
     }
 
-    pub(super) fn reset(&mut self) {
+    /// Was it asked to be counted anew, and was all that came before forgotten?
+    pub(super) fn counts_anew(&self) -> bool {
+        self.anew.is_some()
+    }
+
+    /// What ended after this is counted, nanoseconds of the recording's clock; `None`: all of it is.
+    pub(super) fn counted_after_ns(&self) -> Option<u64> {
+        self.anew.flatten()
+    }
+
+    /// Counts anew, from `here_ns` on, nanoseconds of the recording's clock.
+    pub(super) fn reset(&mut self, here_ns: Option<u64>) {
+        self.anew = Some(here_ns);
         self.all.reset();
         self.filtered.iter_mut().for_each(Model::reset);
         self.kept.clear();
@@ -299,7 +315,7 @@ mod tests {
                 clock(first_ns - crate::support::START_NS)
             )
         );
-        data.reset();
+        data.reset(None);
         data.apply(synthetic.batch(7));
         data.set_filter(filter("min-pages=2"));
         assert_eq!(data.limits(), None);

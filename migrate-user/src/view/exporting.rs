@@ -10,7 +10,7 @@ use crate::Error;
 use crate::export::{AtomicFile, exporter};
 use crate::recording::Facts;
 use crate::source::{Batch, Inputs, machine};
-use crate::text::{counted, file_stamp};
+use crate::text::{counted, file_stamp, printable};
 use crate::trace::Filter;
 
 /// Everything that is needed to write without the dashboard, which goes on.
@@ -18,6 +18,8 @@ pub(super) struct Job {
     wanted: Export,
     facts: Facts,
     filter: Filter,
+    /// Which ones of all they are, in words.
+    which: String,
     /// What ended after the first and up to the second is written, nanoseconds of the recording's clock; `None`: no limit.
     extent_ns: (Option<u64>, Option<u64>),
     /// Are there older ones that are not kept?
@@ -27,10 +29,28 @@ pub(super) struct Job {
     kept: Batch,
 }
 
+/// Which migrations are shown, where it is not all of them.
+fn which(app: &App) -> String {
+    let filter = app.filter_words();
+    let filter = filter.map(|words| format!("only {}", printable(&words)));
+    let window = app.of_ns().map(|_| app.data.window().name().to_owned());
+    let anew = app.data.counts_anew();
+    let anew = anew.then(|| "counted anew".to_owned());
+    let here = app.is_replaying();
+    let here = here.then(|| "up to this moment of the replay".to_owned());
+    let which: Vec<_> = [filter, window, anew, here].into_iter().flatten().collect();
+    if which.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", which.join(", "))
+    }
+}
+
 impl Job {
     /// What is shown now.
     pub(super) fn new(app: &App, wanted: Export, input: Option<Inputs>) -> Self {
-        let after_ns = app.of_ns().and(app.shown().began_ns());
+        let window_ns = app.of_ns().and(app.shown().began_ns());
+        let after_ns = window_ns.max(app.data.counted_after_ns());
         let migrations = match &input {
             Some(_) => Vec::new(),
             None => app.data.kept_through(after_ns),
@@ -39,6 +59,7 @@ impl Job {
             wanted,
             facts: app.data.facts().clone(),
             filter: app.data.filter().clone(),
+            which: which(app),
             forgot: input.is_none() && app.data.forgot(after_ns),
             extent_ns: (after_ns, app.playback().and_then(Playback::here_ns)),
             input,
@@ -52,7 +73,7 @@ impl Job {
     /// Writes it. What came of it, as a sentence.
     pub(super) fn run(self) -> String {
         let path = self.path();
-        let forgot = self.forgot;
+        let (forgot, which) = (self.forgot, self.which.clone());
         match self.write(&path) {
             Ok(number) => {
                 let number = counted(number, "migration", "migrations");
@@ -61,7 +82,8 @@ impl Job {
                 } else {
                     ""
                 };
-                format!("{number} written to {}{older}", path.display())
+                let path = std::path::absolute(&path).unwrap_or(path);
+                format!("{number} written to {}{which}{older}", path.display())
             }
             Err(error) => error.to_string(),
         }

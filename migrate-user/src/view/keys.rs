@@ -7,6 +7,7 @@ use std::str::FromStr;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::bindings::{BINDINGS, Binding};
+use super::sorting::Table;
 use super::tab::Tab;
 
 /// What a key or the mouse asks for.
@@ -24,14 +25,23 @@ pub enum Action {
     Show(Tab),
     /// Show the tab so many places to the right.
     Beside(isize),
-    /// Move the choice, rows.
+    /// Move the choice, rows; what is seen, lines, where there is no choice.
     Move(isize),
+    /// The same by pages; what is seen also where there is a choice, and more than the screen has room for.
+    Page(isize),
     /// Choose this row.
     Choose(usize),
-    /// Move across: the column that a table is sorted by, the cursor of a histogram, else the tab.
+    /// Move across: the column that a table is sorted by, the cursor of a histogram, the migration that is open, else
+    /// the tab.
     Across(isize),
-    /// Sort by this column, or the other way round.
-    Sort(usize),
+    /// The migration so many places behind the one that is open, in the list that it was opened from.
+    Next(isize),
+    /// Sort a table by this column, or the other way round.
+    Sort(Table, usize),
+    /// Sort by the next column.
+    SortNext,
+    /// Sort the next one of several tables.
+    Table,
     /// Sort the other way round.
     Reverse,
     /// Open what is chosen.
@@ -61,12 +71,7 @@ pub enum Action {
 }
 
 /// Rows of a page.
-const PAGE: isize = 10;
-
-/// The rows of a page, as an action.
-pub(super) const fn pages(pages: isize) -> Action {
-    Action::Move(pages * PAGE)
-}
+pub(super) const PAGE: isize = 10;
 
 /// A key with what is held down beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

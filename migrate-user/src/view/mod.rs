@@ -13,6 +13,7 @@ mod figures;
 mod history;
 mod keys;
 mod layout;
+mod nothing;
 mod notices;
 mod output;
 mod playback;
@@ -21,6 +22,7 @@ mod prompt;
 pub mod report;
 mod run;
 mod screen;
+mod sorting;
 mod state;
 mod tab;
 mod table;
@@ -32,10 +34,11 @@ mod widgets;
 mod window;
 
 pub use app::App;
-pub use canvas::Spot;
+pub use canvas::Drawn;
 pub use keys::{Action, Keys};
 pub use run::run;
 pub use screen::draw;
+pub use sorting::Table;
 pub use tab::Tab;
 pub use theme::Theme;
 

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::app::App;
-use super::canvas::{Spot, clicked};
+use super::canvas::Drawn;
 use super::keys::Action;
 use super::player::Player;
 use super::terminal::Screen;
@@ -89,8 +89,8 @@ struct Dashboard<S> {
     dirty: bool,
     /// The second of the last status.
     second: u64,
-    /// What can be clicked.
-    spots: Vec<Spot>,
+    /// What the last picture told.
+    drawn: Drawn,
     /// An export on its way, which ends with a sentence.
     export: Option<JoinHandle<String>>,
 }
@@ -124,7 +124,7 @@ impl<S: Source> Dashboard<S> {
             flowing: true,
             dirty: true,
             second: 0,
-            spots: Vec::new(),
+            drawn: Drawn::default(),
             export: None,
         })
     }
@@ -214,13 +214,11 @@ impl<S: Source> Dashboard<S> {
         let Some(terminal) = screen.ready() else {
             return Ok(());
         };
-        let mut spots = Vec::new();
-        let drawn = terminal.draw(|frame| {
-            self.app.resize(frame.area().width);
-            spots = screen::draw(&self.app, frame);
-        });
+        let mut told = Drawn::default();
+        let drawn = terminal.draw(|frame| told = screen::draw(&self.app, frame));
         drawn.map_err(terminal_error)?;
-        self.spots = spots;
+        self.app.drawn(&told);
+        self.drawn = told;
         self.dirty = false;
         Ok(())
     }
@@ -306,9 +304,7 @@ impl<S: Source> Dashboard<S> {
         let action = match mouse.kind {
             MouseEventKind::ScrollUp => Some(Action::Move(-WHEEL)),
             MouseEventKind::ScrollDown => Some(Action::Move(WHEEL)),
-            MouseEventKind::Down(MouseButton::Left) => {
-                clicked(&self.spots, mouse.column, mouse.row)
-            }
+            MouseEventKind::Down(MouseButton::Left) => self.drawn.clicked(mouse.column, mouse.row),
             _ => None,
         };
         action.into_iter().for_each(|action| self.app.act(action));

@@ -4,30 +4,30 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::canvas::{Canvas, Spot, below, top};
+use super::canvas::{Canvas, Drawn, below, top};
 use super::tabs;
 use super::widgets::{self, footer, header, help, prompt, seek};
 
-/// Draws everything, at any size. What can be clicked on it.
-pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Spot> {
+/// Draws everything, at any size. What only the picture knows.
+pub fn draw(app: &App, frame: &mut Frame<'_>) -> Drawn {
     let whole = frame.area();
-    let mut spots = Vec::new();
+    let mut drawn = Drawn::default();
     let mut canvas = Canvas {
         app,
         model: app.shown(),
         theme: app.config.theme,
         buffer: frame.buffer_mut(),
-        spots: &mut spots,
+        drawn: &mut drawn,
     };
     let area = inner(whole);
     if !area.is_empty() {
         draw_all(&mut canvas, area, whole);
     }
-    spots
+    drawn
 }
 
 /// What is drawn on: without one column of air on either side, where there is room for it.
-pub(super) fn inner(whole: Rect) -> Rect {
+fn inner(whole: Rect) -> Rect {
     let margin = u16::from(whole.width >= 60);
     Rect {
         x: whole.x + margin,

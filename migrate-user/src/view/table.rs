@@ -1,7 +1,5 @@
 //! Tables of which head and cells cannot disagree, and which leave out columns that do not fit.
 
-use std::cmp::Ordering;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,6 +7,7 @@ use ratatui::style::Style;
 use super::canvas::Canvas;
 use super::figures::NONE;
 use super::keys::Action;
+use super::sorting::{Key, Sort, Table};
 use super::theme::Theme;
 use super::units::Unit;
 use crate::model::{Direction, Hidden, Model, Sums};
@@ -68,21 +67,11 @@ impl Context {
     }
 }
 
-/// What is chosen in a table, and how it is sorted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct List {
-    /// The row.
-    pub(super) chosen: usize,
-    /// The place of the column.
-    pub(super) sort: usize,
-    pub(super) reversed: bool,
-}
-
 /// What a row says in a column.
 pub(super) type Cell<R> = fn(&R, Context) -> (String, Style);
 
-/// Which of two rows comes first.
-pub(super) type Order<R> = fn(&R, &R) -> Ordering;
+/// What a row is sorted by in a column.
+pub(super) type KeyOf<R> = fn(&R, Context) -> Key;
 
 /// A number that may be unknown, in a cell.
 pub(super) fn number(number: Option<u32>) -> String {
@@ -97,8 +86,8 @@ pub(super) struct Column<R> {
     /// Columns with a low number are kept longest when there is little room.
     pub(super) rank: u8,
     pub(super) cell: Cell<R>,
-    /// What people look for comes first; `None` where it makes no sense to sort.
-    pub(super) order: Option<Order<R>>,
+    /// `None` where the table is not sorted by it.
+    pub(super) key: Option<KeyOf<R>>,
     /// Are the cells bars? Those look the same in a row that is chosen: the other way round, they would be gaps.
     bar: bool,
 }
@@ -112,7 +101,7 @@ impl<R> Column<R> {
             side: Side::Left,
             rank,
             cell,
-            order: None,
+            key: None,
             bar: false,
         }
     }
@@ -133,10 +122,10 @@ impl<R> Column<R> {
         }
     }
 
-    /// The same, with an order.
-    pub(super) const fn by(self, order: Order<R>) -> Self {
+    /// The same; the table can be sorted by it.
+    pub(super) const fn by(self, key: KeyOf<R>) -> Self {
         Self {
-            order: Some(order),
+            key: Some(key),
             ..self
         }
     }
@@ -148,52 +137,56 @@ pub(super) fn width<R>(columns: &[Column<R>]) -> u16 {
     columns.iter().map(|column| column.width).sum::<u16>() + gaps
 }
 
-/// The rows as a list wants them sorted.
-pub(super) fn sorted<'r, R>(columns: &[Column<R>], mut rows: Vec<&'r R>, list: List) -> Vec<&'r R> {
-    if let Some(order) = columns.get(list.sort).and_then(|column| column.order) {
-        rows.sort_by(|a, b| order(a, b));
-    }
-    if list.reversed {
-        rows.reverse();
-    }
-    rows
-}
-
-/// Draws a table of which a row is chosen. Rows and heads can be clicked.
-pub(super) fn draw_list<R>(
+/// Draws a table that can be sorted, with its rows as they come here. Heads can be clicked.
+pub(super) fn draw_sorted<R>(
     columns: &[Column<R>],
     rows: &[&R],
-    list: List,
+    table: Table,
     canvas: &mut Canvas<'_>,
-    area: ratatui::layout::Rect,
+    area: Rect,
 ) {
     if area.is_empty() {
         return;
     }
     let context = canvas.context();
-    let room = usize::from(area.height.saturating_sub(1)).max(1);
-    let first = list.chosen.saturating_sub(room - 1);
-    let shown = rows.iter().skip(first).take(room).copied();
-    draw(columns, shown, context, area, canvas.buffer);
-    let columns = fitting(columns, area.width);
-    for &(at, column, x) in &columns {
+    draw(columns, rows.iter().copied(), context, area, canvas.buffer);
+    let sort = canvas.app.view.sort(table);
+    let keyed = fitting(columns, area.width).into_iter();
+    let keyed: Vec<_> = keyed
+        .filter(|(_, column, _)| column.key.is_some())
+        .collect();
+    for &(at, column, x) in &keyed {
         let place = Rect {
             x: area.x + x,
             width: column.width,
             height: 1,
             ..area
         };
-        if column.order.is_none() {
-            continue;
-        }
-        canvas.spot(place, Action::Sort(at));
-        if at == list.sort {
-            let sign = if list.reversed { "▲" } else { "▼" };
-            let head = format!("{sign}{}", column.head);
-            let style = context.theme.key();
-            put(column, &head, style, (area, x, area.y), canvas.buffer);
+        canvas.spot(place, Action::Sort(table, at));
+        if sort.by == Some(at) {
+            let style = canvas.head_style(table);
+            put_head(column, sort, style, (area, x), canvas.buffer);
         }
     }
+    canvas.sortable(table, keyed.iter().map(|(at, ..)| *at).collect());
+}
+
+/// The same, with a row that is chosen, which is kept in sight. Rows can be clicked.
+pub(super) fn draw_list<R>(
+    columns: &[Column<R>],
+    rows: &[&R],
+    table: Table,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+) {
+    if area.is_empty() {
+        return;
+    }
+    let chosen = canvas.app.view.chosen();
+    let room = usize::from(area.height.saturating_sub(1)).max(1);
+    let first = chosen.saturating_sub(room - 1).min(rows.len());
+    draw_sorted(columns, &rows[first..], table, canvas, area);
+    let columns = fitting(columns, area.width);
     for (at, y) in (first..rows.len()).zip(area.y + 1..area.bottom()) {
         let row = Rect {
             y,
@@ -201,7 +194,7 @@ pub(super) fn draw_list<R>(
             ..area
         };
         canvas.spot(row, Action::Choose(at));
-        if at == list.chosen {
+        if at == chosen {
             choose(&columns, row, canvas);
         }
     }
@@ -222,25 +215,14 @@ fn choose<R>(columns: &[(usize, &Column<R>, u16)], row: Rect, canvas: &mut Canva
     }
 }
 
-/// The places of the columns that a table can be sorted by, of those that there is room for.
-pub(super) fn sortable<R>(columns: &[Column<R>], width: u16) -> Vec<usize> {
-    let fitting = fitting(columns, width).into_iter();
-    let ordered = fitting.filter(|(_, column, _)| column.order.is_some());
-    ordered.map(|(at, ..)| at).collect()
-}
-
 /// By what a table is sorted, if there is no room for that column.
-pub(super) fn sorted_by<R>(columns: &[Column<R>], list: List, width: u16) -> String {
-    let sort = columns
-        .get(list.sort)
-        .filter(|column| column.order.is_some());
-    match sort {
-        Some(column) if !sortable(columns, width).contains(&list.sort) => {
-            let sign = if list.reversed { "▲" } else { "▼" };
-            format!(" · {sign}{}", column.head)
-        }
-        _ => String::new(),
-    }
+pub(super) fn sorted_by<R>(columns: &[Column<R>], sort: Sort, width: u16) -> String {
+    let seen = fitting(columns, width);
+    let hidden = |at: &usize| !seen.iter().any(|(seen, ..)| seen == at);
+    let column = sort.by.filter(hidden).and_then(|at| columns.get(at));
+    column.map_or_else(String::new, |column| {
+        format!(" · {}{}", sort.sign(), column.head)
+    })
 }
 
 /// The columns that fit, in their order: the place of each, and where it begins.
@@ -296,7 +278,7 @@ pub(super) fn draw<'r, R: 'r>(
     }
 }
 
-/// Puts a text on its side of its column. What is too long ends with a sign that says so.
+/// Puts a text on its side of its column.
 fn put<R>(
     column: &Column<R>,
     text: &str,
@@ -304,15 +286,50 @@ fn put<R>(
     (area, x, y): (Rect, u16, u16),
     buffer: &mut Buffer,
 ) {
-    let width = column.width.min(area.width.saturating_sub(x));
-    let text = shorten(text, usize::from(width));
-    let used = ratatui::text::Line::raw(text.as_str()).width() as u16;
-    let pad = if column.side == Side::Right {
-        width.saturating_sub(used)
+    let place = Rect {
+        x: area.x + x,
+        y,
+        width: column.width,
+        height: 1,
+    };
+    put_in(column.side, text, style, place.intersection(area), buffer);
+}
+
+/// Puts the head that a table is sorted by. With its sign, it may need the gap beside its column.
+fn put_head<R>(
+    column: &Column<R>,
+    sort: Sort,
+    style: Style,
+    (area, x): (Rect, u16),
+    buffer: &mut Buffer,
+) {
+    let head = format!("{}{}", sort.sign(), column.head);
+    let more = u16::from(ratatui::text::Line::raw(&*head).width() > usize::from(column.width));
+    let before = if column.side == Side::Right {
+        more.min(x)
     } else {
         0
     };
-    buffer.set_stringn(area.x + x + pad, y, &text, usize::from(width), style);
+    let place = Rect {
+        x: area.x + x - before,
+        y: area.y,
+        width: column.width + more,
+        height: 1,
+    };
+    put_in(column.side, &head, style, place.intersection(area), buffer);
+}
+
+/// Puts a text on one side of a line. What is too long ends with a sign that says so.
+fn put_in(side: Side, text: &str, style: Style, place: Rect, buffer: &mut Buffer) {
+    let text = shorten(text, usize::from(place.width));
+    let used = ratatui::text::Line::raw(text.as_str()).width() as u16;
+    let pad = if side == Side::Right {
+        place.width.saturating_sub(used)
+    } else {
+        0
+    };
+    let width = usize::from(place.width);
+    buffer.set_stringn(place.x + pad, place.y, &text, width, style);
 }
 
 /// A text of at most `width` columns.

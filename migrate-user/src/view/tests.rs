@@ -5,7 +5,7 @@ use migrate_ebpf::wire::Loss;
 mod digits;
 mod drawing;
 mod numbers;
-mod pictures;
+pub(super) mod pictures;
 
 use super::report::Report;
 use super::{App, figures};

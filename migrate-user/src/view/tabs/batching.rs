@@ -5,14 +5,14 @@ use ratatui::style::Style;
 
 use super::super::canvas::{Canvas, below, top, with_x};
 use super::super::figures::{self, NONE};
-use super::super::table::{self, Column, draw_list};
+use super::super::sorting::{Key, Table, sorted};
+use super::super::table::{self, Column, draw_sorted};
 use super::super::widgets::bar::bar;
-use super::Tab;
 use crate::model::{Fit, Group, Size, Step};
 use crate::text::{count, counted, duration, quantity};
 
 /// The migrations of one size, and what is known beside them.
-struct Row {
+pub(super) struct Row {
     size: Size,
     /// What a page takes, of the dearest, 0 to 1.
     part: f64,
@@ -23,36 +23,44 @@ struct Row {
 /// The columns of a bar.
 const BAR: u16 = 20;
 
-const SIZES: [Column<Row>; 7] = [
-    Column::right("pages/call", 15, 0, |row, _| {
+type OfRow = Column<Row>;
+
+pub(super) const SIZES: [OfRow; 7] = [
+    OfRow::right("pages/call", 15, 0, |row, _| {
         (pages(&row.size), Style::new())
-    }),
-    Column::right("calls", 11, 1, |row, _| {
+    })
+    .by(|row, _| Key::least(*row.size.pages.start())),
+    OfRow::right("calls", 11, 1, |row, _| {
         (count(row.size.calls), Style::new())
-    }),
-    Column::right("arrived", 12, 5, |row, _| {
+    })
+    .by(|row, _| Key::most(row.size.calls)),
+    OfRow::right("arrived", 12, 5, |row, _| {
         (count(row.size.arrived), Style::new())
-    }),
-    Column::right("time", 8, 4, |row, _| {
+    })
+    .by(|row, _| Key::most(row.size.arrived)),
+    OfRow::right("time", 8, 4, |row, _| {
         (duration(row.size.time_ns), Style::new())
-    }),
-    Column::right("per page", 8, 1, |row, _| {
+    })
+    .by(|row, _| Key::most(row.size.time_ns)),
+    OfRow::right("per page", 8, 1, |row, _| {
         let ns = row.size.ns_per_page();
         (
             ns.map_or_else(|| NONE.to_owned(), |ns| duration(ns as u64)),
             Style::new(),
         )
-    }),
-    Column::bars("", BAR, 3, |row, context| {
+    })
+    .by(|row, _| Key::most_of(row.size.ns_per_page())),
+    OfRow::bars("", BAR, 3, |row, context| {
         (bar(row.part, BAR), context.theme.bar())
     }),
-    Column::right("would have saved", 16, 2, |row, _| {
+    OfRow::right("would have saved", 16, 2, |row, _| {
         let saved = row.saved_ns.filter(|ns| *ns > 0.0);
         (
             saved.map_or_else(|| NONE.to_owned(), |ns| duration(ns as u64)),
             Style::new(),
         )
-    }),
+    })
+    .by(|row, _| Key::most_of(row.saved_ns.filter(|ns| *ns > 0.0))),
 ];
 
 fn pages(size: &Size) -> String {
@@ -65,29 +73,49 @@ fn pages(size: &Size) -> String {
 }
 
 /// What a step costs, or all of them together.
-struct Cost {
+pub(super) struct Cost {
     name: String,
     fit: Option<Fit>,
 }
 
-const COSTS: [Column<Cost>; 4] = [
-    Column::left("step", 30, 0, |cost, _| (cost.name.clone(), Style::new())),
-    Column::right("per call", 20, 1, |cost, _| {
-        let fixed = cost.fit.and_then(|fit| fit.fixed());
-        (figures::cost(fixed), Style::new())
-    }),
-    Column::right("per page", 20, 1, |cost, _| {
-        let per_page = cost.fit.and_then(|fit| fit.per_page());
-        (figures::cost(per_page), Style::new())
-    }),
-    Column::right("break-even", 14, 2, |cost, _| {
-        let even = cost.fit.and_then(|fit| fit.break_even_pages());
-        let text = even.map_or_else(
+impl Cost {
+    /// What a call costs and its error, nanoseconds.
+    fn fixed(&self) -> Option<(f64, f64)> {
+        self.fit?.fixed()
+    }
+
+    /// What a page costs and its error, nanoseconds.
+    fn per_page(&self) -> Option<(f64, f64)> {
+        self.fit?.per_page()
+    }
+
+    /// Pages that cost as much as the call.
+    fn break_even(&self) -> Option<f64> {
+        self.fit?.break_even_pages()
+    }
+}
+
+type OfCost = Column<Cost>;
+
+pub(super) const COSTS: [OfCost; 4] = [
+    OfCost::left("step", 38, 0, |cost, _| (cost.name.clone(), Style::new()))
+        .by(|cost, _| Key::name(cost.name.trim_start())),
+    OfCost::right("per call", 18, 1, |cost, _| {
+        (figures::cost(cost.fixed()), Style::new())
+    })
+    .by(|cost, _| Key::most_of(cost.fixed().map(|(ns, _)| ns))),
+    OfCost::right("per page", 18, 1, |cost, _| {
+        (figures::cost(cost.per_page()), Style::new())
+    })
+    .by(|cost, _| Key::most_of(cost.per_page().map(|(ns, _)| ns))),
+    OfCost::right("break-even", 14, 2, |cost, _| {
+        let text = cost.break_even().map_or_else(
             || NONE.to_owned(),
             |pages| format!("{} pages", quantity(pages.ceil())),
         );
         (text, Style::new())
-    }),
+    })
+    .by(|cost, _| Key::most_of(cost.break_even())),
 ];
 
 /// A tenth of a call's time may be its fixed cost: then it is large enough.
@@ -95,29 +123,40 @@ const ENOUGH: f64 = 0.1;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let rows = rows(canvas);
+    if rows.is_empty() {
+        let area = title(canvas, &rows, area);
+        return canvas.nothing(area);
+    }
+    let page = canvas.page(area);
+    let costs = costs(canvas);
+    let (sizes, costs_lines) = (rows.len() as u16 + 1, costs.len() as u16 + 3);
+    // Beside each other where both fit.
+    let beside = table::width(&SIZES) + 4;
+    let wide = page.width >= beside + table::width(&COSTS);
+    let lines = match wide {
+        true => sizes.max(costs_lines),
+        false => sizes + 1 + costs_lines,
+    };
+    let above = canvas.app.view.above();
+    canvas.scrolled(page, usize::from(lines) + 1, above, |canvas, area| {
+        let area = title(canvas, &rows, area);
+        draw_sizes(canvas, &rows, top(area, sizes));
+        let place = match wide {
+            true => with_x(area, area.x + beside),
+            false => below(area, sizes + 1),
+        };
+        draw_costs(canvas, &costs, place);
+    });
+}
+
+/// What it is about; what is below.
+fn title(canvas: &mut Canvas<'_>, rows: &[Row], area: Rect) -> Rect {
     let calls: u64 = rows.iter().map(|row| row.size.calls).sum();
     let about = format!(
         "{} · would have saved: if no call had been smaller",
         counted(calls, "completed migration", "completed migrations")
     );
-    let area = canvas.title(area, "Batching", &about);
-    if rows.is_empty() {
-        return canvas.nothing(area);
-    }
-    let costs = costs(canvas).len() as u16 + 3;
-    // Beside each other where both fit.
-    if area.width >= table::width(&SIZES) + 4 + table::width(&COSTS) {
-        draw_sizes(canvas, &rows, area);
-        let x = area.x + table::width(&SIZES) + 4;
-        return draw_costs(canvas, with_x(area, x));
-    }
-    let wanted = rows.len() as u16 + 1;
-    let sizes = wanted
-        .min(area.height.saturating_sub(costs))
-        .max(area.height.min(4));
-    draw_sizes(canvas, &rows, top(area, sizes));
-    let gap = u16::from(area.height > sizes + costs);
-    draw_costs(canvas, below(area, sizes + gap));
+    canvas.title(area, "Batching", &about)
 }
 
 fn rows(canvas: &Canvas<'_>) -> Vec<Row> {
@@ -136,22 +175,24 @@ fn rows(canvas: &Canvas<'_>) -> Vec<Row> {
 }
 
 fn draw_sizes(canvas: &mut Canvas<'_>, rows: &[Row], area: Rect) {
-    let rows: Vec<&Row> = rows.iter().collect();
-    draw_list(
-        &SIZES,
-        &rows,
-        canvas.app.view.list(Tab::Batching),
-        canvas,
-        area,
-    );
+    let (sort, context) = (canvas.app.view.sort(Table::Sizes), canvas.context());
+    let rows = sorted(&SIZES, rows.iter().collect(), sort, context);
+    draw_sorted(&SIZES, &rows, Table::Sizes, canvas, area);
 }
 
 /// The steps of what took most time, then the whole of all else.
 fn costs(canvas: &Canvas<'_>) -> Vec<Cost> {
     let batching = canvas.model.batching();
     let groups = batching.groups();
+    // Sorted, a step may stand anywhere.
+    let begin = match canvas.app.view.sort(Table::Costs).by {
+        Some(_) => groups
+            .first()
+            .map_or_else(String::new, |group| group.name() + ": "),
+        None => "  ".to_owned(),
+    };
     let step = |step: Step, group: Group| Cost {
-        name: format!("  {}", step.name()),
+        name: begin.clone() + step.name(),
         fit: batching.fit(Some(step), group),
     };
     let whole = |group: Group| Cost {
@@ -168,10 +209,10 @@ fn costs(canvas: &Canvas<'_>) -> Vec<Cost> {
     costs
 }
 
-fn draw_costs(canvas: &mut Canvas<'_>, area: Rect) {
-    let costs = costs(canvas);
-    let context = canvas.context();
-    table::draw(&COSTS, costs.iter(), context, area, canvas.buffer);
+fn draw_costs(canvas: &mut Canvas<'_>, costs: &[Cost], area: Rect) {
+    let (sort, context) = (canvas.app.view.sort(Table::Costs), canvas.context());
+    let rows = sorted(&COSTS, costs.iter().collect(), sort, context);
+    draw_sorted(&COSTS, &rows, Table::Costs, canvas, area);
     let place = below(area, costs.len() as u16 + 1);
     let lines = if canvas.model.batching().is_by_result() {
         [

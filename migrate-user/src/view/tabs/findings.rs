@@ -4,15 +4,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::canvas::{Canvas, below, top, with_x};
+use super::super::canvas::{Canvas, with_x};
 use super::super::keys::Action;
+use super::super::tab::Tab;
 use super::super::theme::Theme;
-use super::Tab;
 use crate::insight::{Finding, Kind, Severity, findings, unjudged};
-use crate::text::{counted, printable};
-
-/// The most findings that there can be.
-pub(super) const MOST: usize = Kind::ALL.len();
+use crate::text::{counted, printable, wrapped};
 
 /// A sign and a style: how bad it is shows without colours too.
 fn mark(severity: Severity, theme: Theme) -> (&'static str, Style) {
@@ -80,24 +77,6 @@ fn detail(name: &str, text: &str, theme: Theme) -> Line<'static> {
     ])
 }
 
-/// A text on as many lines of `width` columns as it takes, broken between words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = lines.last_mut().expect("there is always one");
-        let room = Line::raw(last.as_str()).width() + 1 + Line::raw(word).width() <= width;
-        if last.is_empty() {
-            *last = word.to_owned();
-        } else if room {
-            *last += " ";
-            *last += word;
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
-}
-
 /// Draws the worst ones, in as many lines as there are: what each is, then what it costs and what to try.
 pub(super) fn summary(canvas: &mut Canvas<'_>, area: Rect) {
     if area.is_empty() {
@@ -131,7 +110,7 @@ pub(super) fn summary(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.spot(area, Action::Show(Tab::Findings));
 }
 
-/// Draws all of them, the chosen one with everything.
+/// Draws all of them, with everything.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let found = all(canvas);
     if canvas.model.totals().migrations() == 0 {
@@ -142,28 +121,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     if canvas.app.of_ns().is_some() && found.iter().any(|f| f.kind == Kind::RecordsLost) {
         about += " · what was lost is of the whole run";
     }
-    let mut area = canvas.title(area, "Findings", &about);
-    let chosen = canvas
-        .app
-        .view
-        .list(Tab::Findings)
-        .chosen
-        .min(found.len().saturating_sub(1));
-    // What is above the chosen one gives way where there is little room.
-    let whole = usize::from(area.height) / 10;
-    for (at, finding) in found.iter().enumerate().skip(chosen.saturating_sub(whole)) {
-        let lines = lines(finding, usize::from(area.width), canvas.theme);
-        let place = top(area, lines.len() as u16);
-        for (line, y) in lines.iter().zip(place.y..place.bottom()) {
-            canvas.buffer.set_line(place.x, y, line, place.width);
-        }
-        canvas.spot(place, Action::Choose(at));
-        if at == chosen && !place.is_empty() {
-            let first = Rect { height: 1, ..place };
-            canvas.buffer.set_style(first, canvas.theme.chosen());
-        }
-        area = below(area, place.height + 1);
-    }
+    let page = canvas.page(area);
+    let (width, theme) = (usize::from(page.width), canvas.theme);
+    let blocks = found.iter().map(|finding| lines(finding, width, theme));
+    let lines: Vec<_> = blocks.collect::<Vec<_>>().join(&Line::default());
+    let above = canvas.app.view.above();
+    canvas.scrolled(page, lines.len() + 1, above, |canvas, area| {
+        let area = canvas.title(area, "Findings", &about);
+        canvas.put_lines(area, &lines);
+    });
 }
 
 fn lines(finding: &Finding, width: usize, theme: Theme) -> Vec<Line<'static>> {

@@ -1,51 +1,65 @@
 //! One migration: when each step was, where each page went, and where it came from.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::canvas::{Canvas, below, left, top, with_x};
-use super::super::theme::sign;
+use super::super::state::Opened;
+use super::super::theme::{Theme, sign};
 use super::super::widgets::waterfall;
-use super::migrations::since;
 use crate::model::ledger::{self, Row};
 use crate::model::{MIXED, Memory, Migration, PARTS, Side, Step};
-use crate::text::{self, bytes, count, duration, percent, printable};
+use crate::text::{self, bytes, count, duration, function, percent, printable, since};
 
 /// The width of one half, where both fit beside each other.
 const HALF: u16 = 62;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, migration: &Migration, area: Rect) {
-    let began = canvas.app.began_ns();
-    let about = format!(
-        "number {} · began at {} · {} in all · the tracer's own time beside it {}",
-        count(migration.sequence),
-        since(migration.time_ns, began),
-        duration(migration.total_ns()),
-        duration(migration.probe_ns()),
-    );
-    let area = canvas.title(area, "Migration", &about);
-    waterfall::draw(canvas, migration, top(area, Step::COUNT as u16));
-    let area = below(area, Step::COUNT as u16 + u16::from(area.height > 12));
-    let (ledger, facts) = (
+/// Draws the one that was opened.
+pub(super) fn draw(canvas: &mut Canvas<'_>, opened: &Opened, area: Rect) {
+    let (migration, page) = (opened.migration(), canvas.page(area));
+    let halves = [
         ledger_lines(canvas, migration),
         fact_lines(canvas, migration),
-    );
-    let stacks = stack_lines(canvas, migration);
-    if area.width >= 2 * HALF {
-        let height = ledger.len().max(facts.len()) as u16 + 1;
-        lines(canvas, &ledger, left(area, HALF));
-        lines(canvas, &facts, with_x(area, area.x + HALF));
-        lines(canvas, &stacks, below(area, height));
+    ];
+    let stacks = stack_lines(migration, canvas.theme);
+    let wide = page.width >= 2 * HALF;
+    let gap = usize::from(area.height > 12);
+    let heights = halves.each_ref().map(Vec::len);
+    let both = if wide {
+        heights[0].max(heights[1]) + 1
     } else {
-        lines(canvas, &[facts, ledger, stacks].concat(), area);
-    }
+        heights[0] + heights[1]
+    };
+    let lines = 1 + Step::COUNT + gap + both + stacks.len();
+    canvas.scrolled(page, lines, opened.above, |canvas, area| {
+        let about = about(canvas, opened);
+        let area = canvas.title(area, "Migration", &about);
+        waterfall::draw(canvas, migration, top(area, Step::COUNT as u16));
+        let area = below(area, (Step::COUNT + gap) as u16);
+        let [ledger, facts] = &halves;
+        if wide {
+            canvas.put_lines(left(area, HALF), ledger);
+            canvas.put_lines(with_x(area, area.x + HALF), facts);
+        } else {
+            canvas.put_lines(area, &[&facts[..], ledger].concat());
+        }
+        canvas.put_lines(below(area, both as u16), &stacks);
+    });
 }
 
-fn lines(canvas: &mut Canvas<'_>, lines: &[Line<'_>], area: Rect) {
-    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
-        canvas.buffer.set_line(area.x, y, line, area.width);
-    }
+/// Which one it is, and how long it took.
+fn about(canvas: &Canvas<'_>, opened: &Opened) -> String {
+    let migration = opened.migration();
+    let (place, of) = opened.place();
+    format!(
+        "{} of {} · number {} · began at {} · {} in all · the tracer's own time beside it {}",
+        count(place as u64),
+        count(of as u64),
+        count(migration.sequence),
+        since(migration.time_ns, canvas.app.began_ns()),
+        duration(migration.total_ns()),
+        duration(migration.probe_ns()),
+    )
 }
 
 /// A name and what it is.
@@ -202,7 +216,7 @@ fn ledger_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>
 }
 
 /// Both stacks, innermost frame first.
-fn stack_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> {
+fn stack_lines(migration: &Migration, theme: Theme) -> Vec<Line<'static>> {
     let stacks = [
         ("Kernel's stack", &migration.kernel_stack),
         ("User's stack", &migration.user_stack),
@@ -212,16 +226,14 @@ fn stack_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>>
         let Some(stack) = stack else {
             continue;
         };
-        lines.push(Line::styled(title, canvas.theme.title()));
+        lines.push(Line::styled(title, theme.title()));
         let frames = stack.split(';').rev();
-        lines.extend(
-            frames.map(|frame| Line::styled(format!("  {}", printable(frame)), Style::new())),
-        );
+        lines.extend(frames.map(|frame| Line::raw(format!("  {}", printable(&function(frame))))));
     }
     if lines.is_empty() {
         let text =
             "No stacks: they are kept when they are asked for (--kernel-stacks, --user-stacks).";
-        lines.push(Line::styled(text, canvas.theme.quiet()));
+        lines.push(Line::styled(text, theme.quiet()));
     }
     lines
 }

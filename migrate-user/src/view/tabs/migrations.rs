@@ -6,69 +6,101 @@ use ratatui::style::Style;
 use super::super::app::App;
 use super::super::canvas::Canvas;
 use super::super::figures::NONE;
+use super::super::sorting::{Key, Table, sorted};
 use super::super::table::{self, Column, Context, draw_list};
-use super::{Opened, Tab, migration};
+use super::{Opened, migration};
 use crate::model::{Migration, Side, Step, ledger};
-use crate::text::{counted, duration, printable};
+use crate::text::{counted, duration, printable, since};
+
+type Of = Column<Migration>;
 
 /// In the order on screen. Ranks say which are left out first when it is narrow.
-const COLUMNS: [Column<Migration>; 22] = [
-    Column::right("began", 12, 3, |m, context| {
+pub(super) const COLUMNS: [Of; 22] = [
+    Of::right("began", 15, 3, |m, context| {
         (since(m.time_ns, context.began_ns), context.theme.quiet())
-    }),
-    Column::left("process", 15, 4, |m, _| {
+    })
+    .by(|m, _| Key::most(m.time_ns)),
+    Of::left("process", 15, 4, |m, _| {
         (printable(m.comm.as_deref().unwrap_or(NONE)), Style::new())
-    }),
-    Column::right("pid", 8, 7, |m, _| (table::number(m.pid), Style::new())),
-    Column::left("worker", 15, 14, |m, _| {
-        let worker = m.worker.as_ref().map_or(NONE, |worker| &worker.comm);
-        (printable(worker), Style::new())
-    }),
-    Column::left("direction", 16, 0, |m, context| {
+    })
+    .by(|m, _| Key::name(m.comm.as_deref())),
+    Of::right("pid", 8, 7, |m, _| (table::number(m.pid), Style::new()))
+        .by(|m, _| Key::least(m.pid.map(u64::from))),
+    Of::left("worker", 15, 14, |m, _| {
+        (printable(worker(m).unwrap_or(NONE)), Style::new())
+    })
+    .by(|m, _| Key::name(worker(m))),
+    Of::left("direction", 16, 0, |m, context| {
         let style = context.theme.direction(m.direction);
         (m.direction.name().to_owned(), style)
-    }),
-    Column::left("cause", 13, 6, |m, _| {
+    })
+    .by(|m, _| Key::name(m.direction.name())),
+    Of::left("cause", 13, 6, |m, _| {
         (m.cause.name().to_owned(), Style::new())
-    }),
-    Column::left("outcome", 11, 5, |m, context| {
+    })
+    .by(|m, _| Key::name(m.cause.name())),
+    Of::left("outcome", 11, 5, |m, context| {
         let style = context.theme.outcome(m.outcome);
         (m.outcome.name().to_owned(), style)
-    }),
-    Column::right("requested", 9, 8, |m, context| {
+    })
+    .by(|m, _| Key::name(m.outcome.name())),
+    Of::right("requested", 9, 8, |m, context| {
         context.amount(m.ledger.requested)
-    }),
-    Column::right("arrived", 9, 1, |m, context| {
+    })
+    .by(|m, _| Key::most(m.ledger.requested)),
+    Of::right("arrived", 9, 1, |m, context| {
         context.amount(ledger::arrived(&m.ledger))
-    }),
-    Column::right("skipped", 9, 9, |m, context| {
+    })
+    .by(|m, _| Key::most(ledger::arrived(&m.ledger))),
+    Of::right("skipped", 9, 9, |m, context| {
         context.amount(m.ledger.skipped)
-    }),
-    Column::right("declined", 9, 10, |m, context| {
+    })
+    .by(|m, _| Key::most(m.ledger.skipped)),
+    Of::right("declined", 9, 10, |m, context| {
         context.amount(m.ledger.declined)
-    }),
-    Column::right("wasted", 9, 9, |m, context| {
+    })
+    .by(|m, _| Key::most(m.ledger.declined)),
+    Of::right("wasted", 9, 9, |m, context| {
         context.amount(ledger::wasted(&m.ledger))
-    }),
-    Column::right("undone", 9, 11, |m, context| context.amount(undone(m))),
-    Column::right("total", 8, 2, |m, _| (duration(m.total_ns()), Style::new())),
-    Column::right("setup", 8, 12, |m, context| step(m, Step::Setup, context)),
-    Column::right("copy", 8, 12, |m, context| {
+    })
+    .by(|m, _| Key::most(ledger::wasted(&m.ledger))),
+    Of::right("undone", 9, 11, |m, context| context.amount(undone(m)))
+        .by(|m, _| Key::most(undone(m))),
+    Of::right("total", 8, 2, |m, _| (duration(m.total_ns()), Style::new()))
+        .by(|m, _| Key::most(m.total_ns())),
+    Of::right("setup", 8, 12, |m, context| step(m, Step::Setup, context))
+        .by(|m, _| Key::most(ns(m, Step::Setup))),
+    Of::right("copy", 8, 12, |m, context| {
         step(m, Step::AllocAndCopy, context)
-    }),
-    Column::right("pages", 8, 12, |m, context| step(m, Step::Pages, context)),
-    Column::right("map", 8, 12, |m, context| {
+    })
+    .by(|m, _| Key::most(ns(m, Step::AllocAndCopy))),
+    Of::right("pages", 8, 12, |m, context| step(m, Step::Pages, context))
+        .by(|m, _| Key::most(ns(m, Step::Pages))),
+    Of::right("map", 8, 12, |m, context| {
         step(m, Step::FinalizeAndMap, context)
-    }),
-    Column::right("finalize", 8, 12, |m, context| {
+    })
+    .by(|m, _| Key::most(ns(m, Step::FinalizeAndMap))),
+    Of::right("finalize", 8, 12, |m, context| {
         step(m, Step::Finalize, context)
-    }),
-    Column::left("from", 18, 15, |m, _| (place(&m.from), Style::new())),
-    Column::left("to", 18, 15, |m, _| (place(&m.to), Style::new())),
-    Column::left("driver", 16, 13, |m, _| {
+    })
+    .by(|m, _| Key::most(ns(m, Step::Finalize))),
+    Of::left("from", 18, 15, |m, _| (place(&m.from), Style::new())).by(|m, _| side(&m.from)),
+    Of::left("to", 18, 15, |m, _| (place(&m.to), Style::new())).by(|m, _| side(&m.to)),
+    Of::left("driver", 16, 13, |m, _| {
         (printable(m.driver.as_deref().unwrap_or(NONE)), Style::new())
-    }),
+    })
+    .by(|m, _| Key::name(m.driver.as_deref())),
 ];
+
+/// The thread that worked for another process.
+fn worker(migration: &Migration) -> Option<&str> {
+    migration.worker.as_ref().map(|worker| &*worker.comm)
+}
+
+/// What one side is sorted by: what is shown of it.
+fn side(side: &Side) -> Key {
+    Key::name(side.place.as_deref().or(side.kind()))
+}
 
 /// Where the pages of one side are: the node or device where that is known, else the kind of memory.
 pub(super) fn place(side: &Side) -> String {
@@ -82,24 +114,37 @@ fn undone(migration: &Migration) -> u64 {
     ledger.rolled_back.saturating_add(ledger.rejected)
 }
 
+fn ns(migration: &Migration, step: Step) -> Option<u64> {
+    migration.steps[step as usize]
+}
+
 fn step(migration: &Migration, step: Step, context: Context) -> (String, Style) {
-    match migration.steps[step as usize] {
+    match ns(migration, step) {
         Some(ns) => (duration(ns), Style::new()),
         None => (NONE.to_owned(), context.theme.quiet()),
     }
 }
 
-/// Seconds since the run began, to a thousandth.
-pub(super) fn since(time_ns: u64, began_ns: u64) -> String {
-    let ms = time_ns.saturating_sub(began_ns) / 1_000_000;
-    format!("{}.{:03} s", ms / 1000, ms % 1000)
-}
-
 fn rows(app: &App) -> Vec<&Migration> {
-    if app.view.slowest {
+    let rows = if app.view.slowest {
         app.shown().slowest().sorted()
     } else {
         app.shown().recent().iter().collect()
+    };
+    sorted(
+        &COLUMNS,
+        rows,
+        app.view.sort(Table::Migrations),
+        app.context(),
+    )
+}
+
+/// Which come first.
+fn order(app: &App, which: &str) -> String {
+    let sort = app.view.sort(Table::Migrations);
+    match sort.by {
+        Some(by) => format!("by {}{}", sort.sign(), COLUMNS[by].head),
+        None => format!("{which} first"),
     }
 }
 
@@ -109,30 +154,24 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         return migration::draw(canvas, opened, area);
     }
     let rows = rows(app);
-    let order = if app.view.slowest {
+    let which = if app.view.slowest {
         "slowest"
     } else {
         "newest"
     };
     let number = counted(rows.len() as u64, "migration", "migrations");
     let unit = app.view.unit.name();
-    let about = format!("the {order} {number}, {order} first · amounts in {unit}");
+    let order = order(app, which);
+    let about = format!("the {which} {number}, {order} · amounts in {unit}");
     let area = canvas.title(area, "Migrations", &about);
     if rows.is_empty() {
         return canvas.nothing(area);
     }
-    draw_list(
-        &COLUMNS,
-        &rows,
-        app.view.list(Tab::Migrations),
-        canvas,
-        area,
-    );
+    draw_list(&COLUMNS, &rows, Table::Migrations, canvas, area);
 }
 
 /// The chosen migration.
 pub(super) fn open(app: &App) -> Option<Opened> {
-    let rows = rows(app);
-    let migration = rows.get(app.view.list(Tab::Migrations).chosen)?;
-    Some(Opened::Migration(Box::new((*migration).clone())))
+    let opened = super::super::state::Opened::new(&rows(app), app.view.chosen())?;
+    Some(Opened::Migration(opened))
 }

@@ -14,18 +14,15 @@ use ratatui::layout::Rect;
 
 use super::app::App;
 use super::canvas::Canvas;
-use super::state::View;
+use super::sorting::{Sort, Table};
+use super::state::{self, View};
 use super::tab::Tab;
-use super::{screen, table};
-use crate::model::{Migration, Model};
+use crate::model::Model;
 use crate::trace::Filter;
-
-/// More lines than the help has.
-pub(super) const HELP_LINES: usize = 100;
 
 /// What was opened.
 pub(super) enum Opened {
-    Migration(Box<Migration>),
+    Migration(state::Opened),
     /// What lets one row through.
     Filter(Box<Filter>),
 }
@@ -44,17 +41,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// How many rows of a tab can be chosen.
+/// How many rows of a tab can be chosen. Where it is none, the tab scrolls as a whole.
 pub(super) fn rows(view: &View, model: &Model) -> usize {
     match view.tab {
-        Tab::Overview | Tab::Pages => 0,
+        Tab::Overview | Tab::Batching | Tab::Pages | Tab::Findings => 0,
         Tab::Steps => steps::ROWS,
-        Tab::Batching => model.batching().sizes(None).count(),
         Tab::Processes => model.processes().len(),
         Tab::Drivers => model.drivers().sorted().len(),
         Tab::Migrations if view.slowest => model.slowest().len(),
         Tab::Migrations => model.recent().len(),
-        Tab::Findings => findings::MOST,
     }
 }
 
@@ -68,42 +63,70 @@ pub(super) fn open(app: &App) -> Option<Opened> {
     }
 }
 
-/// The columns that a tab's table can be sorted by, from left to right, on a screen so many columns wide.
-pub(super) fn sortable(tab: Tab, screen: u16) -> Vec<usize> {
-    let width = screen::inner(Rect::new(0, 0, screen, 1)).width;
+/// The tables of a tab that can be sorted, in their order on screen.
+pub(super) fn tables(tab: Tab) -> &'static [Table] {
     match tab {
-        Tab::Processes => table::sortable(&processes::COLUMNS, width),
-        Tab::Drivers => table::sortable(&drivers::COLUMNS, width),
-        _ => Vec::new(),
+        Tab::Overview | Tab::Findings => &[],
+        Tab::Steps => &[Table::Steps, Table::Kinds],
+        Tab::Batching => &[Table::Sizes, Table::Costs],
+        Tab::Pages => &[Table::Parts, Table::Bounces, Table::Soonest],
+        Tab::Processes => &[Table::Processes],
+        Tab::Drivers => &[Table::Drivers],
+        Tab::Migrations => &[Table::Migrations],
     }
 }
 
-/// The column that a tab's table is sorted by before the user says otherwise.
-pub(super) fn first_sort(tab: Tab) -> usize {
-    let time = |heads: &[&str]| heads.iter().position(|head| *head == "time").unwrap_or(0);
-    match tab {
-        Tab::Processes => time(&processes::COLUMNS.each_ref().map(|column| column.head)),
-        Tab::Drivers => time(&drivers::COLUMNS.each_ref().map(|column| column.head)),
-        _ => 0,
+/// How a table is sorted before the user says otherwise.
+pub(super) fn first_sort(table: Table) -> Sort {
+    let head = match table {
+        Table::Steps => steps::COLUMNS
+            .iter()
+            .position(|column| column.head == "step"),
+        Table::Kinds => steps::KINDS
+            .iter()
+            .position(|column| column.head == "count"),
+        Table::Sizes => batching::SIZES
+            .iter()
+            .position(|column| column.head == "pages/call"),
+        Table::Bounces => pages::BOUNCES
+            .iter()
+            .position(|column| column.head == "came back ≥"),
+        Table::Soonest => pages::BOUNCES
+            .iter()
+            .position(|column| column.head == "soonest"),
+        Table::Processes => processes::COLUMNS
+            .iter()
+            .position(|column| column.head == "time"),
+        Table::Drivers => drivers::COLUMNS
+            .iter()
+            .position(|column| column.head == "time"),
+        // By group and step, by driver and process, the newest or the slowest: the rows know.
+        Table::Costs | Table::Parts | Table::Migrations => None,
+    };
+    Sort {
+        by: head,
+        reversed: false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Action;
+    use super::super::tests::pictures::picture_of;
     use super::*;
     use crate::config::Config;
-    use crate::support::facts;
+    use crate::support::{Synthetic, facts};
 
     #[test]
     fn a_table_is_sorted_by_what_can_be_seen() {
         let mut app = App::new("live", facts(), Config::default(), false);
+        app.batch(Synthetic::new(1).batch(50));
         app.act(Action::Show(Tab::Processes));
         let mut by = |width, places: isize| {
-            app.resize(width);
+            picture_of(&mut app, (width, 24));
             app.act(Action::Across(places));
-            let sort = app.view.list(Tab::Processes).sort;
-            processes::COLUMNS[sort].head
+            let sort = app.view.sort(Table::Processes);
+            processes::COLUMNS[sort.by.unwrap()].head
         };
         // There is no room for what was wasted.
         assert_eq!(by(80, -1), "to_system");
@@ -113,5 +136,46 @@ mod tests {
         assert_eq!(by(80, 1), "time");
         assert_eq!((by(200, -1), by(80, -1)), ("in vain", "to_system"));
         assert_eq!(by(20, 9), "process");
+    }
+
+    /// Every column of every table, by keys alone.
+    #[test]
+    fn every_table_is_sorted_by_each_of_its_columns() {
+        let mut app = App::new("live", facts(), Config::default(), false);
+        let mut synthetic = Synthetic::new(3).with_details();
+        (0..20).for_each(|_| app.batch(synthetic.batch(100)));
+        for tab in Tab::ALL {
+            app.act(Action::Show(tab));
+            for table in tables(tab) {
+                picture_of(&mut app, (400, 100));
+                assert_eq!(app.view.table(), Some(*table));
+                let columns = |table: Table| match table {
+                    Table::Steps => steps::COLUMNS.len(),
+                    Table::Kinds => steps::KINDS.len(),
+                    Table::Sizes => batching::SIZES.len() - 1,
+                    Table::Costs => batching::COSTS.len(),
+                    Table::Bounces | Table::Soonest => pages::BOUNCES.len(),
+                    Table::Parts => pages::PARTS.len(),
+                    Table::Processes => processes::COLUMNS.len(),
+                    Table::Drivers => drivers::COLUMNS.len(),
+                    Table::Migrations => migrations::COLUMNS.len(),
+                };
+                let mut seen = std::collections::BTreeSet::new();
+                for _ in 0..columns(*table) {
+                    app.act(Action::SortNext);
+                    let sort = app.view.sort(*table);
+                    seen.insert(sort.by);
+                    let down = picture_of(&mut app, (400, 100));
+                    assert!(down.contains('▼'), "{down}");
+                    app.act(Action::Reverse);
+                    assert!(picture_of(&mut app, (400, 100)).contains('▲'));
+                    app.act(Action::Reverse);
+                }
+                // The bars say the same as the column beside them.
+                let bars = usize::from(matches!(table, Table::Steps));
+                assert_eq!(seen.len(), columns(*table) - bars, "{table:?}");
+                app.act(Action::Table);
+            }
+        }
     }
 }

@@ -1,75 +1,97 @@
 //! Where pages went, and which of them soon came back.
 
+use std::cmp::Reverse;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::super::figures::NONE;
-use super::super::table::{self, Column};
+use super::super::sorting::{Key, Table, sorted};
+use super::super::table::{self, Column, draw_sorted};
 use super::super::widgets::ledger as widget;
-use super::processes::by_wasted;
-use crate::model::{Bounce, Sums, ledger};
+use crate::model::{Bounce, Model, Sums, ledger};
 use crate::text::{self, at_least, bytes, count, counted, duration, printable};
 
 /// The pages of a driver or a process.
-struct Part {
+pub(super) struct Part {
     name: String,
     sums: Sums,
 }
 
-const PARTS: [Column<Part>; 9] = [
-    Column::left("by", 22, 0, |part, _| (printable(&part.name), Style::new())),
-    Column::right("moved", 11, 1, |part, context| {
+type OfPart = Column<Part>;
+
+pub(super) const PARTS: [OfPart; 9] = [
+    OfPart::left("by", 22, 0, |part, _| (printable(&part.name), Style::new()))
+        .by(|part, _| Key::name(part.name.as_str())),
+    OfPart::right("moved", 11, 1, |part, context| {
         context.amount(part.sums.ledger.moved)
-    }),
-    Column::right("populated", 10, 4, |part, context| {
+    })
+    .by(|part, _| Key::most(part.sums.ledger.moved)),
+    OfPart::right("populated", 10, 4, |part, context| {
         context.amount(part.sums.ledger.populated)
-    }),
-    Column::right("skipped", 10, 2, |part, context| {
+    })
+    .by(|part, _| Key::most(part.sums.ledger.populated)),
+    OfPart::right("skipped", 10, 2, |part, context| {
         context.amount(part.sums.ledger.skipped)
-    }),
-    Column::right("unmap_failed", 12, 6, |part, context| {
+    })
+    .by(|part, _| Key::most(part.sums.ledger.skipped)),
+    OfPart::right("unmap_failed", 12, 6, |part, context| {
         context.amount(part.sums.reasons.unmap_failed)
-    }),
-    Column::right("declined", 10, 3, |part, context| {
+    })
+    .by(|part, _| Key::most(part.sums.reasons.unmap_failed)),
+    OfPart::right("declined", 10, 3, |part, context| {
         context.amount(part.sums.ledger.declined)
-    }),
-    Column::right("wasted", 10, 1, |part, context| {
+    })
+    .by(|part, _| Key::most(part.sums.ledger.declined)),
+    OfPart::right("wasted", 10, 1, |part, context| {
         context.amount(ledger::wasted(&part.sums.ledger))
-    }),
-    Column::right("in vain", 8, 5, |part, _| {
+    })
+    .by(|part, _| Key::most(ledger::wasted(&part.sums.ledger))),
+    OfPart::right("in vain", 8, 5, |part, _| {
         (duration(part.sums.wasted_ns), Style::new())
-    }),
-    Column::right("rolled_back", 11, 7, |part, context| {
+    })
+    .by(|part, _| Key::most(part.sums.wasted_ns)),
+    OfPart::right("rolled_back", 11, 7, |part, context| {
         context.amount(part.sums.ledger.rolled_back)
-    }),
+    })
+    .by(|part, _| Key::most(part.sums.ledger.rolled_back)),
 ];
 
-const BOUNCES: [Column<Bounce>; 7] = [
-    Column::right("pid", 8, 1, |bounce, _| {
+type OfBounce = Column<Bounce>;
+
+pub(super) const BOUNCES: [OfBounce; 7] = [
+    OfBounce::right("pid", 8, 1, |bounce, _| {
         (bounce.pid.to_string(), Style::new())
-    }),
-    Column::left("addresses", 30, 0, |bounce, _| {
+    })
+    .by(|bounce, _| Key::least(u64::from(bounce.pid))),
+    OfBounce::left("addresses", 30, 0, |bounce, _| {
         (
             format!("{:#x}–{:#x}", bounce.start, bounce.end),
             Style::new(),
         )
-    }),
-    Column::right("trips", 9, 2, |bounce, _| {
+    })
+    .by(|bounce, _| Key::least(bounce.start)),
+    OfBounce::right("trips", 9, 2, |bounce, _| {
         (count(bounce.trips), Style::new())
-    }),
-    Column::right("came back ≥", 11, 0, |bounce, context| {
+    })
+    .by(|bounce, _| Key::most(bounce.trips)),
+    OfBounce::right("came back ≥", 11, 0, |bounce, context| {
         context.amount(bounce.pages)
-    }),
-    Column::right("≤", 10, 5, |bounce, context| {
+    })
+    .by(|bounce, _| Key::most(bounce.pages)),
+    OfBounce::right("≤", 10, 5, |bounce, context| {
         context.amount(bounce.most_pages)
-    }),
-    Column::right("soonest", 8, 3, |bounce, _| {
+    })
+    .by(|bounce, _| Key::most(bounce.most_pages)),
+    OfBounce::right("soonest", 8, 3, |bounce, _| {
         (stay(bounce.soonest_ns), Style::new())
-    }),
-    Column::right("on average", 10, 4, |bounce, _| {
+    })
+    .by(|bounce, _| Key::least(bounce.soonest_ns)),
+    OfBounce::right("on average", 10, 4, |bounce, _| {
         (stay(bounce.mean_ns()), Style::new())
-    }),
+    })
+    .by(|bounce, _| Key::least(bounce.mean_ns())),
 ];
 
 /// How long pages stayed, where it is known of some.
@@ -77,22 +99,48 @@ fn stay(ns: Option<u64>) -> String {
     ns.map_or_else(|| NONE.to_owned(), duration)
 }
 
+/// Lines that a part of the tab takes, and what draws it there.
+type Section<'s> = (usize, &'s dyn Fn(&mut Canvas<'_>, Rect));
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let page = canvas.page(area);
+    let model = canvas.model;
+    let parts = parts(model);
+    let legend = usize::from(widget::legend_lines(model, page.width));
+    let sections: [Section<'_>; 4] = [
+        (2 + legend, &draw_ledger),
+        (1, &|canvas, area| {
+            let text = wasted(canvas);
+            canvas.put(area, &text, Style::new());
+        }),
+        (parts.len().max(1) + 2, &|canvas, area| {
+            draw_parts(canvas, &parts, area)
+        }),
+        (bounce_lines(model), &draw_bounces),
+    ];
+    // Without a migration, the first says so.
+    let known = if model.totals().migrations() == 0 {
+        1
+    } else {
+        sections.len()
+    };
+    let sections = &sections[..known];
+    let lines: usize = sections.iter().map(|(lines, _)| lines + 1).sum();
+    let above = canvas.app.view.above();
+    canvas.scrolled(page, lines - 1, above, |canvas, mut area| {
+        for (lines, draw) in sections {
+            let lines = u16::try_from(*lines).unwrap_or(u16::MAX);
+            draw(canvas, top(area, lines));
+            area = below(area, lines.saturating_add(1));
+        }
+    });
+}
+
+fn draw_ledger(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
     widget::head(model, theme, top(area, 1), canvas.buffer);
     widget::bar(model, theme, top(below(area, 1), 1), canvas.buffer);
-    let legend = widget::legend_lines(model, area.width);
-    widget::legend(canvas, top(below(area, 2), legend));
-    let gap = u16::from(area.height > 24);
-    let mut rest = below(area, 2 + legend + gap);
-    if model.totals().migrations() == 0 {
-        return;
-    }
-    canvas.put(top(rest, 1), &wasted(canvas), Style::new());
-    rest = below(rest, 1 + gap);
-    let half = rest.height / 2;
-    draw_parts(canvas, top(rest, half));
-    draw_bounces(canvas, below(rest, half + gap));
+    widget::legend(canvas, below(area, 2));
 }
 
 /// What was done in vain: in bytes, and in time as far as records tell.
@@ -112,11 +160,8 @@ fn wasted(canvas: &Canvas<'_>) -> String {
     )
 }
 
-fn draw_parts(canvas: &mut Canvas<'_>, area: Rect) {
-    let unit = canvas.app.view.unit.name();
-    let about = format!("by driver, then by process · amounts in {unit}");
-    let area = canvas.title(area, "Who", &about);
-    let model = canvas.model;
+/// Drivers, those that took most time first; then processes, those that wasted most first.
+fn parts(model: &Model) -> Vec<Part> {
     let drivers = model.drivers().sorted().into_iter().map(|driver| Part {
         name: driver.name.as_deref().unwrap_or(NONE).to_owned(),
         sums: driver.sums,
@@ -129,16 +174,34 @@ fn draw_parts(canvas: &mut Canvas<'_>, area: Rect) {
             sums: process.sums,
         })
         .collect();
-    processes.sort_by(|a, b| {
-        let arrived = |part: &Part| part.sums.arrived(None);
-        by_wasted(&a.sums, &b.sums).then(arrived(b).cmp(&arrived(a)))
+    processes.sort_by_key(|part| {
+        let wasted = ledger::wasted(&part.sums.ledger);
+        Reverse((wasted, part.sums.arrived(None)))
     });
-    let parts: Vec<Part> = drivers.take(4).chain(processes).collect();
+    drivers.chain(processes).collect()
+}
+
+fn draw_parts(canvas: &mut Canvas<'_>, parts: &[Part], area: Rect) {
+    let unit = canvas.app.view.unit.name();
+    let about = format!("by driver, then by process · amounts in {unit}");
+    let area = canvas.title(area, "Who", &about);
     if parts.is_empty() {
         return canvas.nothing(area);
     }
-    let context = canvas.context();
-    table::draw(&PARTS, parts.iter(), context, area, canvas.buffer);
+    let (sort, context) = (canvas.app.view.sort(Table::Parts), canvas.context());
+    let rows = sorted(&PARTS, parts.iter().collect(), sort, context);
+    draw_sorted(&PARTS, &rows, Table::Parts, canvas, area);
+}
+
+/// Lines of what came back, with its title and the head of its table.
+fn bounce_lines(model: &Model) -> usize {
+    if model.hidden().ways_back {
+        return 2;
+    }
+    match model.ping_pong().sorted().len() {
+        0 => 2,
+        rows => rows + 2,
+    }
 }
 
 fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
@@ -162,26 +225,18 @@ fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
         canvas.put(area, text, canvas.theme.quiet());
         return;
     }
-    let context = canvas.context();
     let width = table::width(&BOUNCES);
     if area.width < 2 * width + 4 {
-        return table::draw(&BOUNCES, most.into_iter(), context, area, canvas.buffer);
+        return draw_ranges(canvas, most, Table::Bounces, area);
     }
     // Where both fit: those where most came back, and those that came back soonest.
-    let soonest = ping_pong.soonest();
-    table::draw(
-        &BOUNCES,
-        most.into_iter(),
-        context,
-        left(area, width),
-        canvas.buffer,
-    );
     let beside = with_x(area, area.x + width + 4);
-    table::draw(
-        &BOUNCES,
-        soonest.into_iter(),
-        context,
-        beside,
-        canvas.buffer,
-    );
+    draw_ranges(canvas, most, Table::Bounces, left(area, width));
+    draw_ranges(canvas, ping_pong.soonest(), Table::Soonest, beside);
+}
+
+fn draw_ranges(canvas: &mut Canvas<'_>, rows: Vec<&Bounce>, table: Table, area: Rect) {
+    let (sort, context) = (canvas.app.view.sort(table), canvas.context());
+    let rows = sorted(&BOUNCES, rows, sort, context);
+    draw_sorted(&BOUNCES, &rows, table, canvas, area);
 }

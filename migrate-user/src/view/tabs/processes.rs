@@ -1,14 +1,13 @@
 //! Who migrates.
 
-use std::cmp::Reverse;
-
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::app::App;
 use super::super::canvas::Canvas;
 use super::super::figures::NONE;
-use super::super::table::{self, Column, Context, draw_list, sorted};
+use super::super::sorting::{Key, Table, sorted};
+use super::super::table::{self, Column, Context, draw_list};
 use super::super::widgets::bar::sparkline;
 use super::{Opened, Tab};
 use crate::model::{Cause, Direction, Process, Sparkline, Sums, ledger};
@@ -25,68 +24,53 @@ pub(super) const COLUMNS: [Of; 13] = [
             Style::new(),
         )
     })
-    .by(|a, b| a.comm.cmp(&b.comm)),
+    .by(|row, _| Key::name(row.comm.as_deref())),
     Of::right("pid", 8, 1, |row, _| (table::number(row.pid), Style::new()))
-        .by(|a, b| a.pid.cmp(&b.pid)),
+        .by(|row, _| Key::least(row.pid.map(u64::from))),
     Of::right("calls", 11, 4, |row, _| {
         (count(row.sums.migrations), Style::new())
     })
-    .by(|a, b| Reverse(a.sums.migrations).cmp(&Reverse(b.sums.migrations))),
+    .by(|row, _| Key::most(row.sums.migrations)),
     Of::right("to_device", 11, 3, |row, context| {
         context.arrived(&row.sums, Direction::ToDevice)
     })
-    .by(|a, b| by_arrived(&a.sums, &b.sums, Direction::ToDevice)),
+    .by(|row, _| Key::most(row.sums.arrived(Some(Direction::ToDevice)))),
     Of::right("to_system", 11, 3, |row, context| {
         context.arrived(&row.sums, Direction::ToSystem)
     })
-    .by(|a, b| by_arrived(&a.sums, &b.sums, Direction::ToSystem)),
+    .by(|row, _| Key::most(row.sums.arrived(Some(Direction::ToSystem)))),
     Of::right("skipped", 11, 6, |row, context| {
         context.amount(row.sums.ledger.skipped)
     })
-    .by(|a, b| Reverse(a.sums.ledger.skipped).cmp(&Reverse(b.sums.ledger.skipped))),
+    .by(|row, _| Key::most(row.sums.ledger.skipped)),
     Of::right("declined", 11, 7, |row, context| {
         context.amount(row.sums.ledger.declined)
     })
-    .by(|a, b| Reverse(a.sums.ledger.declined).cmp(&Reverse(b.sums.ledger.declined))),
+    .by(|row, _| Key::most(row.sums.ledger.declined)),
     Of::right("wasted", 11, 5, |row, context| {
         context.amount(ledger::wasted(&row.sums.ledger))
     })
-    .by(|a, b| by_wasted(&a.sums, &b.sums)),
+    .by(|row, _| Key::most(ledger::wasted(&row.sums.ledger))),
     Of::right("in vain", 8, 8, |row, _| {
         (duration(row.sums.wasted_ns), Style::new())
     })
-    .by(|a, b| Reverse(a.sums.wasted_ns).cmp(&Reverse(b.sums.wasted_ns))),
+    .by(|row, _| Key::most(row.sums.wasted_ns)),
     Of::right("time", 8, 2, |row, _| {
         (duration(row.sums.time_ns), Style::new())
     })
-    .by(|a, b| Reverse(a.sums.time_ns).cmp(&Reverse(b.sums.time_ns))),
+    .by(|row, _| Key::most(row.sums.time_ns)),
     Of::right("per page", 8, 9, |row, _| per_page(&row.sums))
-        .by(|a, b| by_per_page(&a.sums, &b.sums)),
+        .by(|row, _| Key::most_of(row.sums.ns_per_page())),
     Of::bars("pages/s, last 20 s", 20, 4, |row, context| {
         recent(&row.recent, context)
-    }),
+    })
+    .by(|row, context| Key::most(pages(&row.recent, context))),
     Of::left("cgroup", 24, 11, |row, _| {
         let cgroup = row.cgroup.as_deref().unwrap_or(NONE);
         (printable(cgroup), Style::new())
     })
-    .by(|a, b| a.cgroup.cmp(&b.cgroup)),
+    .by(|row, _| Key::name(row.cgroup.as_deref())),
 ];
-
-/// Most first.
-pub(super) fn by_arrived(a: &Sums, b: &Sums, direction: Direction) -> std::cmp::Ordering {
-    b.arrived(Some(direction)).cmp(&a.arrived(Some(direction)))
-}
-
-/// Most first.
-pub(super) fn by_wasted(a: &Sums, b: &Sums) -> std::cmp::Ordering {
-    ledger::wasted(&b.ledger).cmp(&ledger::wasted(&a.ledger))
-}
-
-/// Dearest first; those of which nothing arrived last.
-pub(super) fn by_per_page(a: &Sums, b: &Sums) -> std::cmp::Ordering {
-    let dear = |sums: &Sums| sums.ns_per_page().unwrap_or(-1.0);
-    dear(b).total_cmp(&dear(a))
-}
 
 /// The time that each page took that arrived.
 pub(super) fn per_page(sums: &Sums) -> (String, Style) {
@@ -98,16 +82,28 @@ pub(super) fn per_page(sums: &Sums) -> (String, Style) {
 /// Seconds of a sparkline.
 const SECONDS: usize = 20;
 
+/// The pages of the last seconds, one after the other.
+fn seconds(pages: &Sparkline, now_ns: u64) -> [u64; SECONDS] {
+    let all = pages.seconds(now_ns);
+    std::array::from_fn(|at| all[all.len() - SECONDS + at])
+}
+
 /// The last seconds, a column for each.
 pub(super) fn recent(pages: &Sparkline, context: Context) -> (String, Style) {
-    let seconds = pages.seconds(context.now_ns);
-    let last = seconds[seconds.len() - SECONDS..].iter().copied();
-    (sparkline(last), context.theme.bar())
+    let last = seconds(pages, context.now_ns);
+    (sparkline(last.into_iter()), context.theme.bar())
+}
+
+/// The pages of the last seconds together.
+pub(super) fn pages(pages: &Sparkline, context: Context) -> u64 {
+    let last = seconds(pages, context.now_ns);
+    last.into_iter().fold(0, u64::saturating_add)
 }
 
 fn rows(app: &App) -> Vec<&Process> {
     let rows = app.shown().processes().iter().collect();
-    sorted(&COLUMNS, rows, app.view.list(Tab::Processes))
+    let sort = app.view.sort(Table::Processes);
+    sorted(&COLUMNS, rows, sort, app.context())
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -123,15 +119,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         });
     let number = counted(rows.len() as u64, "process", "processes");
     let unit = app.view.unit.name();
-    let list = app.view.list(Tab::Processes);
-    let by = table::sorted_by(&COLUMNS, list, area.width);
+    let sort = app.view.sort(Table::Processes);
+    let by = table::sorted_by(&COLUMNS, sort, area.width);
     let about = format!("{number} · amounts in {unit}{by}{others}");
     let area = canvas.title(area, "Processes", &about);
     if rows.is_empty() {
         return canvas.nothing(area);
     }
     if app.tab() == Tab::Processes {
-        return draw_list(&COLUMNS, &rows, list, canvas, area);
+        return draw_list(&COLUMNS, &rows, Table::Processes, canvas, area);
     }
     // On the overview there is nothing to choose.
     let context = canvas.context();
@@ -141,7 +137,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 /// Everything of the chosen process.
 pub(super) fn open(app: &App) -> Option<Opened> {
     let rows = rows(app);
-    let row = *rows.get(app.view.list(Tab::Processes).chosen)?;
+    let row = *rows.get(app.view.chosen())?;
     let mut filter = Filter::default();
     match row.pid {
         Some(pid) => filter.pid.push(pid),

@@ -6,13 +6,13 @@ use migrate_ebpf::wire::Figure;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::canvas::{Canvas, below, top, with_x};
+use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::super::figures::{self, NONE};
-use super::super::table::{self, Column, Context, draw_list};
+use super::super::sorting::{Key, Table, sorted};
+use super::super::table::{self, Column, draw_list, draw_sorted};
 use super::super::widgets::bar::bar;
 use super::super::widgets::heat;
 use super::super::widgets::histogram::Histogram;
-use super::Tab;
 use crate::model::{Cause, Direction, Distribution, Model, Step};
 use crate::text::{count, duration, percent};
 
@@ -20,7 +20,7 @@ use crate::text::{count, duration, percent};
 pub(super) const ROWS: usize = Step::COUNT + 1;
 
 /// Durations of a step, or of whole migrations.
-struct Row {
+pub(super) struct Row {
     step: Option<Step>,
     durations: Distribution,
     /// Of the time of all, 0 to 1.
@@ -44,55 +44,74 @@ fn share(share: Option<f64>) -> (String, Style) {
     (share.map_or_else(|| NONE.to_owned(), percent), Style::new())
 }
 
+type OfRow = Column<Row>;
+
 /// The last is for those who asked for it.
-const COLUMNS: [Column<Row>; 11] = [
-    Column::left("step", 16, 0, |row, _| {
+pub(super) const COLUMNS: [OfRow; 11] = [
+    OfRow::left("step", 16, 0, |row, _| {
         (name(row.step).to_owned(), Style::new())
-    }),
-    Column::right("count", 11, 5, |row, _| {
+    })
+    .by(|row, _| Key::least(row.step.map_or(Step::COUNT, |step| step as usize) as u64)),
+    OfRow::right("count", 11, 5, |row, _| {
         (count(row.durations.count()), Style::new())
-    }),
-    Column::right("p50", 8, 1, |row, _| quantile(&row.durations, 0.50)),
-    Column::right("p90", 8, 4, |row, _| quantile(&row.durations, 0.90)),
-    Column::right("p99", 8, 2, |row, _| quantile(&row.durations, 0.99)),
-    Column::right("p99.9", 8, 6, |row, _| quantile(&row.durations, 0.999)),
-    Column::right("max", 8, 3, |row, _| quantile(&row.durations, 1.0)),
-    Column::right("sum", 8, 7, |row, _| {
+    })
+    .by(|row, _| Key::most(row.durations.count())),
+    OfRow::right("p50", 8, 1, |row, _| quantile(&row.durations, 0.50))
+        .by(|row, _| Key::most(row.durations.quantile(0.50))),
+    OfRow::right("p90", 8, 4, |row, _| quantile(&row.durations, 0.90))
+        .by(|row, _| Key::most(row.durations.quantile(0.90))),
+    OfRow::right("p99", 8, 2, |row, _| quantile(&row.durations, 0.99))
+        .by(|row, _| Key::most(row.durations.quantile(0.99))),
+    OfRow::right("p99.9", 8, 6, |row, _| quantile(&row.durations, 0.999))
+        .by(|row, _| Key::most(row.durations.quantile(0.999))),
+    OfRow::right("max", 8, 3, |row, _| quantile(&row.durations, 1.0))
+        .by(|row, _| Key::most(row.durations.quantile(1.0))),
+    OfRow::right("sum", 8, 7, |row, _| {
         (duration(row.durations.sum()), Style::new())
-    }),
-    Column::right("share", 6, 3, |row, _| share(row.share)),
-    Column::bars("of the time", BAR, 8, |row, context| {
+    })
+    .by(|row, _| Key::most(row.durations.sum())),
+    OfRow::right("share", 6, 3, |row, _| share(row.share)).by(|row, _| Key::most_of(row.share)),
+    OfRow::bars("of the time", BAR, 8, |row, context| {
         let style = row
             .step
             .map_or(context.theme.quiet(), |step| context.theme.step(step));
         (bar(row.share.unwrap_or(0.0), BAR), style)
     }),
-    Column::right("off CPU", 8, 4, |row, _| share(row.off_cpu)),
+    OfRow::right("off CPU", 8, 4, |row, _| share(row.off_cpu))
+        .by(|row, _| Key::most_of(row.off_cpu)),
 ];
 
 /// The chosen step in one direction, for one reason.
-struct Kind {
+pub(super) struct Kind {
     direction: Direction,
     cause: Cause,
     durations: Distribution,
 }
 
-const KINDS: [Column<Kind>; 6] = [
-    Column::left("direction", 16, 0, |kind, context| {
+type OfKind = Column<Kind>;
+
+pub(super) const KINDS: [OfKind; 6] = [
+    OfKind::left("direction", 16, 0, |kind, context| {
         (
             kind.direction.name().to_owned(),
             context.theme.direction(kind.direction),
         )
-    }),
-    Column::left("cause", 13, 0, |kind, _| {
+    })
+    .by(|kind, _| Key::name(kind.direction.name())),
+    OfKind::left("cause", 13, 0, |kind, _| {
         (kind.cause.name().to_owned(), Style::new())
-    }),
-    Column::right("count", 11, 2, |kind, _| {
+    })
+    .by(|kind, _| Key::name(kind.cause.name())),
+    OfKind::right("count", 11, 2, |kind, _| {
         (count(kind.durations.count()), Style::new())
-    }),
-    Column::right("p50", 8, 1, |kind, _| quantile(&kind.durations, 0.50)),
-    Column::right("p99", 8, 1, |kind, _| quantile(&kind.durations, 0.99)),
-    Column::right("max", 8, 3, |kind, _| quantile(&kind.durations, 1.0)),
+    })
+    .by(|kind, _| Key::most(kind.durations.count())),
+    OfKind::right("p50", 8, 1, |kind, _| quantile(&kind.durations, 0.50))
+        .by(|kind, _| Key::most(kind.durations.quantile(0.50))),
+    OfKind::right("p99", 8, 1, |kind, _| quantile(&kind.durations, 0.99))
+        .by(|kind, _| Key::most(kind.durations.quantile(0.99))),
+    OfKind::right("max", 8, 3, |kind, _| quantile(&kind.durations, 1.0))
+        .by(|kind, _| Key::most(kind.durations.quantile(1.0))),
 ];
 
 /// The lines of the kinds: their head and the most that there are besides odd ones.
@@ -101,43 +120,68 @@ const KIND_LINES: u16 = 5;
 /// A histogram needs a reading, a scale, and something to see.
 const HISTOGRAM_LINES: u16 = 6;
 
+/// Lines of the steps, with their head.
+const STEP_LINES: u16 = ROWS as u16 + 1;
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let rows = rows(canvas.model);
-    let chosen = canvas.app.view.list(Tab::Steps).chosen.min(ROWS - 1);
+    let page = canvas.page(area);
     let asked = canvas.model.off_cpu().migrations > 0;
     let columns = &COLUMNS[..COLUMNS.len() - usize::from(!asked)];
-    let lines = (ROWS as u16 + 1).min(area.height);
-    let all: Vec<&Row> = rows.iter().collect();
-    let list = canvas.app.view.list(Tab::Steps);
-    let width = table::width(columns);
-    let beside = width + 4;
-    let wide = area.width >= beside + table::width(&KINDS);
-    draw_list(
-        columns,
-        &all,
-        list,
-        canvas,
-        Rect {
-            width: width.min(area.width),
-            ..top(area, lines)
-        },
-    );
-    let row = &rows[chosen];
-    if wide {
-        draw_kinds(canvas, row.step, top(with_x(area, area.x + beside), lines));
-    }
-    let mut rest = below(area, lines + u16::from(area.height > 24));
-    if !wide && rest.height >= KIND_LINES + 2 * HISTOGRAM_LINES {
-        draw_kinds(canvas, row.step, top(rest, KIND_LINES));
-        rest = below(rest, KIND_LINES + 1);
-    }
-    let half = if rest.height >= 2 * HISTOGRAM_LINES {
-        rest.height / 2
+    let wide = page.width >= table::width(columns) + 4 + table::width(&KINDS);
+    let roomy = page.height >= STEP_LINES + 1 + KIND_LINES + 2 * HISTOGRAM_LINES;
+    // What there is no room for is below the screen.
+    let least = STEP_LINES + HISTOGRAM_LINES;
+    let first = page.height.max(least);
+    let lines = if wide || roomy {
+        first
     } else {
-        rest.height
+        first + 1 + KIND_LINES
     };
-    draw_histogram(canvas, row, top(rest, half));
-    heat::draw(canvas, row.step, below(rest, half));
+    let rows = rows(canvas.model);
+    let above = canvas.app.view.above();
+    canvas.scrolled(page, usize::from(lines), above, |canvas, area| {
+        let chosen = draw_steps(canvas, columns, &rows, area);
+        let beside = with_x(area, area.x + table::width(columns) + 4);
+        let gap = u16::from(first > 24);
+        let mut rest = below(area, STEP_LINES + gap);
+        let mut room = first.saturating_sub(STEP_LINES + gap);
+        if wide {
+            draw_kinds(canvas, chosen.step, top(beside, STEP_LINES));
+        } else if roomy {
+            draw_kinds(canvas, chosen.step, top(rest, KIND_LINES));
+            rest = below(rest, KIND_LINES + 1);
+            room -= KIND_LINES + 1;
+        } else {
+            draw_kinds(canvas, chosen.step, below(rest, room + 1));
+        }
+        draw_times(canvas, chosen, rest, room);
+    });
+}
+
+/// Draws the steps. The one that is chosen.
+fn draw_steps<'r>(
+    canvas: &mut Canvas<'_>,
+    columns: &[Column<Row>],
+    rows: &'r [Row],
+    area: Rect,
+) -> &'r Row {
+    let (sort, context) = (canvas.app.view.sort(Table::Steps), canvas.context());
+    let all = sorted(columns, rows.iter().collect(), sort, context);
+    let place = left(top(area, STEP_LINES), table::width(columns));
+    draw_list(columns, &all, Table::Steps, canvas, place);
+    let chosen = canvas.app.view.chosen().min(ROWS - 1);
+    all[chosen]
+}
+
+/// Draws how the chosen step's times are spread, and below it when, in so many lines of an area.
+fn draw_times(canvas: &mut Canvas<'_>, row: &Row, area: Rect, lines: u16) {
+    let half = if lines >= 2 * HISTOGRAM_LINES {
+        lines / 2
+    } else {
+        lines
+    };
+    draw_histogram(canvas, row, top(area, half));
+    heat::draw(canvas, row.step, top(below(area, half), lines - half));
 }
 
 fn rows(model: &Model) -> Vec<Row> {
@@ -174,8 +218,9 @@ fn draw_kinds(canvas: &mut Canvas<'_>, step: Option<Step>, area: Rect) {
     };
     let mut kinds: Vec<Kind> = kinds.into_iter().map(kind).collect();
     kinds.sort_by_key(|kind| Reverse(kind.durations.count()));
-    let context: Context = canvas.context();
-    table::draw(&KINDS, kinds.iter(), context, area, canvas.buffer);
+    let (sort, context) = (canvas.app.view.sort(Table::Kinds), canvas.context());
+    let rows = sorted(&KINDS, kinds.iter().collect(), sort, context);
+    draw_sorted(&KINDS, &rows, Table::Kinds, canvas, area);
 }
 
 fn draw_histogram(canvas: &mut Canvas<'_>, row: &Row, area: Rect) {

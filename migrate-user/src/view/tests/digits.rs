@@ -18,7 +18,7 @@ use super::pictures::{picture, text, windowed};
 use super::{lossy, ordinary, report, sampled, totals_only};
 use crate::model::Figure;
 use crate::support::START_NS;
-use crate::text::{bytes, clock, count, counted, duration, percent, quantity};
+use crate::text::{bytes, clock, count, counted, duration, percent, quantity, since};
 
 /// What can stand behind a number.
 const UNITS: [&str; 12] = [
@@ -147,12 +147,8 @@ impl Known {
         self.text(&counted(enough.ceil() as u64, "page", "pages"));
         // When the slowest began, since the counts did.
         for migration in report["slowest"].as_array().unwrap() {
-            let ms = (migration["time_ns"]
-                .as_u64()
-                .unwrap()
-                .saturating_sub(START_NS))
-                / 1_000_000;
-            self.0.insert(format!("{}.{:03} s", ms / 1000, ms % 1000));
+            let time_ns = migration["time_ns"].as_u64().unwrap();
+            self.0.insert(since(time_ns, START_NS));
         }
     }
 

@@ -4,7 +4,7 @@ use migrate_ebpf::wire::LOSSES;
 use ratatui::style::Color;
 
 use super::super::{Action, App, Tab, Theme};
-use super::pictures::{picture, text};
+use super::pictures::{picture, picture_of, text};
 use super::{empty, lossy, ordinary, report, sampled, totals_only};
 use crate::source::{Ending, Status};
 use crate::support::Synthetic;
@@ -44,10 +44,64 @@ fn draws_at_any_size() {
             picture(&apps[at % apps.len()], *size);
         }
         for app in &apps {
-            for size in [(20, 5), (21, 6), (80, 24), (400, 100)] {
+            for size in [
+                (1, 1),
+                (2, 3),
+                (7, 4),
+                (20, 5),
+                (21, 6),
+                (80, 24),
+                (400, 100),
+            ] {
                 picture(app, size);
             }
         }
+    }
+}
+
+/// All that a tall screen shows, a low one shows too, to whoever goes to the end.
+#[test]
+fn what_is_longer_than_the_screen_scrolls() {
+    let tabs = [Tab::Steps, Tab::Batching, Tab::Pages, Tab::Findings];
+    let mut apps: Vec<(String, App)> = Vec::new();
+    for tab in tabs {
+        let mut app = ordinary();
+        app.act(Action::Show(tab));
+        apps.push((tab.name().to_owned(), app));
+    }
+    let (mut open, mut help) = (sampled(), ordinary());
+    open.act(Action::Show(Tab::Migrations));
+    open.act(Action::Open);
+    help.act(Action::Help);
+    apps.extend([("a migration".to_owned(), open), ("help".to_owned(), help)]);
+    for (name, mut app) in apps {
+        let last = |screen: &str| {
+            let lines: Vec<&str> = screen.lines().collect();
+            let body = lines[2..lines.len() - 1].iter();
+            let body = body.map(|line| line.trim_matches([' ', '│', '█', '║', '╰', '─', '╯']));
+            body.filter(|line| !line.is_empty())
+                .last()
+                .unwrap()
+                .to_owned()
+        };
+        let steps = name == "Steps";
+        let tall = picture_of(&mut app, (80, if steps { 30 } else { 400 }));
+        let low = picture_of(&mut app, (80, 20));
+        assert_ne!(last(&low), last(&tall), "{name}");
+        let end = if steps {
+            Action::Page(99)
+        } else {
+            Action::Move(isize::MAX)
+        };
+        app.act(end);
+        let low = picture_of(&mut app, (80, 20));
+        let wanted = if steps { "cause" } else { &*last(&tall) };
+        assert!(low.contains(wanted), "{name}: {wanted}\n{low}");
+        // A larger screen needs no scrolling, and a smaller one begins where it was.
+        app.act(Action::Move(-1));
+        picture_of(&mut app, (80, 400));
+        app.act(Action::Move(isize::MIN));
+        picture_of(&mut app, (20, 5));
     }
 }
 

@@ -8,7 +8,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Style;
 
-use super::super::{Action, App, Tab, draw};
+use super::super::{Action, App, Drawn, Tab, draw};
 use super::{app, empty, lossy, ordinary, sampled, totals_only};
 use crate::support::{Synthetic, facts};
 
@@ -23,6 +23,15 @@ pub(super) fn picture(app: &App, (width, height): (u16, u16)) -> Buffer {
         })
         .unwrap();
     terminal.backend().buffer().clone()
+}
+
+/// What is on the screen; the app notes what it tells, as when it is shown.
+pub(in crate::view) fn picture_of(app: &mut App, (width, height): (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut drawn = Drawn::default();
+    terminal.draw(|frame| drawn = draw(app, frame)).unwrap();
+    app.drawn(&drawn);
+    text(terminal.backend().buffer())
 }
 
 pub(super) fn line(buffer: &Buffer, y: u16) -> String {

@@ -39,6 +39,9 @@ fn entries(app: &App) -> Vec<Entry> {
     entries
 }
 
+/// What stands in place of keys for which there is no room: the help has them.
+const MORE: &str = "…";
+
 /// Draws as many keys as there is room for, most important first.
 pub(in crate::view) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     if area.is_empty() {
@@ -48,6 +51,8 @@ pub(in crate::view) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     for entry in entries(canvas.app) {
         let needs = Line::raw(&entry.keys).width() as u16 + 1 + entry.short.len() as u16;
         if x + needs > area.right() {
+            canvas.put(with_x(area, x), MORE, canvas.theme.quiet());
+            canvas.spot(with_x(area, x), Action::Help);
             break;
         }
         let after = canvas.put(with_x(area, x), &entry.keys, canvas.theme.key());

@@ -34,7 +34,9 @@ impl Dashboard {
                 .map(|settings| (terminal, settings))
         });
         let mut command = Command::new(migscope);
-        command.args(["replay", "-"]).stdin(records);
+        // The recording tells the rest: the machine's name and its kernel.
+        let title = ["replay", "--title", "virtual machine", "-"];
+        command.args(title).stdin(records);
         // In our own process group: another could not read the terminal's keys.
         tie(&mut command, Signal::TERM, vec![]);
         Ok(Dashboard {

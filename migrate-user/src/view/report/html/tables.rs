@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::Report;
 use crate::model::ledger::{Row, wasted};
 use crate::model::{Figure, Migration, Step, Sums};
-use crate::text::{self, at_least, bytes, count, duration, percent};
+use crate::text::{self, at_least, bytes, count, duration, percent, since};
 use crate::view::figures::{self, NONE};
 
 /// Rows of a table, at most.
@@ -203,7 +203,7 @@ pub(super) fn slowest(report: &Report<'_>) -> Markup {
                     @for migration in slowest.iter().take(ROWS) {
                         tr {
                             td { (text::process(migration.comm.as_deref(), migration.pid)) }
-                            td { (duration(migration.time_ns.saturating_sub(began_ns))) }
+                            td { (since(migration.time_ns, began_ns)) }
                             td { (migration.direction.name()) }
                             td { (count(migration.ledger.requested)) }
                             td { (duration(migration.total_ns())) }
