@@ -13,7 +13,7 @@ use crate::model::Step;
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
-use crate::trace::Filter;
+use crate::trace::{Filter, time};
 use crate::view::{Tab, Theme};
 
 const EXAMPLES: &str = "\
@@ -545,15 +545,6 @@ impl FromStr for Seconds {
         time.map(Self)
             .ok_or("expected a number of seconds above 0, such as 10 or 0.5, or a time such as 500ms or 2m")
     }
-}
-
-/// A time: a number of seconds, or a number with its unit.
-fn time(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok();
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .or_else(|| humantime::parse_duration(text).ok())
-        .ok_or("expected a number of seconds, such as 10 or 0.5, or a time such as 500ms or 2m")
 }
 
 /// When a recording goes on in another file.

@@ -491,6 +491,11 @@ fn a_closed_pipe_ends_it_quietly() {
         vec!["diff", path, path],
     ];
     let all: Vec<_> = formats.into_iter().map(export).chain(reports).collect();
+    // What the doctor's status is depends on the machine.
+    let usual = |arguments: &[&str]| match arguments[0] {
+        "doctor" => run(arguments).status.code(),
+        _ => Some(0),
+    };
     // The other end goes away before it has read anything, or behind the beginning, as `head` does.
     for (arguments, read) in all
         .iter()
@@ -508,7 +513,7 @@ fn a_closed_pipe_ends_it_quietly() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(
             (output.status.code(), stderr(&output)),
-            (Some(0), ""),
+            (usual(arguments), ""),
             "{arguments:?}, {read} bytes read"
         );
     }

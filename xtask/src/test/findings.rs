@@ -286,3 +286,42 @@ fn kinds(page: &Value) -> Result<BTreeSet<&str>> {
         .map(|finding| finding["kind"].as_str().context("a finding without a kind"))
         .collect()
 }
+
+/// How often the default scenario is recorded, with other choices each time.
+const RUNS: u32 = 10;
+
+/// What the default scenario says does not hang on chance: each run says the same.
+pub(super) fn of_ten_runs_are_the_same(context: &Context<'_>) -> Result<()> {
+    let workloads: Vec<_> = (1..=RUNS)
+        .map(|seed| format!("mixed --seed {seed} --rate 400 --duration 20"))
+        .collect();
+    let runs: Vec<_> = workloads
+        .iter()
+        .enumerate()
+        .map(|(nth, workload)| Wanted {
+            name: format!("mixed-{nth}"),
+            options: "",
+            workload,
+        })
+        .collect();
+    let folder = record(context, "findings-again", &runs, |vm| vm)?;
+    let mut said = Vec::new();
+    for run in &runs {
+        let page = report(context, &folder.join(format!("{}.arrow", run.name)))?;
+        let findings = page["findings"].as_array().context("no findings")?;
+        let word = |finding: &Value, name: &str| finding[name].as_str().unwrap_or("?").to_owned();
+        let kinds = findings
+            .iter()
+            .map(|finding| (word(finding, "kind"), word(finding, "severity")));
+        said.push(kinds.collect::<BTreeSet<_>>());
+    }
+    let lines: Vec<_> = said.iter().map(|kinds| format!("  {kinds:?}")).collect();
+    let lines = lines.join("\n");
+    tell(context, "findings-again", &lines)?;
+    let different: BTreeSet<_> = said.iter().collect();
+    ensure!(
+        different.len() == 1,
+        "{RUNS} runs do not say the same:\n{lines}"
+    );
+    Ok(())
+}

@@ -72,7 +72,8 @@ pub(crate) struct Test {
     #[arg(long, conflicts_with_all = ["host", "vm"])]
     pub(crate) kernels: bool,
     /// Only this, about an hour: in a hundred pairs of runs, how often 'diff' calls the same better
-    /// or worse, and how often it notices that the driver has become slower
+    /// or worse, and how often it notices that the driver has become slower; and whether ten runs
+    /// of the default scenario say the same
     #[arg(long, conflicts_with_all = ["host", "vm", "kernels"])]
     pub(crate) pairs: bool,
 }
@@ -221,7 +222,10 @@ const KERNELS: &[Case] = tests![
 ];
 
 /// Many runs of the same and of something slower, which `--pairs` asks for.
-const PAIRS: &[Case] = tests![pairs::are_told_rightly];
+const PAIRS: &[Case] = tests![
+    pairs::are_told_rightly,
+    findings::of_ten_runs_are_the_same,
+];
 
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Run;
 use super::text::duration;
+use crate::trace::time;
 
 /// Memory of a process: bytes from the first address up to the last, which is not part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +88,7 @@ impl FromStr for Bound {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(since) = humantime::parse_duration(text) {
+        if let Ok(since) = time(text) {
             return nanoseconds(since).map(Self::Since);
         }
         let wall = humantime::parse_rfc3339(text).ok();

@@ -9,6 +9,7 @@ use migrate_ebpf::wire::{Cause, Direction, Outcome};
 use super::Filter;
 use super::range::nanoseconds;
 use super::text::{duration, elements, quoted};
+use crate::trace::time;
 
 /// A condition.
 pub struct Word {
@@ -231,14 +232,9 @@ pub static WORDS: [Word; 14] = [
         name: "slower-than",
         value: "TIME",
         help: "... whose steps together took at least so long, such as 500us or 2ms",
-        ..single!(
-            slower_than_ns,
-            |text| {
-                let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-                nanoseconds(time)
-            },
-            |ns| duration(*ns)
-        )
+        ..single!(slower_than_ns, |text| nanoseconds(time(text)?), |ns| {
+            duration(*ns)
+        })
     },
     Word {
         name: "address",
