@@ -1,15 +1,17 @@
 //! Memory that goes one way and soon comes back: the CPU and a device that want the same pages.
 //!
-//! It is followed by process and page, in blocks of 2 MiB; [`Whereabouts`] has what is known of the pages of one. A page comes back
-//! when it moves within a second after it arrived on the side that it leaves. Where a migration moved all that it asked for, its
-//! pages are known; where it moved only some, nobody knows which, and how many of them came back is a bound: at least so many, at
-//! most so many. What a process does to its address space itself (`munmap`, `mremap`, `fork`) is not seen.
+//! It is followed by process and page, in blocks of 2 MiB; [`Whereabouts`] has what is known of the
+//! pages of one. A page comes back when it moves within a second after it arrived on the side that
+//! it leaves. Where a migration moved all that it asked for, its pages are known; where it moved
+//! only some, nobody knows which, and how many of them came back is a bound: at least so many, at
+//! most so many. What a process does to its address space itself (`munmap`, `mremap`, `fork`) is
+//! not seen.
 //!
 //! The same knowledge tells of pages that were not collected which of them had arrived before.
 
 use std::cmp::Reverse;
 
-use super::sets::{Entry, Sets};
+use super::sets::{Entry, Place, Sets};
 use super::whereabouts::{Passage, Seen, Way, Whereabouts};
 use super::{Cause, Ended, sums::part_of};
 
@@ -40,8 +42,8 @@ pub struct Bounce {
     pub pages: u64,
     /// At most so many. Unit: base pages.
     pub most_pages: u64,
-    /// The shortest stay, nanoseconds: from the end of the migration that brought a page to the start of the one that took it back.
-    /// `None` where it is not known which pages came back.
+    /// The shortest stay, nanoseconds: from the end of the migration that brought a page to the
+    /// start of the one that took it back. `None` where it is not known which pages came back.
     pub soonest_ns: Option<u64>,
     /// Stays, added up over the pages of which it is known.
     stays_ns: u64,
@@ -132,6 +134,14 @@ impl Part {
     }
 }
 
+/// What is known of a part of a migration.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Where its block is, if it is followed.
+    place: Option<Place>,
+    seen: Seen,
+}
+
 /// How many pages came back.
 #[derive(Clone, Copy, Debug, Default)]
 struct Back {
@@ -203,14 +213,14 @@ impl PingPong {
             evicted: self.evicted_pages,
             soon_ns: SOON_NS,
         };
-        // Most lie in one block.
         let mut seen = Seen::default();
-        let mut looked_at = 0;
-        for part in parts(address, asked, page_size) {
-            seen.add(&self.look(pid, &part, &passage));
-            looked_at += 1;
+        // Most lie in one block, which is looked up once.
+        let mut only = None;
+        for (nth, part) in parts(address, asked, page_size).enumerate() {
+            let found = self.look(pid, &part, &passage);
+            only = (nth == 0).then_some(found);
+            seen.add(&found.seen);
         }
-        let all_seen = (looked_at == 1).then_some(seen);
         self.there = self.there.saturating_add(already_there(migration, &seen));
         if migration.arrived == 0 {
             return;
@@ -223,17 +233,20 @@ impl PingPong {
             && seen.evicted_since == 0
             && migration.arrived == asked.saturating_sub(seen.there);
         for part in parts(address, asked, page_size) {
-            self.part(migration, pid, &part, (&passage, others, all_seen));
+            self.part(migration, pid, &part, (&passage, others, only));
         }
         self.bound(migration.time_ns);
     }
 
-    fn look(&mut self, pid: u32, part: &Part, passage: &Passage) -> Seen {
+    fn look(&self, pid: u32, part: &Part, passage: &Passage) -> Found {
         let (key, hash) = part.key(pid);
-        let block = self.blocks.known(key, hash);
-        block.map_or_else(Seen::default, |block| {
-            block.pages.look(part.from, part.to, passage)
-        })
+        let place = self.blocks.find(key, hash);
+        let block = place.and_then(|place| self.blocks.get(place));
+        let seen = block.map(|block| block.pages.look(part.from, part.to, passage));
+        Found {
+            place,
+            seen: seen.unwrap_or_default(),
+        }
     }
 
     fn come_back(&mut self, migration: &Ended<'_>, back: &Back) {
@@ -245,20 +258,22 @@ impl PingPong {
         self.most_pages = self.most_pages.saturating_add(back.most);
     }
 
-    /// Adds one part of a migration of which something arrived. `others`: have all arrived that were not there already?
-    /// `seen`: what was known of its pages, where that was looked up.
+    /// Adds one part of a migration of which something arrived. `others`: have all arrived that
+    /// were not there already? `found`: its block, where that was looked up and none was made
+    /// since.
     fn part(
         &mut self,
         migration: &Ended<'_>,
         pid: u32,
         part: &Part,
-        (passage, others, seen): (&Passage, bool, Option<Seen>),
+        (passage, others, found): (&Passage, bool, Option<Found>),
     ) {
         let (key, hash) = part.key(pid);
         let way = passage.way;
-        let block = self.blocks.entry(key, hash, || Block::new(key, way));
+        let Found { place, seen } = found.unwrap_or_else(|| self.look(pid, part, passage));
+        let blocks = &mut self.blocks;
+        let block = blocks.entry_at(place, hash, || Block::new(key, way));
         if migration.cause != Cause::Eviction {
-            let seen = seen.unwrap_or_else(|| block.pages.look(part.from, part.to, passage));
             let back = Back::new(&seen, migration.ledger.moved, migration.ledger.requested);
             let turned = std::mem::replace(&mut block.last, way) != way;
             if back.most > 0 {
@@ -318,7 +333,8 @@ impl PingPong {
         bounced
     }
 
-    /// Pages that came back soon, in blocks that gave way to others too: at least so many. Unit: base pages.
+    /// Pages that came back soon, in blocks that gave way to others too: at least so many. Unit:
+    /// base pages.
     pub fn total_pages(&self) -> u64 {
         self.pages
     }
@@ -333,13 +349,14 @@ impl PingPong {
         self.trips
     }
 
-    /// The time that migrations took which brought pages back, nanoseconds: of each, the part of the pages that are certain.
+    /// The time that migrations took which brought pages back, nanoseconds: of each, the part of
+    /// the pages that are certain.
     pub fn total_ns(&self) -> u64 {
         self.time_ns
     }
 
-    /// Pages that were not collected and had been seen to arrive where they were to go, and not to leave: at least so many. It means
-    /// nothing where records are missing. Unit: base pages.
+    /// Pages that were not collected and had been seen to arrive where they were to go, and not to
+    /// leave: at least so many. It means nothing where records are missing. Unit: base pages.
     pub fn already_there(&self) -> u64 {
         self.there
     }
@@ -349,14 +366,16 @@ impl PingPong {
         self.blocks.evicted()
     }
 
-    /// Pages of which it was forgotten where they are, because too many moved one by one. Unit: base pages.
+    /// Pages of which it was forgotten where they are, because too many moved one by one. Unit:
+    /// base pages.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
 }
 
-/// Pages that were not collected because they are where they should go already, at least. Some may have been collected all the same
-/// (a driver can ask for pages of both sides) and declined; some may have been evicted.
+/// Pages that were not collected because they are where they should go already, at least. Some may
+/// have been collected all the same (a driver can ask for pages of both sides) and declined; some
+/// may have been evicted.
 fn already_there(migration: &Ended<'_>, seen: &Seen) -> u64 {
     let Some(skips) = migration.skips else {
         return 0;
@@ -400,7 +419,8 @@ mod tests {
     const PAGE: u64 = 4096;
     const START: u64 = 0x7f00_0000_0000;
 
-    /// A migration of so many pages, `first` pages from the start, that begins after so many milliseconds and takes 1 µs.
+    /// A migration of so many pages, `first` pages from the start, that begins after so many
+    /// milliseconds and takes 1 µs.
     fn migration(ms: u64, direction: Direction, first: u64, pages: u64) -> Migration {
         Migration {
             time_ns: START_NS + ms * 1_000_000,

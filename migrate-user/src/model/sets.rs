@@ -1,5 +1,6 @@
-//! A table of fixed size for what is followed by process and address, as a processor's cache is one: each key has a few places
-//! that it may be in, and where all are taken, the one that matters least gives way.
+//! A table of fixed size for what is followed by process and address, as a processor's cache is
+//! one: each key has a few places that it may be in, and where all are taken, the one that matters
+//! least gives way.
 
 /// Places for keys that fall together.
 const WAYS: usize = 8;
@@ -22,13 +23,17 @@ pub(super) trait Entry {
     fn weight(&self) -> (u64, u64);
 }
 
+/// Where an entry is, until another one is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(usize);
+
 /// The entries, at most [`KEPT`] of them.
 #[derive(Clone, Debug)]
 pub(super) struct Sets<E> {
     /// One place after the other, set by set; empty until something is followed.
     places: Vec<Option<E>>,
-    /// By set, a mark of the key in each place, of a size at which a processor compares all at once. Equal keys have equal marks; other
-    /// keys hardly ever.
+    /// By set, a mark of the key in each place, of a size at which a processor compares all at
+    /// once. Equal keys have equal marks; other keys hardly ever.
     marks: Vec<[u32; WAYS]>,
     evicted: u64,
 }
@@ -44,27 +49,46 @@ impl<E> Default for Sets<E> {
 }
 
 impl<E: Entry + Clone> Sets<E> {
-    /// The entry of a key, which is made where there is none. `hash` must be the same for equal keys.
+    /// The entry of a key, which is made where there is none. `hash` must be the same for equal
+    /// keys.
     pub(super) fn entry(&mut self, key: E::Key, hash: u64, new: impl FnOnce() -> E) -> &mut E {
+        let found = self.find(key, hash);
+        self.entry_at(found, hash, new)
+    }
+
+    /// The same for a key that was looked for and, if it was found, is still there.
+    pub(super) fn entry_at(
+        &mut self,
+        found: Option<Place>,
+        hash: u64,
+        new: impl FnOnce() -> E,
+    ) -> &mut E {
         if self.places.is_empty() {
             self.places.resize(KEPT, None);
             self.marks.resize(SETS, [0; WAYS]);
         }
-        let (set, mark) = mix(hash);
-        let at = self
-            .position(key, set, mark)
-            .unwrap_or_else(|| self.make_room(set, mark));
+        let at = found.map_or_else(|| self.make_room(hash), |place| place.0);
         self.places[at].get_or_insert_with(new)
     }
 
-    /// The entry of a key, if there is one. `hash` is as in [`Sets::entry`].
-    pub(super) fn known(&mut self, key: E::Key, hash: u64) -> Option<&mut E> {
+    /// Where the entry of a key is, if there is one. `hash` is as in [`Sets::entry`].
+    pub(super) fn find(&self, key: E::Key, hash: u64) -> Option<Place> {
         if self.places.is_empty() {
             return None;
         }
         let (set, mark) = mix(hash);
-        let at = self.position(key, set, mark)?;
-        self.places[at].as_mut()
+        self.position(key, set, mark).map(Place)
+    }
+
+    /// The entry in a place where one was found.
+    pub(super) fn get(&self, place: Place) -> Option<&E> {
+        self.places[place.0].as_ref()
+    }
+
+    /// The entry of a key, if there is one. `hash` is as in [`Sets::entry`].
+    pub(super) fn known(&mut self, key: E::Key, hash: u64) -> Option<&mut E> {
+        let place = self.find(key, hash)?;
+        self.places[place.0].as_mut()
     }
 
     fn position(&self, key: E::Key, set: usize, mark: u32) -> Option<usize> {
@@ -87,8 +111,9 @@ impl<E: Entry + Clone> Sets<E> {
         None
     }
 
-    /// A place of the set, empty.
-    fn make_room(&mut self, set: usize, mark: u32) -> usize {
+    /// A place for a key, empty.
+    fn make_room(&mut self, hash: u64) -> usize {
+        let (set, mark) = mix(hash);
         let least = |way: &usize| self.places[set * WAYS + way].as_ref().map(Entry::weight);
         let way = (0..WAYS).min_by_key(least).unwrap_or(0);
         let at = set * WAYS + way;

@@ -1,7 +1,9 @@
-//! Where the pages of one block are, as far as migrations tell: on the device or in system memory, since when, and how sure that is.
+//! Where the pages of one block are, as far as migrations tell: on the device or in system memory,
+//! since when, and how sure that is.
 //!
-//! A migration tells how many of its pages arrived, not which. Where all of them did, each is known. Where only some did, each
-//! may have: until a later migration moves them all, what is told of them is a bound.
+//! A migration tells how many of its pages arrived, not which. Where all of them did, each is
+//! known. Where only some did, each may have: until a later migration moves them all, what is told
+//! of them is a bound.
 
 use super::Direction;
 
@@ -41,6 +43,9 @@ enum Known {
     Maybe([u64; 2]),
 }
 
+/// Of pages that have not been seen.
+const NOTHING: Known = Known::Maybe([0; 2]);
+
 /// Neighbours of which the same is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
@@ -61,7 +66,8 @@ impl Run {
 pub(super) struct Passage {
     /// Where pages went.
     pub(super) way: Way,
-    /// When it began, and when what arrived was there; 0 for an arrival that nobody waits for to leave again.
+    /// When it began, and when what arrived was there; 0 for an arrival that nobody waits for to
+    /// leave again.
     pub(super) start_ns: u64,
     pub(super) end_ns: u64,
     /// How many pages evictions had taken by then of which nobody knows whose they were.
@@ -188,24 +194,39 @@ impl Whereabouts {
         self.replace(places, &[run], passage);
     }
 
-    /// Some of these pages are on that side now. Where `others` are known to have arrived, those that were there already have not
-    /// moved, and all others have.
+    /// Some of these pages are on that side now. Where `others` are known to have arrived, those
+    /// that were there already have not moved, and all others have.
     pub(super) fn arrive_in_part(&mut self, from: u16, to: u16, passage: &Passage, others: bool) {
         let places = self.overlapping(from, to);
+        if self.are_just(&places, from, to) {
+            for run in &mut self.runs[places] {
+                run.known = some(run.known, passage, others);
+            }
+            return;
+        }
         let mut runs = Vec::with_capacity(2 * places.len() + 1);
         let mut next = from;
         for run in &self.runs[places.clone()] {
             let (first, last) = (run.from.max(from), run.to.min(to));
             if next < first {
-                runs.push(some(next, first, Known::Maybe([0; 2]), passage, others));
+                push(&mut runs, next, first, some(NOTHING, passage, others));
             }
-            runs.push(some(first, last, run.known, passage, others));
+            push(&mut runs, first, last, some(run.known, passage, others));
             next = last;
         }
         if next < to {
-            runs.push(some(next, to, Known::Maybe([0; 2]), passage, others));
+            push(&mut runs, next, to, some(NOTHING, passage, others));
         }
         self.replace(places, &runs, passage);
+    }
+
+    /// Are these runs all of those pages, and no others?
+    fn are_just(&self, places: &std::ops::Range<usize>, from: u16, to: u16) -> bool {
+        let mut next = from;
+        let runs = &self.runs[places.clone()];
+        runs.iter()
+            .all(|run| std::mem::replace(&mut next, run.to) == run.from)
+            && next == to
     }
 
     /// Puts runs in the place of others, of which there may be something left at both ends.
@@ -250,7 +271,8 @@ impl Whereabouts {
         }
     }
 
-    /// Joins neighbours that arrived so long ago that it does not matter when, and forgets what is not certain of that time.
+    /// Joins neighbours that arrived so long ago that it does not matter when, and forgets what is
+    /// not certain of that time.
     pub(super) fn join(&mut self, old_ns: u64) {
         let mut joined: Vec<Run> = Vec::with_capacity(JOINED_FROM);
         for run in &self.runs {
@@ -305,9 +327,17 @@ fn at(passage: &Passage) -> Known {
     }
 }
 
+/// Adds a run behind the others; to the last one where the same is known of that.
+fn push(runs: &mut Vec<Run>, from: u16, to: u16, known: Known) {
+    match runs.last_mut() {
+        Some(last) if last.known == known => last.to = to,
+        _ => runs.push(Run { from, to, known }),
+    }
+}
+
 /// What is known of pages of which some arrived.
-fn some(from: u16, to: u16, known: Known, passage: &Passage, others: bool) -> Run {
-    let known = match known {
+fn some(known: Known, passage: &Passage, others: bool) -> Known {
+    match known {
         // Moved again or not, there they are.
         Known::At { way, .. } if way == passage.way => known,
         _ if others => at(passage),
@@ -322,6 +352,5 @@ fn some(from: u16, to: u16, known: Known, passage: &Passage, others: bool) -> Ru
             *of = passage.end_ns.max(*of);
             Known::Maybe(latest_ns)
         }
-    };
-    Run { from, to, known }
+    }
 }
