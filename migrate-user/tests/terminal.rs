@@ -353,6 +353,8 @@ fn the_shell_can_be_had_in_between() {
     terminal.wait("the dashboard", |screen| !screen.contains("Stopped"));
     terminal.press(&["C-\\"], "$");
     terminal.wait("the shell", |screen| !screen.contains("pgmap owner"));
+    // What is told of the terminal has its size.
+    terminal.tmux(&["resize-window", "-x", "100", "-y", "30"]);
     assert_eq!(terminal.modes("after"), before);
 }
 

@@ -222,10 +222,7 @@ const KERNELS: &[Case] = tests![
 ];
 
 /// Many runs of the same and of something slower, which `--pairs` asks for.
-const PAIRS: &[Case] = tests![
-    pairs::are_told_rightly,
-    findings::of_ten_runs_are_the_same,
-];
+const PAIRS: &[Case] = tests![pairs::are_told_rightly, findings::of_ten_runs_are_the_same,];
 
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::Context;
 use super::diff::diff;
 use super::runs::{made_by, report};
 use super::trace::tell;
+use crate::vm::Machine;
 use crate::vm::builder::Builder;
 
 /// How many pairs of each kind there are.

@@ -80,7 +80,7 @@ fn what_is_longer_than_the_screen_scrolls() {
             let body = lines[2..lines.len() - 1].iter();
             let body = body.map(|line| line.trim_matches([' ', '│', '█', '║', '╰', '─', '╯']));
             body.filter(|line| !line.is_empty())
-                .last()
+                .next_back()
                 .unwrap()
                 .to_owned()
         };
