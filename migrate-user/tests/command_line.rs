@@ -467,7 +467,7 @@ fn a_failed_export_leaves_nothing_behind() {
 #[test]
 fn a_closed_pipe_ends_it_quietly() {
     let mut synthetic = Synthetic::new(6).with_details();
-    let batches: Vec<_> = (0..20).map(|_| synthetic.batch(500)).collect();
+    let batches: Vec<_> = (0..5).map(|_| synthetic.batch(500)).collect();
     let (_folder, path) = file(&written(&batches));
     let path = path.to_str().unwrap();
     let export = |format| vec!["export", path, "-f", format];

@@ -82,6 +82,23 @@ fn any_bytes_are_read_or_refused() {
     assert!(most < MOST_KIB, "{most} KiB");
 }
 
+/// Else the fuzzer would break frames, and not what is in them.
+#[test]
+fn what_is_packed_again_as_it_was_is_read_as_before() {
+    let mut random = Random(1);
+    let mut packed = 0;
+    for recording in recordings() {
+        let expected = consume(&recording, true);
+        for _ in 0..50 {
+            let mut bytes = recording.clone();
+            packed +=
+                usize::from(repack(&mut bytes, |limit| random.below(limit), |_| ()).is_some());
+            assert_eq!(consume(&bytes, true), expected);
+        }
+    }
+    assert!(packed > 50, "{packed} of 200 were packed again");
+}
+
 /// Small ones, with and without everything that a recording can hold.
 fn recordings() -> Vec<Vec<u8>> {
     let mut plain = Synthetic::new(1);
