@@ -491,7 +491,7 @@ fn a_closed_pipe_ends_it_quietly() {
         vec!["diff", path, path],
     ];
     let all: Vec<_> = formats.into_iter().map(export).chain(reports).collect();
-    // What the doctor's status is depends on the machine.
+    // What the doctor's status is depends on the machine, where it was all told.
     let usual = |arguments: &[&str]| match arguments[0] {
         "doctor" => run(arguments).status.code(),
         _ => Some(0),
@@ -511,11 +511,12 @@ fn a_closed_pipe_ends_it_quietly() {
         out.read_exact(&mut head).unwrap();
         drop(out);
         let output = child.wait_with_output().unwrap();
-        assert_eq!(
-            (output.status.code(), stderr(&output)),
-            (usual(arguments), ""),
-            "{arguments:?}, {read} bytes read"
+        let status = output.status.code();
+        assert!(
+            [Some(0), usual(arguments)].contains(&status),
+            "{arguments:?}, {read} bytes read: {status:?}"
         );
+        assert_eq!(stderr(&output), "", "{arguments:?}, {read} bytes read");
     }
 }
 

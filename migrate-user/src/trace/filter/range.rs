@@ -204,10 +204,11 @@ mod tests {
         let read = |text: &str| text.parse::<Times>().map(|times| times.on_clock(&RUN));
         let second = 1_000_000_000;
         assert_eq!(read("1s..2s"), Ok(Ok(6 * second..7 * second)));
+        assert_eq!(read("1..2"), read("1s..2s"));
         assert_eq!(read("1500ms.."), Ok(Ok(6_500_000_000..u64::MAX)));
         let wall = read("2026-11-22T19:16:07Z..2s");
         assert_eq!(wall, Ok(Ok(6 * second..7 * second)));
-        for wrong in ["1s", "..", "2s..1s", "x..", "1s..2s..3s", "1..2"] {
+        for wrong in ["1s", "..", "2s..1s", "x..", "1s..2s..3s", "1x..2x"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -157,7 +157,7 @@ fn what_is_wrong_is_said_in_one_line() {
         ("time=10s", "expected a range of time"),
         ("min-pages=1 min-pages=2", "cannot be used multiple times"),
         ("address=0x2..0x1", "its end has to be above its start"),
-        ("slower-than=1", "time unit needed"),
+        ("slower-than=soon", "expected a number of seconds"),
     ] {
         let wrong = words.parse::<Filter>().unwrap_err();
         assert!(
