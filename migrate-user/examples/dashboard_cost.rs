@@ -10,7 +10,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use migscope::config::Config;
-use migscope::source::Batch;
+use migscope::trace::Batch;
 use migscope::view::{Action, App, Tab, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

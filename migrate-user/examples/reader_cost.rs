@@ -8,9 +8,9 @@ mod support;
 use std::error::Error;
 use std::time::Duration;
 
-use migscope::model::{Migration, Model};
+use migscope::model::Model;
 use migscope::recording::{Reader, Writer};
-use migscope::source::Batch;
+use migscope::trace::{Batch, Migration};
 use rustix::time::{ClockId, clock_gettime};
 use support::facts;
 

@@ -9,11 +9,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::export::metrics::PerOctave;
-use crate::model::Step;
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
-use crate::trace::{Filter, time};
+use crate::trace::{Filter, Step, time};
 use crate::view::{Tab, Theme};
 
 const EXAMPLES: &str = "\

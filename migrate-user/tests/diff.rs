@@ -11,9 +11,8 @@ use std::thread;
 
 use fastrand::Rng;
 use migscope::compare::{Limits, Sample, Verdict, compare};
-use migscope::model::Migration;
-use migscope::recording::{Facts, Reader, Writer};
-use migscope::source::Batch;
+use migscope::recording::{Reader, Writer};
+use migscope::trace::{Batch, Facts, Migration};
 use program::{assert_refused, file, run, stderr, stdout};
 use serde_json::Value;
 use support::{Synthetic, facts, recording};

@@ -10,8 +10,8 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use migscope::recording::{Facts, Writer};
-use migscope::source::Batch;
+use migscope::recording::Writer;
+use migscope::trace::{Batch, Facts};
 use program::{assert_refused, file, migscope, run, stderr, stdout};
 use serde_json::Value;
 use support::{Synthetic, facts, recording};

@@ -10,12 +10,11 @@ use super::{check, tell_hints, tell_unknown, warn_about};
 use crate::Error;
 use crate::cli::{self, Format};
 use crate::export::{Export, Hgrm, exporter};
-use crate::model::Losses;
 use crate::recording::Output;
-use crate::source::kernel::{KernelSource, Options};
-use crate::source::{Batch, Inputs, Source};
+use crate::source::{Inputs, Source, kernel::KernelSource, kernel::Options};
 use crate::tell_line;
 use crate::text::counted;
+use crate::trace::{Batch, Losses};
 
 /// Batches that wait for whoever reads the export before the tracer's ring has to hold them.
 const WAITING: usize = 64;

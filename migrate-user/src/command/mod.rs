@@ -18,8 +18,7 @@ use std::process::ExitCode;
 
 use crate::Error;
 use crate::cli::{Cli, Command, Live};
-use crate::source::Part;
-use crate::source::kernel::KernelSource;
+use crate::source::{Part, kernel::KernelSource};
 use crate::tell_line;
 use crate::trace::Filter;
 

@@ -12,8 +12,7 @@ use crate::cli;
 use crate::model::Model;
 use crate::privilege::keep_what_reading_takes;
 use crate::serve::{Clock, Listener, Pusher, Shared, Started, State, start};
-use crate::source::kernel::{KernelSource, Options};
-use crate::source::{Inputs, Part, Source, StreamSource};
+use crate::source::{Inputs, Part, Source, StreamSource, kernel::KernelSource, kernel::Options};
 use crate::tell_line;
 
 /// Serves until somebody asks for the end.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Migration, Outcome, ledger};
+use crate::trace::{Migration, Outcome, ledger};
 
 /// A kind of call: direction, cause, the power of two that the number of pages that arrived has, and whether those are all that were
 /// asked for.

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use super::Figure;
 use super::alike::{Table, times};
 use super::sample::{Block, TIMES};
-use crate::model::{Ledger, Step, ledger};
+use crate::trace::{Ledger, Step, ledger};
 
 /// How often is drawn: a standard error takes no more (Efron and Tibshirani, An Introduction to the Bootstrap, 6.4).
 const DRAWS: usize = 200;

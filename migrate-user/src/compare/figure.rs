@@ -1,6 +1,6 @@
 //! What is compared.
 
-use crate::model::Step;
+use crate::trace::Step;
 
 /// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

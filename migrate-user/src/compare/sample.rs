@@ -3,8 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::alike::Kinds;
-use crate::model::steps::new_histogram;
-use crate::model::{Exact, Figure, Ledger, Migration, Step, ledger};
+use crate::trace::{Exact, Figure, Ledger, Migration, Step, histogram::new_histogram, ledger};
 
 /// As many blocks as this become half as many, each of two.
 const MOST: usize = 64;

@@ -1,8 +1,8 @@
 //! It tells what has changed, and is quiet where nothing has.
 
 use super::{Comparison, Figure, Figures, Limits, Sample, Unit, Verdict, compare};
-use crate::model::{Ledger, Migration};
 use crate::support::Synthetic;
+use crate::trace::{Ledger, Migration};
 
 fn sample(seed: u64, calls: usize, mut change: impl FnMut(&mut Migration)) -> Sample {
     let mut sample = Sample::default();
@@ -85,7 +85,7 @@ fn a_slower_step_is_found_and_named() {
         verdict(&comparison, Figure::TimePerPage),
         Some(Verdict::Worse)
     );
-    let setup = Figure::Quantile(Some(crate::model::Step::Setup), 500);
+    let setup = Figure::Quantile(Some(crate::trace::Step::Setup), 500);
     assert_ne!(verdict(&comparison, setup), Some(Verdict::Worse));
     let why = &comparison.why[0];
     assert!(

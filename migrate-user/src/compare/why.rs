@@ -1,8 +1,8 @@
 //! What a change comes from, in words.
 
 use super::{Figure, Figures, Verdict};
-use crate::model::Step;
 use crate::text::{percent, signed_duration};
+use crate::trace::Step;
 
 /// The most important first.
 pub(super) fn why(figures: &[Figures]) -> Vec<String> {

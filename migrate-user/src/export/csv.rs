@@ -5,8 +5,7 @@ use std::io;
 
 use super::line::Line;
 use super::{Export, Out};
-use crate::recording::Facts;
-use crate::source::Batch;
+use crate::trace::{Batch, Facts};
 
 /// Comma-separated values.
 pub struct Csv;

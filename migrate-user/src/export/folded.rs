@@ -4,10 +4,9 @@
 use std::io;
 
 use super::{Export, Out};
-use crate::recording::Facts;
-use crate::source::Batch;
 use crate::tell_line;
 use crate::text::stack;
+use crate::trace::{Batch, Facts};
 
 /// Folded stacks.
 pub struct Folded;

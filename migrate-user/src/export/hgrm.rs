@@ -6,10 +6,7 @@ use std::io;
 use hdrhistogram::Histogram;
 
 use super::{Export, Out};
-use crate::model::Step;
-use crate::model::steps::{DIGITS, new_histogram};
-use crate::recording::Facts;
-use crate::source::Batch;
+use crate::trace::{Batch, Facts, Step, histogram::DIGITS, histogram::new_histogram};
 
 /// Lines for each halving of the distance to 100%, as in HdrHistogram's own output.
 const TICKS_PER_HALF: u32 = 5;

@@ -11,10 +11,7 @@ use hdrhistogram::serialization::interval_log::{
 };
 
 use super::{Export, Out};
-use crate::model::steps::new_histogram;
-use crate::model::{Direction, Migration, Step};
-use crate::recording::Facts;
-use crate::source::Batch;
+use crate::trace::{Batch, Direction, Facts, Migration, Step, histogram::new_histogram};
 
 /// The length of one interval, nanoseconds.
 const INTERVAL_NS: u64 = 1_000_000_000;

@@ -4,8 +4,7 @@ use std::io;
 
 use super::line::Line;
 use super::{Export, Out};
-use crate::recording::Facts;
-use crate::source::Batch;
+use crate::trace::{Batch, Facts};
 
 /// JSON lines, with the names that all of migscope uses.
 pub struct Json;
@@ -39,7 +38,7 @@ mod tests {
         let mut migration = Synthetic::new(1).migration();
         migration.comm = Some("a \"b\"\n\x1b".into());
         migration.cgroup = None;
-        migration.direction = crate::model::Direction::Unknown;
+        migration.direction = crate::trace::Direction::Unknown;
         let detailed = Synthetic::new(1).with_details().migration();
         let batch = Batch {
             migrations: vec![migration, detailed].into(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Migration, Step};
+use crate::trace::{Migration, Step};
 
 /// One migration. The order of the fields is the order in the output.
 #[derive(Serialize)]

@@ -25,8 +25,7 @@ pub use perfetto::Perfetto;
 pub use place::{Place, refuse_input};
 
 use crate::cli::Format;
-use crate::recording::Facts;
-use crate::source::Batch;
+use crate::trace::{Batch, Facts};
 
 /// Where an export goes.
 pub type Out<'a> = &'a mut (dyn Write + Send);

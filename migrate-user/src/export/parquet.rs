@@ -8,8 +8,8 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use super::{Export, Out};
-use crate::recording::{Facts, Table};
-use crate::source::Batch;
+use crate::recording::Table;
+use crate::trace::{Batch, Facts};
 
 /// Rows that are held back to be written together, as column chunks of a row group.
 const ROW_GROUP: usize = 1 << 17;

@@ -2,8 +2,8 @@
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind};
-use crate::model::ledger::{arrived, wasted};
 use crate::text::percent;
+use crate::trace::ledger::{arrived, wasted};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     // What was given up for other pages has a finding of its own. It is known of records only, so that all is then of those.

@@ -2,8 +2,8 @@
 
 use super::scene::Scene;
 use super::{Finding, Kind, Severity};
-use crate::model::Step;
 use crate::text::{duration, percent};
+use crate::trace::Step;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let steps = scene.model.steps();

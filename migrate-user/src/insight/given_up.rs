@@ -2,8 +2,8 @@
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind};
-use crate::model::ledger::{arrived, wasted};
 use crate::text::{counted, percent};
+use crate::trace::ledger::{arrived, wasted};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let given_up = &scene.given_up;

@@ -2,9 +2,8 @@
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind};
-use crate::model::ledger::arrived;
-use crate::model::{Cause, Direction, Exact, Figure};
 use crate::text::{counted, duration, percent};
+use crate::trace::{Cause, Direction, Exact, Figure, ledger::arrived};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let totals = scene.model.totals();

@@ -2,8 +2,8 @@
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind};
-use crate::model::Outcome;
 use crate::text::{count, counted, percent};
+use crate::trace::Outcome;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let totals = scene.model.totals();

@@ -1,8 +1,9 @@
 //! What most checks look at, and how they put it into words.
 
 use super::{Severity, Thresholds};
-use crate::model::{Driver, GivenUp, Ledger, Model, Process, Reasons, Sums};
+use crate::model::{Driver, GivenUp, Model, Process, Sums};
 use crate::text::{bytes, count, counted, duration, percent, printable};
+use crate::trace::{Ledger, Reasons};
 
 /// A run, and from where on something in it is a finding.
 pub(super) struct Scene<'a> {

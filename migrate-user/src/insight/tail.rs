@@ -2,9 +2,9 @@
 
 use super::scene::{Scene, owner, share};
 use super::{Finding, Kind};
-use crate::model::slowest::KEPT;
-use crate::model::{Group, Migration, Outcome, Step};
+use crate::model::{Group, slowest::KEPT};
 use crate::text::{count, counted, duration};
+use crate::trace::{Migration, Outcome, Step};
 
 /// One that is slow happens anywhere, and two are soon together.
 const FEWEST: usize = 3;

@@ -10,10 +10,11 @@ use std::collections::BTreeSet;
 use migrate_ebpf::wire::Loss;
 
 use super::{Finding, Kind, Severity, Thresholds, findings};
-use crate::model::{Cause, Direction, Ledger, Migration, Model, Outcome, Parts, Skips};
-use crate::recording::Facts;
-use crate::source::{Batch, Status};
+use crate::model::Model;
 use crate::support::{START_NS, Synthetic, facts};
+use crate::trace::{
+    Batch, Cause, Direction, Facts, Ledger, Migration, Outcome, Parts, Skips, Status,
+};
 
 /// How many migrations a run has.
 const CALLS: u64 = 400;

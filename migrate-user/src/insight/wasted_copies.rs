@@ -2,8 +2,8 @@
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind};
-use crate::model::ledger;
 use crate::text::percent;
+use crate::trace::ledger;
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let (wasted, arrived) = (

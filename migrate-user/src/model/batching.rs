@@ -5,10 +5,9 @@ use std::ops::RangeInclusive;
 
 use migrate_ebpf::wire::{self, CLASSES, Figure, histogram};
 
-use super::{
-    Cause, Direction, Ended, Fit, Outcome, Step,
-    fit::{Pages, Points},
-};
+use super::fit::{Pages, Points};
+use super::{Ended, Fit};
+use crate::trace::{Cause, Direction, Outcome, Step};
 
 /// Sizes, each up to twice the one before: 1, 2 to 3, 4 to 7, ...
 const BUCKETS: usize = u64::BITS as usize;
@@ -294,7 +293,7 @@ mod tests {
         migration.direction = GROUP.direction;
         migration.cause = GROUP.cause;
         for pages in sizes {
-            migration.ledger = super::super::Ledger {
+            migration.ledger = crate::trace::Ledger {
                 requested: pages,
                 moved: pages,
                 ..Default::default()

@@ -2,7 +2,8 @@
 
 use migrate_ebpf::wire::Parts;
 
-use super::{Ended, Step};
+use super::Ended;
+use crate::trace::Step;
 
 /// Names of the parts, as in columns and JSON.
 pub const PARTS: [&str; 4] = ["lru_drain", "invalidate", "rmap", "split"];

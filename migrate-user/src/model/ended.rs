@@ -1,66 +1,10 @@
 //! What the model counts of a migration, and what follows from it, made once.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use migrate_ebpf::wire::{Figure, histogram::bucket};
 
-use super::{Cause, Direction, Ledger, Migration, Outcome, Parts, Skips, Step, ledger, migration};
-
-/// What is counted of a migration, wherever it stands. Fields are those of [`Migration`].
-#[derive(Clone, Debug)]
-pub(crate) struct Row<'a> {
-    pub(crate) time_ns: u64,
-    pub(crate) pid: Option<u32>,
-    /// The thread that made the calls, whoever owns the memory.
-    pub(crate) tid: Option<u32>,
-    pub(crate) comm: Option<&'a Arc<str>>,
-    pub(crate) cgroup: Option<&'a Arc<str>>,
-    pub(crate) driver: Option<&'a Arc<str>>,
-    pub(crate) direction: Direction,
-    pub(crate) cause: Cause,
-    pub(crate) outcome: Outcome,
-    pub(crate) address: Option<u64>,
-    pub(crate) ledger: Ledger,
-    pub(crate) skips: Option<Skips>,
-    pub(crate) declined_holes: Option<u64>,
-    pub(crate) free: Option<u64>,
-    pub(crate) steps: [Option<u64>; Step::COUNT],
-    pub(crate) probe: [u64; 3],
-    pub(crate) parts: Option<Parts>,
-    pub(crate) off_cpu: Option<[u64; Step::COUNT]>,
-    pub(crate) anomalies: u8,
-}
-
-impl<'a> From<&'a Migration> for Row<'a> {
-    #[inline]
-    fn from(migration: &'a Migration) -> Self {
-        Self {
-            time_ns: migration.time_ns,
-            pid: migration.pid,
-            tid: migration
-                .worker
-                .as_ref()
-                .map_or(migration.tid, |of| Some(of.tid)),
-            comm: migration.comm.as_ref(),
-            cgroup: migration.cgroup.as_ref(),
-            driver: migration.driver.as_ref(),
-            direction: migration.direction,
-            cause: migration.cause,
-            outcome: migration.outcome,
-            address: migration.address,
-            ledger: migration.ledger,
-            skips: migration.skips,
-            declined_holes: migration.declined_holes,
-            free: migration.free,
-            steps: migration.steps,
-            probe: migration.probe,
-            parts: migration.parts,
-            off_cpu: migration.off_cpu,
-            anomalies: migration.anomalies,
-        }
-    }
-}
+use crate::trace::{Row, is_balanced, ledger, sum};
 
 /// A migration that ended.
 #[derive(Clone, Copy, Debug)]
@@ -83,8 +27,8 @@ pub(super) struct Ended<'a> {
 impl<'a> Ended<'a> {
     #[inline]
     pub(super) fn new(row: &'a Row<'a>) -> Self {
-        let total_ns = migration::sum(row.steps.into_iter().flatten());
-        let probe_ns = migration::sum(row.probe);
+        let total_ns = sum(row.steps.into_iter().flatten());
+        let probe_ns = sum(row.probe);
         let arrived = ledger::arrived(&row.ledger);
         let [setup, alloc_and_copy, pages, finalize_and_map, finalize] = row.steps;
         let values = [
@@ -105,7 +49,7 @@ impl<'a> Ended<'a> {
             row,
             total_ns,
             probe_ns,
-            end_ns: migration::sum([row.time_ns, total_ns, probe_ns]),
+            end_ns: sum([row.time_ns, total_ns, probe_ns]),
             arrived,
             values,
             places,
@@ -114,7 +58,7 @@ impl<'a> Ended<'a> {
 
     /// [`Migration::is_balanced`].
     pub(super) fn is_balanced(&self) -> bool {
-        migration::is_balanced(&self.row.ledger, self.row.anomalies)
+        is_balanced(&self.row.ledger, self.row.anomalies)
     }
 }
 
@@ -130,6 +74,7 @@ impl<'a> Deref for Ended<'a> {
 mod tests {
     use super::*;
     use crate::support::Synthetic;
+    use crate::trace::Ledger;
 
     #[test]
     fn figures_are_what_the_wire_says_they_are() {

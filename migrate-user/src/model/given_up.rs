@@ -1,6 +1,7 @@
 //! Calls of which nothing came because something was missing: all or nothing.
 
-use super::{Direction, Ended, Outcome, Reasons, ledger};
+use super::Ended;
+use crate::trace::{Direction, Outcome, Reasons, ledger};
 
 /// What drivers gave up, that is gave no destination to any page that the kernel had collected, where the kernel could not collect
 /// all that was asked for. Calls home are left out: whoever needs a page takes what there is.
@@ -75,9 +76,9 @@ const MOST_PARTIAL: u64 = 10;
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Ledger, Migration, Skips};
     use super::*;
     use crate::support::Synthetic;
+    use crate::trace::{Ledger, Migration, Skips};
 
     /// A call to the device for 512 pages, of which one is held.
     fn call(declined: u64) -> Migration {

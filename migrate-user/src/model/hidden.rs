@@ -1,7 +1,6 @@
 //! What a filter leaves out, so that nothing is said of it.
 
-use crate::model::Direction;
-use crate::trace::Filter;
+use crate::trace::{Direction, Filter};
 
 /// Conditions that keep some migrations of a page and leave out others.
 const SOME_OF_A_PAGE: [&str; 10] = [

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use migrate_ebpf::wire::Direction;
 
-use super::{Exact, Rates, ledger};
-use crate::source::Status;
+use super::Rates;
+use crate::trace::{Exact, Status, ledger};
 
 /// What the kernel counted by itself, and how that went over the last minutes.
 #[derive(Clone, Debug)]

@@ -6,15 +6,11 @@ mod coverage;
 mod details;
 mod drivers;
 mod ended;
-mod exact;
 mod fit;
 mod given_up;
 mod hidden;
 mod kernel;
-pub mod ledger;
 mod losses;
-mod migration;
-mod migrations;
 pub mod ping_pong;
 pub mod processes;
 pub mod rates;
@@ -29,23 +25,15 @@ mod tally;
 pub mod threads;
 mod time;
 pub mod timeline;
-mod totals;
-mod values;
 mod whereabouts;
 
 pub use batching::{Alike, Batching, Group, Size};
 pub use coverage::{Coverage, Origin};
 pub use details::{OffCpuSums, PARTS, PartSums};
 pub use drivers::{Driver, Drivers};
-pub use exact::{Exact, ExactCount, ExactFigure};
 pub use fit::Fit;
 pub use given_up::GivenUp;
 pub use hidden::Hidden;
-pub use losses::Losses;
-pub use migration::{
-    Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
-};
-pub use migrations::Migrations;
 pub use ping_pong::{Bounce, PingPong};
 pub use processes::{Process, Processes};
 pub use rates::{Rate, Rates};
@@ -59,19 +47,11 @@ pub use tally::Tally;
 pub use threads::Threads;
 pub use time::MigrationTime;
 pub use timeline::Timeline;
-pub use totals::{Kind, Reasons};
-pub use values::Values;
-
-pub use migrate_ebpf::wire::Figure;
-
-pub(crate) use ended::Row;
-pub(crate) use migrations::Rows;
 
 use ended::Ended;
 use kernel::Kernel;
 
-use crate::recording::Facts;
-use crate::source::{Batch, Status};
+use crate::trace::{Batch, Direction, Exact, Facts, Losses, Migration, Rows, Status};
 
 /// The place of a direction in arrays: numbers on the wire begin at 1.
 fn index(direction: Direction) -> usize {

@@ -11,9 +11,11 @@
 
 use std::cmp::Reverse;
 
+use super::Ended;
 use super::sets::{Entry, Place, Sets};
+use super::sums::part_of;
 use super::whereabouts::{Passage, Seen, Way, Whereabouts};
-use super::{Cause, Ended, sums::part_of};
+use crate::trace::Cause;
 
 /// What comes back within this time came back soon: a second, in nanoseconds.
 pub const SOON_NS: u64 = 1_000_000_000;
@@ -412,9 +414,9 @@ fn parts(address: u64, requested: u64, page_size: u64) -> impl Iterator<Item = P
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Direction, Ledger, Migration, Outcome, Skips};
     use super::*;
     use crate::support::{START_NS, Synthetic};
+    use crate::trace::{Direction, Ledger, Migration, Outcome, Skips};
 
     const PAGE: u64 = 4096;
     const START: u64 = 0x7f00_0000_0000;

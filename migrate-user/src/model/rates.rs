@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 
 use migrate_ebpf::wire::Direction;
 
-use super::{Model, ledger};
+use super::Model;
+use crate::trace::ledger;
 
 /// The width of one bin of the history, nanoseconds.
 pub const BIN_NS: u64 = 1_000_000_000;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Migration, Migrations};
+use crate::trace::{Migration, Migrations};
 
 /// How many are kept.
 pub const KEPT: usize = 1000;

@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
+use super::Ended;
 use super::sets::{Entry, Sets};
-use super::{Direction, Ended, Outcome};
+use crate::trace::{Direction, Outcome};
 
 /// Repeats further apart than this are not tries of the same: a second, in nanoseconds.
 pub const SOON_NS: u64 = 1_000_000_000;
@@ -129,9 +130,9 @@ impl Retries {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Ledger, Migration};
     use super::*;
     use crate::support::{START_NS, Synthetic};
+    use crate::trace::{Ledger, Migration};
 
     fn call(ms: u64, address: u64, moved: u64) -> Migration {
         Migration {

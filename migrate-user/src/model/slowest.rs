@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::Migration;
+use crate::trace::Migration;
 
 /// How many are kept.
 pub const KEPT: usize = 1000;

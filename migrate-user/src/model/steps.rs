@@ -1,24 +1,11 @@
 //! How long the five steps take, and what else there are histograms of.
 
 use hdrhistogram::Histogram;
-use migrate_ebpf::wire::{self, Cause, Direction, Figure};
+use migrate_ebpf::wire::{Cause, Direction, Figure};
 
-use super::{Exact, Step, Tally};
-
-/// Significant decimal digits of every histogram: a relative error of at most 1%, as in the kernel.
-pub const DIGITS: u8 = 2;
-
-/// The smallest value that histograms tell from 0.
-pub const LOWEST: u64 = 1;
-
-/// What is larger than this is counted as this, as in the kernel: 18 minutes, in nanoseconds.
-pub const HIGHEST: u64 = wire::histogram::LIMIT - 1;
-
-/// An empty histogram with the places of the kernel's: 35 KB.
-pub fn new_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(LOWEST, HIGHEST, DIGITS)
-        .expect("these bounds are within the crate's limits")
-}
+use super::Tally;
+use crate::trace::histogram::new_histogram;
+use crate::trace::{Exact, Step};
 
 /// Do so many values carry this quantile (0 to 1)? At least one of them has to lie beyond it: p50 takes 2, p90 10, p99 100 and p99.9 1,000
 /// values. With fewer, it would be the largest value by another name. The smallest and the largest themselves take one.
@@ -171,6 +158,7 @@ impl<'a> Steps<'a> {
 mod tests {
     use super::*;
     use crate::support::Synthetic;
+    use crate::trace::histogram::HIGHEST;
 
     /// A tally of migrations whose setup took so long.
     fn tally(setup_ns: impl Iterator<Item = u64>) -> Tally {

@@ -1,6 +1,7 @@
 //! What is summed up for one row of a table: a driver, a process, a size.
 
-use super::{Direction, Ended, GivenUp, Ledger, Outcome, Reasons, index, ledger};
+use super::{Ended, GivenUp, index};
+use crate::trace::{Direction, Ledger, Outcome, Reasons, ledger};
 
 /// Sums over some of the records. All of them are exact, except [`Sums::wasted_ns`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

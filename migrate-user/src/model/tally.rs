@@ -2,8 +2,8 @@
 
 use migrate_ebpf::wire::{self, CLASSES, Cause, Direction, Figure, Outcome};
 
-use super::exact::{Exact, ExactCount, ExactFigure};
-use super::{Ended, Migration, Step, ledger};
+use super::Ended;
+use crate::trace::{Exact, ExactCount, ExactFigure, Migration, Step, ledger};
 
 /// The totals of the migrations that were counted here, and the largest value of each figure.
 #[derive(Clone, Debug)]

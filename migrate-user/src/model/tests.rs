@@ -2,10 +2,9 @@
 
 use migrate_ebpf::wire::{Loss, anomaly};
 
-use super::{Direction, Exact, Ledger, Model, Origin, Step, Tally, ledger, rates};
-use crate::recording::Facts;
-use crate::source::{Batch, Status};
+use super::{Model, Origin, Tally, rates};
 use crate::support::{START_NS, Synthetic, facts};
+use crate::trace::{Batch, Direction, Exact, Facts, Ledger, Status, Step, ledger};
 
 fn model(batches: &[Batch]) -> Model {
     let mut model = Model::new(facts());

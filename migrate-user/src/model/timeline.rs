@@ -4,7 +4,8 @@
 
 use migrate_ebpf::wire::histogram;
 
-use super::{Direction, Ended, Step};
+use super::Ended;
+use crate::trace::{Direction, Step};
 
 /// How long the first stretches are, nanoseconds.
 const FIRST_NS: u64 = 250_000_000;
@@ -147,9 +148,9 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
-    use super::histogram::bucket;
     use super::*;
     use crate::support::Synthetic;
+    use migrate_ebpf::wire::histogram::bucket;
 
     #[test]
     fn classes_begin_where_they_say() {

@@ -5,7 +5,7 @@
 //! known. Where only some did, each may have: until a later migration moves them all, what is told
 //! of them is a bound.
 
-use super::Direction;
+use crate::trace::Direction;
 
 /// A side: system memory, or that of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

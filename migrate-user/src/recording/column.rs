@@ -9,7 +9,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, Field};
 
 use super::dictionary::{Names, Texts};
-use crate::model::Migration;
+use crate::trace::Migration;
 
 /// The rows of one batch: migrations, and behind them the status if there is one.
 pub(super) struct Rows<'a> {

@@ -6,8 +6,8 @@ use arrow_schema::{Field, Schema};
 use migrate_ebpf::wire::{Cause, Direction, Outcome};
 
 use super::column::Column;
-use super::facts::{Details, FORMAT, Facts};
-use crate::model::{Memory, Migration, Parts, Side, Step, ledger};
+use super::metadata::{self, FORMAT};
+use crate::trace::{Details, Facts, Memory, Migration, Parts, Side, Step, ledger};
 
 /// The column that tells the kind of a row.
 pub(super) const EVENT: &str = "event";
@@ -83,7 +83,9 @@ pub(super) fn schema(facts: &Facts) -> Schema {
     let fields: Vec<Field> = columns.iter().map(Column::field).collect();
     Schema::new_with_metadata(
         fields,
-        facts.entries().into_iter().collect::<HashMap<_, _>>(),
+        metadata::entries(facts)
+            .into_iter()
+            .collect::<HashMap<_, _>>(),
     )
 }
 

@@ -8,9 +8,8 @@ use arrow_schema::ArrowError;
 
 use super::column::{Rows, Told};
 use super::limits::{MAX_ROWS, MAX_STACK, MAX_TEXTS};
-use super::{Facts, Table, status};
-use crate::model::{Losses, Migration};
-use crate::source::{Batch, Status};
+use super::{Table, status};
+use crate::trace::{Batch, Facts, Losses, Migration, Status};
 
 /// How often the kernel's totals are written, nanoseconds of the recording's time: they take some kilobytes.
 const TOTALS_EVERY_NS: u64 = 30_000_000_000;

@@ -6,9 +6,9 @@
 use std::fs::File;
 use std::io::{self, Write};
 
-use super::{END_MARK, Facts, Output, Writer};
+use super::{END_MARK, Output, Writer};
 use crate::Error;
-use crate::source::Batch;
+use crate::trace::{Batch, Facts};
 
 /// A recording in the making.
 pub struct Recording {
@@ -110,8 +110,8 @@ mod tests {
 
     use super::*;
     use crate::recording::Reader;
-    use crate::source::Ending;
     use crate::support::{Synthetic, facts};
+    use crate::trace::Ending;
 
     fn create_in(folder: &tempfile::TempDir) -> (PathBuf, Recording) {
         let path = folder.path().join("run.arrow");

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 use migrate_ebpf::wire::histogram::BUCKETS;
 
-use crate::model::steps::{DIGITS, HIGHEST, LOWEST};
+use crate::trace::histogram::{DIGITS, HIGHEST, LOWEST};
 
 /// What stands before the packed bytes: a mark, and how many follow.
 const OUTER_BYTES: usize = 8;
@@ -106,7 +106,7 @@ mod tests {
     use flate2::{Compression, write::ZlibEncoder};
 
     use super::*;
-    use crate::model::steps::new_histogram;
+    use crate::trace::histogram::new_histogram;
 
     fn some() -> Histogram<u64> {
         let mut histogram = new_histogram();

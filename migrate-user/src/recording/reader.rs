@@ -11,10 +11,10 @@ use arrow_schema::{Field, Schema};
 use super::column::Column;
 use super::columns::{columns_of, widths};
 use super::decode::Rows;
-use super::facts::{FORMAT, Facts, OLDEST};
 use super::frame::{self, Frames, Stop};
+use super::metadata::{self, FORMAT, OLDEST};
 use crate::Error;
-use crate::source::{Batch, Ending};
+use crate::trace::{Batch, Ending, Facts};
 
 /// The most that is said of what was found, bytes.
 const MAX_FOUND: usize = 300;
@@ -227,7 +227,7 @@ fn facts(input: &str, found: &Schema) -> Result<(u32, Facts), Error> {
         found: format.escape_debug().to_string(),
         expected: FORMAT,
     })?;
-    let facts = Facts::parse(|key| found.metadata().get(key)).map_err(not_a_recording)?;
+    let facts = metadata::parse(|key| found.metadata().get(key)).map_err(not_a_recording)?;
     let expected = columns_of(format, facts.details);
     let expected: Vec<Field> = expected.iter().map(Column::field).collect();
     let has = |(place, field): (usize, &Field)| {

@@ -14,8 +14,7 @@ use super::bounded::{Losses, few};
 use super::column::Told;
 use super::histogram;
 use super::limits::{MAX_COUNTS, MAX_FIGURES};
-use crate::model::{Exact, ExactCount, ExactFigure, Ledger, Reasons, Values};
-use crate::source::Status;
+use crate::trace::{Exact, ExactCount, ExactFigure, Ledger, Reasons, Status, Values};
 
 /// What is wrong with a status.
 type Wrong = String;

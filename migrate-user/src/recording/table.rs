@@ -5,10 +5,9 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
-use super::Facts;
 use super::column::{Column, Rows};
 use super::columns::{EVENT, STATUS, columns, schema};
-use crate::model::Migration;
+use crate::trace::{Facts, Migration};
 
 /// Makes rows in the columns of a recording.
 pub struct Table {

@@ -9,9 +9,8 @@ use super::decode::MOST;
 use super::limits::{MAX_ROWS, MAX_STACK, MAX_TEXTS};
 use super::{END_MARK, FORMAT, Reader, Writer};
 use crate::Error;
-use crate::model::{Cause, Direction};
-use crate::source::{Batch, Ending, Status};
 use crate::support::{START_NS, Synthetic, facts, recording, written};
+use crate::trace::{Batch, Cause, Direction, Ending, Status};
 
 fn read(bytes: &[u8]) -> (Vec<Batch>, Ending) {
     let mut reader = Reader::new("test", bytes).unwrap();

@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::Facts;
 use super::encode::Encoder;
-use crate::source::Batch;
+use crate::trace::{Batch, Facts};
 
 /// Writes batches, each with one call of `write_all`, so that a reader never waits for half a batch.
 pub struct Writer<W> {

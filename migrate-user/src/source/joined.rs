@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::mem;
 
-use super::{Batch, Ending, Input, Part, Status};
+use super::{Input, Part};
 use crate::Error;
-use crate::recording::{Facts, Reader};
-use crate::trace::{Filter, Run, filter::Seen};
+use crate::recording::Reader;
+use crate::trace::{Batch, Ending, Facts, Filter, Run, Status, filter::Seen};
 
 type AnyReader = Reader<Box<dyn Read + Send>>;
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::recording::{Details, Facts, Moment};
+use crate::trace::{Details, Facts, Moment};
 
 /// The facts of a recording that begins now, on this machine, by CLOCK_BOOTTIME.
 pub fn facts() -> Facts {

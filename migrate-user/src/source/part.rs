@@ -1,8 +1,8 @@
 //! How a recording was read, and what a reader of its figures should know of that.
 
-use super::Ending;
 use crate::Error;
 use crate::text::{clock, counted, printable};
+use crate::trace::Ending;
 
 /// One of the recordings that are read as one, at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]

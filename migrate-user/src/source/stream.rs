@@ -6,10 +6,9 @@ use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::{Batch, Ending, Inputs, Joined, Part, Source};
+use super::{Inputs, Joined, Part, Source};
 use crate::Error;
-use crate::recording::Facts;
-use crate::trace::Filter;
+use crate::trace::{Batch, Ending, Facts, Filter};
 
 /// Batches that wait for the view before the reader waits for it too.
 const WAITING: usize = 16;

@@ -1,7 +1,39 @@
-//! The vocabulary: what every other part of the program has words for. It imports none of them.
+//! The vocabulary: migrations and their ledgers, totals, what the tracer tells of itself and of the
+//! machine, and filters. Everything else imports it; it imports only the wire format.
 
+mod batch;
+mod ending;
+mod exact;
+mod facts;
 pub mod filter;
+pub mod histogram;
+pub mod ledger;
+mod losses;
+mod migration;
+mod migrations;
+mod row;
+mod status;
 mod time;
+mod totals;
+mod values;
 
+pub use batch::Batch;
+pub use ending::Ending;
+pub use exact::{Exact, ExactCount, ExactFigure};
+pub use facts::{Details, Facts, Moment};
 pub use filter::{Filter, Run};
+pub use losses::Losses;
+pub use migration::{
+    Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
+};
+pub use migrations::Migrations;
+pub use status::Status;
 pub use time::time;
+pub use totals::{Kind, Reasons};
+pub use values::Values;
+
+pub use migrate_ebpf::wire::Figure;
+
+pub(crate) use migration::{is_balanced, sum};
+pub(crate) use migrations::Rows;
+pub(crate) use row::Row;

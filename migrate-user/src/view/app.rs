@@ -15,10 +15,8 @@ use super::window::Window;
 use super::{notices, tabs};
 use crate::Error;
 use crate::config::Config;
-use crate::model::{Migration, Model};
-use crate::recording::Facts;
-use crate::source::{Batch, Ending};
-use crate::trace::Filter;
+use crate::model::Model;
+use crate::trace::{Batch, Ending, Facts, Filter, Migration};
 
 /// Everything that is drawn.
 pub struct App {

@@ -4,8 +4,7 @@ use clap::ValueEnum;
 
 use super::prompt::Asks;
 use crate::cli::Format;
-use crate::trace::filter::words::{WORDS, word};
-use crate::trace::filter::{Seen, quoted};
+use crate::trace::{filter::Seen, filter::quoted, filter::words::WORDS, filter::words::word};
 
 /// What is written in place of the text before the cursor.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,12 +3,9 @@
 use std::collections::VecDeque;
 
 use super::window::{Lately, Window};
-use crate::model::{Migration, Model, Origin};
-use crate::recording::Facts;
-use crate::source::{Batch, Status};
+use crate::model::{Model, Origin};
 use crate::text::{clock, printable};
-use crate::trace::Filter;
-use crate::trace::filter::Seen;
+use crate::trace::{Batch, Facts, Filter, Migration, Status, filter::Seen};
 
 /// Migrations that are kept for a filter or a window that comes later, where they cannot be read again.
 const KEPT: usize = 20_000;

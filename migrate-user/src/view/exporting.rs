@@ -8,10 +8,9 @@ use super::playback::Playback;
 use super::prompt::Export;
 use crate::Error;
 use crate::export::{AtomicFile, exporter};
-use crate::recording::Facts;
-use crate::source::{Batch, Inputs, machine};
+use crate::source::{Inputs, machine};
 use crate::text::{counted, file_stamp, printable};
-use crate::trace::Filter;
+use crate::trace::{Batch, Facts, Filter};
 
 /// Everything that is needed to write without the dashboard, which goes on.
 pub(super) struct Job {

@@ -1,8 +1,8 @@
 //! The figures of every view, taken from the model in one place, so that dashboard and report agree.
 
-use crate::model::ledger::Row;
-use crate::model::{Direction, Model, Origin, PARTS, Rate, Step};
+use crate::model::{Model, Origin, PARTS, Rate};
 use crate::text::{bytes, count, counted, duration, percent, printable, quantity};
+use crate::trace::{Direction, Step, ledger::Row};
 
 /// What stands where there is no number.
 pub(super) const NONE: &str = "–";

@@ -2,8 +2,8 @@
 
 use super::app::{App, Ended};
 use super::figures;
-use crate::source::Ending;
 use crate::text::counted;
+use crate::trace::Ending;
 
 /// Most important first.
 pub(super) fn notices(app: &App) -> Vec<String> {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::playback::Until;
 use crate::Error;
-use crate::model::Migration;
-use crate::source::{Batch, Source, Status};
+use crate::source::Source;
+use crate::trace::{Batch, Migration, Status};
 
 /// A source of which not everything is taken at once.
 pub(super) struct Player<S> {
@@ -67,8 +67,8 @@ impl<S: Source> Player<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::Facts;
     use crate::support::{Synthetic, facts};
+    use crate::trace::Facts;
 
     struct Once(Facts, Vec<Batch>);
 

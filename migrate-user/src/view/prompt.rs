@@ -12,8 +12,7 @@ use crate::Error;
 use crate::cli::Format;
 use crate::export::Place;
 use crate::source::Inputs;
-use crate::trace::filter::Seen;
-use crate::trace::filter::words::WORDS;
+use crate::trace::{filter::Seen, filter::words::WORDS};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,9 +20,9 @@ use crate::Error;
 use crate::config::{Config, REFRESH};
 use crate::export::Place;
 use crate::signals::EndSignals;
-use crate::source::{Batch, Part, Source};
+use crate::source::{Part, Source};
 use crate::tell_line;
-use crate::trace::Filter;
+use crate::trace::{Batch, Filter};
 
 /// Lines that the wheel moves.
 const WHEEL: isize = 3;

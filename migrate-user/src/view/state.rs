@@ -6,7 +6,8 @@ use super::sorting::{Sort, Table};
 use super::tab::Tab;
 use super::tabs;
 use super::units::Unit;
-use crate::model::{Migration, Model};
+use crate::model::Model;
+use crate::trace::Migration;
 
 /// How a model is looked at.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ use super::keys::Action;
 use super::sorting::{Key, Sort, Table};
 use super::theme::Theme;
 use super::units::Unit;
-use crate::model::{Direction, Hidden, Model, Sums};
+use crate::model::{Hidden, Model, Sums};
+use crate::trace::Direction;
 
 /// On which side of its column a text stands.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,10 +11,9 @@ use super::report::Report;
 use super::{App, figures};
 use crate::config::Config;
 use crate::insight::Thresholds;
-use crate::model::{Cause, Direction, Model};
-use crate::recording::Facts;
-use crate::source::Ending;
+use crate::model::Model;
 use crate::support::{Synthetic, facts};
+use crate::trace::{Cause, Direction, Ending, Facts};
 
 /// A dashboard of a source that cannot be read again.
 fn app(facts: Facts) -> App {

@@ -4,8 +4,7 @@ use clap::ValueEnum;
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 
-use crate::model::ledger::Row;
-use crate::model::{Direction, Outcome, Step};
+use crate::trace::{Direction, Outcome, Step, ledger::Row};
 
 /// How things look. Only the sixteen colours that every terminal lets its user choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]

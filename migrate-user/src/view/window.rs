@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{Migration, Model};
-use crate::source::Batch;
+use crate::model::Model;
+use crate::trace::{Batch, Migration};
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use migrate_ebpf::wire::LOSSES;
-use migscope::model::{
-    Cause, Direction, Ledger, Migration, Outcome, Parts, Side, Skips, Step, Tally, Worker,
+use migscope::model::Tally;
+use migscope::recording::Writer;
+use migscope::trace::{
+    Batch, Cause, Details, Direction, Facts, Ledger, Migration, Outcome, Parts, Side, Skips,
+    Status, Step, Worker,
 };
-use migscope::recording::{Details, Facts, Writer};
-use migscope::source::{Batch, Status};
 
 /// When every synthetic run begins.
 pub(crate) const START_NS: u64 = 5_000_000_000;

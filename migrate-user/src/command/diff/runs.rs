@@ -1,8 +1,8 @@
 //! Which recordings are runs of their own.
 
 use crate::Error;
-use crate::recording::Facts;
 use crate::source::{Input, Inputs};
+use crate::trace::Facts;
 
 /// The runs that these recordings are of. Files of a rotation that go on from each other are one: as several, they would say how much
 /// runs vary, and be none.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::recording::MAX_ROWS;
-use crate::source::Batch;
+use crate::trace::Batch;
 
 /// How long something waits for more that can be written with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +87,8 @@ impl Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Status;
     use crate::support::Synthetic;
+    use crate::trace::Status;
 
     fn at(ms: u64, migrations: usize) -> Batch {
         let status = Status {

@@ -6,11 +6,11 @@ use super::rotation::{Due, Rotation};
 use super::workload::Workload;
 use crate::Error;
 use crate::command::stop::Stop;
-use crate::model::Losses;
 use crate::recording::{Output, Recording};
-use crate::source::{Batch, Source, Status};
+use crate::source::Source;
 use crate::tell_line;
 use crate::text::{clock, count, counted};
+use crate::trace::{Batch, Losses, Status};
 
 /// What is recorded, and how far it has come.
 pub(super) struct Recorder<S> {
@@ -251,10 +251,10 @@ mod tests {
     use super::*;
     use crate::cli::Rotate;
     use crate::command::record::gather::Pace;
-    use crate::model::{Migration, Model};
-    use crate::recording::{Facts, Reader};
-    use crate::source::Ending;
+    use crate::model::Model;
+    use crate::recording::Reader;
     use crate::support::{Synthetic, facts};
+    use crate::trace::{Ending, Facts, Migration};
 
     /// A tracer that goes on until it is asked to stop, and then has one more batch.
     struct Endless {

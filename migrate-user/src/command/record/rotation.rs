@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::cli::Rotate;
-use crate::model::{Migrations, Tally};
-use crate::recording::{Facts, Output};
-use crate::source::Status;
+use crate::model::Tally;
+use crate::recording::Output;
+use crate::trace::{Facts, Migrations, Status};
 
 /// How long a file may go on when it should end, because migrations come so fast that no moment is found between two of them;
 /// nanoseconds.

@@ -6,9 +6,10 @@ use migrate_ebpf::wire::Figure;
 
 use super::definition::{self as define, Definition};
 use super::{Family, Histogram, Label, Series, Value};
-use crate::model::ledger::{self, Row};
-use crate::model::{Driver, Exact, ExactCount, ExactFigure, Losses, Model, Process, Step, Sums};
-use crate::recording::{Facts, Moment};
+use crate::model::{Driver, Model, Process, Sums};
+use crate::trace::{
+    Exact, ExactCount, ExactFigure, Facts, Losses, Moment, Step, ledger, ledger::Row,
+};
 
 /// What metrics are made of.
 #[derive(Clone, Copy, Debug)]

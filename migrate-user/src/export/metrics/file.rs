@@ -6,8 +6,7 @@ use super::text::{self, Dialect};
 use super::{Metrics, PerOctave, Times};
 use crate::export::{Export, Out};
 use crate::model::Model;
-use crate::recording::Facts;
-use crate::source::Batch;
+use crate::trace::{Batch, Facts};
 
 /// How many processes have series of their own in a file.
 const PROCESSES: usize = 20;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use migrate_ebpf::wire::histogram::{bucket, lowest};
 
 use super::definition::Octaves;
-use crate::model::Values;
+use crate::trace::Values;
 
 /// The resolution of native and exponential histograms: 64 buckets in each power of two, each 1.1% wide.
 ///

@@ -10,9 +10,9 @@ use prost::Message as _;
 
 use super::text::Dialect;
 use super::{ALL, Kind, Metrics, PerOctave, Times, Value, otlp, text};
-use crate::model::ledger::{self, Row};
-use crate::model::{Exact, Model};
+use crate::model::Model;
 use crate::support::{Synthetic, facts};
+use crate::trace::{Exact, ledger, ledger::Row};
 
 /// A run with records and totals, of which something was lost.
 fn model() -> Model {
@@ -146,7 +146,7 @@ fn classic_buckets_count_exactly_what_is_not_above_their_bound() {
 
 #[test]
 fn bounds_are_the_last_values_of_the_kernels_places() {
-    let mut values = crate::model::Values::default();
+    let mut values = crate::trace::Values::default();
     for value in [
         0,
         1,
@@ -181,7 +181,7 @@ fn bounds_are_the_last_values_of_the_kernels_places() {
 
 #[test]
 fn native_buckets_hold_everything_close_to_where_it_is() {
-    let mut values = crate::model::Values::default();
+    let mut values = crate::trace::Values::default();
     let numbers = (0..30).flat_map(|shift| [1_u64 << shift, (1 << shift) + (1 << shift) / 3]);
     for number in numbers.clone() {
         values.record(number);

@@ -16,9 +16,7 @@ use std::io;
 use prost::Message as _;
 
 use super::{Export, Out};
-use crate::model::{Direction, Migration, Step, ledger};
-use crate::recording::Facts;
-use crate::source::Batch;
+use crate::trace::{Batch, Direction, Facts, Migration, Step, ledger};
 use interned::Interned;
 use messages::{
     Clock, ClockSnapshot, CounterDescriptor, EventType, NEEDS_STATE, STATE_CLEARED, Trace,

@@ -2,7 +2,7 @@
 
 use super::interned::Interned;
 use super::messages::{DebugAnnotation, Value};
-use crate::model::{Migration, ledger};
+use crate::trace::{Migration, ledger};
 
 /// What one of them says.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::messages::{ThreadDescriptor, TrackDescriptor};
-use crate::model::Migration;
+use crate::trace::Migration;
 
 /// Threads that are remembered. Who comes again after that is told again, which changes nothing.
 const REMEMBERED: usize = 65_536;

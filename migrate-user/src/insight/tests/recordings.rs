@@ -235,7 +235,7 @@ fn what_few_records_tell_is_told_of_those() {
         .iter()
         .filter_map(|batch| batch.status.as_ref()?.exact.as_ref());
     let figures = totals.last().unwrap().figures.iter();
-    let of_time = figures.filter(|of| of.figure == crate::model::Figure::Total);
+    let of_time = figures.filter(|of| of.figure == crate::trace::Figure::Total);
     let all_ns: u64 = of_time.map(|of| of.sum).sum();
     let recorded_ns: u64 = migrations().map(Migration::total_ns).sum();
     assert_eq!(migrations().count(), 248);

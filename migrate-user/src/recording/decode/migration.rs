@@ -9,10 +9,10 @@ use migrate_ebpf::wire::{Cause, Direction, Outcome};
 use super::Wrong;
 use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
-use crate::model::{Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips, Step, Worker};
-use crate::recording::columns::{TRIGGER, short};
-use crate::recording::facts::Details;
-use crate::recording::status::cause_of_trigger;
+use crate::recording::{columns::TRIGGER, columns::short, status::cause_of_trigger};
+use crate::trace::{
+    Details, Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips, Step, Worker,
+};
 
 /// Some of the rows of a message.
 pub(super) struct Stretch {

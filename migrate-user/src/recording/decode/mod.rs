@@ -12,10 +12,8 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
 use super::columns::{EVENT, EVENTS, STATUS};
-use super::facts::Details;
 use super::status;
-use crate::model::Migrations;
-use crate::source::{Batch, Status};
+use crate::trace::{Batch, Details, Migrations, Status};
 use columns::Columns;
 use interned::Texts;
 use migration::{MigrationColumns, Stretch};

@@ -39,9 +39,8 @@ pub use refusal::Refusal;
 pub(crate) use requirements::{has_ring_buffer, missing_helpers};
 pub use trial::{Feature, try_out};
 
-use super::{Batch, Source, Status, machine};
-use crate::model::{ExactCount, Migration};
-use crate::recording::{Details, Facts};
+use super::{Source, machine};
+use crate::trace::{Batch, Details, ExactCount, Facts, Migration, Status};
 use attach::{Attached, Held};
 use decode::Decoder;
 use log::Log;

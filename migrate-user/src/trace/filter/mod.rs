@@ -18,7 +18,7 @@ pub use range::{Addresses, Bound, Times};
 pub use seen::Seen;
 pub(crate) use text::quoted;
 
-use crate::model::Migration;
+use crate::trace::Migration;
 
 /// The conditions that a migration has to meet, all of them. One with several values is met by any
 /// of them; one without a value asks for nothing.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Filter;
-use crate::model::Migration;
+use crate::trace::Migration;
 
 /// So many names of a kind are kept, the first that come.
 const MOST: usize = 1_000;

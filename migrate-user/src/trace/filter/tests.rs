@@ -3,8 +3,8 @@ use serde_json::Value;
 use super::*;
 use crate::export::{Export, Json};
 use crate::recording::Reader;
-use crate::source::Batch;
 use crate::support::{START_NS, Synthetic, facts};
+use crate::trace::Batch;
 
 #[path = "../../../tests/support/filters.rs"]
 mod cases;

@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::Page;
 use crate::compare::{Comparison, Figure, Figures, Verdict};
-use crate::model::Step;
 use crate::text::{count, counted, percent, printable, quantity, signed_duration};
+use crate::trace::Step;
 use crate::view::figures::NONE;
 
 /// Columns of a line.

@@ -8,8 +8,9 @@ use super::super::figures::{self, NONE};
 use super::super::sorting::{Key, Table, sorted};
 use super::super::table::{self, Column, draw_sorted};
 use super::super::widgets::bar::bar;
-use crate::model::{Fit, Group, Size, Step};
+use crate::model::{Fit, Group, Size};
 use crate::text::{count, counted, duration, quantity};
+use crate::trace::Step;
 
 /// The migrations of one size, and what is known beside them.
 pub(super) struct Row {

@@ -10,9 +10,9 @@ use super::super::sorting::{Key, Table, sorted};
 use super::super::table::{self, Column, draw_list};
 use super::processes::{pages, per_page, recent};
 use super::{Opened, Tab};
-use crate::model::{Direction, Driver, ledger};
+use crate::model::Driver;
 use crate::text::{count, counted, duration, printable};
-use crate::trace::Filter;
+use crate::trace::{Direction, Filter, ledger};
 
 type Of = Column<Driver>;
 

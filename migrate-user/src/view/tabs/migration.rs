@@ -7,9 +7,9 @@ use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::super::state::Opened;
 use super::super::theme::{Theme, sign};
 use super::super::widgets::waterfall;
-use crate::model::ledger::{self, Row};
-use crate::model::{MIXED, Memory, Migration, PARTS, Side, Step};
+use crate::model::PARTS;
 use crate::text::{self, bytes, count, duration, function, percent, printable, since};
+use crate::trace::{MIXED, Memory, Migration, Side, Step, ledger, ledger::Row};
 
 /// The width of one half, where both fit beside each other.
 const HALF: u16 = 62;

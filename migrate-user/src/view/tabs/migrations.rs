@@ -9,8 +9,8 @@ use super::super::figures::NONE;
 use super::super::sorting::{Key, Table, sorted};
 use super::super::table::{self, Column, Context, draw_list};
 use super::{Opened, migration};
-use crate::model::{Migration, Side, Step, ledger};
 use crate::text::{counted, duration, printable, since};
+use crate::trace::{Migration, Side, Step, ledger};
 
 type Of = Column<Migration>;
 

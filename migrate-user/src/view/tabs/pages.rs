@@ -10,8 +10,9 @@ use super::super::figures::NONE;
 use super::super::sorting::{Key, Table, sorted};
 use super::super::table::{self, Column, draw_sorted};
 use super::super::widgets::ledger as widget;
-use crate::model::{Bounce, Model, Sums, ledger};
+use crate::model::{Bounce, Model, Sums};
 use crate::text::{self, at_least, bytes, count, counted, duration, printable};
+use crate::trace::ledger;
 
 /// The pages of a driver or a process.
 pub(super) struct Part {

@@ -10,9 +10,9 @@ use super::super::sorting::{Key, Table, sorted};
 use super::super::table::{self, Column, Context, draw_list};
 use super::super::widgets::bar::sparkline;
 use super::{Opened, Tab};
-use crate::model::{Cause, Direction, Process, Sparkline, Sums, ledger};
+use crate::model::{Process, Sparkline, Sums};
 use crate::text::{NOBODY, count, counted, duration, printable};
-use crate::trace::Filter;
+use crate::trace::{Cause, Direction, Filter, ledger};
 
 type Of = Column<Process>;
 

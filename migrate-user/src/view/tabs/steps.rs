@@ -13,8 +13,9 @@ use super::super::table::{self, Column, draw_list, draw_sorted};
 use super::super::widgets::bar::bar;
 use super::super::widgets::heat;
 use super::super::widgets::histogram::Histogram;
-use crate::model::{Cause, Direction, Distribution, Model, Step};
+use crate::model::{Distribution, Model};
 use crate::text::{count, duration, percent};
+use crate::trace::{Cause, Direction, Step};
 
 /// The steps, and the whole migration.
 pub(super) const ROWS: usize = Step::COUNT + 1;

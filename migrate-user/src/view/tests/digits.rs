@@ -16,9 +16,9 @@ use serde_json::Value;
 use super::super::{Action, App, Tab};
 use super::pictures::{picture, text, windowed};
 use super::{lossy, ordinary, report, sampled, totals_only};
-use crate::model::Figure;
 use crate::support::START_NS;
 use crate::text::{bytes, clock, count, counted, duration, percent, quantity, since};
+use crate::trace::Figure;
 
 /// What can stand behind a number.
 const UNITS: [&str; 12] = [

@@ -5,10 +5,9 @@ use serde_json::Value;
 use super::super::{Action, App, Tab};
 use super::pictures::{picture, text};
 use super::{lossy, ordinary, report, sampled, totals_only};
-use crate::model::Step;
-use crate::model::ledger::Row;
 use crate::recording::Reader;
 use crate::text::{NOBODY, at_least, count, duration, percent, process};
+use crate::trace::{Step, ledger::Row};
 
 /// The words of a picture, one blank between them.
 fn words(app: &mut App, tab: Tab) -> String {

@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Sparkline, Widget};
 
-use crate::model::rates::BIN_NS;
-use crate::model::{Direction, Model, Origin};
+use crate::model::{Model, Origin, rates::BIN_NS};
+use crate::trace::Direction;
 
 /// A value may be this many columns wide, where there are few.
 const WIDEST: usize = 8;

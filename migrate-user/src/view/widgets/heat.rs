@@ -3,9 +3,9 @@
 use ratatui::layout::Rect;
 
 use super::super::canvas::{Canvas, below, with_x};
-use crate::model::Step;
 use crate::model::timeline::{CLASSES, Stretch, class_begin};
 use crate::text::{clock, duration};
+use crate::trace::Step;
 
 /// From little to much.
 const SHADES: [char; 4] = ['░', '▒', '▓', '█'];

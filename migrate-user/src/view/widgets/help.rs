@@ -9,9 +9,8 @@ use super::super::canvas::Canvas;
 use super::super::keys::Key;
 use super::super::tab::Tab;
 use super::super::theme::sign;
-use crate::model::Step;
-use crate::model::ledger::Row;
 use crate::text::wrapped;
+use crate::trace::{Step, ledger::Row};
 
 /// What each row of the ledger means, in a few words.
 const fn meaning(row: Row) -> &'static str {

@@ -171,9 +171,9 @@ impl Canvas<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Model, Step};
-    use crate::source::Batch;
+    use crate::model::Model;
     use crate::support::{Synthetic, facts};
+    use crate::trace::{Batch, Step};
 
     #[test]
     fn columns_begin_where_they_say() {

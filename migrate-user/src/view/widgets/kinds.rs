@@ -6,8 +6,9 @@ use ratatui::style::Style;
 
 use super::super::table::{self, Column, Context};
 use super::super::theme::Theme;
-use crate::model::{Kind, Model};
+use crate::model::Model;
 use crate::text::count;
+use crate::trace::Kind;
 
 const COLUMNS: [Column<Kind>; 4] = [
     Column::left("Kinds", 9, 0, |kind, context| {

@@ -8,8 +8,8 @@ use super::super::canvas::{Canvas, below, top, with_x};
 use super::super::figures;
 use super::super::theme::{Theme, sign};
 use crate::model::Model;
-use crate::model::ledger::Row;
 use crate::text::{count, counted, percent};
+use crate::trace::ledger::Row;
 
 /// The width of one entry of the legend.
 const ENTRY: u16 = 38;

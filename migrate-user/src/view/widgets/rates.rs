@@ -7,8 +7,9 @@ use super::super::canvas::{Canvas, with_x};
 use super::super::figures::{self, RATE_SECONDS};
 use super::super::units::Unit;
 use super::chart;
-use crate::model::{Direction, Model, Rate};
+use crate::model::{Model, Rate};
 use crate::text::clock;
+use crate::trace::Direction;
 
 /// The columns: name, then pages, bytes and calls per second. Each has its width.
 const NAME: u16 = 9;

@@ -9,8 +9,9 @@ use super::super::table::{self, Column, Context, shorten};
 use super::super::theme::Theme;
 use super::bar::bar;
 use super::kinds;
-use crate::model::{Model, Step};
+use crate::model::Model;
 use crate::text::{duration, percent};
+use crate::trace::Step;
 
 /// What [`StepFigure::cells`] has at this place.
 fn cell<const AT: usize>(figure: &StepFigure, _: Context) -> (String, Style) {

@@ -5,8 +5,8 @@ use ratatui::style::Style;
 
 use super::super::canvas::{Canvas, below, with_x};
 use super::super::figures::NONE;
-use crate::model::{Migration, Step};
 use crate::text::{duration, percent};
+use crate::trace::{Migration, Step};
 
 /// The name, the duration and the share of a step.
 const NAMES: u16 = 36;

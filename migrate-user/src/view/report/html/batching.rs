@@ -4,8 +4,9 @@ use maud::{Markup, html};
 
 use super::super::Report;
 use super::plot::{Axis, plot};
-use crate::model::{Fit, Group, Size, Step};
+use crate::model::{Fit, Group, Size};
 use crate::text::{count, duration, quantity};
+use crate::trace::Step;
 use crate::view::figures::{COSTS, cost};
 
 /// Points of the curve.

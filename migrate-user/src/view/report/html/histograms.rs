@@ -6,8 +6,9 @@ use maud::{Markup, html};
 
 use super::super::Report;
 use super::plot::{Axis, plot, rectangle};
-use crate::model::{Distribution, Figure, Step};
+use crate::model::Distribution;
 use crate::text::{duration, quantity};
+use crate::trace::{Figure, Step};
 
 /// Bars in a power of two.
 const PARTS: f64 = 4.0;

@@ -11,8 +11,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::Report;
 use super::text::{covers, losses, remarks};
 use crate::insight::Finding;
-use crate::model::ledger::{arrived, wasted};
 use crate::text::{bytes, clock, count, counted, duration, percent, utc};
+use crate::trace::ledger::{arrived, wasted};
 use crate::view::figures;
 
 const STYLE: &str = include_str!("style.css");

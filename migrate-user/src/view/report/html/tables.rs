@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::super::Report;
-use crate::model::ledger::{Row, wasted};
-use crate::model::{Figure, Migration, Step, Sums};
+use crate::model::Sums;
 use crate::text::{self, at_least, bytes, count, duration, percent, since};
+use crate::trace::{Figure, Migration, Step, ledger::Row, ledger::wasted};
 use crate::view::figures::{self, NONE};
 
 /// Rows of a table, at most.

@@ -4,9 +4,9 @@ use maud::{Markup, PreEscaped, html};
 
 use super::super::Report;
 use super::plot::{Axis, plot, rectangle};
-use crate::model::Direction;
 use crate::model::timeline::{CLASSES, Stretch, class_begin};
 use crate::text::{duration, quantity};
+use crate::trace::Direction;
 
 /// Shades of the heat map.
 const SHADES: usize = 6;

@@ -9,9 +9,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::ledger::Row;
 use crate::model::steps::value_at;
-use crate::model::{Exact, ExactCount, ExactFigure, Ledger};
+use crate::trace::{Exact, ExactCount, ExactFigure, Ledger, ledger::Row};
 
 /// The object.
 pub(super) fn exact(exact: &Exact) -> Value {

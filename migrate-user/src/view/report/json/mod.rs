@@ -38,8 +38,9 @@ use serde_json::{Map, Value, json};
 
 use super::Report;
 use crate::insight::Finding;
-use crate::model::{Direction, Distribution, Figure, Model, PARTS, Rate, Step};
-use crate::source::{Ending, Part};
+use crate::model::{Distribution, Model, PARTS, Rate};
+use crate::source::Part;
+use crate::trace::{Direction, Ending, Figure, Step};
 use crate::view::figures;
 use exact::{exact, rows};
 use records::by_direction;
@@ -162,7 +163,7 @@ fn migration_time(model: &Model) -> Value {
 }
 
 fn kinds(model: &Model) -> Vec<Value> {
-    let kind = |kind: crate::model::Kind| {
+    let kind = |kind: crate::trace::Kind| {
         json!({
             "direction": kind.direction.name(),
             "cause": kind.cause.name(),

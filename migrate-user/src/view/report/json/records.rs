@@ -23,10 +23,8 @@
 use serde_json::{Map, Value, json};
 
 use super::exact::rows;
-use crate::model::{
-    Batching, Bounce, Direction, Driver, Fit, Group, Migration, Model, Process, Retry, Size, Step,
-    Sums,
-};
+use crate::model::{Batching, Bounce, Driver, Fit, Group, Model, Process, Retry, Size, Sums};
+use crate::trace::{Direction, Migration, Step};
 use crate::view::figures;
 
 /// Rows of a list, at most.

@@ -2,8 +2,9 @@
 
 use super::Report;
 use super::page::Page;
-use crate::model::{Fit, Size, Step};
+use crate::model::{Fit, Size};
 use crate::text::{count, counted, duration, quantity};
+use crate::trace::Step;
 use crate::view::figures::{self, COSTS, NONE};
 
 /// By how many pages completed calls asked for.

@@ -2,8 +2,8 @@
 
 use super::Report;
 use super::page::Page;
-use crate::model::ledger::Row;
 use crate::text::{count, percent};
+use crate::trace::ledger::Row;
 use crate::view::figures::{self, NONE};
 
 pub(super) fn ledger(report: &Report<'_>, page: &mut Page) {

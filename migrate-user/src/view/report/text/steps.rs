@@ -2,8 +2,9 @@
 
 use super::Report;
 use super::page::Page;
-use crate::model::{Distribution, Figure, Step};
+use crate::model::Distribution;
 use crate::text::{count, counted, duration, percent};
+use crate::trace::{Figure, Step};
 use crate::view::figures::{self, NONE};
 
 pub(super) fn steps(report: &Report<'_>, page: &mut Page) {

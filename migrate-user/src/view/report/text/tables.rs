@@ -3,8 +3,8 @@
 use super::Report;
 use super::page::Page;
 use crate::model::Sums;
-use crate::model::ledger::wasted;
 use crate::text::{self, count, counted, duration, percent, printable};
+use crate::trace::ledger::wasted;
 use crate::view::figures::NONE;
 
 /// Rows of a table, at most.

@@ -104,7 +104,7 @@ impl Exact {
 
 impl ExactCount {
     /// Nothing yet.
-    pub(super) fn new(direction: Direction, cause: Cause, outcome: Outcome) -> Self {
+    pub(crate) fn new(direction: Direction, cause: Cause, outcome: Outcome) -> Self {
         Self {
             direction,
             cause,
@@ -118,7 +118,7 @@ impl ExactCount {
     }
 
     /// What it is about. Sorts as the enumerations do.
-    pub(super) fn key(&self) -> (Direction, Cause, Outcome) {
+    pub(crate) fn key(&self) -> (Direction, Cause, Outcome) {
         (self.direction, self.cause, self.outcome)
     }
 
@@ -144,7 +144,7 @@ impl ExactCount {
 
 impl ExactFigure {
     /// Nothing yet.
-    pub(super) fn new(direction: Direction, cause: Cause, figure: Figure) -> Self {
+    pub(crate) fn new(direction: Direction, cause: Cause, figure: Figure) -> Self {
         Self {
             direction,
             cause,
@@ -155,7 +155,7 @@ impl ExactFigure {
     }
 
     /// What it is about. Sorts as the enumerations do.
-    pub(super) fn key(&self) -> (Direction, Cause, Figure) {
+    pub(crate) fn key(&self) -> (Direction, Cause, Figure) {
         (self.direction, self.cause, self.figure)
     }
 

@@ -1,13 +1,6 @@
 //! What is known before the first migration: the machine, the kernel and the clock.
 
-use crate::trace::{Filter, Run};
-
-/// The version of the recording format. It changes whenever the meaning of a column does.
-pub const FORMAT: u32 = 5;
-
-/// The oldest version that can be read. It told the thread in place of the owner and its worker, and whether there was a fault page in place of
-/// the cause; it did not tell from where to where.
-pub(super) const OLDEST: u32 = 4;
+use super::{Filter, Run};
 
 /// Where and how a recording was made. Unknown is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,18 +91,18 @@ impl Details {
     }
 
     /// The names of those that were asked for; `None` if none was.
-    fn words(mut self) -> Option<String> {
+    pub(crate) fn words(mut self) -> Option<String> {
         let asked = self.each().into_iter().filter(|(_, asked)| **asked);
         let words: Vec<_> = asked.map(|(name, _)| name).collect();
         (!words.is_empty()).then(|| words.join(" "))
     }
 
     /// Reads [`Details::words`] back.
-    fn parse(words: &str) -> Result<Self, String> {
+    pub(crate) fn parse(words: &str) -> Result<Self, String> {
         let mut details = Self::default();
         for word in words.split_whitespace() {
             let known = details.each().into_iter().find(|(name, _)| *name == word);
-            let (_, asked) = known.ok_or_else(|| format!("migscope.details names {word:?}"))?;
+            let (_, asked) = known.ok_or_else(|| format!("it names {word:?}"))?;
             *asked = true;
         }
         Ok(details)
@@ -184,76 +177,5 @@ impl Facts {
             unix_ns: self.started_unix_ns?,
         }
         .unix_ns(time_ns)
-    }
-
-    /// The facts as key and value, for the schema's metadata. Unknown ones are left out.
-    pub(super) fn entries(&self) -> Vec<(String, String)> {
-        let number = |value: Option<u64>| value.map(|value| value.to_string());
-        [
-            ("format", Some(FORMAT.to_string())),
-            ("host", Some(self.host.clone())),
-            ("kernel", Some(self.kernel.clone())),
-            ("boot_id", self.boot_id.clone()),
-            ("clock", Some(self.clock.clone())),
-            ("clocksource", self.clocksource.clone()),
-            ("page_size_bytes", Some(self.page_size.to_string())),
-            (
-                "not_hooked",
-                (!self.not_hooked.is_empty()).then(|| self.not_hooked.join(" ")),
-            ),
-            ("attached", self.attached.clone()),
-            ("filter", self.filter.clone()),
-            ("chosen", self.chosen.clone()),
-            ("record_every", Some(self.record_every.to_string())),
-            ("details", self.details.words()),
-            ("tracer", Some(self.tracer.clone())),
-            ("started_ns", number(self.started_ns)),
-            ("started_unix_ns", number(self.started_unix_ns)),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some((format!("migscope.{key}"), value?)))
-        .collect()
-    }
-
-    /// Reads the facts back. `get` finds the value of a key; the error says what is missing or wrong.
-    pub(super) fn parse<'a>(get: impl Fn(&str) -> Option<&'a String>) -> Result<Self, String> {
-        let text = |key: &str| get(&format!("migscope.{key}")).cloned();
-        let needed =
-            |key: &str| text(key).ok_or_else(|| format!("its schema has no migscope.{key}"));
-        let number = |key: &str| {
-            text(key)
-                .map(|value| {
-                    value
-                        .parse::<u64>()
-                        .map_err(|_| format!("migscope.{key} is no number"))
-                })
-                .transpose()
-        };
-        let page_size = number("page_size_bytes")?
-            .filter(|size| size.is_power_of_two())
-            .ok_or("migscope.page_size_bytes is no power of two")?;
-        Ok(Self {
-            host: needed("host")?,
-            kernel: needed("kernel")?,
-            boot_id: text("boot_id"),
-            clock: needed("clock")?,
-            clocksource: text("clocksource"),
-            page_size,
-            not_hooked: text("not_hooked")
-                .unwrap_or_default()
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect(),
-            attached: text("attached"),
-            filter: text("filter"),
-            chosen: text("chosen"),
-            record_every: number("record_every")?
-                .map_or(Ok(1), u32::try_from)
-                .map_err(|_| "migscope.record_every is too large")?,
-            details: Details::parse(&text("details").unwrap_or_default())?,
-            tracer: needed("tracer")?,
-            started_ns: number("started_ns")?,
-            started_unix_ns: number("started_unix_ns")?,
-        })
     }
 }

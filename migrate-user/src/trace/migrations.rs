@@ -78,7 +78,7 @@ impl Migrations {
     }
 
     /// As they are held.
-    pub(super) fn rows(&self) -> &dyn Rows {
+    pub(crate) fn rows(&self) -> &dyn Rows {
         match &self.rows {
             Some(unmade) => &*unmade.rows,
             None => &self.made,
@@ -96,7 +96,7 @@ impl Migrations {
     }
 
     /// Makes them, and lets go of what they are made of.
-    pub(super) fn make(&mut self) -> &mut Vec<Migration> {
+    pub(crate) fn make(&mut self) -> &mut Vec<Migration> {
         if let Some(mut unmade) = self.rows.take() {
             let seen = unmade.seen.take();
             self.made = seen.unwrap_or_else(|| unmade.make());

@@ -2,7 +2,7 @@
 
 use migrate_ebpf::wire::{Cause, Direction, Ledger, Outcome};
 
-use super::{Ended, Exact, ExactCount, ledger};
+use super::{Exact, ExactCount, Row, ledger};
 
 /// Why pages were skipped. Unit: base pages. Together they are the ledger's `skipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,32 +20,32 @@ pub struct Reasons {
 }
 
 impl Reasons {
-    /// Adds one migration.
-    pub(super) fn count(&mut self, migration: &Ended<'_>) {
-        self.add(Self::of(migration));
+    /// Adds one row.
+    pub(crate) fn count(&mut self, row: &Row<'_>) {
+        self.add(Self::of(row));
     }
 
-    /// Those of one migration.
-    pub(super) fn of(migration: &Ended<'_>) -> Self {
+    /// Those of one row.
+    pub(crate) fn of(row: &Row<'_>) -> Self {
         let apart = Self {
-            free: migration.free.unwrap_or(0),
-            declined_holes: migration.declined_holes.unwrap_or(0),
+            free: row.free.unwrap_or(0),
+            declined_holes: row.declined_holes.unwrap_or(0),
             ..Self::default()
         };
-        match migration.skips {
+        match row.skips {
             Some(skips) => Self {
                 not_collected: skips.not_collected,
                 unmap_failed: skips.unmap_failed,
                 ..apart
             },
             None => Self {
-                unknown: migration.ledger.skipped,
+                unknown: row.ledger.skipped,
                 ..apart
             },
         }
     }
 
-    pub(super) fn add(&mut self, more: Self) {
+    pub(crate) fn add(&mut self, more: Self) {
         self.not_collected = self.not_collected.saturating_add(more.not_collected);
         self.unmap_failed = self.unmap_failed.saturating_add(more.unmap_failed);
         self.unknown = self.unknown.saturating_add(more.unknown);
@@ -53,7 +53,7 @@ impl Reasons {
         self.declined_holes = self.declined_holes.saturating_add(more.declined_holes);
     }
 
-    pub(super) fn since(self, before: Self) -> Self {
+    pub(crate) fn since(self, before: Self) -> Self {
         Self {
             not_collected: self.not_collected.saturating_sub(before.not_collected),
             unmap_failed: self.unmap_failed.saturating_sub(before.unmap_failed),

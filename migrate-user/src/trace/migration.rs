@@ -132,11 +132,11 @@ impl Migration {
 }
 
 /// All of them together. A sum that only bad input can reach stays at the largest number.
-pub(super) fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
+pub(crate) fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
     numbers.into_iter().fold(0, u64::saturating_add)
 }
 
-pub(super) fn is_balanced(of: &Ledger, anomalies: u8) -> bool {
+pub(crate) fn is_balanced(of: &Ledger, anomalies: u8) -> bool {
     ledger::balance(of) == Some(of.requested) && anomalies & wire::anomaly::UNBALANCED == 0
 }
 

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use migrate_ebpf::wire::histogram::{BUCKETS, bucket, lowest};
 
-use super::steps::new_histogram;
+use super::histogram::new_histogram;
 
 /// Counts of values, each within 1%: 35 KB. A value is added in a few instructions; what there is to know of all of them, their
 /// [`histogram`](Self::histogram) tells.
@@ -37,26 +37,26 @@ impl Values {
         values
     }
 
-    /// Adds one value. What is larger than [`HIGHEST`](super::steps::HIGHEST) is counted as that.
+    /// Adds one value. What is larger than [`HIGHEST`](super::histogram::HIGHEST) is counted as that.
     pub fn record(&mut self, value: u64) {
         self.record_in(bucket(value));
     }
 
     /// Adds one value that belongs in this place.
-    pub(super) fn record_in(&mut self, place: usize) {
+    pub(crate) fn record_in(&mut self, place: usize) {
         let count = &mut self.0[place];
         *count = count.saturating_add(1);
     }
 
     /// Adds all of others.
-    pub(super) fn add(&mut self, others: &Self) {
+    pub(crate) fn add(&mut self, others: &Self) {
         for (count, of) in self.0.iter_mut().zip(&*others.0) {
             *count = count.saturating_add(*of);
         }
     }
 
     /// Those that came since `before`.
-    pub(super) fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         let each = self.0.iter().zip(&*before.0);
         Self::of_places(each.map(|(now, then)| now.saturating_sub(*then)))
     }
