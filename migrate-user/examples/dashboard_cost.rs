@@ -10,8 +10,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use migscope::config::Config;
+use migscope::dashboard::{Action, App, Tab, draw};
 use migscope::trace::Batch;
-use migscope::view::{Action, App, Tab, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use support::{Synthetic, facts};

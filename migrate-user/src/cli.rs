@@ -8,12 +8,12 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::dashboard::{Tab, Theme};
 use crate::export::metrics::PerOctave;
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
 use crate::trace::{Filter, Step, time};
-use crate::view::{Tab, Theme};
 
 const EXAMPLES: &str = "\
 Examples:

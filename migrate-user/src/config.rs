@@ -11,8 +11,8 @@ use std::{env, fs, io};
 use serde::Deserialize;
 
 use crate::Error;
+use crate::dashboard::{Keys, Tab, Theme};
 use crate::insight::Thresholds;
-use crate::view::{Keys, Tab, Theme};
 
 /// A configuration file with everything that can be set, each as it is if it is not.
 pub const EXAMPLE: &str = include_str!("../../docs/config.toml");

@@ -2,13 +2,13 @@
 //!
 //! Data flows one way, and nothing upstream knows what is downstream of it:
 //!
-//! - [`trace`] is the vocabulary of everything here, with [`model::Migration`] and
-//!   [`recording::Facts`].
+//! - [`trace`] is the vocabulary of everything here: migrations, totals, statuses, facts, filters.
 //! - [`recording`] turns batches into an Arrow IPC stream and back.
 //! - [`source`] yields batches, from the kernel or from a recording.
 //! - [`model`] turns batches into state. It is pure: no input or output, no clock, no terminal.
 //! - [`insight`] says what the model's figures mean, and [`compare`] how those of two runs differ.
-//! - [`view`] and [`export`] read the model or the batches and never change them.
+//! - [`report`], [`dashboard`] and [`export`] read the model or the batches and never change them;
+//!   the first two say the same, by `figures`.
 //! - [`serve`] answers monitoring systems with what [`export`] writes, over HTTP.
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
 //! - [`privilege`] is given up once tracing has begun.
@@ -20,13 +20,16 @@ pub mod cli;
 pub mod command;
 pub mod compare;
 pub mod config;
+pub mod dashboard;
 pub mod doctor;
 mod error;
 pub mod export;
+mod figures;
 pub mod insight;
 pub mod model;
 pub mod privilege;
 pub mod recording;
+pub mod report;
 pub mod serve;
 pub mod shorthand;
 mod signals;
@@ -34,7 +37,6 @@ pub mod source;
 mod tell;
 pub mod text;
 pub mod trace;
-pub mod view;
 
 #[cfg(test)]
 extern crate self as migscope;

@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use migscope::config::Config;
+use migscope::dashboard::{Action, App, Tab, draw};
 use migscope::recording::Reader;
-use migscope::view::{Action, App, Tab, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 

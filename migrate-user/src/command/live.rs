@@ -8,12 +8,12 @@ use super::stop::Stop;
 use crate::Error;
 use crate::cli::{self, Live, Look, Replay};
 use crate::config::Config;
+use crate::dashboard;
 use crate::model::Model;
+use crate::report::Report;
 use crate::source::{Inputs, Source, StreamSource, kernel::KernelSource, kernel::Options};
 use crate::tell_line;
 use crate::trace::Filter;
-use crate::view;
-use crate::view::report::Report;
 
 /// Watches this kernel.
 pub(super) async fn live(options: Live) -> Result<(), Error> {
@@ -27,7 +27,7 @@ pub(super) async fn live(options: Live) -> Result<(), Error> {
         return in_the_end(&tracing, &config).await;
     }
     let source = KernelSource::open(&tracing)?;
-    view::run(source, "live", config, Filter::default()).await
+    dashboard::run(source, "live", config, Filter::default()).await
 }
 
 /// Watches a recording.
@@ -49,7 +49,7 @@ pub(super) async fn replay(options: Replay) -> Result<(), Error> {
         .title
         .unwrap_or_else(|| format!("replay of {inputs}"));
     let source = StreamSource::open(inputs, Filter::default()).await?;
-    view::run(source, &name, config, options.only).await
+    dashboard::run(source, &name, config, options.only).await
 }
 
 /// Can the terminal show lines only, as those of editors do?

@@ -9,9 +9,9 @@ use crate::Error;
 use crate::cli;
 use crate::config::Config;
 use crate::model::Model;
+use crate::report::{INTERRUPTED, Report};
 use crate::source::{Inputs, Source, StreamSource};
 use crate::tell_line;
-use crate::view::report::{INTERRUPTED, Report};
 
 /// Reads to the end, or until somebody asks for one, and prints.
 pub(super) async fn report(options: cli::Report) -> Result<(), Error> {

@@ -4,8 +4,7 @@ use hdrhistogram::Histogram;
 use migrate_ebpf::wire::{Cause, Direction, Figure};
 
 use super::Tally;
-use crate::trace::histogram::new_histogram;
-use crate::trace::{Exact, Step};
+use crate::trace::{Exact, Step, histogram::new_histogram};
 
 /// Do so many values carry this quantile (0 to 1)? At least one of them has to lie beyond it: p50 takes 2, p90 10, p99 100 and p99.9 1,000
 /// values. With fewer, it would be the largest value by another name. The smallest and the largest themselves take one.

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::cli;
 use crate::compare::{Limits, Verdict, compare};
 use crate::config::Config;
-use crate::view::diff;
+use crate::report::diff;
 use side::Side;
 
 /// The exit status for what got worse.

@@ -2,7 +2,7 @@
 
 use super::recordings::{came_back, model, read};
 use super::*;
-use crate::view::report::Report;
+use crate::report::Report;
 
 /// Words of which each sentence with a share has one: what it is a share of.
 const BASES: [&str; 9] = [

@@ -295,7 +295,7 @@ fn of_nine_migrations_nothing_is_judged() {
     );
     // What may have come back is hidden by the filter, too, and so is what a call costs.
     assert_eq!(unjudged.len(), 4);
-    let text = crate::view::report::Report::new(&model, "x", &thresholds).text(false);
+    let text = crate::report::Report::new(&model, "x", &thresholds).text(false);
     assert!(!text.contains("nothing stands out"), "{text}");
     assert!(
         text.contains("Not judged: fewer than 20 migrations (9)"),
