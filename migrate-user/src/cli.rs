@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::dashboard::{Tab, Theme};
-use crate::export::metrics::PerOctave;
+use crate::export::{Format, metrics::PerOctave};
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
@@ -363,17 +363,6 @@ impl FromStr for Percent {
 /// Options of `export`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Formats:
-  json         one object per line and migration; unknown is null
-  csv          the same with a line of names first; unknown is empty
-  parquet      a table with the columns of the recording, one row per migration
-  hlog         HdrHistogram interval log (V2): per second, one histogram of each step and direction, in nanoseconds
-  hgrm         HdrHistogram percentile distribution of the time of migrations, or of one step, in nanoseconds
-  perfetto     trace: a slice for each migration with its steps in it, and counters; open it at ui.perfetto.dev
-  folded       stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its
-               steps took, in nanoseconds
-  openmetrics  what `serve` would tell at the end: docs/metrics.md
-
 Examples:
   migscope export run.arrow --format json | jq 'select(.wasted_copy > 0)'
   migscope export run.arrow --format parquet -o run.parquet
@@ -502,34 +491,6 @@ pub struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
-}
-
-/// What `export` can write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// One JSON object per line.
-    Json,
-    /// Comma-separated values.
-    Csv,
-    /// A Parquet file.
-    Parquet,
-    /// HdrHistogram interval log.
-    Hlog,
-    /// HdrHistogram percentile distribution.
-    Hgrm,
-    /// A Perfetto trace.
-    Perfetto,
-    /// Stacks for flame graphs.
-    Folded,
-    /// Metrics, as `serve` would tell them at the end.
-    Openmetrics,
-}
-
-impl Format {
-    /// Is it nothing that a terminal can show?
-    pub fn is_binary(self) -> bool {
-        matches!(self, Self::Parquet | Self::Perfetto)
-    }
 }
 
 /// A time above 0: a number of seconds, or a number with its unit.

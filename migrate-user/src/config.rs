@@ -3,85 +3,46 @@
 //! `$MIGSCOPE_CONFIG`, else `$XDG_CONFIG_HOME/migscope/config.toml`, else `~/.config/migscope/config.toml`. None of them need
 //! exist. An example with everything that can be set is [`EXAMPLE`].
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{env, fs, io};
 
-use serde::Deserialize;
-
 use crate::Error;
-use crate::dashboard::{Keys, Tab, Theme};
-use crate::insight::Thresholds;
+use crate::dashboard::Settings;
 
 /// A configuration file with everything that can be set, each as it is if it is not.
 pub const EXAMPLE: &str = include_str!("../../docs/config.toml");
 
-/// How often the dashboard draws, unless it is said.
-pub const REFRESH: Duration = Duration::from_millis(150);
-
-/// What the user has set.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Config {
-    /// Colours.
-    pub theme: Theme,
-    /// How often to draw, in words such as `150ms`; `None`: [`REFRESH`].
-    #[serde(deserialize_with = "duration")]
-    pub refresh: Option<Duration>,
-    /// What to show first.
-    pub tab: Tab,
-    /// From when on something is a finding.
-    pub findings: Thresholds,
-    /// Other keys than the usual: what they do, and the names of the keys.
-    #[serde(deserialize_with = "keys")]
-    pub keys: Keys,
+/// Reads the user's file, if there is one.
+pub fn load() -> Result<Settings, Error> {
+    match path() {
+        Some((path, named)) => read(&path, named),
+        None => Ok(Settings::default()),
+    }
 }
 
-fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(from)?;
-    let duration = humantime::parse_duration(&text).map_err(serde::de::Error::custom)?;
-    Ok(Some(duration))
-}
-
-fn keys<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Keys, D::Error> {
-    let other = BTreeMap::deserialize(from)?;
-    Keys::with(&other).map_err(serde::de::Error::custom)
-}
-
-impl Config {
-    /// Reads the user's file, if there is one.
-    pub fn load() -> Result<Self, Error> {
-        match path() {
-            Some((path, named)) => Self::read(&path, named),
-            None => Ok(Self::default()),
+/// Reads a file, which may be missing unless the user has named it.
+fn read(path: &Path, named: bool) -> Result<Settings, Error> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && !named => {
+            return Ok(Settings::default());
         }
-    }
-
-    /// Reads a file, which may be missing unless the user has named it.
-    fn read(path: &Path, named: bool) -> Result<Self, Error> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound && !named => {
-                return Ok(Self::default());
-            }
-            Err(cause) => {
-                return Err(Error::Io {
-                    action: "read",
-                    path: path.display().to_string(),
-                    cause,
-                    advice: "MIGSCOPE_CONFIG must name a file that can be read, or nothing.",
-                });
-            }
-        };
-        let wrong = |wrong: String| Error::Config {
-            path: path.display().to_string(),
-            wrong: wrong.trim_end().to_owned(),
-        };
-        let config: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        config.findings.check().map_err(wrong)?;
-        Ok(config)
-    }
+        Err(cause) => {
+            return Err(Error::Io {
+                action: "read",
+                path: path.display().to_string(),
+                cause,
+                advice: "MIGSCOPE_CONFIG must name a file that can be read, or nothing.",
+            });
+        }
+    };
+    let wrong = |wrong: String| Error::Config {
+        path: path.display().to_string(),
+        wrong: wrong.trim_end().to_owned(),
+    };
+    let settings: Settings = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    settings.findings.check().map_err(wrong)?;
+    Ok(settings)
 }
 
 /// Where the file is, and whether the user has named it.
@@ -99,17 +60,21 @@ fn path() -> Option<(PathBuf, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
-    fn read(text: &str) -> Result<Config, Error> {
+    use crate::dashboard::{REFRESH, Tab, Theme};
+    use crate::insight::Thresholds;
+
+    fn read(text: &str) -> Result<Settings, Error> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         fs::write(&path, text).unwrap();
-        Config::read(&path, true)
+        super::read(&path, true)
     }
 
     #[test]
     fn the_example_sets_what_is_set_anyway() {
-        let (example, none) = (read(EXAMPLE).unwrap(), Config::default());
+        let (example, none) = (read(EXAMPLE).unwrap(), Settings::default());
         assert_eq!(format!("{:?}", example.keys), format!("{:?}", none.keys));
         assert_eq!((example.theme, example.tab), (none.theme, none.tab));
         assert_eq!(example.refresh, Some(REFRESH));
@@ -188,7 +153,7 @@ mod tests {
             );
         }
         let missing = Path::new("/nowhere/config.toml");
-        assert!(Config::read(missing, true).is_err());
-        assert!(Config::read(missing, false).is_ok());
+        assert!(super::read(missing, true).is_err());
+        assert!(super::read(missing, false).is_ok());
     }
 }

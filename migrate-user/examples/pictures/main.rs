@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::path::Path;
 
-use migscope::config::Config;
+use migscope::dashboard::Settings;
 use migscope::dashboard::{Action, App, Tab, draw};
 use migscope::recording::Reader;
 use ratatui::Terminal;
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut app = App::new(
         &format!("replay of {name}"),
         reader.facts().clone(),
-        Config::default(),
+        Settings::default(),
         true,
     );
     reader.by_ref().for_each(|batch| app.batch(batch));

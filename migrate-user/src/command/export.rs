@@ -8,8 +8,8 @@ use super::destination::Destination;
 use super::stop::Stop;
 use super::{check, tell_hints, tell_unknown, warn_about};
 use crate::Error;
-use crate::cli::{self, Format};
-use crate::export::{Export, Hgrm, exporter};
+use crate::cli;
+use crate::export::{Export, Format, Hgrm};
 use crate::recording::Output;
 use crate::source::{Inputs, Source, kernel::KernelSource, kernel::Options};
 use crate::tell_line;
@@ -26,7 +26,7 @@ pub(super) fn export(options: cli::Export) -> Result<(), Error> {
     let format: &dyn Export = match options.format {
         Format::Hgrm => &hgrm,
         _ if step.is_some() => return Err(Error::OnlyWithHgrm),
-        format => exporter(format),
+        format => format.exporter(),
     };
     let inputs = Inputs(options.inputs);
     let to = destination(options.format, options.output, Some(&inputs), options.force)?;
@@ -55,7 +55,7 @@ fn destination(
     force: bool,
 ) -> Result<Destination, Error> {
     let to = Destination::new(output, inputs, force)?;
-    if format.is_binary() {
+    if format.exporter().is_binary() {
         to.for_binary()
     } else {
         Ok(to)
@@ -76,7 +76,7 @@ pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error
     let (batches, mut received) = mpsc::channel(WAITING);
     // Formats take batches when they want them, and wait for whoever reads: on a thread of their own.
     let mut writing = tokio::task::spawn_blocking(move || {
-        let format = exporter(format);
+        let format = format.exporter();
         let mut batches = iter::from_fn(|| received.blocking_recv());
         to.write(&mut |out| format.export(&facts, &mut batches, out))
     });

@@ -7,8 +7,8 @@ use super::report::{print, read, report};
 use super::stop::Stop;
 use crate::Error;
 use crate::cli::{self, Live, Look, Replay};
-use crate::config::Config;
-use crate::dashboard;
+use crate::config;
+use crate::dashboard::{self, Settings};
 use crate::model::Model;
 use crate::report::Report;
 use crate::source::{Inputs, Source, StreamSource, kernel::KernelSource, kernel::Options};
@@ -58,7 +58,7 @@ fn is_dumb() -> bool {
 }
 
 /// Traces until somebody asks for the end, and then tells all of it.
-async fn in_the_end(tracing: &Options, config: &Config) -> Result<(), Error> {
+async fn in_the_end(tracing: &Options, config: &Settings) -> Result<(), Error> {
     let mut stop = Stop::new()?;
     let mut source = KernelSource::open(tracing)?;
     tell_line!(
@@ -70,9 +70,9 @@ async fn in_the_end(tracing: &Options, config: &Config) -> Result<(), Error> {
 }
 
 /// What the user's file says, unless the command line says otherwise.
-fn config(look: Look) -> Result<Config, Error> {
-    let file = Config::load()?;
-    Ok(Config {
+fn config(look: Look) -> Result<Settings, Error> {
+    let file = config::load()?;
+    Ok(Settings {
         theme: look.theme.unwrap_or(file.theme).in_environment(),
         tab: look.tab.unwrap_or(file.tab),
         refresh: look.refresh.or(file.refresh),

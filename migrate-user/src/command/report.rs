@@ -7,7 +7,7 @@ use super::stop::Stop;
 use super::{check, stdout_failed, tell_hints, tell_unknown, warn_about};
 use crate::Error;
 use crate::cli;
-use crate::config::Config;
+use crate::config;
 use crate::model::Model;
 use crate::report::{INTERRUPTED, Report};
 use crate::source::{Inputs, Source, StreamSource};
@@ -15,7 +15,7 @@ use crate::tell_line;
 
 /// Reads to the end, or until somebody asks for one, and prints.
 pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
-    let thresholds = Config::load()?.findings;
+    let thresholds = config::load()?.findings;
     let inputs = Inputs(options.inputs);
     let json = options.json;
     let html = options.html.is_some();

@@ -3,18 +3,19 @@
 use crossterm::event::KeyEvent;
 
 use super::canvas::Drawn;
+use super::completion::Asks;
 use super::data::Data;
 use super::history::History;
 use super::keys::Action;
 use super::playback::{Playback, Until};
-use super::prompt::{Answer, Asks, Export, Prompt, is_yes};
+use super::prompt::{Answer, Export, Prompt, is_yes};
 use super::state::View;
 use super::tab::Tab;
 use super::table::Context;
 use super::window::Window;
 use super::{notices, tabs};
 use crate::Error;
-use crate::config::Config;
+use crate::dashboard::Settings;
 use crate::model::Model;
 use crate::trace::{Batch, Ending, Facts, Filter, Migration};
 
@@ -24,7 +25,7 @@ pub struct App {
     pub(super) name: String,
     pub(super) data: Data,
     pub(super) view: View,
-    pub(super) config: Config,
+    pub(super) settings: Settings,
     /// What is shown while paused. The models themselves go on.
     frozen: Option<Box<Held>>,
     /// Where the replay is, if the source can be read again.
@@ -62,13 +63,13 @@ pub(super) enum Ended {
 
 impl App {
     /// A dashboard that has seen nothing yet. `readable`: can the source be read again from its beginning?
-    pub fn new(name: &str, facts: Facts, config: Config, readable: bool) -> Self {
+    pub fn new(name: &str, facts: Facts, settings: Settings, readable: bool) -> Self {
         let began_ns = facts.started_ns;
         Self {
             name: name.to_owned(),
             data: Data::new(facts, readable),
-            view: View::new(config.tab),
-            config,
+            view: View::new(settings.tab),
+            settings,
             frozen: None,
             playback: readable.then(|| Playback::new(began_ns)),
             prompt: None,
@@ -89,7 +90,7 @@ impl App {
 
     /// What cells of tables know.
     pub(super) fn context(&self) -> Context {
-        let mut context = Context::new(self.shown(), self.config.theme).in_unit(self.view.unit);
+        let mut context = Context::new(self.shown(), self.settings.theme).in_unit(self.view.unit);
         context.began_ns = self.began_ns();
         context
     }
@@ -225,7 +226,7 @@ impl App {
 
     /// Does what a key asks for. True if it asks for anything.
     pub(super) fn key(&mut self, event: KeyEvent) -> bool {
-        if let Some(action) = self.config.keys.signal(event) {
+        if let Some(action) = self.settings.keys.signal(event) {
             self.act(action);
             return true;
         }
@@ -237,7 +238,7 @@ impl App {
             }
             return true;
         }
-        let action = self.config.keys.action(event);
+        let action = self.settings.keys.action(event);
         action.into_iter().for_each(|action| self.act(action));
         action.is_some()
     }

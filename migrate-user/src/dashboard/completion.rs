@@ -2,9 +2,19 @@
 
 use clap::ValueEnum;
 
-use super::prompt::Asks;
-use crate::cli::Format;
+use crate::export::Format;
 use crate::trace::{filter::Seen, filter::quoted, filter::words::WORDS, filter::words::word};
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// Which migrations to show.
+    Filter,
+    /// What to export, and where to.
+    Export,
+    /// Whether a file that is there is to be replaced.
+    Replace,
+}
 
 /// What is written in place of the text before the cursor.
 #[derive(Debug, PartialEq, Eq)]

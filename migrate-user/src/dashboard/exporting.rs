@@ -7,7 +7,7 @@ use super::app::App;
 use super::playback::Playback;
 use super::prompt::Export;
 use crate::Error;
-use crate::export::{AtomicFile, exporter};
+use crate::export::AtomicFile;
 use crate::source::{Inputs, machine};
 use crate::text::{counted, file_stamp, printable};
 use crate::trace::{Batch, Facts, Filter};
@@ -124,7 +124,7 @@ impl Job {
         };
         let mut out =
             BufWriter::new(AtomicFile::create(path, self.wanted.replaces).map_err(failed)?);
-        let format = exporter(self.wanted.format);
+        let format = self.wanted.format.exporter();
         let written = match self.input {
             Some(input) => {
                 let mut batches = input.open()?.map(&mut through);

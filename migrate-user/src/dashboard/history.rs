@@ -1,6 +1,6 @@
 //! The lines that the user wrote before.
 
-use super::prompt::Asks;
+use super::completion::Asks;
 
 /// So many are kept of each question.
 const MOST: usize = 100;

@@ -7,23 +7,12 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::completion::{self, Completion};
+use super::completion::{self, Asks, Completion};
 use crate::Error;
-use crate::cli::Format;
+use crate::export::Format;
 use crate::export::Place;
 use crate::source::Inputs;
 use crate::trace::{filter::Seen, filter::words::WORDS};
-
-/// What is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asks {
-    /// Which migrations to show.
-    Filter,
-    /// What to export, and where to.
-    Export,
-    /// Whether a file that is there is to be replaced.
-    Replace,
-}
 
 /// A question, and what was written so far.
 #[derive(Debug)]

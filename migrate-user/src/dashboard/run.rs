@@ -14,10 +14,10 @@ use super::app::App;
 use super::canvas::Drawn;
 use super::keys::Action;
 use super::player::Player;
+use super::settings::{REFRESH, Settings};
 use super::terminal::Screen;
 use super::{exporting, screen};
 use crate::Error;
-use crate::config::{Config, REFRESH};
 use crate::export::Place;
 use crate::signals::EndSignals;
 use crate::source::{Part, Source};
@@ -38,11 +38,11 @@ const IDLE_NS: u64 = 1_000_000_000;
 pub async fn run(
     source: impl Source,
     name: &str,
-    config: Config,
+    settings: Settings,
     filter: Filter,
 ) -> Result<(), Error> {
     let readable = source.file().is_some();
-    let mut app = App::new(name, source.facts().clone(), config, readable);
+    let mut app = App::new(name, source.facts().clone(), settings, readable);
     let begun = app.begin_with(filter);
     begun.map_err(|why| Error::NotChosen { why })?;
     let mut dashboard = Dashboard::new(source, app)?;
@@ -107,7 +107,7 @@ enum Happening {
 
 impl<S: Source> Dashboard<S> {
     fn new(source: S, app: App) -> Result<Self, Error> {
-        let refresh = app.config.refresh.unwrap_or(REFRESH);
+        let refresh = app.settings.refresh.unwrap_or(REFRESH);
         let mut ticks = interval(refresh.max(MOST_OFTEN));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let signals = EndSignals::new().map_err(terminal_error)?;

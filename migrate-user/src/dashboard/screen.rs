@@ -15,7 +15,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Drawn {
     let mut canvas = Canvas {
         app,
         model: app.shown(),
-        theme: app.config.theme,
+        theme: app.settings.theme,
         buffer: frame.buffer_mut(),
         drawn: &mut drawn,
     };

@@ -8,7 +8,7 @@ mod numbers;
 pub(super) mod pictures;
 
 use super::App;
-use crate::config::Config;
+use crate::dashboard::Settings;
 use crate::figures;
 use crate::insight::Thresholds;
 use crate::model::Model;
@@ -18,7 +18,7 @@ use crate::trace::{Cause, Direction, Ending, Facts};
 
 /// A dashboard of a source that cannot be read again.
 fn app(facts: Facts) -> App {
-    App::new("live", facts, Config::default(), false)
+    App::new("live", facts, Settings::default(), false)
 }
 
 fn empty() -> App {

@@ -14,6 +14,8 @@ mod place;
 
 use std::io::{self, Write};
 
+use clap::ValueEnum;
+
 pub use csv::Csv;
 pub use folded::Folded;
 pub use hgrm::Hgrm;
@@ -24,7 +26,6 @@ pub use parquet::Parquet;
 pub use perfetto::Perfetto;
 pub use place::{Place, refuse_input};
 
-use crate::cli::Format;
 use crate::trace::{Batch, Facts};
 
 /// Where an export goes.
@@ -39,18 +40,40 @@ pub trait Export {
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
     ) -> io::Result<()>;
+
+    /// Is it nothing that a terminal can show?
+    fn is_binary(&self) -> bool {
+        false
+    }
 }
 
-/// What writes a format: of those that are of one thing, of everything.
-pub fn exporter(format: Format) -> &'static dyn Export {
-    match format {
-        Format::Json => &Json,
-        Format::Csv => &Csv,
-        Format::Parquet => &Parquet,
-        Format::Hlog => &Hlog,
-        Format::Hgrm => &Hgrm::ALL,
-        Format::Perfetto => &Perfetto,
-        Format::Folded => &Folded,
-        Format::Openmetrics => &metrics::OpenMetrics,
-    }
+macro_rules! formats {
+    ($($name:ident $about:literal $export:expr,)*) => {
+        /// What a recording can be exported as.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+        pub enum Format {
+            $(#[doc = $about] $name,)*
+        }
+
+        impl Format {
+            /// What writes it: where it can be of one thing, of everything.
+            pub fn exporter(self) -> &'static dyn Export {
+                match self {
+                    $(Self::$name => &$export,)*
+                }
+            }
+        }
+    };
+}
+
+// To add one takes its file, its line here and its lines in the documents.
+formats! {
+    Json "one object per line and migration; unknown is null" Json,
+    Csv "the same with a line of names first; unknown is empty" Csv,
+    Parquet "a table with the columns of the recording, one row per migration" Parquet,
+    Hlog "HdrHistogram interval log (V2): per second, one histogram of each step and direction, in nanoseconds" Hlog,
+    Hgrm "HdrHistogram percentile distribution of the time of migrations, or of one step, in nanoseconds" Hgrm::ALL,
+    Perfetto "trace: a slice for each migration with its steps in it, and counters; open it at ui.perfetto.dev" Perfetto,
+    Folded "stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its steps took, in nanoseconds" Folded,
+    Openmetrics "what `serve` would tell at the end: docs/metrics.md" metrics::OpenMetrics,
 }

@@ -18,6 +18,10 @@ const ROW_GROUP: usize = 1 << 17;
 pub struct Parquet;
 
 impl Export for Parquet {
+    fn is_binary(&self) -> bool {
+        true
+    }
+
     fn export(
         &self,
         facts: &Facts,

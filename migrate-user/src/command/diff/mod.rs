@@ -12,7 +12,7 @@ use super::tell_hints;
 use crate::Error;
 use crate::cli;
 use crate::compare::{Limits, Verdict, compare};
-use crate::config::Config;
+use crate::config;
 use crate::report::diff;
 use side::Side;
 
@@ -29,7 +29,7 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
         share: options.share_threshold.0,
     };
     let json = options.json;
-    let thresholds = Config::load()?.findings;
+    let thresholds = config::load()?.findings;
     let filter = options.only.clone();
     tell_hints(&filter);
     let (base, new) = options.sides();

@@ -6,7 +6,7 @@ use crate::support::{Synthetic, facts};
 
 fn app(migrations: usize, readable: bool) -> (App, Synthetic) {
     let mut synthetic = Synthetic::new(1);
-    let mut app = App::new("live", facts(), Config::default(), readable);
+    let mut app = App::new("live", facts(), Settings::default(), readable);
     app.batch(synthetic.batch(migrations));
     (app, synthetic)
 }

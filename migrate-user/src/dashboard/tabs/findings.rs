@@ -21,12 +21,12 @@ fn mark(severity: Severity, theme: Theme) -> (&'static str, Style) {
 }
 
 fn all(canvas: &Canvas<'_>) -> Vec<Finding> {
-    findings(canvas.model, &canvas.app.config.findings)
+    findings(canvas.model, &canvas.app.settings.findings)
 }
 
 /// How the run is doing, in a few words, and what was not judged.
 fn health(canvas: &Canvas<'_>, findings: &[Finding]) -> String {
-    let unjudged = unjudged(canvas.model, &canvas.app.config.findings);
+    let unjudged = unjudged(canvas.model, &canvas.app.settings.findings);
     match (findings.is_empty(), unjudged.first()) {
         (true, Some(reason)) => reason.clone(),
         (false, Some(reason)) => format!("{} · {reason}", counts(findings)),

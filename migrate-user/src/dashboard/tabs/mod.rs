@@ -114,12 +114,12 @@ mod tests {
     use super::super::Action;
     use super::super::tests::pictures::picture_of;
     use super::*;
-    use crate::config::Config;
+    use crate::dashboard::Settings;
     use crate::support::{Synthetic, facts};
 
     #[test]
     fn a_table_is_sorted_by_what_can_be_seen() {
-        let mut app = App::new("live", facts(), Config::default(), false);
+        let mut app = App::new("live", facts(), Settings::default(), false);
         app.batch(Synthetic::new(1).batch(50));
         app.act(Action::Show(Tab::Processes));
         let mut by = |width, places: isize| {
@@ -141,7 +141,7 @@ mod tests {
     /// Every column of every table, by keys alone.
     #[test]
     fn every_table_is_sorted_by_each_of_its_columns() {
-        let mut app = App::new("live", facts(), Config::default(), false);
+        let mut app = App::new("live", facts(), Settings::default(), false);
         let mut synthetic = Synthetic::new(3).with_details();
         (0..20).for_each(|_| app.batch(synthetic.batch(100)));
         for tab in Tab::ALL {

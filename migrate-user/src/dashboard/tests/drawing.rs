@@ -155,7 +155,7 @@ fn without_colour_it_says_the_same() {
     for app in [empty, lossy, totals_only] {
         for mut app in everything(app) {
             for size in [(80, 24), (200, 60)] {
-                app.config.theme = Theme::Monochrome;
+                app.settings.theme = Theme::Monochrome;
                 let plain = picture(&app, size);
                 let colours = |cell: &ratatui::buffer::Cell| (cell.fg, cell.bg);
                 let coloured = plain.content.iter().map(colours);
@@ -165,7 +165,7 @@ fn without_colour_it_says_the_same() {
                         .all(|colours| colours == (Color::Reset, Color::Reset))
                 );
                 for theme in [Theme::Dark, Theme::Light, Theme::HighContrast] {
-                    app.config.theme = theme;
+                    app.settings.theme = theme;
                     assert_eq!(text(&plain), text(&picture(&app, size)), "{theme:?}");
                 }
             }

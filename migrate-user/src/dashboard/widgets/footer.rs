@@ -17,7 +17,7 @@ struct Entry {
 /// What can be asked for now, most important first. Neighbours with the same word share it.
 fn entries(app: &App) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    for (binding, keys) in app.config.keys.listed() {
+    for (binding, keys) in app.settings.keys.listed() {
         let Some(key) = keys.first().map(Key::to_string) else {
             continue;
         };

@@ -56,7 +56,7 @@ const STEPS: [(&str, &str); Step::COUNT] = [
 /// The help in lines of at most `width` columns.
 fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Line<'static>> {
     let (app, theme) = (canvas.app, canvas.theme);
-    let keys = app.config.keys.listed();
+    let keys = app.settings.keys.listed();
     let keys = keys.filter(|(binding, keys)| !keys.is_empty() && binding.when.holds(app));
     let keys = keys.flat_map(|(binding, keys)| {
         let names: Vec<String> = keys.iter().map(Key::to_string).collect();

@@ -37,6 +37,10 @@ const SEQUENCE: u32 = 1;
 pub struct Perfetto;
 
 impl Export for Perfetto {
+    fn is_binary(&self) -> bool {
+        true
+    }
+
     fn export(
         &self,
         facts: &Facts,
