@@ -9,8 +9,7 @@ use std::error::Error;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use migscope::dashboard::Settings;
-use migscope::dashboard::{Action, App, Tab, draw};
+use migscope::dashboard::{Action, App, Settings, Tab, draw, start};
 use migscope::trace::Batch;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -35,7 +34,7 @@ const FRAME_LIMIT: Duration = Duration::from_millis(4);
 const MEMORY_LIMIT: u64 = 64 << 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut app = App::new("live", facts(), Settings::default(), false);
+    let mut app = start("live", facts(), Settings::default(), false);
     let mut synthetic = Synthetic::new(1).with_details();
     feed(&mut app, &mut synthetic, FULL);
     let mut frames = Vec::new();

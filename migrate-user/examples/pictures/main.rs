@@ -6,8 +6,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::path::Path;
 
-use migscope::dashboard::Settings;
-use migscope::dashboard::{Action, App, Tab, draw};
+use migscope::dashboard::{Action, App, Settings, Tab, draw, start};
 use migscope::recording::Reader;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -23,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (recording, folder) = (Path::new(&recording), Path::new(&folder));
     let mut reader = Reader::new("the recording", File::open(recording)?)?;
     let name = recording.file_name().unwrap_or_default().to_string_lossy();
-    let mut app = App::new(
+    let mut app = start(
         &format!("replay of {name}"),
         reader.facts().clone(),
         Settings::default(),

@@ -2,18 +2,17 @@
 
 use crossterm::event::KeyEvent;
 
-use super::canvas::Drawn;
+use super::action::Action;
+use super::bindings::Situation;
 use super::completion::Asks;
 use super::data::Data;
+use super::drawn::Drawn;
 use super::history::History;
-use super::keys::Action;
 use super::playback::{Playback, Until};
 use super::prompt::{Answer, Export, Prompt, is_yes};
-use super::state::View;
+use super::state::{Chosen, Lists, Look, View};
 use super::tab::Tab;
-use super::table::Context;
 use super::window::Window;
-use super::{notices, tabs};
 use crate::Error;
 use crate::dashboard::Settings;
 use crate::model::Model;
@@ -25,6 +24,7 @@ pub struct App {
     pub(super) name: String,
     pub(super) data: Data,
     pub(super) view: View,
+    lists: &'static dyn Lists,
     pub(super) settings: Settings,
     /// What is shown while paused. The models themselves go on.
     frozen: Option<Box<Held>>,
@@ -62,13 +62,21 @@ pub(super) enum Ended {
 }
 
 impl App {
-    /// A dashboard that has seen nothing yet. `readable`: can the source be read again from its beginning?
-    pub fn new(name: &str, facts: Facts, settings: Settings, readable: bool) -> Self {
+    /// A dashboard that has seen nothing yet, with the lists that are drawn. `readable`: can the source be read again
+    /// from its beginning?
+    pub(super) fn new(
+        name: &str,
+        facts: Facts,
+        settings: Settings,
+        readable: bool,
+        lists: &'static dyn Lists,
+    ) -> Self {
         let began_ns = facts.started_ns;
         Self {
             name: name.to_owned(),
             data: Data::new(facts, readable),
-            view: View::new(settings.tab),
+            view: View::new(settings.tab, lists),
+            lists,
             settings,
             frozen: None,
             playback: readable.then(|| Playback::new(began_ns)),
@@ -88,11 +96,24 @@ impl App {
         self.view.drawn(drawn);
     }
 
-    /// What cells of tables know.
-    pub(super) fn context(&self) -> Context {
-        let mut context = Context::new(self.shown(), self.settings.theme).in_unit(self.view.unit);
-        context.began_ns = self.began_ns();
-        context
+    /// What is shown, and how it is looked at.
+    pub(super) fn look(&self) -> Look<'_> {
+        Look {
+            view: &self.view,
+            model: self.shown(),
+            theme: self.settings.theme,
+            began_ns: self.began_ns(),
+        }
+    }
+
+    /// What there is to ask for.
+    pub(super) fn situation(&self) -> Situation {
+        Situation {
+            tab: self.tab(),
+            is_open: self.is_open(),
+            replays: self.playback.is_some(),
+            is_filtered: !self.data.filter().is_empty(),
+        }
     }
 
     /// What is to be shown.
@@ -308,7 +329,7 @@ impl App {
             }
             _ => {
                 let shown = shown(self.frozen.as_deref(), &self.data);
-                self.view.act(action, shown);
+                self.view.act(action, shown, self.lists);
             }
         }
     }
@@ -324,9 +345,9 @@ impl App {
 
     /// Opens what is chosen: a migration, or the migrations of a process or driver.
     fn open(&mut self) {
-        match tabs::open(self) {
-            Some(tabs::Opened::Migration(opened)) => self.view.opened = Some(opened),
-            Some(tabs::Opened::Filter(filter)) => self.set_filter(*filter),
+        match self.lists.open(&self.look()) {
+            Some(Chosen::Migration(opened)) => self.view.opened = Some(opened),
+            Some(Chosen::Row(filter)) => self.set_filter(*filter),
             None => {}
         }
     }
@@ -373,12 +394,7 @@ impl App {
 
     fn bound(&mut self) {
         let shown = shown(self.frozen.as_deref(), &self.data);
-        self.view.bound(shown);
-    }
-
-    /// What the user should know besides the figures, most important first.
-    pub fn notices(&self) -> Vec<String> {
-        notices::notices(self)
+        self.view.bound(shown, self.lists);
     }
 }
 

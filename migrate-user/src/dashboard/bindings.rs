@@ -1,9 +1,7 @@
 //! What keys do, and what the footer and the help say about them: one table.
 
-use super::app::App;
-use super::keys::Action;
+use super::action::Action;
 use super::tab::Tab;
-use super::tabs;
 
 /// What can be asked for with a key.
 #[derive(Debug)]
@@ -46,12 +44,26 @@ pub(super) enum When {
     Open,
 }
 
+/// What there is to ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Situation {
+    pub(super) tab: Tab,
+    /// Is a migration open?
+    pub(super) is_open: bool,
+    /// Can the recording be read again?
+    pub(super) replays: bool,
+    pub(super) is_filtered: bool,
+}
+
 impl When {
     /// Can it be asked for now?
-    pub(super) fn holds(self, app: &App) -> bool {
-        let tab = app.tab();
-        let detail = app.is_open();
-        let tables = if detail { &[][..] } else { tabs::tables(tab) };
+    pub(super) fn holds(self, now: Situation) -> bool {
+        let Situation {
+            tab,
+            is_open: detail,
+            ..
+        } = now;
+        let tables = if detail { &[][..] } else { tab.tables() };
         match self {
             Self::Always => true,
             Self::Moves => tab != Tab::Overview,
@@ -63,8 +75,8 @@ impl When {
             Self::Amounts => !matches!(tab, Tab::Steps | Tab::Findings | Tab::Batching),
             Self::Migrations => tab == Tab::Migrations && !detail,
             Self::Migration => detail,
-            Self::Replay => app.playback().is_some(),
-            Self::Open => detail || app.filter_words().is_some(),
+            Self::Replay => now.replays,
+            Self::Open => detail || now.is_filtered,
         }
     }
 }

@@ -6,39 +6,14 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Scrollbar, ScrollbarOrientation, ScrollbarState, StatefulWidget};
 
+use super::action::Action;
 use super::app::App;
-use super::keys::Action;
+use super::cell::{Context, shorten};
+use super::drawn::{Drawn, Spot};
 use super::nothing;
 use super::sorting::Table;
-use super::table::{Context, shorten};
 use super::theme::Theme;
 use crate::model::Model;
-
-/// A place on the screen that does something when it is clicked.
-#[derive(Clone, Copy, Debug)]
-struct Spot {
-    area: Rect,
-    action: Action,
-}
-
-/// What only the picture knows: what can be clicked on it, and what keys can move.
-#[derive(Clone, Debug, Default)]
-pub struct Drawn {
-    spots: Vec<Spot>,
-    /// Lines of what scrolls for which there is no room.
-    pub(super) hidden: usize,
-    /// The tables that can be sorted, and the columns by which, as far as they can be seen.
-    pub(super) tables: Vec<(Table, Vec<usize>)>,
-}
-
-impl Drawn {
-    /// What a click asks for: of what lies over each other, the uppermost.
-    pub(super) fn clicked(&self, column: u16, line: u16) -> Option<Action> {
-        let at = Position::new(column, line);
-        let spot = self.spots.iter().rev().find(|spot| spot.area.contains(at));
-        spot.map(|spot| spot.action)
-    }
-}
 
 /// A frame while it is drawn.
 pub(super) struct Canvas<'a> {
@@ -186,7 +161,7 @@ impl Canvas<'_> {
 
     /// What cells of tables know.
     pub(super) fn context(&self) -> Context {
-        self.app.context()
+        Context::of(&self.app.look())
     }
 
     /// So many pages in the unit that was chosen.

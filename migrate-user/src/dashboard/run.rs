@@ -10,9 +10,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::action::Action;
 use super::app::App;
-use super::canvas::Drawn;
-use super::keys::Action;
+use super::drawn::Drawn;
 use super::player::Player;
 use super::settings::{REFRESH, Settings};
 use super::terminal::Screen;
@@ -42,7 +42,7 @@ pub async fn run(
     filter: Filter,
 ) -> Result<(), Error> {
     let readable = source.file().is_some();
-    let mut app = App::new(name, source.facts().clone(), settings, readable);
+    let mut app = super::start(name, source.facts().clone(), settings, readable);
     let begun = app.begin_with(filter);
     begun.map_err(|why| Error::NotChosen { why })?;
     let mut dashboard = Dashboard::new(source, app)?;

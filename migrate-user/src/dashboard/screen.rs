@@ -4,7 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::canvas::{Canvas, Drawn, below, top};
+use super::canvas::{Canvas, below, top};
+use super::drawn::Drawn;
+use super::notices;
 use super::tabs;
 use super::widgets::{self, footer, header, help, prompt, seek};
 
@@ -38,7 +40,7 @@ fn inner(whole: Rect) -> Rect {
 
 fn draw_all(canvas: &mut Canvas<'_>, area: Rect, whole: Rect) {
     let (app, theme) = (canvas.app, canvas.theme);
-    let notices = app.notices();
+    let notices = notices::notices(app);
     let parts = Parts::new(area, !notices.is_empty(), app.playback().is_some());
     header::draw(app, theme, parts.header, canvas.buffer);
     widgets::tabs::draw(canvas, parts.tabs);

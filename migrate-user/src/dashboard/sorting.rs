@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use super::table::{Column, Context};
-
 /// A table that can be sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
@@ -121,30 +119,13 @@ impl Key {
     }
 
     /// What is unknown comes last, whichever way round.
-    fn compare(&self, other: &Self, reversed: bool) -> Ordering {
+    pub(super) fn compare(&self, other: &Self, reversed: bool) -> Ordering {
         match (&self.0, &other.0) {
             (Some(a), Some(b)) if reversed => b.cmp(a),
             (Some(a), Some(b)) => a.cmp(b),
             (a, b) => b.is_some().cmp(&a.is_some()),
         }
     }
-}
-
-/// The rows in the order that is asked for; where that makes no difference, in their own.
-pub(super) fn sorted<'r, R>(
-    columns: &[Column<R>],
-    rows: Vec<&'r R>,
-    sort: Sort,
-    context: Context,
-) -> Vec<&'r R> {
-    let column = sort.by.and_then(|at| columns.get(at));
-    let Some(key) = column.and_then(|column| column.key) else {
-        return rows;
-    };
-    let keyed = |row: &'r R| (key(row, context), row);
-    let mut keyed: Vec<(Key, &R)> = rows.into_iter().map(keyed).collect();
-    keyed.sort_by(|(a, _), (b, _)| a.compare(b, sort.reversed));
-    keyed.into_iter().map(|(_, row)| row).collect()
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! What is shown, and how: everything that keys change.
 
-use super::canvas::Drawn;
-use super::keys::{Action, PAGE};
+use super::action::{Action, PAGE};
+use super::drawn::Drawn;
 use super::sorting::{Sort, Table};
 use super::tab::Tab;
-use super::tabs;
+use super::theme::Theme;
 use crate::figures::units::Unit;
 use crate::model::Model;
-use crate::trace::Migration;
+use crate::trace::{Filter, Migration};
 
 /// How a model is looked at.
 #[derive(Clone, Debug)]
@@ -79,13 +79,42 @@ impl Opened {
     }
 }
 
+/// What the state has to know of the tabs' lists, whatever they look like.
+pub(super) trait Lists {
+    /// How many rows of the tab can be chosen. Where it is none, the tab scrolls as a whole.
+    fn rows(&self, view: &View, model: &Model) -> usize;
+
+    /// What is opened when the chosen row is.
+    fn open(&self, look: &Look<'_>) -> Option<Chosen>;
+
+    /// How a table is sorted before the user says otherwise.
+    fn first_sort(&self, table: Table) -> Sort;
+}
+
+/// A model, and how it is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub(super) view: &'a View,
+    pub(super) model: &'a Model,
+    pub(super) theme: Theme,
+    /// When the run began, nanoseconds: times are told from there.
+    pub(super) began_ns: u64,
+}
+
+/// What was chosen.
+pub(super) enum Chosen {
+    Migration(Opened),
+    /// What lets one row through.
+    Row(Box<Filter>),
+}
+
 impl View {
-    pub(super) fn new(tab: Tab) -> Self {
+    pub(super) fn new(tab: Tab, lists: &dyn Lists) -> Self {
         Self {
             tab,
             unit: Unit::default(),
             lists: Default::default(),
-            sorts: Table::ALL.map(tabs::first_sort),
+            sorts: Table::ALL.map(|table| lists.first_sort(table)),
             cursor: 0,
             slowest: false,
             opened: None,
@@ -112,7 +141,7 @@ impl View {
 
     /// The table that keys sort, of those of the tab.
     pub(super) fn table(&self) -> Option<Table> {
-        let tables = tabs::tables(self.tab);
+        let tables = self.tab.tables();
         tables.get(self.lists[self.tab as usize].table).copied()
     }
 
@@ -121,14 +150,14 @@ impl View {
     }
 
     /// Does what an action asks for, as far as it is only about what is shown.
-    pub(super) fn act(&mut self, action: Action, model: &Model) {
+    pub(super) fn act(&mut self, action: Action, model: &Model, lists: &dyn Lists) {
         match action {
             Action::Help => self.help = if self.help.is_some() { None } else { Some(0) },
             Action::Show(tab) => self.show(tab),
             Action::Beside(places) => self.show(self.tab.beside(places)),
-            Action::Move(lines) => self.step(lines, model),
+            Action::Move(lines) => self.step(lines, model, lists),
             Action::Page(pages) if self.tab == Tab::Steps => self.scroll(pages * PAGE),
-            Action::Page(pages) => self.step(pages * PAGE, model),
+            Action::Page(pages) => self.step(pages * PAGE, model, lists),
             Action::Choose(row) => self.list_mut().chosen = row,
             Action::Next(places) => self.go(places),
             Action::Across(places) => self.across(places),
@@ -145,7 +174,7 @@ impl View {
             Action::Order if self.tab == Tab::Migrations => self.order(),
             _ => {}
         }
-        self.bound(model);
+        self.bound(model, lists);
     }
 
     fn show(&mut self, tab: Tab) {
@@ -155,9 +184,9 @@ impl View {
     }
 
     /// Moves the choice, or what is seen where there is no choice.
-    fn step(&mut self, lines: isize, model: &Model) {
+    fn step(&mut self, lines: isize, model: &Model, lists: &dyn Lists) {
         let is_covered = self.help.is_some() || self.opened.is_some();
-        if is_covered || tabs::rows(self, model) == 0 {
+        if is_covered || lists.rows(self, model) == 0 {
             return self.scroll(lines);
         }
         let list = self.list_mut();
@@ -213,7 +242,7 @@ impl View {
 
     fn sort_by(&mut self, table: Table, column: usize) {
         self.sorts[table as usize].choose(column);
-        let place = tabs::tables(self.tab).iter().position(|of| *of == table);
+        let place = self.tab.tables().iter().position(|of| *of == table);
         self.list_mut().table = place.unwrap_or(0);
     }
 
@@ -233,7 +262,7 @@ impl View {
 
     /// Goes to the next table that can be seen.
     fn next_table(&mut self) {
-        let tables = tabs::tables(self.tab);
+        let tables = self.tab.tables();
         let seen = |at: &usize| self.tables.iter().any(|(seen, _)| *seen == tables[*at]);
         let here = self.lists[self.tab as usize].table;
         let next = (here + 1..tables.len()).chain(0..here).find(seen);
@@ -247,8 +276,8 @@ impl View {
     }
 
     /// Keeps what is chosen among what there is.
-    pub(super) fn bound(&mut self, model: &Model) {
-        let rows = tabs::rows(self, model);
+    pub(super) fn bound(&mut self, model: &Model, lists: &dyn Lists) {
+        let rows = lists.rows(self, model);
         let list = self.list_mut();
         list.chosen = list.chosen.min(rows.saturating_sub(1));
     }

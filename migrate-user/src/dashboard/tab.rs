@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use serde::Deserialize;
 
+use super::sorting::Table;
+
 /// One tab of the dashboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,6 +52,19 @@ impl Tab {
             Self::Drivers => "Drivers",
             Self::Migrations => "Migrations",
             Self::Findings => "Findings",
+        }
+    }
+
+    /// Its tables that can be sorted, in their order on screen.
+    pub(super) fn tables(self) -> &'static [Table] {
+        match self {
+            Self::Overview | Self::Findings => &[],
+            Self::Steps => &[Table::Steps, Table::Kinds],
+            Self::Batching => &[Table::Sizes, Table::Costs],
+            Self::Pages => &[Table::Parts, Table::Bounces, Table::Soonest],
+            Self::Processes => &[Table::Processes],
+            Self::Drivers => &[Table::Drivers],
+            Self::Migrations => &[Table::Migrations],
         }
     }
 

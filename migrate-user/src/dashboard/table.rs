@@ -4,78 +4,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::action::Action;
 use super::canvas::Canvas;
-use super::keys::Action;
+use super::cell::{Cell, Context, KeyOf, shorten};
 use super::sorting::{Key, Sort, Table};
-use super::theme::Theme;
-use crate::figures::{NONE, units::Unit};
-use crate::model::{Hidden, Model, Sums};
-use crate::trace::Direction;
 
 /// On which side of its column a text stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Left,
     Right,
-}
-
-/// What cells know besides their row.
-#[derive(Clone, Copy)]
-pub(super) struct Context {
-    pub(super) theme: Theme,
-    /// When the run began, nanoseconds: times are told from there.
-    pub(super) began_ns: u64,
-    /// The time that has been reached, nanoseconds.
-    pub(super) now_ns: u64,
-    /// In which amounts of memory are shown.
-    unit: Unit,
-    page_size: u64,
-    hidden: Hidden,
-}
-
-impl Context {
-    pub(super) fn new(model: &Model, theme: Theme) -> Self {
-        Self {
-            theme,
-            began_ns: model.began_ns().unwrap_or(0),
-            now_ns: model.now_ns().unwrap_or(0),
-            unit: Unit::Pages,
-            page_size: model.facts().page_size,
-            hidden: model.hidden(),
-        }
-    }
-
-    pub(super) fn in_unit(self, unit: Unit) -> Self {
-        Self { unit, ..self }
-    }
-
-    /// The pages that arrived in a direction; unknown where a filter leaves that out.
-    pub(super) fn arrived(self, sums: &Sums, direction: Direction) -> (String, Style) {
-        if self.hidden.direction(direction) {
-            return (NONE.to_owned(), self.theme.quiet());
-        }
-        self.amount(sums.arrived(Some(direction)))
-    }
-
-    /// A number of pages in the unit of the table. Nothing is a dot, so that what is there stands out.
-    pub(super) fn amount(self, pages: u64) -> (String, Style) {
-        if pages == 0 {
-            ("·".to_owned(), self.theme.quiet())
-        } else {
-            (self.unit.amount(pages, self.page_size), Style::new())
-        }
-    }
-}
-
-/// What a row says in a column.
-pub(super) type Cell<R> = fn(&R, Context) -> (String, Style);
-
-/// What a row is sorted by in a column.
-pub(super) type KeyOf<R> = fn(&R, Context) -> Key;
-
-/// A number that may be unknown, in a cell.
-pub(super) fn number(number: Option<u32>) -> String {
-    number.map_or_else(|| NONE.to_owned(), |number| number.to_string())
 }
 
 /// One column of a table with rows of type `R`.
@@ -129,6 +67,23 @@ impl<R> Column<R> {
             ..self
         }
     }
+}
+
+/// The rows in the order that is asked for; where that makes no difference, in their own.
+pub(super) fn sorted<'r, R>(
+    columns: &[Column<R>],
+    rows: Vec<&'r R>,
+    sort: Sort,
+    context: Context,
+) -> Vec<&'r R> {
+    let column = sort.by.and_then(|at| columns.get(at));
+    let Some(key) = column.and_then(|column| column.key) else {
+        return rows;
+    };
+    let keyed = |row: &'r R| (key(row, context), row);
+    let mut keyed: Vec<(Key, &R)> = rows.into_iter().map(keyed).collect();
+    keyed.sort_by(|(a, _), (b, _)| a.compare(b, sort.reversed));
+    keyed.into_iter().map(|(_, row)| row).collect()
 }
 
 /// What a table takes when all columns are there.
@@ -330,25 +285,6 @@ fn put_in(side: Side, text: &str, style: Style, place: Rect, buffer: &mut Buffer
     };
     let width = usize::from(place.width);
     buffer.set_stringn(place.x + pad, place.y, &text, width, style);
-}
-
-/// A text of at most `width` columns.
-pub(super) fn shorten(text: &str, width: usize) -> String {
-    if ratatui::text::Line::raw(text).width() <= width {
-        return text.to_owned();
-    }
-    let mut short = String::new();
-    for c in text.chars() {
-        short.push(c);
-        if ratatui::text::Line::raw(short.as_str()).width() >= width {
-            short.pop();
-            break;
-        }
-    }
-    if width > 0 {
-        short.push('…');
-    }
-    short
 }
 
 #[cfg(test)]

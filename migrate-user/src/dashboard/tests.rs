@@ -18,7 +18,7 @@ use crate::trace::{Cause, Direction, Ending, Facts};
 
 /// A dashboard of a source that cannot be read again.
 fn app(facts: Facts) -> App {
-    App::new("live", facts, Settings::default(), false)
+    super::start("live", facts, Settings::default(), false)
 }
 
 fn empty() -> App {

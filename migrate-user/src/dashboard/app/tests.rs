@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::dashboard::Table;
+use crate::dashboard::notices::notices;
 use crate::support::{Synthetic, facts};
 
 fn app(migrations: usize, readable: bool) -> (App, Synthetic) {
     let mut synthetic = Synthetic::new(1);
-    let mut app = App::new("live", facts(), Settings::default(), readable);
+    let mut app = crate::dashboard::start("live", facts(), Settings::default(), readable);
     app.batch(synthetic.batch(migrations));
     (app, synthetic)
 }
@@ -79,11 +80,11 @@ fn a_filter_of_what_can_be_read_again_reads_it_again() {
 #[test]
 fn says_how_it_ended() {
     let (mut app, _) = app(1, false);
-    assert_eq!(app.notices(), [""; 0]);
+    assert_eq!(notices(&app), [""; 0]);
     app.end(Ending::Complete);
-    assert_eq!(app.notices(), ["stream ended"]);
+    assert_eq!(notices(&app), ["stream ended"]);
     app.fail(Error::NotATerminal);
-    assert!(app.notices()[0].contains("not a terminal"));
+    assert!(notices(&app)[0].contains("not a terminal"));
     assert!(matches!(app.into_failure(), Some(Error::NotATerminal)));
 }
 
@@ -93,7 +94,7 @@ fn what_has_ended_is_not_counted_anew() {
     app.end(Ending::Complete);
     app.act(Action::Reset);
     assert_eq!(app.shown().totals().migrations(), 10);
-    assert!(app.notices()[0].contains("nothing more comes"));
+    assert!(notices(&app)[0].contains("nothing more comes"));
     // Before its end it is, and what comes from there on is counted and exported.
     app.act(Action::Seek(0));
     assert!(app.takes_again());

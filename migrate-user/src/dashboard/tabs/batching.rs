@@ -4,7 +4,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::canvas::{Canvas, below, top, with_x};
-use super::super::sorting::{Key, Table, sorted};
+use super::super::sorting::{Key, Table};
+use super::super::table::sorted;
 use super::super::table::{self, Column, draw_sorted};
 use super::super::widgets::bar::bar;
 use crate::figures;

@@ -3,12 +3,14 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::app::App;
 use super::super::canvas::Canvas;
-use super::super::sorting::{Key, Table, sorted};
+use super::super::cell::Context;
+use super::super::sorting::{Key, Table};
+use super::super::state::{Chosen, Look};
+use super::super::table::sorted;
 use super::super::table::{self, Column, draw_list};
+use super::Tab;
 use super::processes::{pages, per_page, recent};
-use super::{Opened, Tab};
 use crate::figures::NONE;
 use crate::model::Driver;
 use crate::text::{count, counted, duration, printable};
@@ -63,14 +65,19 @@ pub(super) const COLUMNS: [Of; 11] = [
     .by(|row, context| Key::most(pages(&row.recent, context))),
 ];
 
-fn rows(app: &App) -> Vec<&Driver> {
-    let rows = app.shown().drivers().sorted();
-    sorted(&COLUMNS, rows, app.view.sort(Table::Drivers), app.context())
+fn rows<'a>(look: &Look<'a>) -> Vec<&'a Driver> {
+    let rows = look.model.drivers().sorted();
+    sorted(
+        &COLUMNS,
+        rows,
+        look.view.sort(Table::Drivers),
+        Context::of(look),
+    )
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let rows = rows(app);
+    let rows = rows(&app.look());
     let number = counted(rows.len() as u64, "driver", "drivers");
     let sort = app.view.sort(Table::Drivers);
     let by = table::sorted_by(&COLUMNS, sort, area.width);
@@ -88,12 +95,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// Everything of the chosen driver. What has no name cannot be asked for.
-pub(super) fn open(app: &App) -> Option<Opened> {
-    let rows = rows(app);
-    let name = rows.get(app.view.chosen())?.name.as_deref()?;
+pub(super) fn open(look: &Look<'_>) -> Option<Chosen> {
+    let rows = rows(look);
+    let name = rows.get(look.view.chosen())?.name.as_deref()?;
     let filter = Filter {
         driver: vec![name.parse().ok()?],
         ..Filter::default()
     };
-    Some(Opened::Filter(filter.into()))
+    Some(Chosen::Row(filter.into()))
 }

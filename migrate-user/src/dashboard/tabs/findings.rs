@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::super::action::Action;
 use super::super::canvas::{Canvas, with_x};
-use super::super::keys::Action;
 use super::super::tab::Tab;
 use super::super::theme::Theme;
 use crate::insight::{Finding, Kind, Severity, findings, unjudged};

@@ -5,9 +5,12 @@ use ratatui::style::Style;
 
 use super::super::app::App;
 use super::super::canvas::Canvas;
-use super::super::sorting::{Key, Table, sorted};
-use super::super::table::{self, Column, Context, draw_list};
-use super::{Opened, migration};
+use super::super::cell::{self, Context};
+use super::super::sorting::{Key, Table};
+use super::super::state::{Chosen, Look, Opened};
+use super::super::table::sorted;
+use super::super::table::{Column, draw_list};
+use super::migration;
 use crate::figures::NONE;
 use crate::text::{counted, duration, printable, since};
 use crate::trace::{Migration, Side, Step, ledger};
@@ -24,7 +27,7 @@ pub(super) const COLUMNS: [Of; 22] = [
         (printable(m.comm.as_deref().unwrap_or(NONE)), Style::new())
     })
     .by(|m, _| Key::name(m.comm.as_deref())),
-    Of::right("pid", 8, 7, |m, _| (table::number(m.pid), Style::new()))
+    Of::right("pid", 8, 7, |m, _| (cell::number(m.pid), Style::new()))
         .by(|m, _| Key::least(m.pid.map(u64::from))),
     Of::left("worker", 15, 14, |m, _| {
         (printable(worker(m).unwrap_or(NONE)), Style::new())
@@ -125,17 +128,17 @@ fn step(migration: &Migration, step: Step, context: Context) -> (String, Style) 
     }
 }
 
-fn rows(app: &App) -> Vec<&Migration> {
-    let rows = if app.view.slowest {
-        app.shown().slowest().sorted()
+fn rows<'a>(look: &Look<'a>) -> Vec<&'a Migration> {
+    let rows = if look.view.slowest {
+        look.model.slowest().sorted()
     } else {
-        app.shown().recent().iter().collect()
+        look.model.recent().iter().collect()
     };
     sorted(
         &COLUMNS,
         rows,
-        app.view.sort(Table::Migrations),
-        app.context(),
+        look.view.sort(Table::Migrations),
+        Context::of(look),
     )
 }
 
@@ -153,7 +156,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     if let Some(opened) = &app.view.opened {
         return migration::draw(canvas, opened, area);
     }
-    let rows = rows(app);
+    let rows = rows(&app.look());
     let which = if app.view.slowest {
         "slowest"
     } else {
@@ -171,7 +174,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// The chosen migration.
-pub(super) fn open(app: &App) -> Option<Opened> {
-    let opened = super::super::state::Opened::new(&rows(app), app.view.chosen())?;
-    Some(Opened::Migration(opened))
+pub(super) fn open(look: &Look<'_>) -> Option<Chosen> {
+    let opened = Opened::new(&rows(look), look.view.chosen())?;
+    Some(Chosen::Migration(opened))
 }

@@ -12,20 +12,11 @@ mod steps;
 
 use ratatui::layout::Rect;
 
-use super::app::App;
 use super::canvas::Canvas;
 use super::sorting::{Sort, Table};
-use super::state::{self, View};
+use super::state::{Chosen, Lists, Look, View};
 use super::tab::Tab;
 use crate::model::Model;
-use crate::trace::Filter;
-
-/// What was opened.
-pub(super) enum Opened {
-    Migration(state::Opened),
-    /// What lets one row through.
-    Filter(Box<Filter>),
-}
 
 /// Draws the tab that is shown.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -41,71 +32,60 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// How many rows of a tab can be chosen. Where it is none, the tab scrolls as a whole.
-pub(super) fn rows(view: &View, model: &Model) -> usize {
-    match view.tab {
-        Tab::Overview | Tab::Batching | Tab::Pages | Tab::Findings => 0,
-        Tab::Steps => steps::ROWS,
-        Tab::Processes => model.processes().len(),
-        Tab::Drivers => model.drivers().sorted().len(),
-        Tab::Migrations if view.slowest => model.slowest().len(),
-        Tab::Migrations => model.recent().len(),
-    }
-}
+/// The lists that can be chosen from and sorted.
+pub(super) struct Tabs;
 
-/// What is opened when the chosen row is.
-pub(super) fn open(app: &App) -> Option<Opened> {
-    match app.tab() {
-        Tab::Processes => processes::open(app),
-        Tab::Drivers => drivers::open(app),
-        Tab::Migrations => migrations::open(app),
-        _ => None,
+impl Lists for Tabs {
+    fn rows(&self, view: &View, model: &Model) -> usize {
+        match view.tab {
+            Tab::Overview | Tab::Batching | Tab::Pages | Tab::Findings => 0,
+            Tab::Steps => steps::ROWS,
+            Tab::Processes => model.processes().len(),
+            Tab::Drivers => model.drivers().sorted().len(),
+            Tab::Migrations if view.slowest => model.slowest().len(),
+            Tab::Migrations => model.recent().len(),
+        }
     }
-}
 
-/// The tables of a tab that can be sorted, in their order on screen.
-pub(super) fn tables(tab: Tab) -> &'static [Table] {
-    match tab {
-        Tab::Overview | Tab::Findings => &[],
-        Tab::Steps => &[Table::Steps, Table::Kinds],
-        Tab::Batching => &[Table::Sizes, Table::Costs],
-        Tab::Pages => &[Table::Parts, Table::Bounces, Table::Soonest],
-        Tab::Processes => &[Table::Processes],
-        Tab::Drivers => &[Table::Drivers],
-        Tab::Migrations => &[Table::Migrations],
+    fn open(&self, look: &Look<'_>) -> Option<Chosen> {
+        match look.view.tab {
+            Tab::Processes => processes::open(look),
+            Tab::Drivers => drivers::open(look),
+            Tab::Migrations => migrations::open(look),
+            _ => None,
+        }
     }
-}
 
-/// How a table is sorted before the user says otherwise.
-pub(super) fn first_sort(table: Table) -> Sort {
-    let head = match table {
-        Table::Steps => steps::COLUMNS
-            .iter()
-            .position(|column| column.head == "step"),
-        Table::Kinds => steps::KINDS
-            .iter()
-            .position(|column| column.head == "count"),
-        Table::Sizes => batching::SIZES
-            .iter()
-            .position(|column| column.head == "pages/call"),
-        Table::Bounces => pages::BOUNCES
-            .iter()
-            .position(|column| column.head == "came back ≥"),
-        Table::Soonest => pages::BOUNCES
-            .iter()
-            .position(|column| column.head == "soonest"),
-        Table::Processes => processes::COLUMNS
-            .iter()
-            .position(|column| column.head == "time"),
-        Table::Drivers => drivers::COLUMNS
-            .iter()
-            .position(|column| column.head == "time"),
-        // By group and step, by driver and process, the newest or the slowest: the rows know.
-        Table::Costs | Table::Parts | Table::Migrations => None,
-    };
-    Sort {
-        by: head,
-        reversed: false,
+    fn first_sort(&self, table: Table) -> Sort {
+        let head = match table {
+            Table::Steps => steps::COLUMNS
+                .iter()
+                .position(|column| column.head == "step"),
+            Table::Kinds => steps::KINDS
+                .iter()
+                .position(|column| column.head == "count"),
+            Table::Sizes => batching::SIZES
+                .iter()
+                .position(|column| column.head == "pages/call"),
+            Table::Bounces => pages::BOUNCES
+                .iter()
+                .position(|column| column.head == "came back ≥"),
+            Table::Soonest => pages::BOUNCES
+                .iter()
+                .position(|column| column.head == "soonest"),
+            Table::Processes => processes::COLUMNS
+                .iter()
+                .position(|column| column.head == "time"),
+            Table::Drivers => drivers::COLUMNS
+                .iter()
+                .position(|column| column.head == "time"),
+            // By group and step, by driver and process, the newest or the slowest: the rows know.
+            Table::Costs | Table::Parts | Table::Migrations => None,
+        };
+        Sort {
+            by: head,
+            reversed: false,
+        }
     }
 }
 
@@ -114,12 +94,12 @@ mod tests {
     use super::super::Action;
     use super::super::tests::pictures::picture_of;
     use super::*;
-    use crate::dashboard::Settings;
+    use crate::dashboard::{Settings, start};
     use crate::support::{Synthetic, facts};
 
     #[test]
     fn a_table_is_sorted_by_what_can_be_seen() {
-        let mut app = App::new("live", facts(), Settings::default(), false);
+        let mut app = start("live", facts(), Settings::default(), false);
         app.batch(Synthetic::new(1).batch(50));
         app.act(Action::Show(Tab::Processes));
         let mut by = |width, places: isize| {
@@ -141,12 +121,12 @@ mod tests {
     /// Every column of every table, by keys alone.
     #[test]
     fn every_table_is_sorted_by_each_of_its_columns() {
-        let mut app = App::new("live", facts(), Settings::default(), false);
+        let mut app = start("live", facts(), Settings::default(), false);
         let mut synthetic = Synthetic::new(3).with_details();
         (0..20).for_each(|_| app.batch(synthetic.batch(100)));
         for tab in Tab::ALL {
             app.act(Action::Show(tab));
-            for table in tables(tab) {
+            for table in tab.tables() {
                 picture_of(&mut app, (400, 100));
                 assert_eq!(app.view.table(), Some(*table));
                 let columns = |table: Table| match table {

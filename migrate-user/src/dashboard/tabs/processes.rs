@@ -3,12 +3,15 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::app::App;
 use super::super::canvas::Canvas;
-use super::super::sorting::{Key, Table, sorted};
-use super::super::table::{self, Column, Context, draw_list};
+use super::super::cell::{self, Context};
+use super::super::sorting::{Key, Table};
+use super::super::state::{Chosen, Look};
+use super::super::table;
+use super::super::table::sorted;
+use super::super::table::{Column, draw_list};
 use super::super::widgets::bar::sparkline;
-use super::{Opened, Tab};
+use super::Tab;
 use crate::figures::NONE;
 use crate::model::{Process, Sparkline, Sums};
 use crate::text::{NOBODY, count, counted, duration, printable};
@@ -25,7 +28,7 @@ pub(super) const COLUMNS: [Of; 13] = [
         )
     })
     .by(|row, _| Key::name(row.comm.as_deref())),
-    Of::right("pid", 8, 1, |row, _| (table::number(row.pid), Style::new()))
+    Of::right("pid", 8, 1, |row, _| (cell::number(row.pid), Style::new()))
         .by(|row, _| Key::least(row.pid.map(u64::from))),
     Of::right("calls", 11, 4, |row, _| {
         (count(row.sums.migrations), Style::new())
@@ -100,15 +103,15 @@ pub(super) fn pages(pages: &Sparkline, context: Context) -> u64 {
     last.into_iter().fold(0, u64::saturating_add)
 }
 
-fn rows(app: &App) -> Vec<&Process> {
-    let rows = app.shown().processes().iter().collect();
-    let sort = app.view.sort(Table::Processes);
-    sorted(&COLUMNS, rows, sort, app.context())
+fn rows<'a>(look: &Look<'a>) -> Vec<&'a Process> {
+    let rows = look.model.processes().iter().collect();
+    let sort = look.view.sort(Table::Processes);
+    sorted(&COLUMNS, rows, sort, Context::of(look))
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let rows = rows(app);
+    let rows = rows(&app.look());
     let others = app
         .shown()
         .processes()
@@ -135,14 +138,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// Everything of the chosen process.
-pub(super) fn open(app: &App) -> Option<Opened> {
-    let rows = rows(app);
-    let row = *rows.get(app.view.chosen())?;
+pub(super) fn open(look: &Look<'_>) -> Option<Chosen> {
+    let rows = rows(look);
+    let row = *rows.get(look.view.chosen())?;
     let mut filter = Filter::default();
     match row.pid {
         Some(pid) => filter.pid.push(pid),
         // Whose memory nobody knows: nearly all of it is evicted.
         None => filter.cause.push(Cause::Eviction),
     }
-    Some(Opened::Filter(filter.into()))
+    Some(Chosen::Row(filter.into()))
 }

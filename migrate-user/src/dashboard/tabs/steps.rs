@@ -7,7 +7,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::canvas::{Canvas, below, left, top, with_x};
-use super::super::sorting::{Key, Table, sorted};
+use super::super::sorting::{Key, Table};
+use super::super::table::sorted;
 use super::super::table::{self, Column, draw_list, draw_sorted};
 use super::super::widgets::bar::bar;
 use super::super::widgets::heat;

@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use super::super::action::Action;
 use super::super::app::App;
 use super::super::canvas::{Canvas, with_x};
-use super::super::keys::{Action, Key};
+use super::super::keys::Key;
 
 /// Keys as people read them, what they do in short, and what a click does.
 struct Entry {
@@ -21,7 +22,7 @@ fn entries(app: &App) -> Vec<Entry> {
         let Some(key) = keys.first().map(Key::to_string) else {
             continue;
         };
-        if binding.short.is_empty() || !binding.when.holds(app) {
+        if binding.short.is_empty() || !binding.when.holds(app.situation()) {
             continue;
         }
         match entries

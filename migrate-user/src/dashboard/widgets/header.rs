@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
-use super::super::table::shorten;
+use super::super::cell::shorten;
 use super::super::theme::Theme;
 use crate::text::{clock, count, percent, printable};
 

@@ -57,7 +57,8 @@ const STEPS: [(&str, &str); Step::COUNT] = [
 fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Line<'static>> {
     let (app, theme) = (canvas.app, canvas.theme);
     let keys = app.settings.keys.listed();
-    let keys = keys.filter(|(binding, keys)| !keys.is_empty() && binding.when.holds(app));
+    let keys =
+        keys.filter(|(binding, keys)| !keys.is_empty() && binding.when.holds(app.situation()));
     let keys = keys.flat_map(|(binding, keys)| {
         let names: Vec<String> = keys.iter().map(Key::to_string).collect();
         entry((&names.join(" "), theme.key(), 13), binding.long, width)

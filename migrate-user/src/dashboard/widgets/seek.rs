@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::super::action::Action;
 use super::super::canvas::{Canvas, with_x};
-use super::super::keys::Action;
 use super::super::playback::Playback;
 use crate::text::clock;
 

@@ -4,7 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::table::{self, Column, Context, shorten};
+use super::super::cell::{Context, shorten};
+use super::super::table;
+use super::super::table::Column;
 use super::super::theme::Theme;
 use super::bar::bar;
 use super::kinds;

@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use super::super::action::Action;
 use super::super::canvas::{Canvas, with_x};
-use super::super::keys::Action;
 use super::super::tab::Tab;
 
 /// The names of the tabs: the longest that there is room for; `None` where there is room for one alone.

@@ -5,6 +5,7 @@ use super::page::Page;
 use crate::figures;
 use crate::model::{Model, Origin};
 use crate::text::{clock, count, counted, printable, utc};
+use crate::trace::Direction;
 
 pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
     let model = report.model;
@@ -104,8 +105,11 @@ pub(super) fn rates(report: &Report<'_>, page: &mut Page) {
         "{:<18}{pages:>10}{bytes:>14}{calls:>14}",
         "Average rates"
     ));
-    let directions = figures::directions(model).into_iter().map(Some);
-    for direction in directions.chain([None]) {
+    let directions = figures::directions(model);
+    // What is left out of one is left out of both.
+    let is_known = |direction: &Direction| !model.hidden().direction(*direction);
+    let both = directions.iter().all(is_known).then_some(None);
+    for direction in directions.iter().copied().map(Some).chain(both) {
         let name = direction.map_or("both", |direction| direction.name());
         let [pages, bytes, calls] = figures::rate(model, model.average(direction));
         page.line(format!("  {name:<16}{pages:>10}{bytes:>14}{calls:>14}"));
