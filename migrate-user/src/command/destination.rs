@@ -34,7 +34,7 @@ impl Destination {
     /// Refuses what a terminal cannot show.
     pub(super) fn for_binary(self) -> Result<Self, Error> {
         if self.output == Output::Stdout && io::stdout().is_terminal() {
-            return Err(Error::BinaryToTerminal);
+            return Err(crate::recording::Error::BinaryToTerminal.into());
         }
         Ok(self)
     }
@@ -83,7 +83,7 @@ impl Destination {
     fn failed(&self, action: &'static str, cause: io::Error, advice: &'static str) -> Error {
         let path = self.name();
         match cause.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists { path },
+            io::ErrorKind::AlreadyExists => crate::recording::Error::Exists { path }.into(),
             _ => Error::Io {
                 action,
                 path,

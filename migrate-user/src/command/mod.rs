@@ -103,5 +103,5 @@ fn tell_unknown(unknown: &[String]) {
 
 /// The first of the recordings that could not be read as it should, as an error.
 fn check(parts: &[Part]) -> Result<(), Error> {
-    parts.iter().try_for_each(Part::check)
+    Ok(parts.iter().try_for_each(Part::check)?)
 }

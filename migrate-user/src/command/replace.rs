@@ -29,9 +29,10 @@ pub(super) fn may_replace(
     match Place::of(path, inputs)? {
         Place::Free => Ok(force),
         Place::Taken if force => Ok(true),
-        Place::Taken if !can_ask() => Err(Error::Exists {
+        Place::Taken if !can_ask() => Err(crate::recording::Error::Exists {
             path: output.to_string(),
-        }),
+        }
+        .into()),
         Place::Taken if wants(&output.to_string()) => Ok(true),
         Place::Taken => Err(Error::Kept {
             path: output.to_string(),

@@ -77,7 +77,7 @@ mod tests {
             &self.0
         }
 
-        async fn next(&mut self) -> Result<Option<Batch>, Error> {
+        async fn next(&mut self) -> Result<Option<Batch>, crate::source::Error> {
             Ok(self.1.pop())
         }
     }

@@ -44,7 +44,7 @@ pub async fn run(
     let readable = source.file().is_some();
     let mut app = super::start(name, source.facts().clone(), settings, readable);
     let begun = app.begin_with(filter);
-    begun.map_err(|why| Error::NotChosen { why })?;
+    begun.map_err(|why| Error::from(crate::source::Error::NotChosen { why }))?;
     let mut dashboard = Dashboard::new(source, app)?;
     let mut screen = Screen::open().map_err(terminal_error)?;
     let done = dashboard.run(&mut screen).await;
@@ -233,7 +233,7 @@ impl<S: Source> Dashboard<S> {
                 self.player = Player::new(source);
                 self.flowing = true;
             }
-            Some(Err(error)) => self.app.fail(error),
+            Some(Err(error)) => self.app.fail(error.into()),
             None => {}
         }
     }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use super::{END_MARK, Output, Writer};
-use crate::Error;
+use crate::recording::Error;
 use crate::trace::{Batch, Facts};
 
 /// A recording in the making.

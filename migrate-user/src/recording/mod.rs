@@ -14,6 +14,7 @@ mod columns;
 mod decode;
 mod dictionary;
 mod encode;
+mod error;
 mod file;
 mod frame;
 mod histogram;
@@ -25,6 +26,7 @@ mod status;
 mod table;
 mod writer;
 
+pub use error::Error;
 pub use file::Recording;
 pub use limits::MAX_ROWS;
 pub use metadata::FORMAT;

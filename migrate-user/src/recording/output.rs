@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::Error;
+use crate::recording::Error;
 
 /// What standard output is called. To open it by one of the longer names would begin at the start of a file that it leads to, over what
 /// is there.

@@ -13,7 +13,7 @@ use super::columns::{columns_of, widths};
 use super::decode::Rows;
 use super::frame::{self, Frames, Stop};
 use super::metadata::{self, FORMAT, OLDEST};
-use crate::Error;
+use crate::recording::Error;
 use crate::trace::{Batch, Ending, Facts};
 
 /// The most that is said of what was found, bytes.

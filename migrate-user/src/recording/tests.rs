@@ -8,7 +8,7 @@ use arrow_ipc::reader::StreamReader;
 use super::decode::MOST;
 use super::limits::{MAX_ROWS, MAX_STACK, MAX_TEXTS};
 use super::{END_MARK, FORMAT, Reader, Writer};
-use crate::Error;
+use crate::recording::Error;
 use crate::support::{START_NS, Synthetic, facts, recording, written};
 use crate::trace::{Batch, Cause, Direction, Ending, Status};
 

@@ -13,8 +13,8 @@ use std::str::FromStr;
 use rustix::fs::{FileType, fstat};
 
 use super::Joined;
-use crate::Error;
 use crate::recording::Reader;
+use crate::source::Error;
 
 /// Where a recording is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Input {
             cause,
             advice: "Name a recording, - for standard input, or unix:PATH for a socket that somebody listens on.",
         })?;
-        Reader::new(&self.to_string(), stream)
+        Ok(Reader::new(&self.to_string(), stream)?)
     }
 
     fn stream(&self) -> io::Result<Box<dyn Read + Send>> {

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::mem;
 
 use super::{Input, Part};
-use crate::Error;
 use crate::recording::Reader;
+use crate::source::Error;
 use crate::trace::{Batch, Ending, Facts, Filter, Run, Status, filter::Seen};
 
 type AnyReader = Reader<Box<dyn Read + Send>>;

@@ -1,5 +1,6 @@
 //! Where migrations come from: this kernel, a file, standard input, a socket. One code path for all.
 
+mod error;
 mod input;
 mod joined;
 pub mod kernel;
@@ -8,6 +9,7 @@ mod memory_cgroups;
 mod part;
 mod stream;
 
+pub use error::Error;
 pub use input::{Identity, Input, Inputs};
 pub use joined::Joined;
 pub(crate) use memory_cgroups::{MemoryCgroups, MemoryVersion};
@@ -23,7 +25,7 @@ pub trait Source {
     fn facts(&self) -> &Facts;
 
     /// The next batch; `None` at the end. Cancel-safe: nothing is lost when the future is dropped.
-    async fn next(&mut self) -> Result<Option<Batch>, crate::Error>;
+    async fn next(&mut self) -> Result<Option<Batch>, Error>;
 
     /// A time of the recording's clock, nanoseconds since 1970; `None` if nobody knows.
     fn unix_ns(&self, time_ns: u64) -> Option<u64> {
@@ -48,7 +50,7 @@ pub trait Source {
     }
 
     /// The same from its beginning; `None` if it cannot be read again.
-    async fn again(&self) -> Option<Result<Self, crate::Error>>
+    async fn again(&self) -> Option<Result<Self, Error>>
     where
         Self: Sized,
     {

@@ -1,6 +1,6 @@
 //! How a recording was read, and what a reader of its figures should know of that.
 
-use crate::Error;
+use crate::source::Error;
 use crate::text::{clock, counted, printable};
 use crate::trace::Ending;
 

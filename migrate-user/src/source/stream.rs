@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{Inputs, Joined, Part, Source};
-use crate::Error;
+use crate::source::Error;
 use crate::trace::{Batch, Ending, Facts, Filter};
 
 /// Batches that wait for the view before the reader waits for it too.

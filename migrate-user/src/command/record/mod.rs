@@ -72,7 +72,7 @@ async fn open(output: &Output, stop: &mut Stop) -> Result<File, Error> {
     tell_line!("migscope: waiting for a reader at {output}.");
     let waiting = output.clone();
     tokio::select! {
-        opened = tokio::task::spawn_blocking(move || waiting.open()) => opened.expect("opening does not panic"),
+        opened = tokio::task::spawn_blocking(move || waiting.open()) => Ok(opened.expect("opening does not panic")?),
         () = stop.wait() => Err(Error::ReaderGone),
     }
 }

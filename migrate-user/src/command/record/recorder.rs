@@ -78,7 +78,7 @@ impl<S: Source> Recorder<S> {
         loop {
             let asked = self.stop.asked();
             tokio::select! {
-                batch = self.source.next() => return batch,
+                batch = self.source.next() => return Ok(batch?),
                 () = workload.ended() => self.source.stop(),
                 () = self.stop.wait() => if asked { return Ok(None) } else { self.source.stop() },
             }
@@ -163,7 +163,7 @@ impl<S: Source> Recorder<S> {
         loop {
             let asked = self.stop.asked();
             tokio::select! {
-                written = &mut writing => return written.expect("writing does not panic"),
+                written = &mut writing => return Ok(written.expect("writing does not panic")?),
                 () = self.stop.wait() => if asked {
                     return Err(Error::OutputStuck { path });
                 } else {
@@ -271,7 +271,7 @@ mod tests {
             &self.facts
         }
 
-        async fn next(&mut self) -> Result<Option<Batch>, Error> {
+        async fn next(&mut self) -> Result<Option<Batch>, crate::source::Error> {
             tokio::time::sleep(Duration::from_millis(5)).await;
             if self.left == Some(0) {
                 return Ok(None);

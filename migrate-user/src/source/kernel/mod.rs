@@ -314,7 +314,7 @@ impl Source for KernelSource {
         &self.facts
     }
 
-    async fn next(&mut self) -> Result<Option<Batch>, crate::Error> {
+    async fn next(&mut self) -> Result<Option<Batch>, super::Error> {
         while self.state != State::Ended {
             self.drain.tick().await;
             // Nothing is awaited from here on: a batch that was taken out of the ring is returned.
