@@ -1,5 +1,6 @@
-//! Puts the eBPF object into the program. `cargo xtask` builds it first and names it in `MIGSCOPE_EBPF`; without
-//! it the program is built all the same, reads recordings, and says what it lacks when it is asked to trace.
+//! Puts the eBPF object into the program. `cargo xtask` builds it first and names it in
+//! `MIGSCOPE_EBPF`; without it the program is built all the same, reads recordings, and says what
+//! it lacks when it is asked to trace.
 
 use std::path::PathBuf;
 use std::{env, fs};

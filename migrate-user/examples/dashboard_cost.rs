@@ -1,5 +1,6 @@
-//! What the dashboard costs: the time of a frame and the memory of a long run, as one JSON object with what they may be.
-//! `cargo xtask bench` builds it with `--release`, and fails where it costs more.
+//! What the dashboard costs: the time of a frame and the memory of a long run, as one JSON object
+//! with what they may be. `cargo xtask bench` builds it with `--release`, and fails where it costs
+//! more.
 
 #[expect(dead_code, clippy::unwrap_used, reason = "it is the tests'")]
 #[path = "../tests/support/mod.rs"]
@@ -42,7 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         app.act(Action::Show(tab));
         frames.push((tab.name().to_lowercase(), median_frame(&app)?));
     }
-    // What happened lately is counted beside the whole run, and a picture that is held still is a further copy.
+    // What happened lately is counted beside the whole run, and a picture that is held still is a
+    // further copy.
     app.act(Action::Window);
     feed(&mut app, &mut synthetic, FULL);
     app.act(Action::Pause);

@@ -1,5 +1,6 @@
-//! How quickly a recording is read into the model, with how quickly it must be, and how many bytes a migration takes in it, as
-//! one JSON object. `cargo xtask bench` builds it with `--release`, and fails where it is slower.
+//! How quickly a recording is read into the model, with how quickly it must be, and how many bytes
+//! a migration takes in it, as one JSON object. `cargo xtask bench` builds it with `--release`, and
+//! fails where it is slower.
 
 #[expect(dead_code, clippy::unwrap_used, reason = "it is the tests'")]
 #[path = "../tests/support/mod.rs"]

@@ -30,8 +30,8 @@ Examples:
 
 A recording is an Arrow IPC stream: polars.read_ipc_stream(FILE), pyarrow and DuckDB open it too.";
 
-/// Shows every migration of memory between the CPU and a device that this Linux kernel makes: how long each
-/// step took, which pages were skipped or declined, and which copies were thrown away.
+/// Shows every migration of memory between the CPU and a device that this Linux kernel makes: how
+/// long each step took, which pages were skipped or declined, and which copies were thrown away.
 #[derive(Debug, Parser)]
 #[command(name = "migscope", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -51,11 +51,13 @@ pub enum Command {
     Replay(Replay),
     /// Print a recording's figures as a page of text, or as JSON.
     Report(Report),
-    /// Say what has changed between two recordings, or two groups of them, and whether it got worse.
+    /// Say what has changed between two recordings, or two groups of them, and whether it got
+    /// worse.
     Diff(Diff),
     /// Convert a recording for other tools.
     Export(Export),
-    /// Serve this machine's figures, or a recording's, to Prometheus and OpenTelemetry. Needs root without a recording.
+    /// Serve this machine's figures, or a recording's, to Prometheus and OpenTelemetry. Needs root
+    /// without a recording.
     Serve(Serve),
     /// Say what this kernel and this user allow, what is missing, and what to do about it.
     Doctor(Doctor),
@@ -112,13 +114,15 @@ pub struct Look {
 /// What to trace, and how. Shared by the commands that trace.
 #[derive(Args, Debug, Default)]
 pub struct Tracing {
-    /// Write no records, only the kernel's own totals and histograms, which are exact and cost least
+    /// Write no records, only the kernel's own totals and histograms, which are exact and cost
+    /// least
     #[arg(long, conflicts_with_all = ["sample", "kernel_stacks", "user_stacks", "sub_steps", "off_cpu"])]
     pub totals_only: bool,
     /// Write a record of every N-th migration only; the totals still count all of them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: Option<u32>,
-    /// The size of the buffer for records in the kernel, such as 64K or 16M: a power of two [default: 4M]
+    /// The size of the buffer for records in the kernel, such as 64K or 16M: a power of two
+    /// [default: 4M]
     #[arg(long, value_name = "SIZE")]
     pub ring_size: Option<RingSize>,
     /// Keep the kernel's stack of every migration: which path of the driver it came from
@@ -127,11 +131,12 @@ pub struct Tracing {
     /// Keep the program's stack that led to each migration
     #[arg(long)]
     pub user_stacks: bool,
-    /// Measure parts of setup: draining the LRU caches, MMU notifiers, reverse mappings, splits. About 1,000 instructions more
-    /// per page that is mapped
+    /// Measure parts of setup: draining the LRU caches, MMU notifiers, reverse mappings, splits.
+    /// About 1,000 instructions more per page that is mapped
     #[arg(long)]
     pub sub_steps: bool,
-    /// Measure how long the thread slept or waited in each step. About 100 instructions more per context switch of the machine
+    /// Measure how long the thread slept or waited in each step. About 100 instructions more per
+    /// context switch of the machine
     #[arg(long)]
     pub off_cpu: bool,
     /// How to hook the kernel's functions
@@ -150,7 +155,8 @@ pub enum Attach {
     Auto,
     /// BPF trampolines.
     Fentry,
-    /// Kprobes: slower, on every kernel; all of them as fprobes where those have room for every call (Linux 6.14).
+    /// Kprobes: slower, on every kernel; all of them as fprobes where those have room for every
+    /// call (Linux 6.14).
     Kprobe,
     /// Kprobes, each by itself: calls are lost while many threads sleep in the kernel's functions.
     SingleKprobe,
@@ -209,24 +215,26 @@ Examples:
 The file can be read while it grows. A file that is there is replaced only with --force, or after a question on a terminal. \
 Recordings hold names of processes, so only the file's owner can read it.")]
 pub struct Record {
-    /// The file to write, - for standard output, or unix:PATH for a socket, where the recorder waits for a reader
-    /// unless somebody listens there [default: migscope-DATE-TIME.arrow]
+    /// The file to write, - for standard output, or unix:PATH for a socket, where the recorder
+    /// waits for a reader unless somebody listens there [default: migscope-DATE-TIME.arrow]
     #[arg(short, long, value_name = "FILE|-|unix:PATH")]
     pub output: Option<Output>,
     /// Replace a file that is there, unasked
     #[arg(long)]
     pub force: bool,
-    /// Stop after this time: seconds, or such as 500ms or 2m [default: at Ctrl-C or SIGTERM, or when the command ends]
+    /// Stop after this time: seconds, or such as 500ms or 2m [default: at Ctrl-C or SIGTERM, or
+    /// when the command ends]
     #[arg(long, value_name = "TIME")]
     pub duration: Option<Seconds>,
-    /// Begin another file, FILE-2 and so on, at this size, such as 64M or 2G, or after this time, such as 10m or 1h
+    /// Begin another file, FILE-2 and so on, at this size, such as 64M or 2G, or after this time,
+    /// such as 10m or 1h
     #[arg(long, value_name = "SIZE|TIME")]
     pub rotate: Option<Rotate>,
     /// Keep only the last N of these files
     #[arg(long, value_name = "N", requires = "rotate", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
-    /// How long a migration waits at most to be written with others, which makes the recording smaller [default: 5s for a
-    /// file, 200ms for whoever reads meanwhile]
+    /// How long a migration waits at most to be written with others, which makes the recording
+    /// smaller [default: 5s for a file, 200ms for whoever reads meanwhile]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub write_every: Option<Duration>,
     /// What to trace.
@@ -249,7 +257,8 @@ Examples:
   ssh gpu1 sudo migscope record -o - | migscope replay -
   migscope replay unix:/run/vm/records.sock")]
 pub struct Replay {
-    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation, which are one
+    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation,
+    /// which are one
     #[arg(value_name = "FILE|-|unix:PATH", required = true, num_args = 1..)]
     pub inputs: Vec<Input>,
     /// What the first line calls what is watched, in place of where it is read from
@@ -275,13 +284,15 @@ Examples:
   migscope report --html run.html run.arrow      one page with plots, which opens without a network
   sudo migscope record --duration 10 -o - | migscope report -")]
 pub struct Report {
-    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation, which are one
+    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation,
+    /// which are one
     #[arg(value_name = "FILE|-|unix:PATH", required = true, num_args = 1..)]
     pub inputs: Vec<Input>,
     /// Print one JSON object with the same figures, unrounded
     #[arg(long, conflicts_with = "html")]
     pub json: bool,
-    /// Write one page of HTML with the same figures and plots: a file, which appears when it is whole, or - for standard output
+    /// Write one page of HTML with the same figures and plots: a file, which appears when it is
+    /// whole, or - for standard output
     #[arg(long, value_name = "FILE|-")]
     pub html: Option<Output>,
     /// With --html: replace a file that is there, unasked; never one that is read
@@ -370,7 +381,8 @@ Examples:
   migscope export run.arrow --format hgrm --step pages --direction to_device
   migscope export run.arrow --format folded | flamegraph.pl --countname ns > migrations.svg")]
 pub struct Export {
-    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation, which are one
+    /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation,
+    /// which are one
     #[arg(value_name = "FILE|-|unix:PATH", required = true, num_args = 1..)]
     pub inputs: Vec<Input>,
     /// The format to write
@@ -411,10 +423,12 @@ Examples:
   ssh gpu1 sudo migscope record -o - | migscope serve -
                                                  another machine's figures")]
 pub struct Serve {
-    /// A recording, - for standard input, or unix:PATH for a socket, to be served instead of this kernel
+    /// A recording, - for standard input, or unix:PATH for a socket, to be served instead of this
+    /// kernel
     #[arg(value_name = "FILE|-|unix:PATH", conflicts_with_all = ["records", "attach"])]
     pub input: Option<Input>,
-    /// The address and port to listen on, where port 0 takes any that is free; or a socket in the file system
+    /// The address and port to listen on, where port 0 takes any that is free; or a socket in the
+    /// file system
     #[arg(
         long,
         value_name = "ADDRESS:PORT|unix:PATH",
@@ -427,14 +441,16 @@ pub struct Serve {
     /// Push this often: seconds, or such as 500ms or 2m
     #[arg(long, value_name = "TIME", default_value = "15", requires = "otlp")]
     pub otlp_interval: Seconds,
-    /// Buckets of classic histograms in each power of two: 1, 2, 4 ... 64. Each is a series of its own for each step, direction and
-    /// cause; native histograms are as exact as 64 of them at less cost
+    /// Buckets of classic histograms in each power of two: 1, 2, 4 ... 64. Each is a series of its
+    /// own for each step, direction and cause; native histograms are as exact as 64 of them at less
+    /// cost
     #[arg(long, value_name = "N", default_value = "2")]
     pub buckets: PerOctave,
     /// Have the kernel write records as well, which tell drivers apart
     #[arg(long)]
     pub records: bool,
-    /// Have series of the K processes, at most 100, whose migrations take most time; they come from records
+    /// Have series of the K processes, at most 100, whose migrations take most time; they come from
+    /// records
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
     pub processes: u8,
     /// How to hook the kernel's functions
@@ -459,8 +475,8 @@ Examples:
   sudo migscope doctor
   sudo migscope doctor --json | jq '.checks[] | select(.state != \"good\")'")]
 pub struct Doctor {
-    /// Print one JSON object: `verdict`, and `checks` with `group`, `name`, `state`, `found` and `advice`. States are
-    /// good, limited, missing and unknown
+    /// Print one JSON object: `verdict`, and `checks` with `group`, `name`, `state`, `found` and
+    /// `advice`. States are good, limited, missing and unknown
     #[arg(long)]
     pub json: bool,
 }

@@ -1,7 +1,9 @@
-//! The configuration file: how the dashboard looks, what keys do, and from when on something is a finding.
+//! The configuration file: how the dashboard looks, what keys do, and from when on something is a
+//! finding.
 //!
-//! `$MIGSCOPE_CONFIG`, else `$XDG_CONFIG_HOME/migscope/config.toml`, else `~/.config/migscope/config.toml`. None of them need
-//! exist. An example with everything that can be set is [`EXAMPLE`].
+//! `$MIGSCOPE_CONFIG`, else `$XDG_CONFIG_HOME/migscope/config.toml`, else
+//! `~/.config/migscope/config.toml`. None of them need exist. An example with everything that can
+//! be set is [`EXAMPLE`].
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

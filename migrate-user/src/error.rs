@@ -1,11 +1,12 @@
-//! What can go wrong, each with what, where and what to do about it. What is about recordings alone, or about where migrations
-//! come from, those rooms say.
+//! What can go wrong, each with what, where and what to do about it. What is about recordings
+//! alone, or about where migrations come from, those rooms say.
 
 use std::io;
 
 use crate::{recording, source};
 
-/// Why a command could not do what it was asked to. The program prints it and ends with exit status 2.
+/// Why a command could not do what it was asked to. The program prints it and ends with exit status
+/// 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.

@@ -13,7 +13,8 @@
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
 //! - [`privilege`] is given up once tracing has begun.
 //! - [`config`] is the configuration file.
-//! - [`cli`] is the command line, [`shorthand`] what it means without a command, and [`command`] puts the others together for each command.
+//! - [`cli`] is the command line, [`shorthand`] what it means without a command, and [`command`]
+//!   puts the others together for each command.
 #![forbid(unsafe_code)]
 
 pub mod cli;

@@ -8,12 +8,12 @@ use rustix::thread::{
 
 use crate::doctor::version_of;
 
-/// Since this Linux, whoever has a map or a program open may use it. Before, that takes `CAP_BPF` where
-/// `kernel.unprivileged_bpf_disabled` is set, as it is in most places.
+/// Since this Linux, whoever has a map or a program open may use it. Before, that takes `CAP_BPF`
+/// where `kernel.unprivileged_bpf_disabled` is set, as it is in most places.
 const OPEN_IS_ENOUGH: (u32, u32) = (6, 0);
 
-/// Keeps only what reading open maps takes on this kernel (`uname -r`), for good. It is for this thread and those that it
-/// starts afterwards, so it comes before any other.
+/// Keeps only what reading open maps takes on this kernel (`uname -r`), for good. It is for this
+/// thread and those that it starts afterwards, so it comes before any other.
 ///
 /// # Errors
 ///

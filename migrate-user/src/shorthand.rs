@@ -1,4 +1,5 @@
-//! The command line without a command, where it is plain what is meant: `migscope FILE`, `migscope --pid N`.
+//! The command line without a command, where it is plain what is meant: `migscope FILE`, `migscope
+//! --pid N`.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
@@ -25,8 +26,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Cli {
         .unwrap_or_else(|error| error.exit())
 }
 
-/// The same with the command that is meant; `None` where that is not plain. A recording is watched where there is a terminal, and else
-/// reported.
+/// The same with the command that is meant; `None` where that is not plain. A recording is watched
+/// where there is a terminal, and else reported.
 fn meant(arguments: &[OsString], on_terminal: bool) -> Option<Result<Cli, clap::Error>> {
     let first = arguments.get(1)?;
     let has_file = arguments.iter().skip(1).any(|word| is_recording(word));
@@ -55,7 +56,8 @@ fn meant(arguments: &[OsString], on_terminal: bool) -> Option<Result<Cli, clap::
     last
 }
 
-/// Can it be nothing but a recording: a file that is there, or a name that has a folder or an ending, as no command has?
+/// Can it be nothing but a recording: a file that is there, or a name that has a folder or an
+/// ending, as no command has?
 fn is_recording(word: &OsStr) -> bool {
     let text = word.to_string_lossy();
     let is_name = !text.starts_with('-') && (text.contains('/') || text.ends_with(".arrow"));

@@ -4,8 +4,9 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C, Ctrl-\, `kill`, and a terminal that has gone. As long as this is there, none of them ends the program by
-/// itself: files are completed, and the terminal and the kernel are left as they were.
+/// Ctrl-C, Ctrl-\, `kill`, and a terminal that has gone. As long as this is there, none of them
+/// ends the program by itself: files are completed, and the terminal and the kernel are left as
+/// they were.
 pub(crate) struct EndSignals([Signal; 4]);
 
 impl EndSignals {

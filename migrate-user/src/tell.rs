@@ -1,7 +1,7 @@
 //! What is said on standard error.
 //!
-//! `eprintln!` panics when standard error has gone, as it does when a terminal is closed. A recording must not end
-//! for that.
+//! `eprintln!` panics when standard error has gone, as it does when a terminal is closed. A
+//! recording must not end for that.
 
 use std::fmt::Display;
 use std::io::Write;

@@ -1,8 +1,8 @@
-//! Recordings with anything in them: reading ends with an error or with other numbers, and never with a panic or a huge
-//! allocation.
+//! Recordings with anything in them: reading ends with an error or with other numbers, and never
+//! with a panic or a huge allocation.
 //!
-//! `MIGSCOPE_EXECUTIONS=10000000 cargo test --release --test fuzz` for more than a short run; `MIGSCOPE_SEED` for other
-//! bytes.
+//! `MIGSCOPE_EXECUTIONS=10000000 cargo test --release --test fuzz` for more than a short run;
+//! `MIGSCOPE_SEED` for other bytes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "support/packed.rs"]
@@ -29,7 +29,8 @@ const MODEL: u64 = 32;
 /// The most memory that reading may have taken, KiB.
 const MOST_KIB: u64 = 256 << 10;
 
-/// The most that a packed buffer is made to hold, bytes, of which next to nothing is left when it is packed.
+/// The most that a packed buffer is made to hold, bytes, of which next to nothing is left when it
+/// is packed.
 const MOST_PACKED: usize = 1 << 23;
 
 /// Numbers at which arithmetic goes wrong.
@@ -51,7 +52,8 @@ fn any_bytes_are_read_or_refused() {
         |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
     let executions = number("MIGSCOPE_EXECUTIONS", EXECUTIONS);
     let mut random = Random(number("MIGSCOPE_SEED", 1).max(1));
-    // What the reader catches is damage; what it does not fails this test. Neither is worth a backtrace each time.
+    // What the reader catches is damage; what it does not fails this test. Neither is worth a
+    // backtrace each time.
     let caught = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&caught);
     let hook = panic::take_hook();

@@ -1,6 +1,8 @@
-//! Recordings that claim as much as a few compressed bytes can: reading them takes little memory, and says what is wrong.
+//! Recordings that claim as much as a few compressed bytes can: reading them takes little memory,
+//! and says what is wrong.
 //!
-//! Each file is one that Arrow's own writer makes, of the columns of a recording and no larger than 1 MiB.
+//! Each file is one that Arrow's own writer makes, of the columns of a recording and no larger than
+//! 1 MiB.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[expect(dead_code, reason = "what is run is limited here in a way of its own")]
@@ -29,7 +31,8 @@ use support::{Synthetic, written};
 /// The largest file of all that are made here, bytes.
 const MAX_FILE: usize = 1 << 20;
 
-/// What the program may write to, KiB: with its own code and constants, which are read only, it stays below 256 MiB.
+/// What the program may write to, KiB: with its own code and constants, which are read only, it
+/// stays below 256 MiB.
 const MAX_DATA_KIB: u64 = 208 << 10;
 
 /// A batch with everything that a recording can hold, as other tools see it.
@@ -234,7 +237,8 @@ fn totals_in_a_status_are_as_few_as_there_can_be() {
     assert_read("many totals", &stream(&schema, &vec![batch; 20]));
 }
 
-/// What may be in one message, again and again: no more of it waits, and no more is kept, than is bounded.
+/// What may be in one message, again and again: no more of it waits, and no more is kept, than is
+/// bounded.
 #[test]
 fn long_texts_do_not_pile_up() {
     let mut synthetic = Synthetic::new(5).with_details();

@@ -273,7 +273,8 @@ fn resizes(terminal: &Terminal) {
     }
 }
 
-/// A recording of the scenario `mixed` in the VM: `cargo xtask run --headless --duration 10 --record FILE`.
+/// A recording of the scenario `mixed` in the VM: `cargo xtask run --headless --duration 10
+/// --record FILE`.
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/mixed.arrow");
 
 /// What a real recording shows is what the report tells of it.
@@ -321,8 +322,8 @@ fn signals_give_the_terminal_back() {
     }
 }
 
-/// The shell gets its terminal, and the dashboard has it again when the shell lets it go on; in between, everything may
-/// have another size.
+/// The shell gets its terminal, and the dashboard has it again when the shell lets it go on; in
+/// between, everything may have another size.
 #[test]
 fn the_shell_can_be_had_in_between() {
     let Some(terminal) = Terminal::open(100, 30) else {

@@ -130,6 +130,8 @@ fn release(verbose: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -141,5 +143,28 @@ mod tests {
             Some("1.95.0")
         );
         assert_eq!(release("rustc"), None);
+    }
+
+    /// As CONTRIBUTING.md asks for.
+    #[test]
+    fn comments_have_at_most_100_columns() {
+        let root = Workspace::find().unwrap().root;
+        let mut folders = vec![root.clone()];
+        let mut long = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && path != root.join("target") {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|end| end == "rs") {
+                    let text = fs::read_to_string(&path).unwrap();
+                    let comments = text.lines().zip(1..).filter(|(line, _)| {
+                        line.trim_start().starts_with("//") && line.chars().count() > 100
+                    });
+                    long.extend(comments.map(|(_, at)| format!("{}:{at}", path.display())));
+                }
+            }
+        }
+        assert!(long.is_empty(), "{}", long.join("\n"));
     }
 }

@@ -1,4 +1,5 @@
-//! A terminal's buffer as SVG. Blocks and shades are rectangles, so that they look the same with every font.
+//! A terminal's buffer as SVG. Blocks and shades are rectangles, so that they look the same with
+//! every font.
 
 use std::fmt::Write;
 

@@ -20,7 +20,8 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Makes sure that nothing is lost by it: see [`may_replace`]. Standard output, where nothing is named.
+    /// Makes sure that nothing is lost by it: see [`may_replace`]. Standard output, where nothing
+    /// is named.
     pub(super) fn new(
         output: Option<Output>,
         inputs: Option<&Inputs>,

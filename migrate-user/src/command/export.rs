@@ -19,7 +19,8 @@ use crate::trace::{Batch, Losses};
 /// Batches that wait for whoever reads the export before the tracer's ring has to hold them.
 const WAITING: usize = 64;
 
-/// Converts a recording, or several that are one. What stands before any damage is converted too, and the damage is an error.
+/// Converts a recording, or several that are one. What stands before any damage is converted too,
+/// and the damage is an error.
 pub(super) fn export(options: cli::Export) -> Result<(), Error> {
     let step = options.step;
     let hgrm = Hgrm { step };
@@ -74,7 +75,8 @@ pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error
     }
     let facts = source.facts().clone();
     let (batches, mut received) = mpsc::channel(WAITING);
-    // Formats take batches when they want them, and wait for whoever reads: on a thread of their own.
+    // Formats take batches when they want them, and wait for whoever reads: on a thread of their
+    // own.
     let mut writing = tokio::task::spawn_blocking(move || {
         let format = format.exporter();
         let mut batches = iter::from_fn(|| received.blocking_recv());
@@ -98,7 +100,8 @@ async fn pass_on(
     let mut losses = None;
     loop {
         let asked = stop.asked();
-        // A place first: whoever reads slowly makes the ring overflow, which is counted, and not this program grow.
+        // A place first: whoever reads slowly makes the ring overflow, which is counted, and not
+        // this program grow.
         let next = async {
             let Ok(place) = batches.reserve().await else {
                 return Ok(None);

@@ -1,4 +1,5 @@
-//! The dashboard, on this kernel or on a recording; where the terminal cannot draw, the same figures as text.
+//! The dashboard, on this kernel or on a recording; where the terminal cannot draw, the same
+//! figures as text.
 
 use std::env;
 use std::io::{self, IsTerminal};

@@ -1,4 +1,5 @@
-//! `man` and `completions`: what a package installs beside the program, made from the command line's own types.
+//! `man` and `completions`: what a package installs beside the program, made from the command
+//! line's own types.
 
 use std::fs;
 use std::io::{self, Write};
@@ -94,7 +95,8 @@ fn page(command: &clap::Command) -> Vec<u8> {
     out
 }
 
-/// What stands below the options in the help, as sections. `Examples:` begins one, and lines that are indented stay as they are.
+/// What stands below the options in the help, as sections. `Examples:` begins one, and lines that
+/// are indented stay as they are.
 fn sections(text: &str) -> String {
     let mut page = String::new();
     let mut verbatim = false;

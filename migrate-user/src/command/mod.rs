@@ -79,7 +79,8 @@ fn warn_about_names(source: &KernelSource) {
     }
 }
 
-/// Says on standard error what a reader should know about how recordings were read. Damage is told as an error, at the end.
+/// Says on standard error what a reader should know about how recordings were read. Damage is told
+/// as an error, at the end.
 fn warn_about(parts: &[Part]) {
     let whole = parts.iter().filter(|part| part.check().is_ok());
     for note in whole.flat_map(Part::notes) {

@@ -1,4 +1,5 @@
-//! May an output be written? What is read never is, and another file is replaced only where the user wants it.
+//! May an output be written? What is read never is, and another file is replaced only where the
+//! user wants it.
 
 use std::io::{self, IsTerminal};
 
@@ -9,7 +10,8 @@ use crate::source::{Identity, Inputs};
 use crate::tell;
 use crate::text::printable;
 
-/// True if a file that is there may be replaced. Asks on a terminal, where there is one that can answer; `force`: it was said before.
+/// True if a file that is there may be replaced. Asks on a terminal, where there is one that can
+/// answer; `force`: it was said before.
 pub(super) fn may_replace(
     output: &Output,
     inputs: Option<&Inputs>,

@@ -42,8 +42,8 @@ pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
     check(parts)
 }
 
-/// Reads all. When somebody asks for the end, what the other end of a pipe still has to say is waited for a moment:
-/// Ctrl-C goes to the recorder too. True if there was more.
+/// Reads all. When somebody asks for the end, what the other end of a pipe still has to say is
+/// waited for a moment: Ctrl-C goes to the recorder too. True if there was more.
 pub(super) async fn read(
     source: &mut impl Source,
     stop: &mut Stop,

@@ -47,7 +47,8 @@ enum Over {
     No,
 }
 
-/// Without records, unless they are asked for: totals cost least, and nobody has to keep up with them.
+/// Without records, unless they are asked for: totals cost least, and nobody has to keep up with
+/// them.
 fn tracing(options: &cli::Serve) -> Result<Options, Error> {
     let tracing = Options {
         attach: options.attach.into(),
@@ -95,7 +96,8 @@ async fn serve_from(
     LocalSet::new().run_until(serving).await
 }
 
-/// Takes in what the source says until somebody asks for the end. Where the source ends by itself, what it said stays.
+/// Takes in what the source says until somebody asks for the end. Where the source ends by itself,
+/// what it said stays.
 async fn follow(source: &mut impl Source, stop: &mut Stop, state: &Shared) -> Result<Over, Error> {
     loop {
         let asked = stop.asked();

@@ -44,7 +44,8 @@ impl Stop {
         self.asked
     }
 
-    /// Returns when somebody asks for the end; after that, when patience is over or somebody asks again.
+    /// Returns when somebody asks for the end; after that, when patience is over or somebody asks
+    /// again.
     pub(super) async fn wait(&mut self) {
         let over = async {
             match self.at {

@@ -1,16 +1,17 @@
-//! The time of a page in calls that are alike: of one direction, for one reason, with about as many pages, all of which arrived or
-//! not.
+//! The time of a page in calls that are alike: of one direction, for one reason, with about as many
+//! pages, all of which arrived or not.
 //!
-//! Most of what a page's time varies by is what is asked for: a page of a large call takes a fraction of one that comes alone. Two
-//! runs are therefore compared call by call like with like. Of each kind of call, the typical time of a page is the geometric
-//! mean, which a call that was interrupted for long moves little; how often that happens, the high quantiles tell.
+//! Most of what a page's time varies by is what is asked for: a page of a large call takes a
+//! fraction of one that comes alone. Two runs are therefore compared call by call like with like.
+//! Of each kind of call, the typical time of a page is the geometric mean, which a call that was
+//! interrupted for long moves little; how often that happens, the high quantiles tell.
 
 use std::collections::BTreeMap;
 
 use crate::trace::{Migration, Outcome, ledger};
 
-/// A kind of call: direction, cause, the power of two that the number of pages that arrived has, and whether those are all that were
-/// asked for.
+/// A kind of call: direction, cause, the power of two that the number of pages that arrived has,
+/// and whether those are all that were asked for.
 pub(super) type Kind = (u8, u8, u32, bool);
 
 /// Calls of one kind.
@@ -94,10 +95,12 @@ impl Table {
     }
 }
 
-/// The typical time of a page on both sides, nanoseconds, over the kinds of calls that both have; `None` if they have none in common.
+/// The typical time of a page on both sides, nanoseconds, over the kinds of calls that both have;
+/// `None` if they have none in common.
 ///
-/// Both sides' means have the same weights: of each kind, its share of the calls and of the time (their geometric mean). By calls
-/// alone, the many that move a page would say everything; by time alone, the few that move thousands.
+/// Both sides' means have the same weights: of each kind, its share of the calls and of the time
+/// (their geometric mean). By calls alone, the many that move a page would say everything; by time
+/// alone, the few that move thousands.
 pub(super) fn times(
     base: &Table,
     base_taken: &[u64],

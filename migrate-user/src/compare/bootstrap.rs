@@ -1,4 +1,5 @@
-//! What figures would have been, had other units been drawn: by drawing from those that there are, again and again.
+//! What figures would have been, had other units been drawn: by drawing from those that there are,
+//! again and again.
 
 use fastrand::Rng;
 
@@ -7,7 +8,8 @@ use super::alike::{Table, times};
 use super::sample::{Block, TIMES};
 use crate::trace::{Ledger, Step, ledger};
 
-/// How often is drawn: a standard error takes no more (Efron and Tibshirani, An Introduction to the Bootstrap, 6.4).
+/// How often is drawn: a standard error takes no more (Efron and Tibshirani, An Introduction to the
+/// Bootstrap, 6.4).
 const DRAWS: usize = 200;
 
 /// Fewer values than this beyond a quantile do not tell it.
@@ -22,7 +24,8 @@ pub(super) struct Units {
     alike: Table,
 }
 
-/// The durations of all units: each value that occurs, and for each of them how many are not above it, by unit.
+/// The durations of all units: each value that occurs, and for each of them how many are not above
+/// it, by unit.
 struct Times {
     values: Vec<u64>,
     up_to: Vec<Vec<u64>>,
@@ -100,8 +103,8 @@ impl Units {
         (0..self.len()).filter_map(one).collect()
     }
 
-    /// How far a figure would vary from one run to another: the standard error of its logarithm, or for shares of itself; of each
-    /// figure.
+    /// How far a figure would vary from one run to another: the standard error of its logarithm, or
+    /// for shares of itself; of each figure.
     pub(super) fn errors(&self, figures: &[Figure], seed: u64) -> Vec<Option<f64>> {
         let mut rng = Rng::with_seed(seed);
         let mut drawn = vec![Vec::with_capacity(DRAWS); figures.len()];
@@ -138,8 +141,9 @@ impl Units {
         times(&self.alike, &all(self), &new.alike, &all(new))
     }
 
-    /// How far the logarithm of the ratio of these two would vary from one pair of runs to another: its standard error. Which calls
-    /// both sides have is part of what varies, so both are drawn at once.
+    /// How far the logarithm of the ratio of these two would vary from one pair of runs to another:
+    /// its standard error. Which calls both sides have is part of what varies, so both are drawn at
+    /// once.
     pub(super) fn alike_error(&self, new: &Self, seed: u64) -> Option<f64> {
         let mut rng = Rng::with_seed(seed);
         let draws = (0..DRAWS).filter_map(|_| {

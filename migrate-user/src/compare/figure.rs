@@ -5,15 +5,15 @@ use crate::trace::Step;
 /// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
-    /// The typical time of a page in calls that both sides have: of one direction, for one reason, with about as many pages;
-    /// nanoseconds.
+    /// The typical time of a page in calls that both sides have: of one direction, for one reason,
+    /// with about as many pages; nanoseconds.
     TimeAlike,
     /// The time of all steps by the pages that arrived, nanoseconds.
     TimePerPage,
     /// The same of one step.
     StepPerPage(Step),
-    /// The value that this share (in thousandths) of a step's durations does not exceed, nanoseconds; of whole migrations where no
-    /// step is named.
+    /// The value that this share (in thousandths) of a step's durations does not exceed,
+    /// nanoseconds; of whole migrations where no step is named.
     Quantile(Option<Step>, u16),
     /// Pages copied or made in vain, of all that were.
     WastedShare,

@@ -15,7 +15,8 @@ const FEWEST: usize = 5;
 /// How sure all intervals together are: in 19 of 20 comparisons, every one of them holds the truth.
 const CONFIDENCE: f64 = 0.95;
 
-/// The part of what may be wrong that is for the first figure, which the verdict rests on; the others share the rest.
+/// The part of what may be wrong that is for the first figure, which the verdict rests on; the
+/// others share the rest.
 const FOR_THE_FIRST: f64 = 0.5;
 
 /// A ratio that may be so large or so small is not known at all.
@@ -90,7 +91,8 @@ impl<'a> Sides<'a> {
             base,
             new,
             figures,
-            // Different seeds: with the same, a side that is drawn like the other would vary like it.
+            // Different seeds: with the same, a side that is drawn like the other would vary like
+            // it.
             base_errors: errors(base, 1),
             new_errors: errors(new, 2),
             alike_error: enough.then(|| base.alike_error(new, 3)).flatten(),
@@ -148,8 +150,8 @@ impl<'a> Sides<'a> {
         Some((variance + least).sqrt())
     }
 
-    /// How many standard errors wide each half of an interval is, for all of them to hold at once (Bonferroni), and with as few degrees of
-    /// freedom as the smaller side has.
+    /// How many standard errors wide each half of an interval is, for all of them to hold at once
+    /// (Bonferroni), and with as few degrees of freedom as the smaller side has.
     fn quantile(&self, at: usize) -> Option<f64> {
         let freedom = self.base.len().min(self.new.len()).checked_sub(1)?;
         let part = if at == 0 {
@@ -162,8 +164,9 @@ impl<'a> Sides<'a> {
         Some(t.inverse_cdf(1.0 - beyond))
     }
 
-    /// The effect size of the n-th figure: how much more often a unit of the new side is above one of the base than below it, -1 to 1
-    /// (Cliff's delta). `None` where no unit tells, and where there are few of them.
+    /// The effect size of the n-th figure: how much more often a unit of the new side is above one
+    /// of the base than below it, -1 to 1 (Cliff's delta). `None` where no unit tells, and where
+    /// there are few of them.
     pub(super) fn effect(&self, at: usize) -> Option<f64> {
         if self.base.len().min(self.new.len()) < FEWEST {
             return None;

@@ -1,4 +1,5 @@
-//! Two runs, or two groups of runs: what has changed, how sure that is, and whether it got worse. `docs/diff.md` says how.
+//! Two runs, or two groups of runs: what has changed, how sure that is, and whether it got worse.
+//! `docs/diff.md` says how.
 
 mod alike;
 mod bootstrap;

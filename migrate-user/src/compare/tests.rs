@@ -59,7 +59,8 @@ fn a_run_is_the_same_as_itself() {
 
 #[test]
 fn runs_of_the_same_kind_give_no_false_alarm() {
-    // No limit: every interval that leaves out "no change" is an alarm, and any of 23 figures could be one.
+    // No limit: every interval that leaves out "no change" is an alarm, and any of 23 figures could
+    // be one.
     let limits = Limits {
         time: 0.0,
         share: 0.0,

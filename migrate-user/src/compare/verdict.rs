@@ -29,7 +29,8 @@ pub enum Verdict {
     Same,
     /// It may have got worse by more than the limit, or not: more data would tell.
     Unsure,
-    /// It may have got worse by more than the limit, or better by as much, or nothing could be compared: more data would tell.
+    /// It may have got worse by more than the limit, or better by as much, or nothing could be
+    /// compared: more data would tell.
     Inconclusive,
     /// Its whole interval is better by more than the limit.
     Better,
@@ -91,9 +92,11 @@ pub struct Figures {
     pub change: Option<f64>,
     /// Where the true change lies: all intervals hold at once in 19 of 20 comparisons.
     pub interval: Option<(f64, f64)>,
-    /// Cliff's delta, -1 to 1: how much more often a unit of the new side is above one of the base than below it.
+    /// Cliff's delta, -1 to 1: how much more often a unit of the new side is above one of the base
+    /// than below it.
     pub effect: Option<f64>,
-    /// What became of it; `None` where a side does not have it, or more is neither better nor worse.
+    /// What became of it; `None` where a side does not have it, or more is neither better nor
+    /// worse.
     pub verdict: Option<Verdict>,
 }
 
@@ -108,16 +111,17 @@ pub struct Comparison {
     pub migrations: (u64, u64),
     /// Every figure.
     pub figures: Vec<Figures>,
-    /// Worse if any figure is. Else open if the [first](Comparison::first) is, and what that says if not; better if any other is, and
-    /// the first is the same.
+    /// Worse if any figure is. Else open if the [first](Comparison::first) is, and what that says
+    /// if not; better if any other is, and the first is the same.
     pub verdict: Verdict,
     /// What it comes from, in words, the most important first.
     pub why: Vec<String>,
 }
 
 impl Comparison {
-    /// The figure that the verdict rests on: the typical time of a page in calls that are alike. Where nothing tells that, the first
-    /// other of the time of any page and the median of whole migrations that both sides have.
+    /// The figure that the verdict rests on: the typical time of a page in calls that are alike.
+    /// Where nothing tells that, the first other of the time of any page and the median of whole
+    /// migrations that both sides have.
     pub fn first(&self) -> Option<&Figures> {
         first(&self.figures)
     }

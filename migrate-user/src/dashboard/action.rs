@@ -20,14 +20,16 @@ pub enum Action {
     Beside(isize),
     /// Move the choice, rows; what is seen, lines, where there is no choice.
     Move(isize),
-    /// The same by pages; what is seen also where there is a choice, and more than the screen has room for.
+    /// The same by pages; what is seen also where there is a choice, and more than the screen has
+    /// room for.
     Page(isize),
     /// Choose this row.
     Choose(usize),
-    /// Move across: the column that a table is sorted by, the cursor of a histogram, the migration that is open, else
-    /// the tab.
+    /// Move across: the column that a table is sorted by, the cursor of a histogram, the migration
+    /// that is open, else the tab.
     Across(isize),
-    /// The migration so many places behind the one that is open, in the list that it was opened from.
+    /// The migration so many places behind the one that is open, in the list that it was opened
+    /// from.
     Next(isize),
     /// Sort a table by this column, or the other way round.
     Sort(Table, usize),

@@ -62,8 +62,8 @@ pub(super) enum Ended {
 }
 
 impl App {
-    /// A dashboard that has seen nothing yet, with the lists that are drawn. `readable`: can the source be read again
-    /// from its beginning?
+    /// A dashboard that has seen nothing yet, with the lists that are drawn. `readable`: can the
+    /// source be read again from its beginning?
     pub(super) fn new(
         name: &str,
         facts: Facts,
@@ -129,7 +129,8 @@ impl App {
         }
     }
 
-    /// When the run began, nanoseconds of the recording's clock: times are told from there, whatever the window.
+    /// When the run began, nanoseconds of the recording's clock: times are told from there,
+    /// whatever the window.
     pub(super) fn began_ns(&self) -> u64 {
         // What is chosen by time is told by the same clock as it was asked for.
         let by_time = self.data.filter().time.and(self.data.facts().started_ns);

@@ -44,8 +44,8 @@ impl Canvas<'_> {
         }
     }
 
-    /// The part of an area in which something can be as long as it likes: without the column of the scroll bar, unless
-    /// there is one beside it.
+    /// The part of an area in which something can be as long as it likes: without the column of the
+    /// scroll bar, unless there is one beside it.
     pub(super) fn page(&self, area: Rect) -> Rect {
         let inside = u16::from(area.right() >= self.buffer.area.right());
         Rect {
@@ -54,7 +54,8 @@ impl Canvas<'_> {
         }
     }
 
-    /// Draws what takes `lines` lines of a [`Canvas::page`], without those `above` that are scrolled away.
+    /// Draws what takes `lines` lines of a [`Canvas::page`], without those `above` that are
+    /// scrolled away.
     pub(super) fn scrolled(
         &mut self,
         page: Rect,

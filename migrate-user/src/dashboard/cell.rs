@@ -53,7 +53,8 @@ impl Context {
         self.amount(sums.arrived(Some(direction)))
     }
 
-    /// A number of pages in the unit of the table. Nothing is a dot, so that what is there stands out.
+    /// A number of pages in the unit of the table. Nothing is a dot, so that what is there stands
+    /// out.
     pub(super) fn amount(self, pages: u64) -> (String, Style) {
         if pages == 0 {
             ("·".to_owned(), self.theme.quiet())

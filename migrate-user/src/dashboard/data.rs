@@ -7,7 +7,8 @@ use crate::model::{Model, Origin};
 use crate::text::{clock, printable};
 use crate::trace::{Batch, Facts, Filter, Migration, Status, filter::Seen};
 
-/// Migrations that are kept for a filter or a window that comes later, where they cannot be read again.
+/// Migrations that are kept for a filter or a window that comes later, where they cannot be read
+/// again.
 const KEPT: usize = 20_000;
 
 /// The models.
@@ -20,7 +21,8 @@ pub(super) struct Data {
     /// The names that came, whatever the filter.
     seen: Seen,
     window: Window,
-    /// What happened lately, of what the filter lets through. There where the window is not the whole run.
+    /// What happened lately, of what the filter lets through. There where the window is not the
+    /// whole run.
     lately: Option<Lately>,
     facts: Facts,
     /// Can the source be read again? Then `all` is what the filter lets through.
@@ -30,7 +32,8 @@ pub(super) struct Data {
     status: Option<Status>,
     /// Has anything come that is kept no more?
     forgot: bool,
-    /// Since when it is counted, nanoseconds of the recording's clock, where it was asked to be counted anew.
+    /// Since when it is counted, nanoseconds of the recording's clock, where it was asked to be
+    /// counted anew.
     anew: Option<Option<u64>>,
 }
 
@@ -116,8 +119,8 @@ impl Data {
         self.forgot |= too_many > 0 || fresh.len() < migrations.len();
     }
 
-    /// Shows only what a filter lets through. A source that can be read again has to be, from its beginning, and
-    /// before that [`Data::restart`].
+    /// Shows only what a filter lets through. A source that can be read again has to be, from its
+    /// beginning, and before that [`Data::restart`].
     pub(super) fn set_filter(&mut self, filter: Filter) {
         self.filter = filter;
         if !self.readable {
@@ -134,7 +137,8 @@ impl Data {
         }
     }
 
-    /// Begins afresh, with what is kept. Where the source is read again, that will be up to `until_ns`.
+    /// Begins afresh, with what is kept. Where the source is read again, that will be up to
+    /// `until_ns`.
     pub(super) fn restart(&mut self, until_ns: Option<u64>) {
         let mut model = Model::new(self.filtered_facts());
         if self.readable {
@@ -169,7 +173,8 @@ impl Data {
         self.lately = Some(lately);
     }
 
-    /// From when on everything is known that has come, nanoseconds of the recording's clock; `None`: from the beginning.
+    /// From when on everything is known that has come, nanoseconds of the recording's clock;
+    /// `None`: from the beginning.
     fn known_since_ns(&self) -> Option<u64> {
         if self.readable {
             return None;
@@ -209,7 +214,8 @@ impl Data {
         facts
     }
 
-    /// From when on a filter or a window that came late can show everything; `None` if that is from where it says.
+    /// From when on a filter or a window that came late can show everything; `None` if that is from
+    /// where it says.
     pub(super) fn limits(&self) -> Option<String> {
         let all_ns = self.all.began_ns()?;
         let (what, began_ns) = match self.lately() {
@@ -237,7 +243,8 @@ impl Data {
         self.anew.is_some()
     }
 
-    /// What ended after this is counted, nanoseconds of the recording's clock; `None`: all of it is.
+    /// What ended after this is counted, nanoseconds of the recording's clock; `None`: all of it
+    /// is.
     pub(super) fn counted_after_ns(&self) -> Option<u64> {
         self.anew.flatten()
     }

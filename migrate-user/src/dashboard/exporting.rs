@@ -19,7 +19,8 @@ pub(super) struct Job {
     filter: Filter,
     /// Which ones of all they are, in words.
     which: String,
-    /// What ended after the first and up to the second is written, nanoseconds of the recording's clock; `None`: no limit.
+    /// What ended after the first and up to the second is written, nanoseconds of the recording's
+    /// clock; `None`: no limit.
     extent_ns: (Option<u64>, Option<u64>),
     /// Are there older ones that are not kept?
     forgot: bool,

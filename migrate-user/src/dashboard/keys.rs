@@ -139,7 +139,8 @@ impl Keys {
         place.map(|place| BINDINGS[place].action)
     }
 
-    /// What a key asks for that is never a part of what somebody writes: a terminal makes a signal of it.
+    /// What a key asks for that is never a part of what somebody writes: a terminal makes a signal
+    /// of it.
     pub(super) fn signal(&self, event: KeyEvent) -> Option<Action> {
         let action = self.action(event)?;
         // Ctrl-C leaves what is written, and not the program.

@@ -1,6 +1,7 @@
 //! The dashboard.
 //!
-//! State ([`App`]) and drawing are apart: a key or a batch changes the state, and drawing only reads it.
+//! State ([`App`]) and drawing are apart: a key or a batch changes the state, and drawing only
+//! reads it.
 
 mod action;
 mod app;
@@ -46,7 +47,8 @@ pub use theme::Theme;
 
 use crate::trace::Facts;
 
-/// A dashboard that has seen nothing yet. `readable`: can the source be read again from its beginning?
+/// A dashboard that has seen nothing yet. `readable`: can the source be read again from its
+/// beginning?
 pub fn start(name: &str, facts: Facts, settings: Settings, readable: bool) -> App {
     App::new(name, facts, settings, readable, &tabs::Tabs)
 }

@@ -1,5 +1,5 @@
-//! Bytes on their way to the terminal, on a thread of their own: a terminal that is slow, or stands still, holds up
-//! nothing but the picture.
+//! Bytes on their way to the terminal, on a thread of their own: a terminal that is slow, or stands
+//! still, holds up nothing but the picture.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -31,7 +31,8 @@ pub(super) enum Until {
 }
 
 impl Playback {
-    /// `began_ns` is when the recording began, which is before anything in it ended; `None` if it does not say.
+    /// `began_ns` is when the recording began, which is before anything in it ended; `None` if it
+    /// does not say.
     pub(super) fn new(began_ns: Option<u64>) -> Self {
         Self {
             extent: began_ns.map(|began| (began, began)),
@@ -61,7 +62,8 @@ impl Playback {
         }
     }
 
-    /// Up to when it is shown, nanoseconds of the recording's clock; `None` before anything was read.
+    /// Up to when it is shown, nanoseconds of the recording's clock; `None` before anything was
+    /// read.
     pub(super) fn here_ns(&self) -> Option<u64> {
         let (_, last) = self.extent?;
         Some(self.until_ns.map_or(last, |until| until.min(last)))
@@ -144,7 +146,8 @@ impl Playback {
         self.until_ns = (time_ns < last).then_some(time_ns.max(first));
     }
 
-    /// How much of the recording is shown, 0 to 1, and its length in nanoseconds; `None` before anything was read.
+    /// How much of the recording is shown, 0 to 1, and its length in nanoseconds; `None` before
+    /// anything was read.
     pub(super) fn place(&self) -> Option<(f64, u64)> {
         let (first, last) = self.extent?;
         let length = last - first;

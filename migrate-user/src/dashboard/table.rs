@@ -26,7 +26,8 @@ pub(super) struct Column<R> {
     pub(super) cell: Cell<R>,
     /// `None` where the table is not sorted by it.
     pub(super) key: Option<KeyOf<R>>,
-    /// Are the cells bars? Those look the same in a row that is chosen: the other way round, they would be gaps.
+    /// Are the cells bars? Those look the same in a row that is chosen: the other way round, they
+    /// would be gaps.
     bar: bool,
 }
 

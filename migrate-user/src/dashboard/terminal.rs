@@ -23,8 +23,8 @@ pub(super) type Drawn = Terminal<CrosstermBackend<Output>>;
 
 /// Gives the terminal back as it was when this is dropped, and on a panic.
 ///
-/// The library's own type is never dropped: it would print an error where the terminal has gone, and panic when that
-/// cannot be printed either.
+/// The library's own type is never dropped: it would print an error where the terminal has gone,
+/// and panic when that cannot be printed either.
 pub(super) struct Screen {
     terminal: ManuallyDrop<Drawn>,
     progress: Progress,
@@ -59,8 +59,9 @@ impl Screen {
         self.progress.is_idle().then_some(&mut *self.terminal)
     }
 
-    /// Gives the terminal back and stops, and with it every process that the shell began it with, until the shell lets
-    /// them go on. Where no shell could do that, the kernel stops nothing, and this returns at once.
+    /// Gives the terminal back and stops, and with it every process that the shell began it with,
+    /// until the shell lets them go on. Where no shell could do that, the kernel stops nothing, and
+    /// this returns at once.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         self.before.restore();
         kill_current_process_group(Signal::TSTP)?;
@@ -83,8 +84,8 @@ impl Drop for Screen {
     }
 }
 
-/// The way back to what was there before. It is gone only once: to leave the other screen again would put the cursor
-/// where it was, and what comes next over the message of a panic.
+/// The way back to what was there before. It is gone only once: to leave the other screen again
+/// would put the cursor where it was, and what comes next over the message of a panic.
 #[derive(Clone)]
 struct Before {
     progress: Progress,
@@ -119,8 +120,8 @@ impl Before {
     }
 }
 
-/// Makes a panic readable. Only one of this thread: what the reader's thread trips over it catches itself, and the
-/// dashboard goes on.
+/// Makes a panic readable. Only one of this thread: what the reader's thread trips over it catches
+/// itself, and the dashboard goes on.
 fn restore_on_panic(before: Before) {
     let drawing = thread::current().id();
     let earlier = panic::take_hook();

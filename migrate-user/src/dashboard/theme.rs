@@ -25,7 +25,8 @@ pub enum Theme {
 type Colours = (Color, Color, Color);
 
 impl Theme {
-    /// The theme that was asked for, unless the user's environment wants no colours: <https://no-color.org>.
+    /// The theme that was asked for, unless the user's environment wants no colours:
+    /// <https://no-color.org>.
     pub fn in_environment(self) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         if no_color { Self::Monochrome } else { self }

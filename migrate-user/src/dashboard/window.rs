@@ -53,13 +53,14 @@ impl Window {
 /// In how many steps a window moves through its own length.
 const STEPS: u64 = 2;
 
-/// What happened lately, counted as it comes, however much that is: models that began one after the other. The
-/// oldest is shown, until the next one is as old as the window is long. So what is shown is at least that long, and at
-/// most half as long again.
+/// What happened lately, counted as it comes, however much that is: models that began one after the
+/// other. The oldest is shown, until the next one is as old as the window is long. So what is shown
+/// is at least that long, and at most half as long again.
 #[derive(Debug)]
 pub(super) struct Lately {
     span_ns: u64,
-    /// What ended before is not counted, nanoseconds of the recording's clock; `None`: there is no such time.
+    /// What ended before is not counted, nanoseconds of the recording's clock; `None`: there is no
+    /// such time.
     start_ns: Option<u64>,
     /// Oldest first. None before the start has been reached.
     models: VecDeque<Model>,

@@ -56,8 +56,8 @@ fn resolution(nanoseconds: u64) -> Check {
     )
 }
 
-/// The smallest step that the clock makes, in nanoseconds, by reading it again and again. The time that a reading
-/// takes is in it. `None` if it stands still.
+/// The smallest step that the clock makes, in nanoseconds, by reading it again and again. The time
+/// that a reading takes is in it. `None` if it stands still.
 fn watch(read: impl Fn() -> u64) -> Option<u64> {
     let until = Instant::now() + WATCHED_FOR;
     let (mut smallest, mut steps, mut before) = (None, 0, read());

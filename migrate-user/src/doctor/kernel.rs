@@ -85,7 +85,8 @@ fn jit(root: &Root) -> Check {
     }
 }
 
-/// Trampolines hang on the function tracer's calls, and so do kprobes on the first instruction of a function.
+/// Trampolines hang on the function tracer's calls, and so do kprobes on the first instruction of a
+/// function.
 fn ftrace(root: &Root) -> Check {
     let check = |found: &str| Check::new("kernel", "function tracer", found);
     match root.text("/proc/sys/kernel/ftrace_enabled").as_deref() {

@@ -1,7 +1,7 @@
 //! What this kernel and this user allow, what is missing, and what to do about it.
 //!
-//! Every check reads one fact of the machine and judges it by itself. A fact that cannot be read is unknown, which
-//! is neither good nor bad.
+//! Every check reads one fact of the machine and judges it by itself. A fact that cannot be read is
+//! unknown, which is neither good nor bad.
 
 mod btf;
 mod cgroups;
@@ -42,7 +42,8 @@ pub enum State {
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What it is part of: `kernel`, `permission`, `hooks`, `fields`, `clock`, `cgroups`, `drivers`, `tracer`.
+    /// What it is part of: `kernel`, `permission`, `hooks`, `fields`, `clock`, `cgroups`,
+    /// `drivers`, `tracer`.
     pub group: &'static str,
     /// What was looked at.
     pub name: String,
@@ -81,8 +82,8 @@ impl Check {
 /// Everything that was looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Examination {
-    /// [`State::Missing`] if any check is. Else, where a trial of the tracer has succeeded, the worst state of those
-    /// that are known; and unknown where none was made.
+    /// [`State::Missing`] if any check is. Else, where a trial of the tracer has succeeded, the
+    /// worst state of those that are known; and unknown where none was made.
     pub verdict: State,
     /// In the order in which to read them.
     pub checks: Vec<Check>,

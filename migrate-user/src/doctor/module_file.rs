@@ -48,8 +48,8 @@ fn calls(root: &Root, path: &str) -> bool {
         .any(|name| bytes.windows(name.len()).any(|here| here == *name))
 }
 
-/// Files by the names of their modules, from lines `kernel/lib/test-hmm.ko.xz: what it needs`. Modules have `_` in
-/// their names where files can have `-`.
+/// Files by the names of their modules, from lines `kernel/lib/test-hmm.ko.xz: what it needs`.
+/// Modules have `_` in their names where files can have `-`.
 fn paths(list: &str) -> HashMap<String, &str> {
     let module = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);

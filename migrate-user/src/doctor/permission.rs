@@ -24,7 +24,8 @@ pub(super) fn checks(root: &Root) -> Vec<Check> {
     ]
 }
 
-/// What may keep a process with all capabilities from loading BPF programs, as far as this machine tells, in a sentence.
+/// What may keep a process with all capabilities from loading BPF programs, as far as this machine
+/// tells, in a sentence.
 pub(super) fn why_forbidden(checks: &[Check]) -> String {
     let suspects = ["user namespace", "seccomp", "lockdown"];
     let is_suspect = |check: &&Check| {
@@ -63,7 +64,8 @@ impl Capabilities {
         self.0.is_some_and(|all| all & (1 << capability) != 0)
     }
 
-    /// The names of those that are missing. `CAP_SYS_ADMIN` stands for each that was split off from it.
+    /// The names of those that are missing. `CAP_SYS_ADMIN` stands for each that was split off from
+    /// it.
     fn missing(self, wanted: &[(u32, &'static str)]) -> Vec<&'static str> {
         let lacks = |capability| !self.has(capability) && !self.has(CAP_SYS_ADMIN);
         let missing = wanted.iter().filter(|(capability, _)| lacks(*capability));
@@ -149,7 +151,8 @@ fn process_symbols(capabilities: Capabilities) -> Check {
     )
 }
 
-/// Capabilities in another user namespace than the first count for nothing here: the kernel is not its own.
+/// Capabilities in another user namespace than the first count for nothing here: the kernel is not
+/// its own.
 fn namespace(root: &Root) -> Check {
     let check = |found: &str| Check::new("permission", "user namespace", found);
     let Some(map) = root.text("/proc/self/uid_map") else {

@@ -40,7 +40,8 @@ impl Symbols {
         self.with(name).any(|symbol| symbol.name == name)
     }
 
-    /// The symbol of a function of the kernel's own: its name, else that with what compilers put behind it (`.isra.0`).
+    /// The symbol of a function of the kernel's own: its name, else that with what compilers put
+    /// behind it (`.isra.0`).
     pub(super) fn like<'a>(&'a self, function: &'a str) -> Option<&'a str> {
         let mut variant = None;
         for symbol in self.with(function).filter(|symbol| !symbol.is_elsewhere) {

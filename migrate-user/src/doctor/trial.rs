@@ -19,7 +19,8 @@ pub enum Outcome {
 /// What was tried; nothing without the permission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trial {
-    /// What the kernel offers, each by a program or a map of a few bytes: whether it does, or what it said instead.
+    /// What the kernel offers, each by a program or a map of a few bytes: whether it does, or what
+    /// it said instead.
     pub features: Vec<(Feature, Result<bool, Refusal>)>,
     /// The tracer itself.
     pub tracer: Option<Outcome>,
@@ -52,7 +53,8 @@ impl Trial {
         features.chain([self.attaching(before)]).collect()
     }
 
-    /// Did the kernel say no to the smallest of programs, which has nothing in it to find fault with?
+    /// Did the kernel say no to the smallest of programs, which has nothing in it to find fault
+    /// with?
     fn is_forbidden(&self) -> bool {
         let refused =
             |tried: &Result<bool, Refusal>| tried.as_ref().is_err_and(Refusal::is_forbidden);

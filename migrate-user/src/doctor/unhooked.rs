@@ -1,10 +1,11 @@
-//! What begins or ends migrations in this kernel, and is not hooked: newer kernels may have more of it.
+//! What begins or ends migrations in this kernel, and is not hooked: newer kernels may have more of
+//! it.
 
 use super::{Check, State, Symbols};
 use crate::source::kernel::{HOOKS, Types};
 
-/// How functions begin that begin or end migrations to and from devices. Those of ordinary migrations, between nodes
-/// and for compaction, begin otherwise.
+/// How functions begin that begin or end migrations to and from devices. Those of ordinary
+/// migrations, between nodes and for compaction, begin otherwise.
 const PREFIXES: [&str; 3] = ["migrate_vma", "migrate_device", "migrate_hmm"];
 
 pub(super) fn checks(types: &Types, symbols: Option<&Symbols>) -> [Check; 2] {
@@ -37,7 +38,8 @@ fn functions(symbols: Option<&Symbols>) -> Check {
     )
 }
 
-/// They would be no better than the hooks; but whoever asks for them should know that they are there.
+/// They would be no better than the hooks; but whoever asks for them should know that they are
+/// there.
 fn tracepoints(types: &Types) -> Check {
     let names: Vec<_> = PREFIXES
         .iter()

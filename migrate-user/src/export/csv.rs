@@ -1,5 +1,5 @@
-//! Comma-separated values: a line of names, then one per migration, with the names and in the order of [`Json`](super::Json).
-//! Unknown is empty.
+//! Comma-separated values: a line of names, then one per migration, with the names and in the order
+//! of [`Json`](super::Json). Unknown is empty.
 
 use std::io;
 

@@ -1,5 +1,6 @@
-//! Stacks as tools for flame graphs read them: one line per migration that has any, outermost frame first, the user's
-//! frames before the kernel's, and after a space how long its steps took, nanoseconds. Such tools add equal lines up.
+//! Stacks as tools for flame graphs read them: one line per migration that has any, outermost frame
+//! first, the user's frames before the kernel's, and after a space how long its steps took,
+//! nanoseconds. Such tools add equal lines up.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! HdrHistogram's percentile distribution, as its own tools write and plot it: how long migrations took, or one step of
-//! them, in nanoseconds.
+//! HdrHistogram's percentile distribution, as its own tools write and plot it: how long migrations
+//! took, or one step of them, in nanoseconds.
 
 use std::io;
 

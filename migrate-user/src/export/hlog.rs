@@ -1,5 +1,6 @@
-//! HdrHistogram's interval log (V2), which its own tools and others plot: for each second, one histogram per step and
-//! direction in which that step happened. Tags are `STEP.DIRECTION`; values are nanoseconds.
+//! HdrHistogram's interval log (V2), which its own tools and others plot: for each second, one
+//! histogram per step and direction in which that step happened. Tags are `STEP.DIRECTION`; values
+//! are nanoseconds.
 
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -58,8 +59,8 @@ type Serializer = V2DeflateSerializer;
 /// Histograms of one interval, by direction and step.
 type Cells = [[Histogram<u64>; Step::COUNT]; Direction::ALL.len()];
 
-/// The interval under way and the one before it. Migrations come in the order in which they ended, nearly: one that
-/// comes late by more than an interval counts in the older of the two.
+/// The interval under way and the one before it. Migrations come in the order in which they ended,
+/// nearly: one that comes late by more than an interval counts in the older of the two.
 struct Intervals<'a, 'b, W: Write> {
     log: IntervalLogWriter<'a, 'b, W, Serializer>,
     origin_ns: Option<u64>,

@@ -13,7 +13,8 @@ use super::place::behind_links;
 /// Written beside its place, moved there at the end, and removed if that never comes.
 pub struct AtomicFile {
     file: File,
-    /// Where it is written; `None` once it has been moved, or for a device, which is written to directly.
+    /// Where it is written; `None` once it has been moved, or for a device, which is written to
+    /// directly.
     beside: Option<PathBuf>,
     path: PathBuf,
     /// May it take the place of another file?
@@ -21,8 +22,8 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Opens a file beside `path`, which its owner alone can read. If it may not replace another, it fails where there is one, now or
-    /// at the end.
+    /// Opens a file beside `path`, which its owner alone can read. If it may not replace another,
+    /// it fails where there is one, now or at the end.
     pub fn create(path: &Path, replaces: bool) -> io::Result<Self> {
         if fs::metadata(path).is_ok_and(|data| !data.is_file()) {
             let file = OpenOptions::new().write(true).open(path)?;

@@ -1,4 +1,5 @@
-//! Parquet: one row per migration, in the columns of a recording. The facts stand in the file's metadata.
+//! Parquet: one row per migration, in the columns of a recording. The facts stand in the file's
+//! metadata.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! May an output be written where it is to go? A recording must not be lost by it, and nothing else unasked.
+//! May an output be written where it is to go? A recording must not be lost by it, and nothing else
+//! unasked.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! The figures of every view, taken from the model in one place, so that dashboard and report agree.
+//! The figures of every view, taken from the model in one place, so that dashboard and report
+//! agree.
 
 pub(crate) mod units;
 
@@ -50,7 +51,8 @@ pub(crate) fn of_records(model: &Model) -> Option<String> {
     ))
 }
 
-/// How long migrations took, and of how much time: `2.73 s in migrations, of 11.0 s by 4 threads (6.2% of their time)`.
+/// How long migrations took, and of how much time: `2.73 s in migrations, of 11.0 s by 4 threads
+/// (6.2% of their time)`.
 pub(crate) fn time(model: &Model) -> String {
     let time = model.migration_time();
     let (busy, wall) = (duration(time.busy_ns()), duration(time.wall_ns));
@@ -93,8 +95,8 @@ pub(crate) fn parts(model: &Model) -> Vec<PartFigure> {
     PARTS.into_iter().zip(parts.sums_ns).map(figure).collect()
 }
 
-/// The share of each step in which the thread did not run, 0 to 1; `None` where that was not asked for, or the step never
-/// happened.
+/// The share of each step in which the thread did not run, 0 to 1; `None` where that was not asked
+/// for, or the step never happened.
 pub(crate) fn off_cpu(model: &Model) -> [Option<f64>; Step::COUNT] {
     let off_cpu = model.off_cpu();
     Step::ALL.map(|step| {
@@ -150,8 +152,8 @@ pub(crate) fn ledger(model: &Model) -> [LedgerFigure; Row::ALL.len()] {
     })
 }
 
-/// Why pages were skipped, as far as any were: name and pages. Those that were not collected are told apart where it is known which
-/// of them were there already.
+/// Why pages were skipped, as far as any were: name and pages. Those that were not collected are
+/// told apart where it is known which of them were there already.
 pub(crate) fn reasons(model: &Model) -> Vec<(&'static str, u64)> {
     let reasons = model.totals().reasons();
     let there = model

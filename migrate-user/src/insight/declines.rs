@@ -6,7 +6,8 @@ use crate::text::percent;
 use crate::trace::ledger::{arrived, wasted};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
-    // What was given up for other pages has a finding of its own. It is known of records only, so that all is then of those.
+    // What was given up for other pages has a finding of its own. It is known of records only, so
+    // that all is then of those.
     let (ledger, base) = if scene.given_up.pages > 0 {
         (&scene.records.ledger, scene.recorded())
     } else {

@@ -1,4 +1,5 @@
-//! Drivers that want all or nothing give up what the kernel had collected, because something was missing.
+//! Drivers that want all or nothing give up what the kernel had collected, because something was
+//! missing.
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind};

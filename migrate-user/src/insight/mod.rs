@@ -1,6 +1,7 @@
 //! What a run's figures mean: findings, each with evidence, what it costs, and what to try.
 //!
-//! A finding is data. Dashboard, report and JSON show the same ones. `docs/findings.md` explains each kind and each threshold.
+//! A finding is data. Dashboard, report and JSON show the same ones. `docs/findings.md` explains
+//! each kind and each threshold.
 
 mod declines;
 mod dominant_step;
@@ -159,7 +160,8 @@ pub struct Finding {
     pub cost: String,
     /// What to try against it, the most promising first.
     pub try_this: Vec<String>,
-    /// What it costs, nanoseconds of the whole run; `None` where that is not known, or not what it costs.
+    /// What it costs, nanoseconds of the whole run; `None` where that is not known, or not what it
+    /// costs.
     pub cost_ns: Option<u64>,
 }
 

@@ -85,8 +85,9 @@ impl<'a> Scene<'a> {
         share(ns, self.records.time_ns)
     }
 
-    /// How bad it is to lose so much time in the records. Where some were lost, those that came are not like the others: then it is the
-    /// share of all time that counts, as far as it is known. Of a sample it is the share of its own.
+    /// How bad it is to lose so much time in the records. Where some were lost, those that came are
+    /// not like the others: then it is the share of all time that counts, as far as it is known. Of
+    /// a sample it is the share of its own.
     pub(super) fn severity_of_records(&self, ns: u64) -> Severity {
         self.severity(match self.recorded {
             Recorded::Some { is_sample: false } if self.total_ns > self.records.time_ns => {
@@ -171,7 +172,8 @@ impl<'a> Scene<'a> {
         ]
     }
 
-    /// The process with most of something, and the driver, if there is more than one that could have it: a line for each.
+    /// The process with most of something, and the driver, if there is more than one that could
+    /// have it: a line for each.
     pub(super) fn by_whom(&self, what: &str, of: impl Fn(&Sums) -> u64) -> Vec<String> {
         let all = of(&self.records);
         let line = |name: String, number: u64| {

@@ -1,4 +1,5 @@
-//! Setup mostly waits: for LRU caches to drain, or for whoever mirrors the address space. Known only with `--sub-steps`.
+//! Setup mostly waits: for LRU caches to drain, or for whoever mirrors the address space. Known
+//! only with `--sub-steps`.
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind};

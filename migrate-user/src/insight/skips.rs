@@ -1,11 +1,13 @@
-//! Many pages are skipped: because they are there already, because somebody holds them, or for a reason that is not known.
+//! Many pages are skipped: because they are there already, because somebody holds them, or for a
+//! reason that is not known.
 
 use super::scene::{Scene, share};
 use super::{Finding, Kind, Severity};
 use crate::text::percent;
 
-/// Skipped pages by what is known of them. Free ones of evictions are left out: an eviction takes whole chunks, however much of
-/// them is in use, and nobody holds a page that is free. Unit: base pages.
+/// Skipped pages by what is known of them. Free ones of evictions are left out: an eviction takes
+/// whole chunks, however much of them is in use, and nobody holds a page that is free. Unit: base
+/// pages.
 struct Skipped {
     requested: u64,
     /// Seen to arrive where they were to go, and not to leave; 0 where that is not known.

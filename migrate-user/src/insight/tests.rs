@@ -19,7 +19,8 @@ use crate::trace::{
 /// How many migrations a run has.
 const CALLS: u64 = 400;
 
-/// A run in which nothing is wrong: each call moves all its pages, once, and takes its time. `change` makes of the n-th what it likes.
+/// A run in which nothing is wrong: each call moves all its pages, once, and takes its time.
+/// `change` makes of the n-th what it likes.
 fn run(change: impl FnMut(u64, &mut Migration)) -> Model {
     with(facts(), Status::default(), change)
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The thresholds. Shares are 0 to 1. In the configuration file they stand under `[findings]`, with `-` in the place of `_`.
+/// The thresholds. Shares are 0 to 1. In the configuration file they stand under `[findings]`, with
+/// `-` in the place of `_`.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Thresholds {
@@ -23,7 +24,8 @@ pub struct Thresholds {
     pub skipped_share: f64,
     /// `declines`: pages declined, of all that the kernel had collected.
     pub declined_share: f64,
-    /// `given_up`: pages that were collected and given up because others were missing, of all collected.
+    /// `given_up`: pages that were collected and given up because others were missing, of all
+    /// collected.
     pub given_up_share: f64,
     /// `rollbacks`: migrations that were rolled back, of all.
     pub rolled_back_share: f64,
@@ -83,7 +85,8 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    /// Do the values make sense? If not: which one does not, by its name in the configuration file, and what it must be.
+    /// Do the values make sense? If not: which one does not, by its name in the configuration file,
+    /// and what it must be.
     pub fn check(&self) -> Result<(), String> {
         let all = serde_json::to_value(self).map_err(|error| error.to_string())?;
         for (name, value) in all.as_object().into_iter().flatten() {

@@ -1,4 +1,5 @@
-//! What a call costs, and what a page: how the time of a migration grows with the pages that it asks for.
+//! What a call costs, and what a page: how the time of a migration grows with the pages that it
+//! asks for.
 
 use std::cmp::Reverse;
 use std::ops::RangeInclusive;
@@ -15,8 +16,8 @@ const BUCKETS: usize = u64::BITS as usize;
 /// The steps, and all of them together.
 const FITS: usize = Step::COUNT + 1;
 
-/// Completed migrations by direction and cause, and by the pages they asked for. Others have not all their steps. One that asked
-/// for no page has no size.
+/// Completed migrations by direction and cause, and by the pages they asked for. Others have not
+/// all their steps. One that asked for no page has no size.
 #[derive(Clone, Debug)]
 pub struct Batching {
     /// By [`Group::place`]; made when the first of them comes.
@@ -25,7 +26,8 @@ pub struct Batching {
     by_result: bool,
 }
 
-/// Migrations in one direction and for one reason: what does the same work, so that their costs are the same.
+/// Migrations in one direction and for one reason: what does the same work, so that their costs are
+/// the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Where pages went.
@@ -54,7 +56,8 @@ const TIMES: usize = histogram::BUCKETS.div_ceil(WIDER);
 pub struct Alike {
     /// How many there are.
     pub calls: u64,
-    /// The median of their times without the longest one, nanoseconds: not too low, and at most 1/16 too high.
+    /// The median of their times without the longest one, nanoseconds: not too low, and at most
+    /// 1/16 too high.
     pub median_ns: u64,
     /// By [`Step`], all together, nanoseconds.
     pub steps_ns: [u64; Step::COUNT],
@@ -173,7 +176,8 @@ impl Batching {
             .map_or(0, |of| of.time_ns())
     }
 
-    /// Those that ask for about as many pages as this, in the same group; `None` if there are no others.
+    /// Those that ask for about as many pages as this, in the same group; `None` if there are no
+    /// others.
     pub fn alike(&self, group: Group, pages: u64) -> Option<Alike> {
         let of = self.groups[group.place()].as_ref()?;
         let sums = of.sizes.get(pages.checked_ilog2()? as usize)?;
@@ -225,8 +229,8 @@ impl Batching {
         size
     }
 
-    /// What a call and what a page costs in one step, or in the whole migration (`None`), in one group. `None` where that cannot be
-    /// told: see [`Fit`].
+    /// What a call and what a page costs in one step, or in the whole migration (`None`), in one
+    /// group. `None` where that cannot be told: see [`Fit`].
     pub fn fit(&self, step: Option<Step>, group: Group) -> Option<Fit> {
         if self.by_result {
             return None;
@@ -235,10 +239,11 @@ impl Batching {
         of.points[step.map_or(Step::COUNT, |step| step as usize)].fit()
     }
 
-    /// What it would have saved over the whole run to ask for so many pages at once, nanoseconds: the fixed cost of the calls
-    /// that smaller ones, taken together, would then not have needed, and never more than what these took beyond the cost of their
-    /// pages. Sizes that `batch_pages` lies in count as smaller as far as their average is. `None` where a call's own cost or that of
-    /// a page cannot be told from 0.
+    /// What it would have saved over the whole run to ask for so many pages at once, nanoseconds:
+    /// the fixed cost of the calls that smaller ones, taken together, would then not have needed,
+    /// and never more than what these took beyond the cost of their pages. Sizes that `batch_pages`
+    /// lies in count as smaller as far as their average is. `None` where a call's own cost or that
+    /// of a page cannot be told from 0.
     pub fn saved_ns(&self, batch_pages: u64, group: Group) -> Option<f64> {
         let fit = self.fit(None, group)?;
         let ((fixed_ns, _), (per_page_ns, _)) = fit.fixed().zip(fit.per_page())?;
@@ -285,7 +290,8 @@ mod tests {
         cause: Cause::Driver,
     };
 
-    /// Calls of `sizes` that take 1,000 ns and 10 ns per page in setup, and 300 ns and 5 ns per page in the others together.
+    /// Calls of `sizes` that take 1,000 ns and 10 ns per page in setup, and 300 ns and 5 ns per
+    /// page in the others together.
     fn batching(sizes: impl Iterator<Item = u64>) -> Batching {
         let mut batching = Batching::default();
         let mut migration = Synthetic::new(1).migration();

@@ -32,7 +32,8 @@ pub struct Coverage<'a> {
     pub record_every: u32,
     /// Where counts, ledgers, steps and rates come from. Everything else is from records.
     pub from: Origin,
-    /// When the kernel's totals were read last, nanoseconds of the recording's clock; `None` if never.
+    /// When the kernel's totals were read last, nanoseconds of the recording's clock; `None` if
+    /// never.
     pub totals_ns: Option<u64>,
 }
 

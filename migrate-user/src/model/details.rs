@@ -8,8 +8,8 @@ use crate::trace::Step;
 /// Names of the parts, as in columns and JSON.
 pub const PARTS: [&str; 4] = ["lru_drain", "invalidate", "rmap", "split"];
 
-/// Where the kernel's time goes in a migration: parts of setup, and of the other steps as far as the kernel does the
-/// same there. They do not overlap.
+/// Where the kernel's time goes in a migration: parts of setup, and of the other steps as far as
+/// the kernel does the same there. They do not overlap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartSums {
     /// Migrations that were measured so.

@@ -18,7 +18,8 @@ pub(super) struct Ended<'a> {
     pub(super) end_ns: u64,
     /// [`ledger::arrived`].
     pub(super) arrived: u64,
-    /// What it adds to each figure, in the order of [`Figure::ALL`]; `None` where it has no such value.
+    /// What it adds to each figure, in the order of [`Figure::ALL`]; `None` where it has no such
+    /// value.
     pub(super) values: [Option<u64>; Figure::ALL.len()],
     /// Where histograms count these values; 0 where there is none.
     pub(super) places: [u16; Figure::ALL.len()],

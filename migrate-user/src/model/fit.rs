@@ -1,10 +1,12 @@
 //! A line through points, in constant memory.
 
-/// What a call costs by itself, and what each page that it asks for adds: `time = fixed + per_page * requested`.
+/// What a call costs by itself, and what each page that it asks for adds: `time = fixed + per_page
+/// * requested`.
 ///
-/// A line of least squares, each call weighted by one over its pages: what a page takes varies from page to page, so that a call of
-/// many varies more. The errors are those of 95% intervals: so much either way holds the truth in 19 of 20 runs, if time really grows
-/// in a straight line. There is no line through calls of one size, nor an error with fewer than three calls, and where a cost is
+/// A line of least squares, each call weighted by one over its pages: what a page takes varies from
+/// page to page, so that a call of many varies more. The errors are those of 95% intervals: so much
+/// either way holds the truth in 19 of 20 runs, if time really grows in a straight line. There is
+/// no line through calls of one size, nor an error with fewer than three calls, and where a cost is
 /// certainly below 0, time does not grow in a straight line; then there is no `Fit`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
@@ -35,14 +37,14 @@ impl Fit {
         shows.then_some((self.per_page_ns, self.per_page_error_ns))
     }
 
-    /// How many pages cost as much as the call itself: with fewer, most of the time is the call's. `None` where one of the
-    /// two does not show.
+    /// How many pages cost as much as the call itself: with fewer, most of the time is the call's.
+    /// `None` where one of the two does not show.
     pub fn break_even_pages(&self) -> Option<f64> {
         self.pages_for(0.5)
     }
 
-    /// How many pages a call needs for its fixed cost to be at most this share of its time, 0 to 1. `None` where one of the two costs
-    /// does not show.
+    /// How many pages a call needs for its fixed cost to be at most this share of its time, 0 to 1.
+    /// `None` where one of the two costs does not show.
     pub fn pages_for(&self, fixed_share: f64) -> Option<f64> {
         let ((fixed_ns, _), (per_page_ns, _)) = self.fixed().zip(self.per_page())?;
         (fixed_share > 0.0).then(|| fixed_ns / per_page_ns * (1.0 - fixed_share) / fixed_share)
@@ -70,7 +72,8 @@ impl Pages {
     }
 }
 
-/// Sums from which the line follows. `x` are pages, `y` nanoseconds; the weight of a point is `1 / x`.
+/// Sums from which the line follows. `x` are pages, `y` nanoseconds; the weight of a point is `1 /
+/// x`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Points {
     calls: u64,
@@ -144,7 +147,8 @@ impl Points {
 /// What is closer to 0 than this is nothing, nanoseconds.
 const ROUNDING: f64 = 1e-3;
 
-/// How many standard errors a 95% interval reaches to either side: Student's t, by the calls beyond the two that a line takes.
+/// How many standard errors a 95% interval reaches to either side: Student's t, by the calls beyond
+/// the two that a line takes.
 fn width(freedom: u64) -> f64 {
     const FEW: [f64; 10] = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23];
     let few = FEW.get((freedom.max(1) - 1) as usize);

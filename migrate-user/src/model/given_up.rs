@@ -3,8 +3,9 @@
 use super::Ended;
 use crate::trace::{Direction, Outcome, Reasons, ledger};
 
-/// What drivers gave up, that is gave no destination to any page that the kernel had collected, where the kernel could not collect
-/// all that was asked for. Calls home are left out: whoever needs a page takes what there is.
+/// What drivers gave up, that is gave no destination to any page that the kernel had collected,
+/// where the kernel could not collect all that was asked for. Calls home are left out: whoever
+/// needs a page takes what there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GivenUp {
     /// Calls.
@@ -64,14 +65,15 @@ impl GivenUp {
         self.partial = self.partial.saturating_add(more.partial);
     }
 
-    /// Is it for what was missing that nothing came? A driver that mostly goes on without some pages had another reason, as
-    /// when there is no room.
+    /// Is it for what was missing that nothing came? A driver that mostly goes on without some
+    /// pages had another reason, as when there is no room.
     pub fn is_for_what_was_missing(&self) -> bool {
         self.calls > 0 && self.partial <= self.calls / MOST_PARTIAL
     }
 }
 
-/// Of a driver that wants all or nothing, at most one call in so many goes on with a part: when pages fail later.
+/// Of a driver that wants all or nothing, at most one call in so many goes on with a part: when
+/// pages fail later.
 const MOST_PARTIAL: u64 = 10;
 
 #[cfg(test)]

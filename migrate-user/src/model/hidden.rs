@@ -17,7 +17,8 @@ const SOME_OF_A_PAGE: [&str; 10] = [
     "address",
 ];
 
-/// Conditions that leave out evictions, of which nobody knows whose pages they take, or some of them.
+/// Conditions that leave out evictions, of which nobody knows whose pages they take, or some of
+/// them.
 const SOME_EVICTIONS: [&str; 12] = [
     "pid",
     "tid",

@@ -58,7 +58,8 @@ impl Kernel {
         self.last = Some(now);
     }
 
-    /// What came since the last reading, as much in each moment as in every other: more is not known.
+    /// What came since the last reading, as much in each moment as in every other: more is not
+    /// known.
     fn rate(&mut self, now: &Reading) {
         let last = self.last.as_ref().or(self.before.as_ref());
         let from_ns = last.map_or(self.started_ns, |last| Some(last.time_ns));
@@ -114,7 +115,8 @@ impl Kernel {
         Some(self.time_ns()?.saturating_sub(self.started_ns?))
     }
 
-    /// Migrations that the kernel had counted when the totals were last read, since the tracer started.
+    /// Migrations that the kernel had counted when the totals were last read, since the tracer
+    /// started.
     pub(super) fn counted(&self) -> Option<u64> {
         let last = self.last.as_ref().or(self.before.as_ref())?;
         Some(last.exact.migrations())

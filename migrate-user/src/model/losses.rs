@@ -13,13 +13,14 @@ impl Model {
             .map(|status| Losses::new(status.losses))
     }
 
-    /// Migrations that ended in the kernel since the tracer started, reported or lost; `None` before it has told.
+    /// Migrations that ended in the kernel since the tracer started, reported or lost; `None`
+    /// before it has told.
     pub fn ended(&self) -> Option<u64> {
         self.status.as_ref().map(|status| status.ended)
     }
 
-    /// Migrations that began since the tracer started and are over for it: ended, or lost before it saw them end. `None` before it has
-    /// told.
+    /// Migrations that began since the tracer started and are over for it: ended, or lost before it
+    /// saw them end. `None` before it has told.
     pub fn made(&self) -> Option<u64> {
         let losses = self.losses()?;
         let unseen = losses.lost().saturating_sub(losses.lost_of_ended());
@@ -31,7 +32,8 @@ impl Model {
         Some(self.ended()? - self.chosen()?)
     }
 
-    /// Migrations that ended and were to be recorded: those whose sequence number `record_every` divides.
+    /// Migrations that ended and were to be recorded: those whose sequence number `record_every`
+    /// divides.
     fn chosen(&self) -> Option<u64> {
         let every = u64::from(self.facts.record_every);
         self.ended()
@@ -44,19 +46,19 @@ impl Model {
         self.facts.record_every == 1 && lost.saturating_sub(self.lost_before) == 0
     }
 
-    /// Of how many migrations since the tracer started records came, and how many ended, where that is not all. What a filter of the
-    /// dashboard lets through is a part of these.
+    /// Of how many migrations since the tracer started records came, and how many ended, where that
+    /// is not all. What a filter of the dashboard lets through is a part of these.
     pub fn left_records(&self) -> Option<(u64, u64)> {
         let (lost, ended) = (self.losses()?.lost_of_ended(), self.ended()?);
         let records = self.chosen()?.saturating_sub(lost);
         (records < ended && !self.has_all_records()).then_some((records, ended))
     }
 
-    /// Migrations that the tracer says have ended, and that neither came, nor are among the lost, nor were left out: 0
-    /// in a whole recording. With sampling it can be more, but not less, than this: which of the incomplete ones were
-    /// chosen is not known. Where none is recorded, it is what the kernel's totals lack. `None` before the tracer has
-    /// told, and under a filter that the tracer does not know. Means nothing after a
-    /// [`reset`](Self::reset).
+    /// Migrations that the tracer says have ended, and that neither came, nor are among the lost,
+    /// nor were left out: 0 in a whole recording. With sampling it can be more, but not less, than
+    /// this: which of the incomplete ones were chosen is not known. Where none is recorded, it is
+    /// what the kernel's totals lack. `None` before the tracer has told, and under a filter that
+    /// the tracer does not know. Means nothing after a [`reset`](Self::reset).
     pub fn unaccounted(&self) -> Option<u64> {
         if self.facts.chosen.is_some() {
             return None;
@@ -86,7 +88,8 @@ impl Model {
         self.losses().map_or(0, |losses| losses.of(Loss::RingFull))
     }
 
-    /// Of the migrations that were chosen to be recorded, those that the kernel has counted and of which no record came.
+    /// Of the migrations that were chosen to be recorded, those that the kernel has counted and of
+    /// which no record came.
     pub(super) fn unrecorded(&self) -> u64 {
         self.records_lost().saturating_sub(self.lost_before)
     }

@@ -1,5 +1,6 @@
-//! Records in, state out. No input or output, no clock, no terminal: every number that is shown or exported comes
-//! from here, so that every view agrees with every other. Memory is bounded however long it runs.
+//! Records in, state out. No input or output, no clock, no terminal: every number that is shown or
+//! exported comes from here, so that every view agrees with every other. Memory is bounded however
+//! long it runs.
 
 mod batching;
 mod coverage;
@@ -58,7 +59,8 @@ fn index(direction: Direction) -> usize {
     direction as usize - 1
 }
 
-/// How many migrations are counted at once: what is counted of them should fit into a processor's nearest cache.
+/// How many migrations are counted at once: what is counted of them should fit into a processor's
+/// nearest cache.
 const AT_ONCE: usize = 64;
 
 /// Everything that is known about a run so far.
@@ -148,8 +150,8 @@ impl Model {
         }
     }
 
-    /// Adds some; `whole` makes one of them with all that there is. Each loop is short: so the processor goes on with the next
-    /// migration while it waits for memory.
+    /// Adds some; `whole` makes one of them with all that there is. Each loop is short: so the
+    /// processor goes on with the next migration while it waits for memory.
     fn count_some(&mut self, some: &[Ended<'_>], whole: impl Fn(usize) -> Migration) {
         for migration in some {
             let (end_ns, arrived) = (migration.end_ns, migration.arrived);
@@ -197,9 +199,10 @@ impl Model {
         }
     }
 
-    /// The same run with nothing counted yet, as if the tracer had started at this time, nanoseconds of the recording's
-    /// clock, which may be earlier than what has been reached; `None`: with what comes first. The kernel's totals count
-    /// from when they were last read. What was lost stays: it is the tracer's own count.
+    /// The same run with nothing counted yet, as if the tracer had started at this time,
+    /// nanoseconds of the recording's clock, which may be earlier than what has been reached;
+    /// `None`: with what comes first. The kernel's totals count from when they were last read. What
+    /// was lost stays: it is the tracer's own count.
     pub fn afresh(&self, began_ns: Option<u64>) -> Self {
         let mut kernel = self.kernel.clone();
         kernel.reset();
@@ -291,8 +294,9 @@ impl Model {
         &self.ping_pong
     }
 
-    /// Of the pages that were not collected: those that had been seen to arrive where they were to go, and not to leave. At least so
-    /// many; `None` where not every migration was recorded, so that it is not known. Unit: base pages.
+    /// Of the pages that were not collected: those that had been seen to arrive where they were to
+    /// go, and not to leave. At least so many; `None` where not every migration was recorded, so
+    /// that it is not known. Unit: base pages.
     pub fn already_there(&self) -> Option<u64> {
         self.sees_all(None).then(|| self.ping_pong.already_there())
     }
@@ -330,18 +334,20 @@ impl Model {
         }
     }
 
-    /// When the counts began, nanoseconds of the recording's clock; `None` if nothing has come yet and the
-    /// recording does not say.
+    /// When the counts began, nanoseconds of the recording's clock; `None` if nothing has come yet
+    /// and the recording does not say.
     pub fn began_ns(&self) -> Option<u64> {
         self.began_ns
     }
 
-    /// The time that has been reached, nanoseconds of the recording's clock; `None` if nothing has come yet.
+    /// The time that has been reached, nanoseconds of the recording's clock; `None` if nothing has
+    /// come yet.
     pub fn now_ns(&self) -> Option<u64> {
         self.now_ns
     }
 
-    /// How much time [`Model::totals`] are about, nanoseconds; `None` where the kernel has not told.
+    /// How much time [`Model::totals`] are about, nanoseconds; `None` where the kernel has not
+    /// told.
     pub fn span_ns(&self) -> Option<u64> {
         match self.coverage().from {
             Origin::Records => Some(self.elapsed_ns()),
@@ -349,7 +355,8 @@ impl Model {
         }
     }
 
-    /// The tracer's own time as a share of the steps and it together, 0 to 1; `None` if nothing was measured.
+    /// The tracer's own time as a share of the steps and it together, 0 to 1; `None` if nothing was
+    /// measured.
     pub fn probe_share(&self) -> Option<f64> {
         let probe = self.totals().probe_ns() as f64;
         let all = probe + self.steps().total_ns(None) as f64;

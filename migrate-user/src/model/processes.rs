@@ -9,14 +9,15 @@ use super::{Ended, Sparkline, Sums};
 /// How many processes are told apart.
 pub const KEPT: usize = 1000;
 
-/// How many are found without a search. The more, the less often two of them are in each other's way.
+/// How many are found without a search. The more, the less often two of them are in each other's
+/// way.
 const FOUND: usize = 256;
 
 /// Sums over the records of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// Its number; `None` for memory of which nobody is known to be the owner, as in evictions. One that is used again is taken for the same
-    /// process.
+    /// Its number; `None` for memory of which nobody is known to be the owner, as in evictions. One
+    /// that is used again is taken for the same process.
     pub pid: Option<u32>,
     /// Its command name, as it was last.
     pub comm: Option<Arc<str>>,
@@ -34,7 +35,8 @@ pub struct Processes {
     all: Vec<Process>,
     /// The place of each in `all`.
     places: HashMap<Option<u32>, usize>,
-    /// Where processes were last found, by their numbers' lowest bits: quicker to ask than `places`, and may be wrong.
+    /// Where processes were last found, by their numbers' lowest bits: quicker to ask than
+    /// `places`, and may be wrong.
     found: [usize; FOUND],
     others: Others,
 }

@@ -1,6 +1,7 @@
 //! How much per second, now and over the last minutes.
 //!
-//! Time is the recording's own: it passes when a record or a status says so, never by the wall clock.
+//! Time is the recording's own: it passes when a record or a status says so, never by the wall
+//! clock.
 
 use std::collections::VecDeque;
 
@@ -71,7 +72,8 @@ impl Rates {
         }
     }
 
-    /// Lets time pass until `time_ns`. Bins in which nothing ended come into being. The number of the bin with this time.
+    /// Lets time pass until `time_ns`. Bins in which nothing ended come into being. The number of
+    /// the bin with this time.
     pub fn advance(&mut self, time_ns: u64) -> u64 {
         self.origin_ns.get_or_insert(time_ns);
         let number = self.number(time_ns);
@@ -96,8 +98,8 @@ impl Rates {
         self.add(number, direction, (1, pages));
     }
 
-    /// Counts migrations and their pages of which is known only that they ended between two times: as much in each
-    /// moment as in every other.
+    /// Counts migrations and their pages of which is known only that they ended between two times:
+    /// as much in each moment as in every other.
     pub fn spread(
         &mut self,
         from_ns: u64,
@@ -147,12 +149,14 @@ impl Rates {
         time_ns.saturating_sub(self.origin_ns.unwrap_or(time_ns)) / BIN_NS
     }
 
-    /// The seconds that are over, oldest first: the one under way is left out, as it is not full yet.
+    /// The seconds that are over, oldest first: the one under way is left out, as it is not full
+    /// yet.
     pub fn history(&self) -> impl DoubleEndedIterator<Item = &Bin> + ExactSizeIterator {
         self.bins.range(..self.bins.len().saturating_sub(1))
     }
 
-    /// The average of the last `seconds` that are over, or of as many as there are; `None` in the first second.
+    /// The average of the last `seconds` that are over, or of as many as there are; `None` in the
+    /// first second.
     pub fn over(&self, seconds: usize, direction: Option<Direction>) -> Option<Rate> {
         let count = self.history().len().min(seconds);
         if count == 0 {
@@ -170,7 +174,8 @@ impl Rates {
     }
 }
 
-/// How much of `amount`, which came evenly between two times, had come at a time between them. All of it at the end.
+/// How much of `amount`, which came evenly between two times, had come at a time between them. All
+/// of it at the end.
 fn part(amount: u64, from_ns: u64, at_ns: u64, to_ns: u64) -> u64 {
     let (all, until) = (to_ns.saturating_sub(from_ns), at_ns.saturating_sub(from_ns));
     if until >= all {
@@ -180,8 +185,8 @@ fn part(amount: u64, from_ns: u64, at_ns: u64, to_ns: u64) -> u64 {
 }
 
 impl Model {
-    /// The average over the last seconds; `None` if none has passed, or a filter leaves the direction
-    /// out.
+    /// The average over the last seconds; `None` if none has passed, or a filter leaves the
+    /// direction out.
     pub fn rate(&self, seconds: usize, direction: Option<Direction>) -> Option<Rate> {
         let known = !self.hides(direction);
         known.then(|| self.rates().over(seconds, direction))?
@@ -191,8 +196,8 @@ impl Model {
         direction.is_some_and(|direction| self.hidden.direction(direction))
     }
 
-    /// The average over all the time that [`Model::totals`] are about; `None` if no time has passed,
-    /// or a filter leaves the direction out.
+    /// The average over all the time that [`Model::totals`] are about; `None` if no time has
+    /// passed, or a filter leaves the direction out.
     pub fn average(&self, direction: Option<Direction>) -> Option<Rate> {
         if self.hides(direction) {
             return None;

@@ -24,7 +24,8 @@ impl Recent {
             return;
         }
         if len < KEPT {
-            // What they are made of may be much more than they are. Of a batch that is enough by itself, there is just one.
+            // What they are made of may be much more than they are. Of a batch that is enough by
+            // itself, there is just one.
             batch.make();
         } else if len > 2 * KEPT {
             batch = batch.split_off(len - KEPT).into();

@@ -52,7 +52,8 @@ impl Entry for Tried {
 #[derive(Clone, Debug, Default)]
 pub struct Retries {
     tried: Sets<Tried>,
-    /// Of each direction: calls of which nothing arrived, and right before which one for the same range did no better.
+    /// Of each direction: calls of which nothing arrived, and right before which one for the same
+    /// range did no better.
     calls: u64,
     time_ns: u64,
 }

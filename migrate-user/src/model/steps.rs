@@ -6,8 +6,9 @@ use migrate_ebpf::wire::{Cause, Direction, Figure};
 use super::Tally;
 use crate::trace::{Exact, Step, histogram::new_histogram};
 
-/// Do so many values carry this quantile (0 to 1)? At least one of them has to lie beyond it: p50 takes 2, p90 10, p99 100 and p99.9 1,000
-/// values. With fewer, it would be the largest value by another name. The smallest and the largest themselves take one.
+/// Do so many values carry this quantile (0 to 1)? At least one of them has to lie beyond it: p50
+/// takes 2, p90 10, p99 100 and p99.9 1,000 values. With fewer, it would be the largest value by
+/// another name. The smallest and the largest themselves take one.
 pub fn carries(count: u64, quantile: f64) -> bool {
     let is_end = quantile <= 0.0 || quantile >= 1.0;
     // What 1 - 0.9 lacks to a tenth.
@@ -41,8 +42,8 @@ impl Distribution {
         self.sum
     }
 
-    /// The largest value; `None` if there is none. Exact where it comes from records; from the kernel's totals it is
-    /// within 1%, and not too low.
+    /// The largest value; `None` if there is none. Exact where it comes from records; from the
+    /// kernel's totals it is within 1%, and not too low.
     pub fn max(&self) -> Option<u64> {
         let largest = || self.largest.unwrap_or_else(|| self.histogram.max());
         (self.count() > 0).then(largest)
@@ -54,8 +55,8 @@ impl Distribution {
         recorded.map(|value| (value.value_iterated_to(), value.count_at_value()))
     }
 
-    /// The value that the share `quantile` (0 to 1) of all does not exceed, within 1%; `None` where there are too few values for it to be
-    /// one: see [`carries`].
+    /// The value that the share `quantile` (0 to 1) of all does not exceed, within 1%; `None` where
+    /// there are too few values for it to be one: see [`carries`].
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let max = self.max()?;
         let value = value_at(&self.histogram, quantile)?;

@@ -14,8 +14,9 @@ pub struct Sums {
     pub reasons: Reasons,
     /// All their steps together, nanoseconds.
     pub time_ns: u64,
-    /// The part of [`Sums::time_ns`] that went into pages copied or made in vain, nanoseconds: of each migration, as large a part
-    /// as these are of the pages for which the driver gave a destination. A page in vain costs about as much as another.
+    /// The part of [`Sums::time_ns`] that went into pages copied or made in vain, nanoseconds: of
+    /// each migration, as large a part as these are of the pages for which the driver gave a
+    /// destination. A page in vain costs about as much as another.
     pub wasted_ns: u64,
     /// The part of [`Sums::time_ns`] that went into migrations that were rolled back, nanoseconds.
     pub rolled_back_ns: u64,

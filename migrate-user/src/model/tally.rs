@@ -11,7 +11,8 @@ pub struct Tally {
     exact: Exact,
     /// By place in [`Exact::figures`].
     largest: Vec<u64>,
-    /// Where the sums of each class are, and by it each outcome: looking for them would take longer than adding.
+    /// Where the sums of each class are, and by it each outcome: looking for them would take longer
+    /// than adding.
     places: [Places; CLASSES],
 }
 

@@ -151,7 +151,8 @@ fn memory_is_bounded() {
     assert_eq!(newest, Some(4999));
 }
 
-/// Of every process, range and driver that there can be, without end: what is kept does not grow, and what is summed up is whole.
+/// Of every process, range and driver that there can be, without end: what is kept does not grow,
+/// and what is summed up is whole.
 #[test]
 fn an_endless_run_does_not_grow() {
     const RECORDS: u64 = 200_000;
@@ -183,7 +184,8 @@ fn an_endless_run_does_not_grow() {
     assert_eq!(model.drivers().sorted().len(), 2);
 }
 
-/// The kernel's totals of everything, and a model that gets every n-th record only, and of those not the first `lost`.
+/// The kernel's totals of everything, and a model that gets every n-th record only, and of those
+/// not the first `lost`.
 fn incomplete(every: u32, lost: u64) -> (Model, Vec<Batch>) {
     let mut synthetic = Synthetic::new(9).with_totals();
     let batches: Vec<Batch> = (0..20).map(|_| synthetic.batch(101)).collect();

@@ -101,7 +101,8 @@ impl Threads {
         self.has_others
     }
 
-    /// The time of migrations that were made in the middle of others by the same thread, nanoseconds: it is in the steps of both.
+    /// The time of migrations that were made in the middle of others by the same thread,
+    /// nanoseconds: it is in the steps of both.
     pub fn nested_ns(&self) -> u64 {
         self.nested_ns
     }

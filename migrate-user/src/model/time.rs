@@ -7,7 +7,8 @@ use super::Model;
 pub struct MigrationTime {
     /// All steps of all migrations, nanoseconds, from where [`Model::totals`] are.
     pub total_ns: u64,
-    /// Of those, what is counted twice: migrations in the middle of others, of the records that came, nanoseconds.
+    /// Of those, what is counted twice: migrations in the middle of others, of the records that
+    /// came, nanoseconds.
     pub nested_ns: u64,
     /// The wall clock's time meanwhile, nanoseconds.
     pub wall_ns: u64,
@@ -28,7 +29,8 @@ impl MigrationTime {
         self.wall_ns.saturating_mul(self.threads)
     }
 
-    /// The share of the threads' time that went into migrations, 0 to 1; `None` where not all threads are known, or no time passed.
+    /// The share of the threads' time that went into migrations, 0 to 1; `None` where not all
+    /// threads are known, or no time passed.
     pub fn share(&self) -> Option<f64> {
         let known = self.has_all_threads && self.threads_ns() > 0;
         let share = self.busy_ns() as f64 / self.threads_ns().max(1) as f64;

@@ -1,4 +1,5 @@
-//! How long migrations took, over the whole run: a count for each stretch of time and each class of durations.
+//! How long migrations took, over the whole run: a count for each stretch of time and each class of
+//! durations.
 //!
 //! Memory is bounded: when there is no room for more time, two stretches become one.
 
@@ -16,7 +17,8 @@ pub const STRETCHES: usize = 256;
 /// How many places of a histogram are one class, as a power of two.
 const PLACES_BITS: u32 = histogram::PER_OCTAVE.ilog2() - 1;
 
-/// Classes of durations: two for each power of two, from 128 ns on, and two below. What is too long for the others is in the last.
+/// Classes of durations: two for each power of two, from 128 ns on, and two below. What is too long
+/// for the others is in the last.
 pub const CLASSES: usize = histogram::BUCKETS >> PLACES_BITS;
 
 /// What is counted: each step, and all of them together.
@@ -130,7 +132,8 @@ impl Timeline {
         self.doubled += 1;
     }
 
-    /// When the first stretch begins, nanoseconds of the recording's clock; `None` if nothing has come.
+    /// When the first stretch begins, nanoseconds of the recording's clock; `None` if nothing has
+    /// come.
     pub fn origin_ns(&self) -> Option<u64> {
         self.origin_ns
     }

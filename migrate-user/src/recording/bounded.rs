@@ -1,4 +1,5 @@
-//! Parts of a status that take no more memory than those of a recorder, whatever stands in the text.
+//! Parts of a status that take no more memory than those of a recorder, whatever stands in the
+//! text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +9,8 @@ use migrate_ebpf::wire::{LOSSES, Loss};
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// What was lost, by `migrate_ebpf::wire::Loss`: an object with a number for each name. Other names mean nothing.
+/// What was lost, by `migrate_ebpf::wire::Loss`: an object with a number for each name. Other names
+/// mean nothing.
 pub(super) struct Losses(pub(super) [u64; LOSSES]);
 
 impl Serialize for Losses {

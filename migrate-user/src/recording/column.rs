@@ -88,7 +88,8 @@ pub(super) struct Column {
     note: &'static str,
     data_type: DataType,
     nullable: bool,
-    /// The size of an element in each of the column's buffers, bytes; 1 for those that hold bits or letters.
+    /// The size of an element in each of the column's buffers, bytes; 1 for those that hold bits or
+    /// letters.
     pub(super) widths: &'static [u64],
     pub(super) encode: Encode,
 }

@@ -1,4 +1,5 @@
-//! The columns of a recording: name, unit, and where each comes from, in one table, so that these cannot disagree.
+//! The columns of a recording: name, unit, and where each comes from, in one table, so that these
+//! cannot disagree.
 
 use std::collections::HashMap;
 
@@ -119,7 +120,8 @@ fn what() -> Vec<Column> {
     ]
 }
 
-/// Which memory pages came from and went to. What is 0 is null: most migrations have one kind on each side.
+/// Which memory pages came from and went to. What is 0 is null: most migrations have one kind on
+/// each side.
 fn sides() -> Vec<Column> {
     let side = |prefix: &'static str, get: fn(&Migration) -> &Side| {
         Memory::ALL

@@ -32,8 +32,9 @@ impl Names {
     }
 }
 
-/// Texts that come up as it goes. What a batch needs is looked for among those of the batch before, because a
-/// dictionary that stays the same is not written again; if that lacks one, the batch begins a dictionary of its own.
+/// Texts that come up as it goes. What a batch needs is looked for among those of the batch before,
+/// because a dictionary that stays the same is not written again; if that lacks one, the batch
+/// begins a dictionary of its own.
 #[derive(Default)]
 pub(super) struct Texts {
     places: HashMap<Arc<str>, i32>,
@@ -68,7 +69,8 @@ impl Texts {
         self.places.get(text).copied()
     }
 
-    /// The first place is left to the empty text: a dictionary of nothing has no body, which readers take for damage.
+    /// The first place is left to the empty text: a dictionary of nothing has no body, which
+    /// readers take for damage.
     fn add(&mut self, text: &Arc<str>) -> i32 {
         let next = self.places.len() as i32 + 1;
         *self.places.entry(text.clone()).or_insert(next)
@@ -86,7 +88,8 @@ impl Texts {
     }
 }
 
-/// The place of each text; `None` if one has none. Neighbours often share a text, which is looked for once.
+/// The place of each text; `None` if one has none. Neighbours often share a text, which is looked
+/// for once.
 fn keys<'a>(
     texts: impl Iterator<Item = Option<&'a Arc<str>>>,
     mut place: impl FnMut(&'a Arc<str>) -> Option<i32>,

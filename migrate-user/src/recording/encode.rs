@@ -11,16 +11,19 @@ use super::limits::{MAX_ROWS, MAX_STACK, MAX_TEXTS};
 use super::{Table, status};
 use crate::trace::{Batch, Facts, Losses, Migration, Status};
 
-/// How often the kernel's totals are written, nanoseconds of the recording's time: they take some kilobytes.
+/// How often the kernel's totals are written, nanoseconds of the recording's time: they take some
+/// kilobytes.
 const TOTALS_EVERY_NS: u64 = 30_000_000_000;
 
 /// The same where the records do not tell everything, so that figures come from the totals.
 const TOTALS_EVERY_IF_NEEDED_NS: u64 = 10_000_000_000;
 
-/// The level of Zstandard that takes the least time. Higher ones take more and save nothing: times are noise to them.
+/// The level of Zstandard that takes the least time. Higher ones take more and save nothing: times
+/// are noise to them.
 const LEVEL: i32 = 1;
 
-/// The most migrations in one message with stacks, which may be long: a reader must be able to hold it.
+/// The most migrations in one message with stacks, which may be long: a reader must be able to hold
+/// it.
 const MAX_ROWS_WITH_STACKS: usize = 1024;
 
 /// Turns batches into the bytes of an Arrow IPC stream, whole messages at a time.
@@ -40,7 +43,8 @@ impl Encoder {
     /// Begins a stream. Its first bytes, schema and facts, are there at once.
     pub(super) fn new(facts: &Facts) -> Result<Self, ArrowError> {
         let table = Table::of_recording(facts);
-        // Eight bytes is what the format asks for. The usual 64 would pad every small column of a small batch.
+        // Eight bytes is what the format asks for. The usual 64 would pad every small column of a
+        // small batch.
         let options = IpcWriteOptions::try_new(8, false, MetadataVersion::V5)?
             .try_with_compression(Some(CompressionType::ZSTD))?
             .try_with_compression_level(Some(LEVEL))?;
@@ -60,8 +64,8 @@ impl Encoder {
         })
     }
 
-    /// Encodes one batch; nothing if it has neither migrations nor a status. The kernel's totals in it are written when
-    /// their time has come.
+    /// Encodes one batch; nothing if it has neither migrations nor a status. The kernel's totals in
+    /// it are written when their time has come.
     pub(super) fn batch(&mut self, batch: &Batch) -> Result<(), ArrowError> {
         let status = batch.status.as_ref().map(|status| self.sparse(status));
         self.write(&batch.migrations, status.as_ref())
@@ -130,7 +134,8 @@ impl Encoder {
         self.stream.write(&batch)
     }
 
-    /// Ends the stream with its mark, and before it with the last totals if they have not been written.
+    /// Ends the stream with its mark, and before it with the last totals if they have not been
+    /// written.
     pub(super) fn finish(&mut self) -> Result<(), ArrowError> {
         if let Some(status) = self.unwritten.take() {
             self.write(&[], Some(&status))?;

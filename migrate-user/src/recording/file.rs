@@ -1,7 +1,7 @@
 //! A recording in the making, wherever it goes.
 //!
-//! A recording is written straight under its own name, so that `report` and `replay` can read it while it grows;
-//! every batch in it is whole. It never replaces another file.
+//! A recording is written straight under its own name, so that `report` and `replay` can read it
+//! while it grows; every batch in it is whole. It never replaces another file.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -68,10 +68,12 @@ impl Recording {
             .map_err(|cause| not_written(&output, cause, migrations))
     }
 
-    /// Ends it after an error: cuts off what is half-written, so that the file is whole up to there.
+    /// Ends it after an error: cuts off what is half-written, so that the file is whole up to
+    /// there.
     pub fn abandon(self, cause: io::Error) -> Error {
         let (file, whole_bytes) = self.writer.abandon();
-        // Without it the file still reads well, up to its last whole batch: readers say that it is unfinished.
+        // Without it the file still reads well, up to its last whole batch: readers say that it is
+        // unfinished.
         let _ = mend(file, whole_bytes);
         not_written(&self.output, cause, self.migrations)
     }

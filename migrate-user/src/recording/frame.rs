@@ -1,8 +1,8 @@
 //! The messages of an Arrow IPC stream, one at a time, checked before anything is made of them.
 //!
-//! The lengths in a message come from outside. Nothing is reserved by their word alone: what is read is bounded, and
-//! grows only as bytes arrive. What a buffer says that it is when it is unpacked is bounded by what a recorder writes
-//! ([`limits`](super::limits)).
+//! The lengths in a message come from outside. Nothing is reserved by their word alone: what is
+//! read is bounded, and grows only as bytes arrive. What a buffer says that it is when it is
+//! unpacked is bounded by what a recorder writes ([`limits`](super::limits)).
 
 use std::io::{self, Read};
 
@@ -21,7 +21,8 @@ use super::limits::{MAX_PLACES, MAX_ROWS, MAX_STATUS, MAX_TEXTS};
 /// What begins every message.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
-/// The most that the description of one message may take, bytes, also when all that it refers to twice is there twice.
+/// The most that the description of one message may take, bytes, also when all that it refers to
+/// twice is there twice.
 const MAX_METADATA: u32 = 1 << 18;
 
 /// The most that the body of one message may take, bytes, as it stands in the stream.
@@ -30,7 +31,8 @@ const MAX_BODY: u64 = 1 << 26;
 /// What a buffer may be longer than what is in it, bytes: lengths are rounded up.
 const PADDING: u64 = 64;
 
-/// The most letters in the dictionaries of one message, bytes: all texts, and what the few names take that are known from the start.
+/// The most letters in the dictionaries of one message, bytes: all texts, and what the few names
+/// take that are known from the start.
 const MAX_LETTERS: u64 = MAX_TEXTS as u64 + 4096;
 
 /// As much is reserved before it has come: most messages are smaller.
@@ -211,7 +213,8 @@ fn check_rows(batch: &RecordBatch<'_>, body: &[u8], widths: &[u64]) -> Result<()
     check_batch(batch, body, widths, MAX_STATUS as u64).map(drop)
 }
 
-/// Are all buffers as long as those of a recorder may be? How many letters are in the last of them, which is the one of texts.
+/// Are all buffers as long as those of a recorder may be? How many letters are in the last of them,
+/// which is the one of texts.
 fn check_batch(
     batch: &RecordBatch<'_>,
     body: &[u8],
@@ -262,7 +265,8 @@ fn slice(body: &[u8], offset: i64, length: i64) -> Option<&[u8]> {
     body.get(start..end)
 }
 
-/// How long a compressed buffer says that it is when it is unpacked; -1 stands for one that is not packed.
+/// How long a compressed buffer says that it is when it is unpacked; -1 stands for one that is not
+/// packed.
 fn plain_length(bytes: &[u8]) -> Result<u64, String> {
     let Some((prefix, rest)) = bytes.split_first_chunk::<{ LENGTH_PREFIX as usize }>() else {
         return if bytes.is_empty() {

@@ -18,10 +18,11 @@ const HEADER_BYTES: usize = 40;
 const COUNT_BYTES: usize = 9;
 /// The most that a histogram takes unpacked.
 const MAX_BYTES: usize = HEADER_BYTES + BUCKETS * COUNT_BYTES;
-/// The most that a histogram takes as text: packing makes nothing longer but by some bytes of each block, and base64 makes four letters
-/// of three bytes.
+/// The most that a histogram takes as text: packing makes nothing longer but by some bytes of each
+/// block, and base64 makes four letters of three bytes.
 pub(super) const MAX_TEXT: usize = (OUTER_BYTES + MAX_BYTES + MAX_BYTES / 16) / 3 * 4 + 64;
-/// More values than this are damage: a thousand years of a migration every 100 ns. Sums of a few stay far from overflow.
+/// More values than this are damage: a thousand years of a migration every 100 ns. Sums of a few
+/// stay far from overflow.
 const MAX_VALUES: u64 = 1 << 58;
 
 /// V2 encoding, compressed, in base64. Fails for counts that no machine reaches.
@@ -45,7 +46,8 @@ fn bytes(histogram: &Histogram<u64>) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// What the bytes say is believed only where it is checked: the library would reserve whatever a header asks for.
+/// What the bytes say is believed only where it is checked: the library would reserve whatever a
+/// header asks for.
 fn from_bytes(bytes: &[u8]) -> Result<Histogram<u64>, String> {
     let plain = unpack(bytes)?;
     check(&plain)?;
@@ -71,8 +73,8 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
     Ok(plain)
 }
 
-/// Are length, digits and bounds in the header those of our histograms? The library looks at the rest of it, and trips
-/// over one count.
+/// Are length, digits and bounds in the header those of our histograms? The library looks at the
+/// rest of it, and trips over one count.
 fn check(plain: &[u8]) -> Result<(), String> {
     let (header, counts) = plain
         .split_at_checked(HEADER_BYTES)
@@ -89,7 +91,8 @@ fn check(plain: &[u8]) -> Result<(), String> {
     {
         return Err("a histogram of other bounds or digits".to_owned());
     }
-    // The most negative count, whose opposite the library would overflow with. No count that is possible has such bytes.
+    // The most negative count, whose opposite the library would overflow with. No count that is
+    // possible has such bytes.
     if counts
         .windows(COUNT_BYTES)
         .any(|count| count == [0xff; COUNT_BYTES])

@@ -1,5 +1,6 @@
-//! What one message of a recording may hold. The writer keeps to it, and the reader believes no file that claims more: what it
-//! reserves is bounded by what a recorder writes, and not by what a few compressed bytes can be made to say.
+//! What one message of a recording may hold. The writer keeps to it, and the reader believes no
+//! file that claims more: what it reserves is bounded by what a recorder writes, and not by what a
+//! few compressed bytes can be made to say.
 
 use migrate_ebpf::wire::{Cause, Direction, Figure, Outcome};
 
@@ -23,7 +24,8 @@ pub(super) const MAX_COUNTS: usize = Direction::ALL.len() * Cause::ALL.len() * O
 /// The most histograms in a status: one for each direction, cause and figure.
 pub(super) const MAX_FIGURES: usize = Direction::ALL.len() * Cause::ALL.len() * Figure::ALL.len();
 
-/// The most that a sum, or what stands around a histogram, takes in a status: two dozen names and numbers of 64 bits, bytes.
+/// The most that a sum, or what stands around a histogram, takes in a status: two dozen names and
+/// numbers of 64 bits, bytes.
 const MAX_COUNT_TEXT: usize = 1024;
 
 /// The longest status, bytes.

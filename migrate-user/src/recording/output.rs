@@ -12,8 +12,8 @@ use std::str::FromStr;
 
 use crate::recording::Error;
 
-/// What standard output is called. To open it by one of the longer names would begin at the start of a file that it leads to, over what
-/// is there.
+/// What standard output is called. To open it by one of the longer names would begin at the start
+/// of a file that it leads to, over what is there.
 const STDOUT: [&str; 5] = [
     "-",
     "/dev/stdout",
@@ -60,7 +60,8 @@ impl Output {
         self.open_or_replace(false)
     }
 
-    /// Opens it. A file that is there is replaced if it may be: whoever reads it goes on reading what was there.
+    /// Opens it. A file that is there is replaced if it may be: whoever reads it goes on reading
+    /// what was there.
     pub fn open_or_replace(&self, replaces: bool) -> Result<File, Error> {
         let opened = match self {
             Self::Stdout if io::stdout().is_terminal() => return Err(Error::BinaryToTerminal),
@@ -90,7 +91,8 @@ impl Output {
     }
 }
 
-/// The stream to whoever listens, or to the first who comes to where nobody does. That place is left as it was.
+/// The stream to whoever listens, or to the first who comes to where nobody does. That place is
+/// left as it was.
 fn connect(path: &Path) -> io::Result<UnixStream> {
     if path.exists() {
         return UnixStream::connect(path);

@@ -63,8 +63,9 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// The recording that stands behind this one's end mark, as after `cat A B`; `None` if the stream ends there. Bytes that are no
-    /// recording are damage. Only for a recording that was read to its end, and came to it as it should.
+    /// The recording that stands behind this one's end mark, as after `cat A B`; `None` if the
+    /// stream ends there. Bytes that are no recording are damage. Only for a recording that was
+    /// read to its end, and came to it as it should.
     pub fn following(mut self, input: &str) -> Result<Option<Self>, Ending> {
         self.frames.pass_end_mark();
         let at = self.frames.position();
@@ -167,8 +168,8 @@ fn in_short(mut found: String) -> String {
     found
 }
 
-/// Decodes a message. [`Frames`] has checked its lengths, but the library has more to trip over than those: what it
-/// panics about is damage too.
+/// Decodes a message. [`Frames`] has checked its lengths, but the library has more to trip over
+/// than those: what it panics about is damage too.
 fn decode(decoder: &mut StreamDecoder, mut message: Buffer) -> Result<Option<RecordBatch>, String> {
     match catch_unwind(AssertUnwindSafe(|| decoder.decode(&mut message))) {
         Ok(decoded) => decoded.map_err(|error| error.to_string()),

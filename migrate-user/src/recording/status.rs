@@ -1,9 +1,10 @@
-//! What the tracer tells of itself and of all migrations, as the text in column `status`: one JSON object.
+//! What the tracer tells of itself and of all migrations, as the text in column `status`: one JSON
+//! object.
 //!
-//! `ended`: migrations that ended; `losses`: what was lost, by name; and now and then `totals`, the kernel's own:
-//! `counts`, for each direction, cause and outcome, and `figures`, for each direction and cause a histogram in
-//! HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's decoders of every language take it. All count
-//! from when the tracer started; unknown is `null`.
+//! `ended`: migrations that ended; `losses`: what was lost, by name; and now and then `totals`, the
+//! kernel's own: `counts`, for each direction, cause and outcome, and `figures`, for each direction
+//! and cause a histogram in HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's
+//! decoders of every language take it. All count from when the tracer started; unknown is `null`.
 
 use std::sync::Arc;
 
@@ -228,7 +229,8 @@ fn cause_named(name: &str) -> Option<Cause> {
     Cause::from_name(name).or_else(|| cause_of_trigger(name))
 }
 
-/// What older formats called the trigger: a fault was taken for one of a CPU's, which nearly all are.
+/// What older formats called the trigger: a fault was taken for one of a CPU's, which nearly all
+/// are.
 pub(super) fn cause_of_trigger(name: &str) -> Option<Cause> {
     match name {
         "fault" => Some(Cause::CpuFault),

@@ -188,7 +188,8 @@ fn a_batch_without_migrations_and_one_without_status() {
 #[test]
 fn cut_anywhere_gives_every_whole_batch() {
     cut_anywhere(&recording(2, 2, 1).1, 1);
-    // Reading takes longer, and what it is made of is the same: an odd number meets every kind of place.
+    // Reading takes longer, and what it is made of is the same: an odd number meets every kind of
+    // place.
     let mut batches = detailed(2, 2, 1);
     batches[1].status.as_mut().unwrap().exact = None;
     cut_anywhere(&batches, 101);
@@ -221,7 +222,8 @@ fn cut_anywhere(batches: &[Batch], every: usize) {
     assert_eq!(seen, [true; 3]);
 }
 
-/// Any byte may be wrong: that is an error or another number, and never a panic or a huge allocation.
+/// Any byte may be wrong: that is an error or another number, and never a panic or a huge
+/// allocation.
 #[test]
 fn survives_damage_anywhere() {
     damage_anywhere(&recording(5, 1, 3).1, 1);

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use super::encode::Encoder;
 use crate::trace::{Batch, Facts};
 
-/// Writes batches, each with one call of `write_all`, so that a reader never waits for half a batch.
+/// Writes batches, each with one call of `write_all`, so that a reader never waits for half a
+/// batch.
 pub struct Writer<W> {
     encoder: Encoder,
     out: W,

@@ -13,7 +13,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format that the request likes best; text if it likes none of ours, as Prometheus's own libraries do it.
+    /// The format that the request likes best; text if it likes none of ours, as Prometheus's own
+    /// libraries do it.
     pub(super) fn wanted(headers: &HeaderMap) -> Self {
         let mut best = (Self::Text, 0.0);
         for accepted in ranges(headers, ACCEPT) {

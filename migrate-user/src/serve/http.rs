@@ -1,4 +1,5 @@
-//! Connections. Nobody is trusted: headers are short, time is limited, and there are not many at once.
+//! Connections. Nobody is trusted: headers are short, time is limited, and there are not many at
+//! once.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,7 +17,8 @@ use super::Shared;
 use super::answer::answer;
 use super::listener::{Listener, Stream};
 
-/// Connections at once. When one more comes, the oldest is closed: whoever only holds connections open keeps nobody out.
+/// Connections at once. When one more comes, the oldest is closed: whoever only holds connections
+/// open keeps nobody out.
 const CONNECTIONS: usize = 256;
 /// How long a connection may take from its first byte to its last. Each is for one request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,7 +27,8 @@ const HEAD_BYTES: usize = 16 << 10;
 /// When the system has no more descriptors: until some may be free again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers from now on, as long as the [`LocalSet`](tokio::task::LocalSet) goes on in which this is called.
+/// Answers from now on, as long as the [`LocalSet`](tokio::task::LocalSet) goes on in which this is
+/// called.
 pub fn start(listener: Listener, state: Shared) {
     spawn_local(async move {
         let mut open = VecDeque::new();

@@ -1,5 +1,5 @@
-//! Where it listens: at an address of a network, or at a socket in the file system, to which a proxy with passwords and
-//! encryption, or an agent on the same machine, can connect.
+//! Where it listens: at an address of a network, or at a socket in the file system, to which a
+//! proxy with passwords and encryption, or an agent on the same machine, can connect.
 
 use std::fmt;
 use std::fs;

@@ -1,6 +1,7 @@
 //! Figures over HTTP for monitoring systems, and pushed to them.
 //!
-//! One thread does it all: it reads the source, and between two batches answers. What is answered is made when it is asked for.
+//! One thread does it all: it reads the source, and between two batches answers. What is answered
+//! is made when it is asked for.
 
 mod accept;
 mod answer;
@@ -44,12 +45,13 @@ pub enum Clock {
     Live(Started),
 }
 
-/// When counting began, by the wall clock. It stays the same, but for when somebody sets the clock: a start that moved with every
-/// correction would look like another start.
+/// When counting began, by the wall clock. It stays the same, but for when somebody sets the clock:
+/// a start that moved with every correction would look like another start.
 #[derive(Debug, Default)]
 pub struct Started(Cell<Option<u64>>);
 
-/// By so much the wall clock goes wrong at most before the start is told by the new time, nanoseconds.
+/// By so much the wall clock goes wrong at most before the start is told by the new time,
+/// nanoseconds.
 const DRIFT_NS: u64 = 1_000_000_000;
 
 impl Started {

@@ -1,6 +1,7 @@
 //! Pushes figures to an OpenTelemetry collector: OTLP over HTTP, as protocol buffers.
 //!
-//! What is pushed is cumulative. A push that fails loses no count: the next one that arrives has it.
+//! What is pushed is cumulative. A push that fails loses no count: the next one that arrives has
+//! it.
 
 use std::fmt;
 use std::rc::Rc;
@@ -73,7 +74,8 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Pushes now and then, and says when that begins to fail, when it works again, and what is not taken.
+/// Pushes now and then, and says when that begins to fail, when it works again, and what is not
+/// taken.
 pub struct Pusher {
     endpoint: Endpoint,
     every: Duration,
@@ -92,7 +94,8 @@ struct Failure {
 }
 
 impl Pusher {
-    /// Pushes from now on, as long as the [`LocalSet`](tokio::task::LocalSet) goes on in which this is called.
+    /// Pushes from now on, as long as the [`LocalSet`](tokio::task::LocalSet) goes on in which this
+    /// is called.
     pub fn start(endpoint: Endpoint, every: Duration, state: &Shared) {
         let mut pusher = Self::new(endpoint, every, state);
         spawn_local(async move {

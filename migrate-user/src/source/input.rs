@@ -35,7 +35,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of the file that an open descriptor leads to; `None` for what holds no data, such as a pipe or a terminal.
+    /// Of the file that an open descriptor leads to; `None` for what holds no data, such as a pipe
+    /// or a terminal.
     pub fn of_open(file: impl AsFd) -> Option<Self> {
         let found = fstat(file).ok()?;
         let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
@@ -45,7 +46,8 @@ impl Identity {
         })
     }
 
-    /// Of the file of this name, or that a link of this name leads to; `None` for what holds no data, and where nothing is.
+    /// Of the file of this name, or that a link of this name leads to; `None` for what holds no
+    /// data, and where nothing is.
     pub fn of_path(path: impl AsRef<std::path::Path>) -> Option<Self> {
         let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         Some(Self {
@@ -99,7 +101,8 @@ impl Input {
         })
     }
 
-    /// Can another recording stand behind the end mark of the first? Whoever talks on a socket need not close it after that.
+    /// Can another recording stand behind the end mark of the first? Whoever talks on a socket need
+    /// not close it after that.
     pub(super) fn may_go_on(&self) -> bool {
         !matches!(self, Self::Socket(_))
     }
@@ -131,7 +134,8 @@ impl fmt::Display for Inputs {
 }
 
 impl Inputs {
-    /// Opens all of them. They are read in the order in which they were begun, whatever that of their names.
+    /// Opens all of them. They are read in the order in which they were begun, whatever that of
+    /// their names.
     pub fn open(&self) -> Result<Joined, Error> {
         Joined::open(&self.0)
     }

@@ -11,7 +11,8 @@ use crate::trace::{Batch, Ending, Facts, Filter, Run, Status, filter::Seen};
 
 type AnyReader = Reader<Box<dyn Read + Send>>;
 
-/// Yields the batches of all of them as if one recorder had written them: every count goes on from the recording before.
+/// Yields the batches of all of them as if one recorder had written them: every count goes on from
+/// the recording before.
 ///
 /// How each of them ended is in [`Joined::parts`] when the iterator has returned `None`.
 pub struct Joined {
@@ -43,7 +44,8 @@ struct Reading {
 }
 
 impl Joined {
-    /// Opens all, the earliest first. They have to be of the same boot, and about the same migrations.
+    /// Opens all, the earliest first. They have to be of the same boot, and about the same
+    /// migrations.
     pub(super) fn open(inputs: &[Input]) -> Result<Self, Error> {
         let mut all = Vec::with_capacity(inputs.len());
         for input in inputs {
@@ -90,8 +92,8 @@ impl Joined {
         Ok(self)
     }
 
-    /// What the filter asks for and none of the recordings has, in sentences. Known when the iterator
-    /// has returned `None`.
+    /// What the filter asks for and none of the recordings has, in sentences. Known when the
+    /// iterator has returned `None`.
     pub fn unknown(&self) -> Vec<String> {
         self.seen.unknown(&self.filter)
     }

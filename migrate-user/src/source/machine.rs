@@ -42,7 +42,8 @@ pub fn unix_time_ns() -> Option<u64> {
     u64::try_from(since.as_nanos()).ok()
 }
 
-/// Now, by CLOCK_BOOTTIME and by the wall clock as it is set now; `None` when that is set to before 1970.
+/// Now, by CLOCK_BOOTTIME and by the wall clock as it is set now; `None` when that is set to before
+/// 1970.
 pub fn now() -> Option<Moment> {
     Some(Moment {
         time_ns: boot_time_ns(),

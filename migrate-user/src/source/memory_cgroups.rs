@@ -1,4 +1,5 @@
-//! Where the kernel keeps account of who pays for memory: the cgroup hierarchy that has the memory controller.
+//! Where the kernel keeps account of who pays for memory: the cgroup hierarchy that has the memory
+//! controller.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,12 +17,14 @@ pub(crate) enum MemoryVersion {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MemoryCgroups {
     pub(crate) version: MemoryVersion,
-    /// Where it is mounted, the machine's root in front. `None` if it is not mounted here, as in some containers.
+    /// Where it is mounted, the machine's root in front. `None` if it is not mounted here, as in
+    /// some containers.
     pub(crate) folder: Option<PathBuf>,
 }
 
 impl MemoryCgroups {
-    /// That of the machine whose files lie below `root`. `None` if this kernel has no cgroups, or hides them.
+    /// That of the machine whose files lie below `root`. `None` if this kernel has no cgroups, or
+    /// hides them.
     pub(crate) fn of(root: &Path) -> Option<Self> {
         let own = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
         let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
@@ -53,8 +56,8 @@ fn is_memory(controller: &str) -> bool {
     controller == "memory"
 }
 
-/// By the lines of `/proc/self/mountinfo`: `… root folder options … - type source options`. A mount of the whole
-/// hierarchy is better than one of a part.
+/// By the lines of `/proc/self/mountinfo`: `… root folder options … - type source options`. A mount
+/// of the whole hierarchy is better than one of a part.
 fn mounted(mounts: &str, version: MemoryVersion) -> Option<&str> {
     let mounts = mounts.lines().filter_map(|line| {
         let (place, kind) = line.split_once(" - ")?;

@@ -1,4 +1,5 @@
-//! Where migrations come from: this kernel, a file, standard input, a socket. One code path for all.
+//! Where migrations come from: this kernel, a file, standard input, a socket. One code path for
+//! all.
 
 mod error;
 mod input;
@@ -35,8 +36,8 @@ pub trait Source {
     /// Asks for totals: the next batch comes soon, and with them. A source that has none goes on.
     fn want_totals(&mut self) {}
 
-    /// Asks for the end: what has happened so far still comes, the last batch with a status, then `None`.
-    /// A source that cannot be asked goes on.
+    /// Asks for the end: what has happened so far still comes, the last batch with a status, then
+    /// `None`. A source that cannot be asked goes on.
     fn stop(&mut self) {}
 
     /// What it reads; `None` for what is no recording.
@@ -57,13 +58,14 @@ pub trait Source {
         None
     }
 
-    /// The recordings that it read, once [`Source::next`] has returned `None`; none for what is no recording.
+    /// The recordings that it read, once [`Source::next`] has returned `None`; none for what is no
+    /// recording.
     fn parts(&self) -> &[Part] {
         &[]
     }
 
-    /// What its filter asks for and was never seen, in sentences, once [`Source::next`] has returned
-    /// `None`.
+    /// What its filter asks for and was never seen, in sentences, once [`Source::next`] has
+    /// returned `None`.
     fn unknown(&self) -> &[String] {
         &[]
     }

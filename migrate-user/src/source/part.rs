@@ -11,7 +11,8 @@ pub struct Part {
     pub input: String,
     /// How it ended.
     pub ending: Ending,
-    /// How long nothing was recorded before it and after the one before, nanoseconds; 0 where it goes on where that ends.
+    /// How long nothing was recorded before it and after the one before, nanoseconds; 0 where it
+    /// goes on where that ends.
     pub gap_ns: u64,
 }
 

@@ -22,7 +22,8 @@ enum Event {
     Ended(Vec<Part>, Vec<String>),
 }
 
-/// Reads a recording on a thread of its own, so that a slow or silent stream never holds up the view.
+/// Reads a recording on a thread of its own, so that a slow or silent stream never holds up the
+/// view.
 pub struct StreamSource {
     inputs: Inputs,
     filter: Filter,

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 /// What stands behind the kernel's functions in stacks.
 const OF_KERNEL: &str = "_[k]";
 
-/// A frame of a stack. Recordings hold the kernel's functions by the names of its symbol table, in which those of Rust
-/// are mangled; those of processes were read as their authors wrote them, C++ too.
+/// A frame of a stack. Recordings hold the kernel's functions by the names of its symbol table, in
+/// which those of Rust are mangled; those of processes were read as their authors wrote them, C++
+/// too.
 pub fn function(frame: &str) -> Cow<'_, str> {
     let name = frame.strip_suffix(OF_KERNEL).unwrap_or(frame);
     let Ok(function) = rustc_demangle::try_demangle(name) else {

@@ -23,7 +23,8 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// A text on as many lines of `width` columns as it takes, broken between words; a longer word is broken.
+/// A text on as many lines of `width` columns as it takes, broken between words; a longer word is
+/// broken.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let options = textwrap::Options::new(width.max(1))
         .word_splitter(textwrap::WordSplitter::NoHyphenation)

@@ -29,7 +29,8 @@ pub fn clock(ns: u64) -> String {
     )
 }
 
-/// A moment after another, seconds to a millionth: `12.345678 s`. In full, so that moments can be compared.
+/// A moment after another, seconds to a millionth: `12.345678 s`. In full, so that moments can be
+/// compared.
 pub fn since(time_ns: u64, began_ns: u64) -> String {
     let us = time_ns.saturating_sub(began_ns) / 1000;
     format!("{}.{:06} s", us / 1_000_000, us % 1_000_000)
@@ -56,8 +57,8 @@ fn parts(unix_ns: u64) -> ([u64; 3], [u64; 3]) {
     )
 }
 
-/// The date of a day since 1970 in the Gregorian calendar, by counting in years that begin in March and in eras of
-/// 400 years, of which each has the same 146,097 days.
+/// The date of a day since 1970 in the Gregorian calendar, by counting in years that begin in March
+/// and in eras of 400 years, of which each has the same 146,097 days.
 fn date(day_since_1970: u64) -> [u64; 3] {
     let day = day_since_1970 + 719_468;
     let era = day / 146_097;

@@ -7,10 +7,11 @@ use super::{Filter, Migrations, Run, Status};
 /// What has happened since the last batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Migrations that ended, in the order of their sequence numbers as far as the kernel delivered them so.
+    /// Migrations that ended, in the order of their sequence numbers as far as the kernel delivered
+    /// them so.
     pub migrations: Migrations,
-    /// The state of the tracer when the batch was made. Every batch from the kernel has one, also an empty
-    /// batch: that is how losses are told and how a view knows that time has passed.
+    /// The state of the tracer when the batch was made. Every batch from the kernel has one, also
+    /// an empty batch: that is how losses are told and how a view knows that time has passed.
     pub status: Option<Status>,
 }
 

@@ -1,5 +1,5 @@
-//! Exact sums and histograms, by direction and cause: what the kernel counts by itself, whatever becomes of the
-//! records, and what [`Tally`](super::Tally) counts of the records in the same way.
+//! Exact sums and histograms, by direction and cause: what the kernel counts by itself, whatever
+//! becomes of the records, and what [`Tally`](super::Tally) counts of the records in the same way.
 
 use std::fmt;
 

@@ -17,7 +17,8 @@ pub struct Facts {
     pub clocksource: Option<String>,
     /// Bytes in a base page.
     pub page_size: u64,
-    /// Functions of the kernel that could not be watched: it does not have them, or not as functions of their own.
+    /// Functions of the kernel that could not be watched: it does not have them, or not as
+    /// functions of their own.
     pub not_hooked: Vec<String>,
     /// How the kernel's functions are watched: `fentry`, `fprobe`, `kprobe`.
     pub attached: Option<String>,
@@ -48,7 +49,8 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Another moment by the wall clock; `None` if that is before 1970. Suspended time counts in both.
+    /// Another moment by the wall clock; `None` if that is before 1970. Suspended time counts in
+    /// both.
     pub fn unix_ns(self, time_ns: u64) -> Option<u64> {
         if time_ns < self.time_ns {
             self.unix_ns.checked_sub(self.time_ns - time_ns)
@@ -117,10 +119,11 @@ impl Facts {
             .is_some_and(|name| name.contains("jiffies"))
     }
 
-    /// Can a recording with these facts and a `later` one be read as one? What keeps them from it, in words, if not.
+    /// Can a recording with these facts and a `later` one be read as one? What keeps them from it,
+    /// in words, if not.
     ///
-    /// Time stamps have to be of the same clock, and both have to be about the same migrations, seen in the same way: their sums
-    /// would mean nothing otherwise.
+    /// Time stamps have to be of the same clock, and both have to be about the same migrations,
+    /// seen in the same way: their sums would mean nothing otherwise.
     pub fn goes_with(&self, later: &Self) -> Result<(), String> {
         if self.boot_id.is_none() || self.boot_id != later.boot_id {
             return Err("it is of another boot or machine, whose clock is another".to_owned());

@@ -27,7 +27,8 @@ impl Losses {
         self.sum(&Self::MIGRATIONS)
     }
 
-    /// Those of them that are among the migrations that ended: of the others the tracer did not see how.
+    /// Those of them that are among the migrations that ended: of the others the tracer did not see
+    /// how.
     pub fn lost_of_ended(&self) -> u64 {
         self.sum(&[Loss::RingFull, Loss::Incomplete])
     }
@@ -58,8 +59,8 @@ impl Losses {
         self.named().filter(|(_, count)| *count > 0)
     }
 
-    /// Counters that are not 0 and not part of [`Losses::lost`]: what else went wrong, under the name that views
-    /// use. Unbalanced and unreadable records did come, and are marked.
+    /// Counters that are not 0 and not part of [`Losses::lost`]: what else went wrong, under the
+    /// name that views use. Unbalanced and unreadable records did come, and are marked.
     pub fn beside_lost(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.nonzero()
             .filter(|(name, _)| !Self::is_of_migrations(name) && *name != Loss::Unbalanced.name())

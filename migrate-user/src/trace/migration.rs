@@ -14,7 +14,8 @@ pub struct Migration {
     pub sequence: u64,
     /// When setup was entered, nanoseconds of the recording's clock.
     pub time_ns: u64,
-    /// The process whose memory it is; `None` for an eviction, whose pages may be anybody's, and where nobody owns it any more.
+    /// The process whose memory it is; `None` for an eviction, whose pages may be anybody's, and
+    /// where nobody owns it any more.
     pub pid: Option<u32>,
     /// The thread of that process that made the calls; `None` where a [`Migration::worker`] did.
     pub tid: Option<u32>,
@@ -22,7 +23,8 @@ pub struct Migration {
     pub comm: Option<Arc<str>>,
     /// The thread that made the calls, where it is none of that process's own.
     pub worker: Option<Worker>,
-    /// The memory cgroup that pays for that process's memory: a path where it could be found, else `None`.
+    /// The memory cgroup that pays for that process's memory: a path where it could be found, else
+    /// `None`.
     pub cgroup: Option<Arc<str>>,
     /// The driver's module name.
     pub driver: Option<Arc<str>>,
@@ -42,25 +44,32 @@ pub struct Migration {
     pub address: Option<u64>,
     /// Where the pages went. Unit: base pages.
     pub ledger: Ledger,
-    /// Why some were skipped, if the kernel let it be seen. Both together are the ledger's `skipped`.
+    /// Why some were skipped, if the kernel let it be seen. Both together are the ledger's
+    /// `skipped`.
     pub skips: Option<Skips>,
-    /// Of [`Ledger::declined`]: nothing was mapped there. `None` where that was not seen. Unit: base pages.
+    /// Of [`Ledger::declined`]: nothing was mapped there. `None` where that was not seen. Unit:
+    /// base pages.
     pub declined_holes: Option<u64>,
-    /// Of [`Ledger::skipped`], in an eviction: nobody used the page. `None` where the kernel did not let it be seen. Unit: base pages.
+    /// Of [`Ledger::skipped`], in an eviction: nobody used the page. `None` where the kernel did
+    /// not let it be seen. Unit: base pages.
     pub free: Option<u64>,
     /// How long each step took, nanoseconds, by [`Step`]; `None` where it did not happen.
     pub steps: [Option<u64>; Step::COUNT],
-    /// The tracer's own time, in none of the steps, by kernel call: setup, pages, finalize. Nanoseconds.
+    /// The tracer's own time, in none of the steps, by kernel call: setup, pages, finalize.
+    /// Nanoseconds.
     pub probe: [u64; 3],
-    /// `pgmap_owner` of the call, which tells devices apart: only its identity means something. `None` where there is none.
+    /// `pgmap_owner` of the call, which tells devices apart: only its identity means something.
+    /// `None` where there is none.
     pub pgmap_owner: Option<u64>,
-    /// The kernel's stack at setup, folded: outermost first, `;` between frames. `None` unless asked for.
+    /// The kernel's stack at setup, folded: outermost first, `;` between frames. `None` unless
+    /// asked for.
     pub kernel_stack: Option<Arc<str>>,
     /// The user's stack that led there, folded. `None` unless asked for.
     pub user_stack: Option<Arc<str>>,
     /// Parts of setup; `None` unless asked for.
     pub parts: Option<Parts>,
-    /// How long the thread did not run in each step, nanoseconds, by [`Step`]; `None` unless asked for.
+    /// How long the thread did not run in each step, nanoseconds, by [`Step`]; `None` unless asked
+    /// for.
     pub off_cpu: Option<[u64; Step::COUNT]>,
     /// Bits of [`wire::anomaly`]; 0 for a record to be trusted.
     pub anomalies: u8,
@@ -88,7 +97,8 @@ pub struct Side {
 pub const MIXED: &str = "mixed";
 
 impl Side {
-    /// The kind of memory: the name of a [`Memory`], or [`MIXED`]. `None` where nothing arrived, or in memory that is not known.
+    /// The kind of memory: the name of a [`Memory`], or [`MIXED`]. `None` where nothing arrived, or
+    /// in memory that is not known.
     pub fn kind(&self) -> Option<&'static str> {
         let mut kinds = Memory::ALL
             .iter()

@@ -39,8 +39,9 @@ impl Rows for Vec<Migration> {
     }
 }
 
-/// Some migrations: to everybody a `Vec` of them. The model counts them where they are, and those of a recording are in columns,
-/// which takes a fraction of the time that it takes to make a [`Migration`] of each; they are made when somebody looks.
+/// Some migrations: to everybody a `Vec` of them. The model counts them where they are, and those
+/// of a recording are in columns, which takes a fraction of the time that it takes to make a
+/// [`Migration`] of each; they are made when somebody looks.
 #[derive(Clone, Default)]
 pub struct Migrations {
     made: Vec<Migration>,

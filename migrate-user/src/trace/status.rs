@@ -20,8 +20,8 @@ pub struct Status {
 }
 
 impl Status {
-    /// Is every migration that ended among these records, or counted as lost? Not while one is just being written. Only where every
-    /// one is to be recorded.
+    /// Is every migration that ended among these records, or counted as lost? Not while one is just
+    /// being written. Only where every one is to be recorded.
     pub fn accounts_for(&self, received: u64) -> bool {
         let lost = |loss: Loss| self.losses[loss as usize];
         received + lost(Loss::RingFull) + lost(Loss::Incomplete) == self.ended
@@ -32,8 +32,8 @@ impl Status {
         self.losses[Loss::RingFull as usize] > 0
     }
 
-    /// The same, counted from where `before` began, which is the last status of the recording that this one goes on from. Totals
-    /// are known only where both have some.
+    /// The same, counted from where `before` began, which is the last status of the recording that
+    /// this one goes on from. Totals are known only where both have some.
     pub fn after(&self, before: &Self) -> Self {
         let exact = match (&self.exact, &before.exact) {
             (Some(exact), Some(before)) => Some(Arc::new(exact.plus(before))),

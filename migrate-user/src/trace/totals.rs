@@ -7,7 +7,8 @@ use super::{Exact, ExactCount, Row, ledger};
 /// Why pages were skipped. Unit: base pages. Together they are the ledger's `skipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reasons {
-    /// Never collected: absent, locked by somebody else, anonymous and pinned, or of a kind that was not asked for.
+    /// Never collected: absent, locked by somebody else, anonymous and pinned, or of a kind that
+    /// was not asked for.
     pub not_collected: u64,
     /// Collected, and not unmapped: somebody else refers to it.
     pub unmap_failed: u64,

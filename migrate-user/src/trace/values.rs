@@ -5,8 +5,8 @@ use migrate_ebpf::wire::histogram::{BUCKETS, bucket, lowest};
 
 use super::histogram::new_histogram;
 
-/// Counts of values, each within 1%: 35 KB. A value is added in a few instructions; what there is to know of all of them, their
-/// [`histogram`](Self::histogram) tells.
+/// Counts of values, each within 1%: 35 KB. A value is added in a few instructions; what there is
+/// to know of all of them, their [`histogram`](Self::histogram) tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Values(Box<[u64; BUCKETS]>);
 
@@ -26,7 +26,8 @@ impl Values {
         values
     }
 
-    /// The counts of an HdrHistogram: where its places are others, each is counted where its lowest value belongs.
+    /// The counts of an HdrHistogram: where its places are others, each is counted where its lowest
+    /// value belongs.
     pub fn of_histogram(histogram: &Histogram<u64>) -> Self {
         let mut values = Self::default();
         for place in histogram.iter_recorded() {
@@ -37,7 +38,8 @@ impl Values {
         values
     }
 
-    /// Adds one value. What is larger than [`HIGHEST`](super::histogram::HIGHEST) is counted as that.
+    /// Adds one value. What is larger than [`HIGHEST`](super::histogram::HIGHEST) is counted as
+    /// that.
     pub fn record(&mut self, value: u64) {
         self.record_in(bucket(value));
     }

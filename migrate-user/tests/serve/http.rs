@@ -150,7 +150,8 @@ fn a_socket_in_the_file_system_answers_too() {
     assert!(!path.exists());
 }
 
-/// Neither a thousand silent connections nor half requests keep a scrape from being answered at once.
+/// Neither a thousand silent connections nor half requests keep a scrape from being answered at
+/// once.
 #[test]
 fn crowds_and_slow_clients_hold_nobody_up() {
     let server = Server::start(&[]);

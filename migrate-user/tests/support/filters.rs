@@ -1,5 +1,5 @@
-//! Filters, and which migrations each lets through, in words that no part of the program shares. The
-//! program's own tests ask them of recordings, and those in the VM ask the probes.
+//! Filters, and which migrations each lets through, in words that no part of the program shares.
+//! The program's own tests ask them of recordings, and those in the VM ask the probes.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! What is packed in a recording, changed and packed again: a valid frame of Zstandard's with other bytes in it, and all lengths true.
+//! What is packed in a recording, changed and packed again: a valid frame of Zstandard's with other
+//! bytes in it, and all lengths true.
 
 use std::ops::Range;
 
@@ -19,7 +20,8 @@ struct Place {
     body: Range<usize>,
 }
 
-/// Changes one buffer of one message, each chosen by `below`, which picks a number below another. Nothing, where there is none.
+/// Changes one buffer of one message, each chosen by `below`, which picks a number below another.
+/// Nothing, where there is none.
 pub(crate) fn repack(
     bytes: &mut Vec<u8>,
     mut below: impl FnMut(usize) -> usize,
@@ -35,7 +37,8 @@ pub(crate) fn repack(
     let at = usize::try_from(buffer.offset()).ok()?;
     let end = at.checked_add(usize::try_from(buffer.length()).ok()?)?;
     let mut plain = unpack(bytes.get(place.body.clone())?.get(at..end)?)?;
-    // Numbers in the description that are no longer true: where the buffer is, and how long the body.
+    // Numbers in the description that are no longer true: where the buffer is, and how long the
+    // body.
     let inside = |bytes: &[u8]| bytes.as_ptr() as usize - description.as_ptr() as usize;
     let buffer_at = place.description.start + inside(buffers.bytes()) + nth * BUFFER;
     let length_at = message._tab.vtable().get(Message::VT_BODYLENGTH);

@@ -4,8 +4,8 @@ use crate::Error;
 use crate::source::{Input, Inputs};
 use crate::trace::Facts;
 
-/// The runs that these recordings are of. Files of a rotation that go on from each other are one: as several, they would say how much
-/// runs vary, and be none.
+/// The runs that these recordings are of. Files of a rotation that go on from each other are one:
+/// as several, they would say how much runs vary, and be none.
 pub(super) fn runs(inputs: &[Input]) -> Result<Vec<Inputs>, Error> {
     let alone = |input: &Input| Inputs(vec![input.clone()]);
     // What can be read only once is a run of its own.

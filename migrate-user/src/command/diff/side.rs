@@ -1,4 +1,5 @@
-//! One side of a comparison: one run or several, each of one recording or of the files of a rotation.
+//! One side of a comparison: one run or several, each of one recording or of the files of a
+//! rotation.
 
 use std::collections::BTreeSet;
 
@@ -102,8 +103,9 @@ impl Side {
     }
 }
 
-/// Of so many migrations one may be lost before the kernel's totals are compared, which have all but tell less of how much they vary. It can
-/// move a share by no more than the share that does not count unless that is said.
+/// Of so many migrations one may be lost before the kernel's totals are compared, which have all
+/// but tell less of how much they vary. It can move a share by no more than the share that does not
+/// count unless that is said.
 const FEW: u64 = 100;
 
 /// Do the records tell too little? Those of a sample stand for all, unless many of them were lost.

@@ -1,4 +1,5 @@
-//! What is different between recordings besides their figures: then those may differ for that reason alone.
+//! What is different between recordings besides their figures: then those may differ for that
+//! reason alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +10,8 @@ use crate::trace::Filter;
 /// As many values of one thing are told by name.
 const TOLD: usize = 3;
 
-/// Of each thing that is the same in recordings which can be compared without a second thought, what it is in those of one side. A side
-/// that does not know of something has no value of it.
+/// Of each thing that is the same in recordings which can be compared without a second thought,
+/// what it is in those of one side. A side that does not know of something has no value of it.
 #[derive(Default)]
 pub(super) struct Traits(BTreeMap<&'static str, BTreeSet<String>>);
 
@@ -55,7 +56,8 @@ impl Traits {
     }
 }
 
-/// The filter while it was traced, the same for the same filter: older recordings have it as options.
+/// The filter while it was traced, the same for the same filter: older recordings have it as
+/// options.
 fn filter(words: Option<&str>) -> String {
     let Some(words) = words else {
         return "none".to_owned();

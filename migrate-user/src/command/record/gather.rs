@@ -1,4 +1,5 @@
-//! Puts small batches together before they are written: each batch in a recording costs some kilobytes by itself.
+//! Puts small batches together before they are written: each batch in a recording costs some
+//! kilobytes by itself.
 
 use std::time::Duration;
 

@@ -62,7 +62,8 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
     if let Ok(migrations) = &recorded {
         recorder.summary(*migrations, &output);
     }
-    // A command that goes on is not left alone, and its status is the answer also to a recording that was cut short.
+    // A command that goes on is not left alone, and its status is the answer also to a recording
+    // that was cut short.
     let status = workload.wait(&mut recorder.stop).await?;
     recorded.map(|_| status)
 }

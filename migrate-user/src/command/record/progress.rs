@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal};
 
 use crate::tell;
 
-/// One line on standard error that renews itself, if that is a terminal and nobody else writes there.
+/// One line on standard error that renews itself, if that is a terminal and nobody else writes
+/// there.
 pub(super) struct Progress {
     enabled: bool,
 }

@@ -40,7 +40,8 @@ impl<S: Source> Recorder<S> {
         }
     }
 
-    /// Records to the end: the source's, the workload's, or when somebody asks. How many migrations were recorded.
+    /// Records to the end: the source's, the workload's, or when somebody asks. How many migrations
+    /// were recorded.
     pub(super) async fn run(
         &mut self,
         recording: Recording,
@@ -106,8 +107,8 @@ impl<S: Source> Recorder<S> {
         Ok(recording)
     }
 
-    /// Does the file end here? Where the next one counts from must be known for it: the kernel's totals, which are asked for when it is
-    /// time.
+    /// Does the file end here? Where the next one counts from must be known for it: the kernel's
+    /// totals, which are asked for when it is time.
     fn is_cut(&mut self, bytes: u64, now: &Status) -> bool {
         let facts = self.source.facts();
         let is_one = facts.record_every != 1 || now.accounts_for(self.received);
@@ -301,7 +302,8 @@ mod tests {
         }
     }
 
-    /// Records for a moment, or many batches in many files. What was recorded, and the recorder after it.
+    /// Records for a moment, or many batches in many files. What was recorded, and the recorder
+    /// after it.
     async fn record(
         path: &Path,
         rotation: Option<Rotate>,

@@ -11,8 +11,8 @@ use crate::model::Tally;
 use crate::recording::Output;
 use crate::trace::{Facts, Migrations, Status};
 
-/// How long a file may go on when it should end, because migrations come so fast that no moment is found between two of them;
-/// nanoseconds.
+/// How long a file may go on when it should end, because migrations come so fast that no moment is
+/// found between two of them; nanoseconds.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
 /// Which files a recording consists of.
@@ -26,7 +26,8 @@ pub(super) struct Rotation {
     files: VecDeque<PathBuf>,
     /// What the tracer told when the file that is being written was begun; `None` for the first.
     before: Option<Status>,
-    /// When the file that is being written should end, for files of the same time; and since when it should have ended.
+    /// When the file that is being written should end, for files of the same time; and since when
+    /// it should have ended.
     end_ns: Option<u64>,
     due_ns: Option<u64>,
     /// Of the records in the file that is being written.
@@ -62,8 +63,8 @@ impl Rotation {
         }
     }
 
-    /// Refuses names of further files that are taken, before anything is traced: a recording that came to one of them would end
-    /// there, after hours perhaps.
+    /// Refuses names of further files that are taken, before anything is traced: a recording that
+    /// came to one of them would end there, after hours perhaps.
     pub(super) fn check(output: &Output) -> Result<(), Error> {
         let Output::File(first) = output else {
             return Ok(());
@@ -102,8 +103,8 @@ impl Rotation {
         }
     }
 
-    /// The next file, with its facts: a recording of its own time. `now` is the last status of the one before, and `unix_ns` when that
-    /// was.
+    /// The next file, with its facts: a recording of its own time. `now` is the last status of the
+    /// one before, and `unix_ns` when that was.
     pub(super) fn next(
         &mut self,
         now: Status,
@@ -127,7 +128,8 @@ impl Rotation {
         (Output::File(path), facts)
     }
 
-    /// Removes files that are too many. One that cannot be removed is somebody else's business by now.
+    /// Removes files that are too many. One that cannot be removed is somebody else's business by
+    /// now.
     pub(super) fn tidy(&mut self) {
         while self.keep.is_some_and(|keep| self.files.len() > keep) {
             if let Some(oldest) = self.files.pop_front() {
@@ -147,8 +149,9 @@ impl Rotation {
 
     /// A status as the file that is being written tells it: counted since the file began.
     ///
-    /// The kernel's totals are read while migrations go on, so that their difference may have a few that stand in the next file, or
-    /// lack some. Where every migration of a file has its record, its totals are counted from those.
+    /// The kernel's totals are read while migrations go on, so that their difference may have a few
+    /// that stand in the next file, or lack some. Where every migration of a file has its record,
+    /// its totals are counted from those.
     pub(super) fn tell(&self, status: Status, facts: &Facts) -> Status {
         let mut status = match &self.before {
             Some(before) => status.since(before),
@@ -171,8 +174,8 @@ fn nanoseconds(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// When the next file ends: a period after the one before should have, so that files do not become longer by what their ends come
-/// late. Periods that are over already are left out.
+/// When the next file ends: a period after the one before should have, so that files do not become
+/// longer by what their ends come late. Periods that are over already are left out.
 fn next_end(end_ns: u64, period_ns: u64, now_ns: u64) -> u64 {
     let late = now_ns.saturating_sub(end_ns) / period_ns.max(1);
     end_ns.saturating_add(period_ns.saturating_mul(late + 1))

@@ -149,7 +149,8 @@ fn answer(command: &mut Command) -> Option<String> {
     String::from_utf8(output.stdout).ok()
 }
 
-/// Starts a command from a thread of its own, because a user is a thread's: all others stay who they are.
+/// Starts a command from a thread of its own, because a user is a thread's: all others stay who
+/// they are.
 fn spawn(mut command: Command, caller: Option<Caller>) -> io::Result<Running> {
     let (started, pid) = std::sync::mpsc::channel();
     let (sender, ended) = oneshot::channel();

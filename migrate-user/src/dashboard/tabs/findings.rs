@@ -77,7 +77,8 @@ fn detail(name: &str, text: &str, theme: Theme) -> Line<'static> {
     ])
 }
 
-/// Draws the worst ones, in as many lines as there are: what each is, then what it costs and what to try.
+/// Draws the worst ones, in as many lines as there are: what each is, then what it costs and what
+/// to try.
 pub(super) fn summary(canvas: &mut Canvas<'_>, area: Rect) {
     if area.is_empty() {
         return;

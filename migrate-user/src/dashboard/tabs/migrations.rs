@@ -105,7 +105,8 @@ fn side(side: &Side) -> Key {
     Key::name(side.place.as_deref().or(side.kind()))
 }
 
-/// Where the pages of one side are: the node or device where that is known, else the kind of memory.
+/// Where the pages of one side are: the node or device where that is known, else the kind of
+/// memory.
 pub(super) fn place(side: &Side) -> String {
     let kind = side.kind().unwrap_or(NONE);
     printable(side.place.as_deref().unwrap_or(kind))

@@ -1,10 +1,11 @@
-//! Every number that a tab shows stands in the report as JSON of the same moment, or follows from what stands there by a
-//! rule that is written here.
+//! Every number that a tab shows stands in the report as JSON of the same moment, or follows from
+//! what stands there by a rule that is written here.
 //!
 //! What does not, and is left out of the comparison:
-//! - the rates and their charts: the report's are averages over all the time, the tabs' are of the last seconds;
-//! - the histogram's reading and scale, and the scale of the map over time: they are classes of the figures that the report
-//!   has percentiles of;
+//! - the rates and their charts: the report's are averages over all the time, the tabs' are of the
+//!   last seconds;
+//! - the histogram's reading and scale, and the scale of the map over time: they are classes of the
+//!   figures that the report has percentiles of;
 //! - the longest of each kind of migration: the report has percentiles of them;
 //! - the newest migrations, and one migration by itself: they are records, which `export` writes;
 //! - the keys at the bottom, and the numbers of the tabs.

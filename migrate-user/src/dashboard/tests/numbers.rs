@@ -302,7 +302,8 @@ fn under_a_filter_it_says_how_many_records_there_are() {
     assert!(words(&mut app, Tab::Overview).contains("kernel totals"));
 }
 
-/// What came back is unknown where one way is hidden, and what a call costs where calls are chosen by how long they took.
+/// What came back is unknown where one way is hidden, and what a call costs where calls are chosen
+/// by how long they took.
 #[test]
 fn what_a_filter_hides_is_unknown() {
     let mut app = recorded("mixed", "direction=to_system");

@@ -6,7 +6,8 @@ const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'
 /// Heights of a cell from below.
 const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A bar for a share of 0 to 1, of at most `width` columns. What is there shows, however little it is.
+/// A bar for a share of 0 to 1, of at most `width` columns. What is there shows, however little it
+/// is.
 pub(in crate::dashboard) fn bar(share: f64, width: u16) -> String {
     let exact = share.clamp(0.0, 1.0) * f64::from(width) * 8.0;
     let eighths = exact.round().max(f64::from(exact > 0.0)) as usize;

@@ -40,7 +40,8 @@ fn coarse(model: &Model, direction: Direction) -> Series {
     Series { values, seconds }
 }
 
-/// As many values as there are columns, at most: neighbours become their average, and few become wide.
+/// As many values as there are columns, at most: neighbours become their average, and few become
+/// wide.
 pub(in crate::dashboard) fn fit(values: &[u64], width: u16) -> Vec<u64> {
     let width = usize::from(width).max(1);
     if values.is_empty() {

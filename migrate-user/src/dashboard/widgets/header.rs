@@ -48,7 +48,8 @@ fn about(app: &App, room: usize, elapsed: &str) -> String {
     }
 }
 
-/// How much time is shown, and where that is not the whole run, of how much: what `room` columns have room for.
+/// How much time is shown, and where that is not the whole run, of how much: what `room` columns
+/// have room for.
 fn elapsed(app: &App, room: usize) -> String {
     let shown = clock(app.shown().elapsed_ns());
     let forms = match app.of_ns() {
@@ -62,8 +63,8 @@ fn elapsed(app: &App, room: usize) -> String {
     forms.into_iter().find(fits).unwrap_or_default()
 }
 
-/// What was lost, always, also when it is nothing; what else went wrong, when it did and as far as it fits; the
-/// tracer's own time, where there is plenty of room.
+/// What was lost, always, also when it is nothing; what else went wrong, when it did and as far as
+/// it fits; the tracer's own time, where there is plenty of room.
 fn right(app: &App, theme: Theme, width: u16) -> Line<'static> {
     let model = app.shown();
     let Some(losses) = model.losses() else {

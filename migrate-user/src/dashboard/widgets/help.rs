@@ -87,8 +87,8 @@ fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// What something is called, in a column of its own, and what it is. Where there is little room beside the name, it is
-/// below.
+/// What something is called, in a column of its own, and what it is. Where there is little room
+/// beside the name, it is below.
 fn entry(
     (name, style, column): (&str, Style, usize),
     text: &str,

@@ -57,8 +57,8 @@ fn per_line(width: u16) -> u16 {
     (width / ENTRY).max(1)
 }
 
-/// How many lines the legend takes at this width. Never fewer than there are for a usual ledger, so that the
-/// screen does not jump when the first page is skipped.
+/// How many lines the legend takes at this width. Never fewer than there are for a usual ledger, so
+/// that the screen does not jump when the first page is skipped.
 pub(in crate::dashboard) fn legend_lines(model: &Model, width: u16) -> u16 {
     (listed(model).len() as u16)
         .max(4)
@@ -104,8 +104,8 @@ pub(in crate::dashboard) fn bar(model: &Model, theme: Theme, area: Rect, buffer:
     }
 }
 
-/// Divides `width` cells in proportion. What is not 0 gets a cell, however small it is, as long as there are
-/// enough: waste must not hide in rounding.
+/// Divides `width` cells in proportion. What is not 0 gets a cell, however small it is, as long as
+/// there are enough: waste must not hide in rounding.
 fn divide<const N: usize>(width: u16, parts: &[u64; N]) -> [u16; N] {
     let total: u128 = parts.iter().map(|part| u128::from(*part)).sum();
     let mut cells = [0u16; N];

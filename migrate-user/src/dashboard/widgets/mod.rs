@@ -1,4 +1,5 @@
-//! The parts of the dashboard, one file each. Each draws itself into the place that it is given, of any size.
+//! The parts of the dashboard, one file each. Each draws itself into the place that it is given, of
+//! any size.
 
 pub(super) mod bar;
 pub(super) mod chart;

@@ -7,7 +7,8 @@ use super::super::action::Action;
 use super::super::canvas::{Canvas, with_x};
 use super::super::tab::Tab;
 
-/// The names of the tabs: the longest that there is room for; `None` where there is room for one alone.
+/// The names of the tabs: the longest that there is room for; `None` where there is room for one
+/// alone.
 fn names(shown: Tab, width: u16) -> Option<[String; Tab::ALL.len()]> {
     let long = |tab: Tab| format!(" {} {} ", tab as usize + 1, tab.name());
     let short = |tab: Tab| format!(" {} ", tab.name());

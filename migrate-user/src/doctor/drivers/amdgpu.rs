@@ -1,7 +1,8 @@
 //! AMD's driver: which of its GPUs migrate memory, and when?
 //!
-//! After `kgd2kfd_init_zone_device`, `amdgpu_gmc_noretry_set` and `kfd_process_xnack_mode` of Linux 7.2: memory moves
-//! when the device faults only in a process with XNACK, and whether there can be one depends on the GPU.
+//! After `kgd2kfd_init_zone_device`, `amdgpu_gmc_noretry_set` and `kfd_process_xnack_mode` of Linux
+//! 7.2: memory moves when the device faults only in a process with XNACK, and whether there can be
+//! one depends on the GPU.
 
 use super::{Check, Root, State, Symbols, has, parameter};
 

@@ -1,4 +1,5 @@
-//! Drivers of the kernel's whose shared virtual memory is an option of the build: their functions tell.
+//! Drivers of the kernel's whose shared virtual memory is an option of the build: their functions
+//! tell.
 
 use super::{Check, Root, State, Symbols, has};
 

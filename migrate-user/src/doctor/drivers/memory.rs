@@ -1,7 +1,8 @@
 //! Has a driver registered memory of its device?
 //!
-//! `request_free_mem_region` puts it into `/proc/iomem`, under the name of the device (amdgpu, xe) or of its user. What
-//! was registered otherwise, as coherent memory is, cannot be told from other memory there.
+//! `request_free_mem_region` puts it into `/proc/iomem`, under the name of the device (amdgpu, xe)
+//! or of its user. What was registered otherwise, as coherent memory is, cannot be told from other
+//! memory there.
 
 use super::{Check, Root, known_drivers};
 
@@ -37,8 +38,8 @@ pub(super) fn check(root: &Root) -> Check {
     check(&format!("registered: {}", counted(&names)))
 }
 
-/// The name of an entry that is in no other: `fcf8000000-fcffffffff : nouveau_dmem`. A device's own registers are
-/// in their bus. Without privilege addresses are zero, and names are there.
+/// The name of an entry that is in no other: `fcf8000000-fcffffffff : nouveau_dmem`. A device's own
+/// registers are in their bus. Without privilege addresses are zero, and names are there.
 fn top_level(line: &str) -> Option<&str> {
     let (addresses, name) = line.split_once(" : ")?;
     (!addresses.starts_with(' ')).then_some(name)

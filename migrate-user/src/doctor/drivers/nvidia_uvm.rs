@@ -1,5 +1,6 @@
-//! NVIDIA's driver: does it migrate ordinary memory, and which memory is that? By its parameters, as
-//! `uvm_hmm_is_enabled_system_wide` and `uvm_va_space_mm_enabled_system` of its source read them.
+//! NVIDIA's driver: does it migrate ordinary memory, and which memory is that? By its parameters,
+//! as `uvm_hmm_is_enabled_system_wide` and `uvm_va_space_mm_enabled_system` of its source read
+//! them.
 
 use super::{Check, Root, State, has, parameter};
 
@@ -33,8 +34,8 @@ fn hmm(root: &Root) -> Check {
     }
 }
 
-/// Without its notifiers the driver has no access to memory that it did not give out itself. Nobody misses the
-/// parameter where it is not.
+/// Without its notifiers the driver has no access to memory that it did not give out itself. Nobody
+/// misses the parameter where it is not.
 fn address_spaces(root: &Root) -> Option<Check> {
     let value = parameter(root, MODULE, "uvm_enable_va_space_mm")?;
     (value == "0").then(|| {

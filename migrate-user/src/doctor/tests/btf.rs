@@ -31,12 +31,14 @@ const OTHERS: [(&str, &[&str]); 9] = [
     ("kernfs_node", &["id"]),
 ];
 
-/// Helpers are numbered from 1, as in the kernel. None that is called has a higher number than this.
+/// Helpers are numbered from 1, as in the kernel. None that is called has a higher number than
+/// this.
 const HELPERS: u32 = 250;
 /// `BPF_FUNC_loop`.
 pub(super) const LOOP: u32 = 181;
 
-/// Functions, `btf_trace_*` types, and `struct migrate_vma` with these fields, a word each; and the other structures.
+/// Functions, `btf_trace_*` types, and `struct migrate_vma` with these fields, a word each; and the
+/// other structures.
 pub(super) fn vmlinux(functions: &[&str], tracepoints: &[&str], fields: &[&str]) -> Vec<u8> {
     kernel(
         functions,

@@ -105,8 +105,8 @@ fn managed_memory_is_said_to_be_elsewhere() {
     );
 }
 
-/// A machine with AMD's driver, its parameter, and a node for each of these: `gfx_target_version` and whether its
-/// memory is registered.
+/// A machine with AMD's driver, its parameter, and a node for each of these: `gfx_target_version`
+/// and whether its memory is registered.
 fn amd(noretry: &str, gpus: &[(u64, bool)]) -> Machine {
     let symbols = hooks::kallsyms(&[]) + "ffffffffa0001000 T svm_range_restore_pages\t[amdgpu]\n";
     let mut machine = Machine::good()

@@ -108,7 +108,8 @@ fn capabilities(set: u64) -> String {
     format!("Name:\tx\nCapPrm:\t0000000000000000\nCapEff:\t{set:016x}\nSeccomp:\t0\n")
 }
 
-/// All but what nobody can make up: the architecture, and the clock of the machine that runs the test.
+/// All but what nobody can make up: the architecture, and the clock of the machine that runs the
+/// test.
 fn made_up(examination: &Examination) -> impl Iterator<Item = &Check> {
     let real = ["architecture", "resolution", "smallest step"];
     let checks = examination.checks.iter();

@@ -26,7 +26,8 @@ pub enum Kind {
     Histogram(Octaves),
 }
 
-/// The powers of two between which classic buckets lie, of the kernel's unit (nanoseconds, base pages).
+/// The powers of two between which classic buckets lie, of the kernel's unit (nanoseconds, base
+/// pages).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Octaves {
     first: u32,

@@ -8,17 +8,20 @@ use migrate_ebpf::wire::histogram::{bucket, lowest};
 use super::definition::Octaves;
 use crate::trace::Values;
 
-/// The resolution of native and exponential histograms: 64 buckets in each power of two, each 1.1% wide.
+/// The resolution of native and exponential histograms: 64 buckets in each power of two, each 1.1%
+/// wide.
 ///
-/// A place of the kernel's histograms is up to 0.8% wide, so the next finer schema (0.5%) would say more than is known. A place
-/// counts in the bucket of its middle; together a quantile is at most 1.9% off.
+/// A place of the kernel's histograms is up to 0.8% wide, so the next finer schema (0.5%) would say
+/// more than is known. A place counts in the bucket of its middle; together a quantile is at most
+/// 1.9% off.
 pub const SCHEMA: i32 = 6;
 const PER_DOUBLING: f64 = (1 << SCHEMA) as f64;
 
 /// How many classic buckets there are in each power of two: a power of two itself, up to 64.
 ///
-/// A quantile lies in the right bucket, but where in it is not known: with 1 it can be off by a factor of 2, with 2 by
-/// 1.5, with 64 by 1.6%. Each bucket is a series of its own in the monitoring system.
+/// A quantile lies in the right bucket, but where in it is not known: with 1 it can be off by a
+/// factor of 2, with 2 by 1.5, with 64 by 1.6%. Each bucket is a series of its own in the
+/// monitoring system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PerOctave(u32);
 
@@ -92,7 +95,8 @@ impl<'a> Histogram<'a> {
         self.unit(self.sum)
     }
 
-    /// Upper bounds, and how many values do not exceed them. A bound is the largest value of a place, so that the counts are exact.
+    /// Upper bounds, and how many values do not exceed them. A bound is the largest value of a
+    /// place, so that the counts are exact.
     pub fn classic(&self, octaves: Octaves, per_octave: PerOctave) -> Vec<(f64, u64)> {
         let mut recorded = self.values.recorded().peekable();
         let mut cumulative = 0_u64;

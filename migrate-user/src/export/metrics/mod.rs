@@ -1,10 +1,12 @@
 //! The model's figures as metrics, for Prometheus and OpenTelemetry.
 //!
-//! Counters and histograms are the kernel's own totals where it tells them, so that lost records change nothing. They count
-//! from the start of the tracer and never decrease. Units are seconds, bytes and base pages.
+//! Counters and histograms are the kernel's own totals where it tells them, so that lost records
+//! change nothing. They count from the start of the tracer and never decrease. Units are seconds,
+//! bytes and base pages.
 //!
 //! - [`Metrics`] puts the families together; `definition` says what there is, with its help.
-//! - [`text`] and [`protobuf`] are what a Prometheus server reads, [`otlp`] what an OpenTelemetry collector is sent.
+//! - [`text`] and [`protobuf`] are what a Prometheus server reads, [`otlp`] what an OpenTelemetry
+//!   collector is sent.
 //! - [`Histogram`] cuts the kernel's histograms into buckets, and says how exact those are.
 
 mod definition;

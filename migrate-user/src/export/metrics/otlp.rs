@@ -1,6 +1,8 @@
-//! What an OpenTelemetry collector is sent: an `ExportMetricsServiceRequest`, cumulative, with exponential histograms.
+//! What an OpenTelemetry collector is sent: an `ExportMetricsServiceRequest`, cumulative, with
+//! exponential histograms.
 //!
-//! Only the fields that are used are declared, with the numbers of the published protocol (version 1).
+//! Only the fields that are used are declared, with the numbers of the published protocol (version
+//! 1).
 
 use prost::Message;
 

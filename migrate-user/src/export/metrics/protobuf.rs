@@ -1,4 +1,5 @@
-//! The format with native histograms: `io.prometheus.client.MetricFamily` messages, each after its length.
+//! The format with native histograms: `io.prometheus.client.MetricFamily` messages, each after its
+//! length.
 //!
 //! Only the fields that are used are declared, with the numbers of the published `metrics.proto`.
 
@@ -7,8 +8,9 @@ use prost::Message;
 use super::histogram::{Native, SCHEMA};
 use super::{Definition, Kind, Metrics, PerOctave, Series, Value};
 
-/// What is not above this counts as 0. Only 0 itself does: the smallest other value is a nanosecond. 2^-128, as in Prometheus's own
-/// libraries, so that histograms of different programs add up.
+/// What is not above this counts as 0. Only 0 itself does: the smallest other value is a
+/// nanosecond. 2^-128, as in Prometheus's own libraries, so that histograms of different programs
+/// add up.
 const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
 
 /// The messages: every histogram is a classic one and a native one.

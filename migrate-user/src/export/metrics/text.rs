@@ -86,7 +86,8 @@ impl Text {
         self.sample(&format!("{name}_count"), labels, None, count);
     }
 
-    /// A bucket's bound. It is part of a series' name, so it looks as Prometheus itself would print it.
+    /// A bucket's bound. It is part of a series' name, so it looks as Prometheus itself would print
+    /// it.
     fn bound(&self, bound: f64) -> String {
         let text = number(bound);
         if self.dialect == Dialect::OpenMetrics && bound.fract() == 0.0 {

@@ -5,7 +5,8 @@ use std::mem;
 
 use super::messages::{InternedData, InternedString};
 
-/// The bytes of strings that are remembered before starting afresh: a recording may have any number of them.
+/// The bytes of strings that are remembered before starting afresh: a recording may have any number
+/// of them.
 const MOST_BYTES: usize = 1 << 22;
 
 /// The strings of the trace so far.
@@ -46,7 +47,8 @@ impl Strings {
 }
 
 impl Interned {
-    /// Begins afresh if there are too many. True if the next packet has to say so, as the first one has to.
+    /// Begins afresh if there are too many. True if the next packet has to say so, as the first one
+    /// has to.
     pub(super) fn begin(&mut self) -> bool {
         let all = [
             &self.categories,

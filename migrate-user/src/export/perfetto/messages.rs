@@ -1,5 +1,5 @@
-//! The messages of a Perfetto trace, as far as they are used, with the numbers of the published schema
-//! (`perfetto_trace.proto`).
+//! The messages of a Perfetto trace, as far as they are used, with the numbers of the published
+//! schema (`perfetto_trace.proto`).
 
 use prost::Message;
 
@@ -34,7 +34,8 @@ pub(super) struct TracePacket {
     pub(super) track_descriptor: Option<TrackDescriptor>,
 }
 
-/// From this packet of the sequence on, strings and defaults are others: those before are forgotten.
+/// From this packet of the sequence on, strings and defaults are others: those before are
+/// forgotten.
 pub(super) const STATE_CLEARED: u32 = 1;
 /// The packet means something only together with strings or defaults before it.
 pub(super) const NEEDS_STATE: u32 = 2;
@@ -57,7 +58,8 @@ pub(super) struct InternedData {
     pub(super) debug_annotation_string_values: Vec<InternedString>,
 }
 
-/// `EventCategory`, `EventName`, `DebugAnnotationName` and `InternedString` of the schema, which are encoded alike.
+/// `EventCategory`, `EventName`, `DebugAnnotationName` and `InternedString` of the schema, which
+/// are encoded alike.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct InternedString {
     #[prost(uint64, tag = "1")]

@@ -1,10 +1,10 @@
-//! A trace for Perfetto's viewer and trace processor: for each thread a track with a slice for each migration and in it
-//! one for each of its steps, and counters of the pages and bytes that arrived, by direction. The ledger stands in the
-//! migration's annotations.
+//! A trace for Perfetto's viewer and trace processor: for each thread a track with a slice for each
+//! migration and in it one for each of its steps, and counters of the pages and bytes that arrived,
+//! by direction. The ledger stands in the migration's annotations.
 //!
-//! The tracer's own time is in no step: it is what lies between them. A migration in whose middle the thread makes another,
-//! to evict, has a track below the thread's: the time that the tracer took for the other is in none of its steps either,
-//! so that it would seem to end too early.
+//! The tracer's own time is in no step: it is what lies between them. A migration in whose middle
+//! the thread makes another, to evict, has a track below the thread's: the time that the tracer
+//! took for the other is in none of its steps either, so that it would seem to end too early.
 
 mod interned;
 mod messages;
@@ -163,7 +163,8 @@ impl<'a> Tracing<'a> {
         Ok(())
     }
 
-    /// Says, before what needs it, what holds until it is said again: strings are counted from here on, and times are of this clock.
+    /// Says, before what needs it, what holds until it is said again: strings are counted from here
+    /// on, and times are of this clock.
     fn begin_state(&mut self) -> io::Result<()> {
         if !self.interned.begin() {
             return Ok(());
@@ -219,7 +220,8 @@ impl<'a> Tracing<'a> {
     }
 }
 
-/// The track of a direction's pages (0) or bytes (1): two small numbers for each, which threads have not.
+/// The track of a direction's pages (0) or bytes (1): two small numbers for each, which threads
+/// have not.
 fn counter(direction: Direction, of: u64) -> u64 {
     2 * direction as u64 + of
 }

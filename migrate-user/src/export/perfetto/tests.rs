@@ -1,4 +1,5 @@
-//! Traces, decoded and resolved as their schema says, and held against the migrations that they were made of.
+//! Traces, decoded and resolved as their schema says, and held against the migrations that they
+//! were made of.
 
 use std::collections::HashMap;
 
@@ -116,7 +117,8 @@ impl State {
     }
 }
 
-/// A trace as a viewer makes it: slices in the order of their ends, and the last value of each counter.
+/// A trace as a viewer makes it: slices in the order of their ends, and the last value of each
+/// counter.
 struct Played {
     slices: Vec<Slice>,
     counters: HashMap<u64, i64>,

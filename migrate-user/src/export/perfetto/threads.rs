@@ -28,8 +28,8 @@ struct Thread {
 }
 
 impl Threads {
-    /// The track that a migration goes to: the thread's first on which it overlaps no other. And tracks that are new, or
-    /// have another name.
+    /// The track that a migration goes to: the thread's first on which it overlaps no other. And
+    /// tracks that are new, or have another name.
     pub(super) fn track(&mut self, migration: &Migration) -> (u64, Vec<TrackDescriptor>) {
         let key = key(migration);
         if self.0.len() >= REMEMBERED && !self.0.contains_key(&key) {
@@ -59,7 +59,8 @@ impl Threads {
     }
 }
 
-/// Process and thread of the track: those of the worker where one did it, which is a thread of the kernel, mostly.
+/// Process and thread of the track: those of the worker where one did it, which is a thread of the
+/// kernel, mostly.
 fn key(migration: &Migration) -> (u32, u32) {
     match &migration.worker {
         Some(worker) => (worker.tid, worker.tid),

@@ -1,4 +1,5 @@
-//! What no finding may say, of whatever run: more than all, more saved than spent, more pages than moved, a share of nothing named.
+//! What no finding may say, of whatever run: more than all, more saved than spent, more pages than
+//! moved, a share of nothing named.
 
 use super::recordings::{came_back, model, read};
 use super::*;
@@ -35,7 +36,8 @@ fn sentences(finding: &Finding) -> impl Iterator<Item = &String> {
     said.into_iter().chain(&finding.evidence)
 }
 
-/// Checks all that is said of a run against sums over its records. `requested` and `time_ns`: of all migrations, recorded or not.
+/// Checks all that is said of a run against sums over its records. `requested` and `time_ns`: of
+/// all migrations, recorded or not.
 fn check(model: &Model, records: &[Migration], (requested, time_ns): (u64, u64)) {
     let spent_ns: u64 = records.iter().map(Migration::total_ns).sum();
     for finding in all(model) {

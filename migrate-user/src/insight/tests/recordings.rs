@@ -1,5 +1,5 @@
-//! Recordings that were told wrongly once. What is said of them is held against a count of its own, made here from plain columns:
-//! page by page, call by call, in the simplest way there is.
+//! Recordings that were told wrongly once. What is said of them is held against a count of its own,
+//! made here from plain columns: page by page, call by call, in the simplest way there is.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,8 @@ fn kinds_of(name: &str) -> BTreeSet<Kind> {
     kinds(&of(name))
 }
 
-/// Where a page is for certain, and when it may have arrived on each side: to the device, to system memory.
+/// Where a page is for certain, and when it may have arrived on each side: to the device, to system
+/// memory.
 #[derive(Clone, Copy, Default)]
 struct Page {
     at: Option<(usize, u64)>,
@@ -139,7 +140,8 @@ fn where_no_page_came_back_nobody_says_so() {
     assert!(!kinds_of("even-and-odd").contains(&Kind::PingPong));
 }
 
-/// The line of least squares through calls, each weighted by one over its pages, from the normal equations of the two centred sums.
+/// The line of least squares through calls, each weighted by one over its pages, from the normal
+/// equations of the two centred sums.
 fn line(calls: &[(f64, f64)]) -> (f64, f64) {
     let weight: f64 = calls.iter().map(|(x, _)| 1.0 / x).sum();
     let mean = |of: &dyn Fn(&(f64, f64)) -> f64| {
@@ -192,7 +194,8 @@ fn costs_are_those_of_a_line_of_its_own() {
     assert!(found > 0);
 }
 
-/// What is chosen by duration does not tell what a call costs: the line through it was one of 173% savings.
+/// What is chosen by duration does not tell what a call costs: the line through it was one of 173%
+/// savings.
 #[test]
 fn of_slow_calls_alone_no_costs_follow() {
     let (facts, batches) = read("mixed");
@@ -303,7 +306,8 @@ fn of_nine_migrations_nothing_is_judged() {
     );
 }
 
-/// Slow ones of a count of its own: those of at least ten times the median of the others of their size, direction and cause.
+/// Slow ones of a count of its own: those of at least ten times the median of the others of their
+/// size, direction and cause.
 #[test]
 fn slow_ones_are_slow_beside_the_median() {
     let (facts, batches) = read("mixed");

@@ -1,4 +1,5 @@
-//! Processes whose pages are known: what is said of random runs is held against what happened to each page.
+//! Processes whose pages are known: what is said of random runs is held against what happened to
+//! each page.
 
 use super::recordings::model;
 use super::*;
@@ -6,7 +7,8 @@ use super::*;
 const PAGES: usize = 1200;
 const SECOND: u64 = 1_000_000_000;
 
-/// A process's memory: on which side each page is, when it came, and whether somebody waits for it to come back.
+/// A process's memory: on which side each page is, when it came, and whether somebody waits for it
+/// to come back.
 struct Memory {
     on_device: [bool; PAGES],
     since_ns: [u64; PAGES],
@@ -40,7 +42,8 @@ impl Memory {
         self.seed % limit
     }
 
-    /// One call for a range: of what is on the other side, each page moves or is refused; an eviction takes any and tells of none.
+    /// One call for a range: of what is on the other side, each page moves or is refused; an
+    /// eviction takes any and tells of none.
     fn call(&mut self, some: &Migration, truth: &mut Truth) -> Migration {
         self.now_ns += self.below(40_000_000);
         let out = self.below(2) == 0;

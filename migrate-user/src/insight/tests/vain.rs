@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Each call asks for 512 pages; of the first `calls` one page is held by somebody, and nothing moves.
+/// Each call asks for 512 pages; of the first `calls` one page is held by somebody, and nothing
+/// moves.
 fn all_or_nothing(calls: u64) -> Model {
     run(move |number, migration| {
         resize(migration, 512);

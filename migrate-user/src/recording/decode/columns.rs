@@ -142,7 +142,8 @@ impl<T: Copy> Names<T> {
     /// The names, if none is missing.
     pub(super) fn needed(self) -> Result<NeededNames<T>, Wrong> {
         let keys = self.keys.needed(self.name)?;
-        // As one maximum, which takes less time than to look for the first that is unknown. A negative key is a large one.
+        // As one maximum, which takes less time than to look for the first that is unknown. A
+        // negative key is a large one.
         let largest = keys.iter().map(|key| *key as u8).max();
         if largest.is_some_and(|key| usize::from(key) >= self.values.len()) {
             return Err(format!("a row with a {} that has no name", self.name));

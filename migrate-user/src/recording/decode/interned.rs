@@ -59,7 +59,8 @@ impl Texts {
         self.column(columns, name, checked)
     }
 
-    /// The column of this name, of stacks. Of those that are too long, which older recordings may have, the innermost frames.
+    /// The column of this name, of stacks. Of those that are too long, which older recordings may
+    /// have, the innermost frames.
     pub(super) fn stacks(
         &mut self,
         columns: &Columns<'_>,

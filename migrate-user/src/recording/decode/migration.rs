@@ -92,7 +92,8 @@ impl MigrationColumns {
         let user_stack = stack(details.user_stacks, "user_stack")?;
         let mut name = |name| texts.names(columns, name);
         let is_new = columns.has("cause");
-        // Texts of a dictionary are there twice: as it stands in the message, and shared among all that have them.
+        // Texts of a dictionary are there twice: as it stands in the message, and shared among all
+        // that have them.
         let bytes = 2 * columns.rows.get_array_memory_size();
         Ok(Self {
             bytes_of_row: bytes / columns.rows.num_rows().max(1),

@@ -21,7 +21,8 @@ use migration::{MigrationColumns, Stretch};
 /// What is wrong with a row.
 type Wrong = String;
 
-/// The most migrations in a batch: what a view takes in at once should fit into a processor's cache.
+/// The most migrations in a batch: what a view takes in at once should fit into a processor's
+/// cache.
 pub(super) const MOST: usize = 1024;
 
 /// Makes batches of rows.
@@ -77,7 +78,8 @@ impl Rows {
         Ok(())
     }
 
-    /// The next migrations, and with the last of a message its status; `None` when all rows are used up.
+    /// The next migrations, and with the last of a message its status; `None` when all rows are
+    /// used up.
     pub(super) fn next(&mut self) -> Option<Batch> {
         let left = self.left.as_mut()?;
         let Range { start, end } = left.migrations;

@@ -1,12 +1,18 @@
 //! The comparison as one JSON object, unrounded; unknown is `null`.
 //!
-//! - `verdict`: `same`, `better`, `unsure`, `inconclusive` or `worse`; `rests_on`: the figure that it rests on where nothing is worse; `why`: what it comes from, in words
-//! - `base`, `new`: `recordings`, how many `runs` they are of, `migrations`, and how many `units` they were divided into; `unit`: `blocks` or `recordings`
-//! - `filter`: which migrations are compared, in the words of a filter; `null`: all that were recorded
-//! - `figures`: each `figure` with `base` and `new`, `change` and its interval, `low` to `high` (a ratio less 1, or for shares a difference),
-//!   `effect` (Cliff's delta, -1 to 1), and `verdict` (`null` where it cannot be told or is not judged)
-//! - `limits`: `time` and `share`, up to which changes do not count; `new_findings`: kinds that only the new side has; `remarks`
-//! - `differences`: `what` is different between the recordings besides their figures, with its values `base` and `new`
+//! - `verdict`: `same`, `better`, `unsure`, `inconclusive` or `worse`; `rests_on`: the figure that
+//!   it rests on where nothing is worse; `why`: what it comes from, in words
+//! - `base`, `new`: `recordings`, how many `runs` they are of, `migrations`, and how many `units`
+//!   they were divided into; `unit`: `blocks` or `recordings`
+//! - `filter`: which migrations are compared, in the words of a filter; `null`: all that were
+//!   recorded
+//! - `figures`: each `figure` with `base` and `new`, `change` and its interval, `low` to `high` (a
+//!   ratio less 1, or for shares a difference), `effect` (Cliff's delta, -1 to 1), and `verdict`
+//!   (`null` where it cannot be told or is not judged)
+//! - `limits`: `time` and `share`, up to which changes do not count; `new_findings`: kinds that
+//!   only the new side has; `remarks`
+//! - `differences`: `what` is different between the recordings besides their figures, with its
+//!   values `base` and `new`
 
 use serde_json::{Value, json};
 

@@ -54,7 +54,8 @@ fn migrations(number: u64) -> String {
     counted(number, "migration", "migrations")
 }
 
-/// Adds a paragraph, with `first` in front of its first line and as much space in front of the others.
+/// Adds a paragraph, with `first` in front of its first line and as much space in front of the
+/// others.
 fn wrapped(text: &mut String, first: &str, paragraph: &str) {
     let rest = " ".repeat(first.len());
     let options = textwrap::Options::new(WIDTH)

@@ -1,4 +1,5 @@
-//! One page of HTML with everything in it: no script, no request, light or dark as the reader's system is.
+//! One page of HTML with everything in it: no script, no request, light or dark as the reader's
+//! system is.
 
 mod batching;
 mod histograms;

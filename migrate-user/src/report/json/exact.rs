@@ -1,11 +1,14 @@
 //! Totals by direction and cause as JSON.
 //!
-//! - `counts`: for each `direction`, `cause` and `outcome` that occurred: `migrations`, the `ledger`, with the reasons of
-//!   skipped pages (`not_collected`, `unmap_failed`, `skipped_unknown`), `probe_ns`, `unbalanced`
-//! - `figures`: for each `direction`, `cause` and `figure` that occurred: `count`, `sum` (exact), `p50`, `p90`, `p99` and
-//!   `p999`, within 1% and of no value too low (`null` where there are too few values for one to lie beyond). The unit is in the name of the figure: `setup_ns`, `alloc_and_copy_ns`,
-//!   `pages_ns`, `finalize_and_map_ns`, `finalize_ns`, `total_ns` (all five), `pages_per_call` (requested), `ns_per_page`
-//!   (`total_ns` by the pages that arrived, of calls in which some did)
+//! - `counts`: for each `direction`, `cause` and `outcome` that occurred: `migrations`, the
+//!   `ledger`, with the reasons of skipped pages (`not_collected`, `unmap_failed`,
+//!   `skipped_unknown`), `probe_ns`, `unbalanced`
+//! - `figures`: for each `direction`, `cause` and `figure` that occurred: `count`, `sum` (exact),
+//!   `p50`, `p90`, `p99` and `p999`, within 1% and of no value too low (`null` where there are too
+//!   few values for one to lie beyond). The unit is in the name of the figure: `setup_ns`,
+//!   `alloc_and_copy_ns`, `pages_ns`, `finalize_and_map_ns`, `finalize_ns`, `total_ns` (all five),
+//!   `pages_per_call` (requested), `ns_per_page` (`total_ns` by the pages that arrived, of calls in
+//!   which some did)
 
 use serde_json::{Map, Value, json};
 

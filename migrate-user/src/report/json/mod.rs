@@ -1,34 +1,44 @@
-//! The same figures as one JSON object, unrounded. Durations in nanoseconds, pages are base pages, shares from 0 to 1,
-//! unknown is `null`.
+//! The same figures as one JSON object, unrounded. Durations in nanoseconds, pages are base pages,
+//! shares from 0 to 1, unknown is `null`.
 //!
-//! `migrations`, `unbalanced`, `probe_ns`, `kinds`, `rates`, `ledger` and `steps` are from where `coverage.from` says: from
-//! the records that came, or from the kernel's own totals.
+//! `migrations`, `unbalanced`, `probe_ns`, `kinds`, `rates`, `ledger` and `steps` are from where
+//! `coverage.from` says: from the records that came, or from the kernel's own totals.
 //!
-//! - `migration_time`: `total_ns` (all steps), `nested_ns` (of migrations in the middle of others, which are in both), `busy_ns` (the rest), `wall_ns`,
-//!   `threads` (of the records that came), `has_all_threads`, `threads_ns` (`wall_ns` of all of them), `share` (`busy_ns` of that; `null` where not all
-//!   threads are known)
-//! - `ledger`: every row, and of the skipped `not_collected`, `unmap_failed` and `skipped_unknown`; of the `not_collected` `already_there` (at least
-//!   so many had been seen to arrive where they were to go, and not to leave) and `other_reason`, both `null` where not every migration was recorded
-//! - `steps`: by direction and for `both`, each step with `count`, `sum_ns`, `p50_ns`, `p90_ns`, `p99_ns`, `p999_ns`, `max_ns`, and `share` of the time
-//!   of all five; a percentile beyond which no value lies is `null`: p50 takes 2 values, p90 10, p99 100, p99.9 1,000; `total`: the same of all five together
-//! - `coverage`: `filter` (which migrations were traced, in the words of a filter; `null`: every one),
-//!   `chosen` (which of those this is about, in the same words; `null`: all), `record_every` (every n-th
-//!   is recorded; 0: none), `from` (`records` or `kernel`), `totals_ns` (when the kernel's totals were
-//!   last read, by `clock`), `left_out` (migrations that were not to be recorded), `recorded`
-//!   (migrations that left a record, of those that ended; `null`: all)
-//! - `exact`: the kernel's own totals, `null` if it told none; `records`: the same of the records alone. Both have `counts`
-//!   and `figures`, as in [`exact`](super::exact)
-//! - `parts`: of the records in which they were measured, `null` if in none: how many (`migrations`), their `setup_ns`, their
-//!   `total_ns` (all steps), and the sum of each part; a part has what the kernel did in setup, and where it does the same
-//!   in other steps
-//! - `off_cpu`: of the records in which it was measured, `null` if in none: how many (`migrations`), and by step `off_cpu_ns`
-//!   (how long threads did not run in it), `step_ns` (all of it) and `share`
-//! - `findings`: what it means, the worst first: `kind`, `severity` (`serious`, `notable`, `minor`), `what`, `evidence`, `cost`, `cost_ns`
-//!   (`null` where it is not known, or not what it costs), `try`
-//! - `recordings`: those that were read as one, in the order of time: `input`, `ending` (`complete`, `unfinished`: without its end mark,
-//!   `damaged`, `left_out`), `at_byte` (where what was left out or is damaged begins), `lost_bytes` (of a last batch that is not whole),
-//!   `gap_ns` (how long nothing was recorded before it); `notes`: the same in sentences, and all else that is missing
-//! - `not_judged`: what was not judged, a sentence for each reason: then that there is no finding says nothing of it
+//! - `migration_time`: `total_ns` (all steps), `nested_ns` (of migrations in the middle of others,
+//!   which are in both), `busy_ns` (the rest), `wall_ns`, `threads` (of the records that came),
+//!   `has_all_threads`, `threads_ns` (`wall_ns` of all of them), `share` (`busy_ns` of that; `null`
+//!   where not all threads are known)
+//! - `ledger`: every row, and of the skipped `not_collected`, `unmap_failed` and `skipped_unknown`;
+//!   of the `not_collected` `already_there` (at least so many had been seen to arrive where they
+//!   were to go, and not to leave) and `other_reason`, both `null` where not every migration was
+//!   recorded
+//! - `steps`: by direction and for `both`, each step with `count`, `sum_ns`, `p50_ns`, `p90_ns`,
+//!   `p99_ns`, `p999_ns`, `max_ns`, and `share` of the time of all five; a percentile beyond which
+//!   no value lies is `null`: p50 takes 2 values, p90 10, p99 100, p99.9 1,000; `total`: the same
+//!   of all five together
+//! - `coverage`: `filter` (which migrations were traced, in the words of a filter; `null`: every
+//!   one), `chosen` (which of those this is about, in the same words; `null`: all), `record_every`
+//!   (every n-th is recorded; 0: none), `from` (`records` or `kernel`), `totals_ns` (when the
+//!   kernel's totals were last read, by `clock`), `left_out` (migrations that were not to be
+//!   recorded), `recorded` (migrations that left a record, of those that ended; `null`: all)
+//! - `exact`: the kernel's own totals, `null` if it told none; `records`: the same of the records
+//!   alone. Both have `counts` and `figures`, as in [`exact`](super::exact)
+//! - `parts`: of the records in which they were measured, `null` if in none: how many
+//!   (`migrations`), their `setup_ns`, their `total_ns` (all steps), and the sum of each part; a
+//!   part has what the kernel did in setup, and where it does the same in other steps
+//! - `off_cpu`: of the records in which it was measured, `null` if in none: how many
+//!   (`migrations`), and by step `off_cpu_ns` (how long threads did not run in it), `step_ns` (all
+//!   of it) and `share`
+//! - `findings`: what it means, the worst first: `kind`, `severity` (`serious`, `notable`,
+//!   `minor`), `what`, `evidence`, `cost`, `cost_ns` (`null` where it is not known, or not what it
+//!   costs), `try`
+//! - `recordings`: those that were read as one, in the order of time: `input`, `ending`
+//!   (`complete`, `unfinished`: without its end mark, `damaged`, `left_out`), `at_byte` (where what
+//!   was left out or is damaged begins), `lost_bytes` (of a last batch that is not whole), `gap_ns`
+//!   (how long nothing was recorded before it); `notes`: the same in sentences, and all else that
+//!   is missing
+//! - `not_judged`: what was not judged, a sentence for each reason: then that there is no finding
+//!   says nothing of it
 //! - everything else is of the records that came, as in [`records`]
 
 mod exact;

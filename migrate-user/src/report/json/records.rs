@@ -1,24 +1,33 @@
 //! What only records tell, as JSON. All of it is bounded; lists begin with what matters most.
 //!
-//! What is summed up has the same names everywhere: `migrations`, `ledger`, `not_collected`, `unmap_failed`, `skipped_unknown`, `time_ns` (all
-//! steps), `wasted_ns` (the part of pages in vain), `arrived` (pages, by direction), `ns_per_page`
+//! What is summed up has the same names everywhere: `migrations`, `ledger`, `not_collected`,
+//! `unmap_failed`, `skipped_unknown`, `time_ns` (all steps), `wasted_ns` (the part of pages in
+//! vain), `arrived` (pages, by direction), `ns_per_page`
 //!
 //! - `drivers`: each `driver` (`null`: not known) with its sums
-//! - `processes`: each `pid`, `comm`, `cgroup` with its sums; `other_processes`: `null`, or the sums of those that gave way to them, with
-//!   how often that was (`processes`)
-//! - `batching`: by direction and for `both`: `sizes`, by the pages that completed calls asked for (`pages_min`, `pages_max`): `calls`,
-//!   `requested`, `arrived`, `time_ns`, `ns_per_page`, `steps_ns`, `saved_ns` (for `both`: what it would have saved if no call had been smaller, of the groups in `costs` that tell)
-//! - `costs`: of each `direction` and `cause`, those first of which completed calls took most time: `time_ns`, and in `steps`, by step and for
-//!   `total`: `fixed_ns`, `fixed_error_ns`, `per_page_ns`, `per_page_error_ns` (half of a 95% interval), `calls`, `break_even_pages`; `null` where it cannot
-//!   be told from 0, and all of it where no line can be drawn or migrations were chosen by how they went
-//! - `ping_pong`: `null` under a filter that leaves out some migrations of a page, else what came back within a second: `pages` (at least), `most_pages` (at most: of a migration that moved a part of its pages nobody
-//!   knows which), `trips` and `time_ns` of those that are certain, `evicted` (blocks that gave way to others), `forgotten_pages` (of which it was
-//!   forgotten where they are), and its `ranges`, those first of which most came back: `pid`, `start`, `end`, `pages`, `most_pages`, `trips`,
-//!   `soonest_ns`, `mean_ns` (`null` where it is not known which pages came back); `soonest`: the same, those first that came back soonest
-//! - `retries`: `null` under such a filter, else `calls` and `time_ns` of what was tried again in vain, `evicted`, and the longest series in `ranges`: `pid`, `address`,
-//!   `direction`, `calls`, `pages`, `outcome`, `time_ns`
-//! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `cause`, `outcome`, `requested`, `total_ns`, `steps_ns`,
-//!   `ledger`, `driver`
+//! - `processes`: each `pid`, `comm`, `cgroup` with its sums; `other_processes`: `null`, or the
+//!   sums of those that gave way to them, with how often that was (`processes`)
+//! - `batching`: by direction and for `both`: `sizes`, by the pages that completed calls asked for
+//!   (`pages_min`, `pages_max`): `calls`, `requested`, `arrived`, `time_ns`, `ns_per_page`,
+//!   `steps_ns`, `saved_ns` (for `both`: what it would have saved if no call had been smaller, of
+//!   the groups in `costs` that tell)
+//! - `costs`: of each `direction` and `cause`, those first of which completed calls took most time:
+//!   `time_ns`, and in `steps`, by step and for `total`: `fixed_ns`, `fixed_error_ns`,
+//!   `per_page_ns`, `per_page_error_ns` (half of a 95% interval), `calls`, `break_even_pages`;
+//!   `null` where it cannot be told from 0, and all of it where no line can be drawn or migrations
+//!   were chosen by how they went
+//! - `ping_pong`: `null` under a filter that leaves out some migrations of a page, else what came
+//!   back within a second: `pages` (at least), `most_pages` (at most: of a migration that moved a
+//!   part of its pages nobody knows which), `trips` and `time_ns` of those that are certain,
+//!   `evicted` (blocks that gave way to others), `forgotten_pages` (of which it was forgotten where
+//!   they are), and its `ranges`, those first of which most came back: `pid`, `start`, `end`,
+//!   `pages`, `most_pages`, `trips`, `soonest_ns`, `mean_ns` (`null` where it is not known which
+//!   pages came back); `soonest`: the same, those first that came back soonest
+//! - `retries`: `null` under such a filter, else `calls` and `time_ns` of what was tried again in
+//!   vain, `evicted`, and the longest series in `ranges`: `pid`, `address`, `direction`, `calls`,
+//!   `pages`, `outcome`, `time_ns`
+//! - `slowest`: the slowest migrations: `sequence`, `time_ns`, `pid`, `comm`, `direction`, `cause`,
+//!   `outcome`, `requested`, `total_ns`, `steps_ns`, `ledger`, `driver`
 
 use serde_json::{Map, Value, json};
 

@@ -57,7 +57,8 @@ impl Page {
         }
     }
 
-    /// Adds a paragraph, with `first` in front of its first line and as much space in front of the others.
+    /// Adds a paragraph, with `first` in front of its first line and as much space in front of the
+    /// others.
     pub(super) fn paragraph(&mut self, first: &str, text: &str) {
         let rest = " ".repeat(textwrap::core::display_width(first));
         let options = textwrap::Options::new(100)

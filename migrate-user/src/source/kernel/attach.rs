@@ -17,14 +17,16 @@ use super::options::{Attach, Options, to_wire};
 use super::{Refusal, TracerError, modules, object};
 use crate::source::machine;
 
-/// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by [`sweep`].
+/// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by
+/// [`sweep`].
 const SWEEP: &str = "sweep";
 /// The program that notices threads that die, and its tracepoint.
 const THREAD_EXIT: (&str, &str) = ("thread_exit", "sched_process_exit");
 /// The program that notices threads that stop running, and its tracepoint.
 const SCHED_SWITCH: (&str, &str) = ("sched_switch", "sched_switch");
 
-/// The programs that notice code that comes and goes, and their tracepoints. A kernel without modules has none.
+/// The programs that notice code that comes and goes, and their tracepoints. A kernel without
+/// modules has none.
 const MODULES: [(&str, &str); 2] = [
     ("module_load", "module_load"),
     ("module_free", "module_free"),
@@ -84,8 +86,8 @@ pub(super) struct Held {
     pub(super) links: Vec<(&'static str, Link)>,
 }
 
-/// Loads maps and programs, puts the hooks in place, and begins to trace. `prepare` is called before anything is followed, when changes of
-/// memory and code are seen already.
+/// Loads maps and programs, puts the hooks in place, and begins to trace. `prepare` is called
+/// before anything is followed, when changes of memory and code are seen already.
 pub(super) fn attach<T>(
     config: &Config,
     options: &Options,
@@ -160,7 +162,8 @@ fn attach_by<T>(
     attached.started_ns = machine::boot_time_ns();
     attached.started_unix_ns = machine::unix_time_ns();
     sweep(&mut attached.tracer, 0, true)?;
-    // Whoever sees the last hook in place knows that every migration that begins from then on is traced.
+    // Whoever sees the last hook in place knows that every migration that begins from then on is
+    // traced.
     if let Some((hook, function)) = last {
         attached.hook(hook, function)?;
     }
@@ -191,7 +194,8 @@ fn tracer(
         .map_err(|cause| TracerError::Load(Refusal::new(&cause)))
 }
 
-/// The kernel's functions, where nobody else says which there are: for a kprobe the kernel does only when it is attached.
+/// The kernel's functions, where nobody else says which there are: for a kprobe the kernel does
+/// only when it is attached.
 struct Functions(Option<modules::Functions>);
 
 impl Functions {
@@ -217,7 +221,8 @@ enum NotLoaded {
 }
 
 impl Attached {
-    /// Loads the programs of a hook. The function that they are for; `None` if this kernel has none of them.
+    /// Loads the programs of a hook. The function that they are for; `None` if this kernel has none
+    /// of them.
     fn load(
         &mut self,
         hook: &Hook,
@@ -356,8 +361,8 @@ impl Swept {
     }
 }
 
-/// Ends calls that collected nothing and have been silent for `silent_ns`, as many as fit into one run. New calls are
-/// followed from here on, or not.
+/// Ends calls that collected nothing and have been silent for `silent_ns`, as many as fit into one
+/// run. New calls are followed from here on, or not.
 pub(super) fn sweep(
     tracer: &mut Ebpf,
     silent_ns: u64,
@@ -397,7 +402,8 @@ fn bad_btf(cause: &BtfError) -> TracerError {
 
 /// Lines of the verifier's log that say why; what comes before is every instruction that it liked.
 const LOG_LINES: usize = 12;
-/// How lines begin with which it goes on about itself: there can be more of them than of the others.
+/// How lines begin with which it goes on about itself: there can be more of them than of the
+/// others.
 const STATISTICS: [&str; 4] = [
     "verification time ",
     "stack depth ",

@@ -27,7 +27,8 @@ pub(super) fn config() -> Result<(Config, StructureOffsets), TracerError> {
     )
 }
 
-/// Base pages behind a compound entry: `HPAGE_PMD_NR`. A kernel without transparent huge pages has no such entry.
+/// Base pages behind a compound entry: `HPAGE_PMD_NR`. A kernel without transparent huge pages has
+/// no such entry.
 fn compound_pages(hpage_pmd_size: Option<&str>, page_size: u64) -> u32 {
     hpage_pmd_size
         .and_then(|size| size.trim().parse::<u64>().ok())
@@ -143,7 +144,8 @@ fn module(types: &Types) -> Option<ModuleOffsets> {
     })
 }
 
-/// The type and the function by which memory can be read by loads; `None` in a kernel that has no such function.
+/// The type and the function by which memory can be read by loads; `None` in a kernel that has no
+/// such function.
 fn loads(types: &Types) -> Option<(u32, u32)> {
     let structure = types.structure(WORDS_TYPE)?;
     let words = types.size(WORDS_TYPE)? as usize / size_of::<u64>();

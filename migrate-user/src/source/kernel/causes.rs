@@ -1,14 +1,16 @@
 //! Why memory migrates, by the functions on whose behalf it does: the table that the probes go by.
 //!
-//! The innermost function on the stack at setup that stands here decides. Where none does the cause is unknown. Pages that a CPU or the kernel
-//! touched are told by registers and need no function; evictions by `migrate_device_*` neither.
+//! The innermost function on the stack at setup that stands here decides. Where none does the cause
+//! is unknown. Pages that a CPU or the kernel touched are told by registers and need no function;
+//! evictions by `migrate_device_*` neither.
 //!
-//! To add a driver, add its functions: those that only ever run for one reason, as far out as that holds.
+//! To add a driver, add its functions: those that only ever run for one reason, as far out as that
+//! holds.
 
 use migrate_ebpf::wire::Cause;
 
-/// Names of functions; one that ends in `*` stands for all that begin so. A module in Rust, which decorates its names, has such
-/// a function where one of its own contains the name.
+/// Names of functions; one that ends in `*` stands for all that begin so. A module in Rust, which
+/// decorates its names, has such a function where one of its own contains the name.
 pub(super) const CAUSES: &[(Cause, &[&str])] = &[
     (
         Cause::DeviceFault,
@@ -21,7 +23,8 @@ pub(super) const CAUSES: &[(Cause, &[&str])] = &[
             // nouveau, drivers/gpu/drm/nouveau/nouveau_svm.c
             "nouveau_svm_fault",
             "nouveau_svm_fault_*",
-            // nvidia-uvm, kernel-open/nvidia-uvm/uvm_gpu_replayable_faults.c, uvm_gpu_non_replayable_faults.c, uvm_ats_faults.c
+            // nvidia-uvm, kernel-open/nvidia-uvm/uvm_gpu_replayable_faults.c,
+            // uvm_gpu_non_replayable_faults.c, uvm_ats_faults.c
             "uvm_parent_gpu_service_replayable_faults",
             "uvm_parent_gpu_service_non_replayable_fault_buffer",
             "uvm_gpu_service_replayable_faults",

@@ -1,6 +1,7 @@
 //! From a cgroup's id to its path.
 //!
-//! The id is that of a cgroup in the hierarchy with the memory controller: whose memory pays for the migrated pages.
+//! The id is that of a cgroup in the hierarchy with the memory controller: whose memory pays for
+//! the migrated pages.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -46,8 +47,8 @@ impl Cgroups {
         }
     }
 
-    /// The path below the hierarchy's mount, `/` for the mount itself; `None` where it cannot be found, or was removed
-    /// before anybody asked for it.
+    /// The path below the hierarchy's mount, `/` for the mount itself; `None` where it cannot be
+    /// found, or was removed before anybody asked for it.
     pub(super) fn path(&mut self, id: u64) -> Option<Arc<str>> {
         if !self.paths.contains_key(&id) && self.may_read_for(id) {
             self.read();

@@ -36,7 +36,8 @@ impl Meaning {
         })
     }
 
-    /// Tells what is loaded now, and has the probes forget the ways that they know: another driver's code may be there.
+    /// Tells what is loaded now, and has the probes forget the ways that they know: another
+    /// driver's code may be there.
     pub(super) fn tell(&mut self, symbols: &Symbols) -> Result<(), TracerError> {
         let ranges = ranges(symbols, self.wanted.as_deref());
         let mut table = [0; CODE_RANGES * WORDS];

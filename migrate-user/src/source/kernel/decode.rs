@@ -32,7 +32,8 @@ const NAMES: usize = 4096;
 struct Stacks {
     map: StackTraceMap<MapData>,
     symbols: Symbols,
-    /// Stacks of the kernel by id, under which the kernel never puts another. As many as the map has at most.
+    /// Stacks of the kernel by id, under which the kernel never puts another. As many as the map
+    /// has at most.
     kernel: HashMap<i32, Option<Stack>>,
     /// The reading of the symbols that those names are of.
     named_by: u64,

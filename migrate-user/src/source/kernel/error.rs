@@ -80,7 +80,8 @@ pub enum TracerError {
         migrate_ebpf::wire::VERSION
     )]
     OtherVersion(Option<u32>),
-    /// A field that is read lies further from the beginning of its structure than an instruction can say.
+    /// A field that is read lies further from the beginning of its structure than an instruction
+    /// can say.
     #[error(
         "this kernel keeps something {0} bytes behind the beginning of a structure, where the probes reach 32,767: please tell us which kernel it is"
     )]
@@ -93,7 +94,8 @@ pub enum TracerError {
     Program {
         /// The function that it was for.
         function: &'static str,
-        /// What the kernel said, and what that means; the end of the verifier's log, where there is one.
+        /// What the kernel said, and what that means; the end of the verifier's log, where there is
+        /// one.
         cause: String,
     },
     /// The programs for fprobes could not be made ready.

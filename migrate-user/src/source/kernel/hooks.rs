@@ -5,7 +5,8 @@
 pub(crate) struct Hook {
     /// The function; where its name has changed, every name that it had, newest first.
     pub(crate) functions: &'static [&'static str],
-    /// The program at its return, if there is one. Attached first: what is seen to begin is seen to end.
+    /// The program at its return, if there is one. Attached first: what is seen to begin is seen to
+    /// end.
     pub(crate) at_return: Option<&'static str>,
     /// The program at its entry, if there is one.
     pub(crate) at_entry: Option<&'static str>,

@@ -10,8 +10,9 @@ use migrate_bpf::multi::{self, Program, Programs};
 use super::modules::Functions;
 use super::{Refusal, TracerError};
 
-/// A function of fprobes as they were until Linux 6.13: with room for a few returns at a time, fewer than kprobes have. Since then they
-/// are made of the function graph tracer, in which each thread has room for its own.
+/// A function of fprobes as they were until Linux 6.13: with room for a few returns at a time,
+/// fewer than kprobes have. Since then they are made of the function graph tracer, in which each
+/// thread has room for its own.
 const OLD_FPROBES: &str = "fprobe_exit_handler";
 /// One that all of them have.
 const FPROBES: &str = "register_fprobe";

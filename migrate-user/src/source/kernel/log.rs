@@ -23,7 +23,8 @@ struct Said {
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Said>>);
 
-/// Keeps what the probes say, and tells it when tracing is over: a dashboard may have the terminal until then.
+/// Keeps what the probes say, and tells it when tracing is over: a dashboard may have the terminal
+/// until then.
 pub(super) struct Log {
     reader: EbpfLogger<Lines>,
     said: Lines,

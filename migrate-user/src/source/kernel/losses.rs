@@ -18,11 +18,12 @@ const CHANGES: usize = ENDED + 1;
 /// The probes' counters.
 pub(super) struct Losses {
     counters: Mapped,
-    /// Migrations whose beginning no hook saw, when they were last asked for; and whether there are no more, because new ones are not
-    /// followed.
+    /// Migrations whose beginning no hook saw, when they were last asked for; and whether there are
+    /// no more, because new ones are not followed.
     hook_missed: u64,
     is_over: bool,
-    /// Ends without a beginning that were counted then, and those of them that are a loss of their own.
+    /// Ends without a beginning that were counted then, and those of them that are a loss of their
+    /// own.
     headless: u64,
     strange: u64,
 }
@@ -60,7 +61,8 @@ impl Losses {
         let mut losses = [0; LOSSES];
         self.counters.copy_to(0, &mut losses);
         let headless = losses[Loss::Headless as usize];
-        // Its beginning was left out before its end was seen, so that whoever asks now is told of it.
+        // Its beginning was left out before its end was seen, so that whoever asks now is told of
+        // it.
         if headless > self.headless {
             self.headless = headless;
             self.ask(tracer, held)?;
@@ -70,15 +72,17 @@ impl Losses {
         Ok(losses)
     }
 
-    /// Ends without a beginning that neither a hook that was left out nor a full table explains: they began before the tracer did. Of
-    /// those others not every one comes to such an end; what was told is not taken back.
+    /// Ends without a beginning that neither a hook that was left out nor a full table explains:
+    /// they began before the tracer did. Of those others not every one comes to such an end; what
+    /// was told is not taken back.
     fn strange(&mut self, in_flight_full: u64) -> u64 {
         let explained = self.hook_missed.saturating_add(in_flight_full);
         self.strange = self.strange.max(self.headless.saturating_sub(explained));
         self.strange
     }
 
-    /// Asks the kernel how many migrations no hook saw the beginning of, which takes a system call or more for each hook.
+    /// Asks the kernel how many migrations no hook saw the beginning of, which takes a system call
+    /// or more for each hook.
     pub(super) fn ask(&mut self, tracer: &Ebpf, held: &Held) -> Result<(), TracerError> {
         if !self.is_over {
             let missed = unseen(tracer, held).map_err(TracerError::Missed)?;
@@ -96,8 +100,9 @@ impl Losses {
     }
 }
 
-/// How often the kernel left out a hook at which migrations begin. Without it nothing is known of a migration, whatever the others see;
-/// where one of those is left out, the migration is incomplete, and counted as that.
+/// How often the kernel left out a hook at which migrations begin. Without it nothing is known of a
+/// migration, whatever the others see; where one of those is left out, the migration is incomplete,
+/// and counted as that.
 fn unseen(tracer: &Ebpf, held: &Held) -> io::Result<u64> {
     let mut missed = 0;
     for hook in BEGIN {
@@ -125,7 +130,8 @@ fn missed_by(program: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(recursion_misses(&info))
 }
 
-/// The line `recursion_misses:` of a program's fdinfo (Linux 5.12; before that the kernel did not count).
+/// The line `recursion_misses:` of a program's fdinfo (Linux 5.12; before that the kernel did not
+/// count).
 fn recursion_misses(fdinfo: &str) -> u64 {
     fdinfo
         .lines()

@@ -1,4 +1,5 @@
-//! This machine's own kernel: loads the probes, attaches them and drains what they report. The only user of aya.
+//! This machine's own kernel: loads the probes, attaches them and drains what they report. The only
+//! user of aya.
 
 mod attach;
 mod btf;
@@ -49,27 +50,30 @@ use symbols::Symbols;
 use totals::Totals;
 use watch::Watch;
 
-/// How often the ring is drained. The probes wake nobody, which is cheaper for the traced thread than a wake-up
-/// for each record; at the default size the ring takes 317,000 migrations per second at this pace.
+/// How often the ring is drained. The probes wake nobody, which is cheaper for the traced thread
+/// than a wake-up for each record; at the default size the ring takes 317,000 migrations per second
+/// at this pace.
 const DRAIN_EVERY: Duration = Duration::from_millis(50);
 /// How often a batch comes when nothing happened, so that views know that time passes.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
-/// How often the kernel's totals are read, which are some 270 KiB for each direction and cause, and given with a batch.
+/// How often the kernel's totals are read, which are some 270 KiB for each direction and cause, and
+/// given with a batch.
 const TOTALS_EVERY: Duration = Duration::from_millis(500);
 
-/// How often it is tried to read records, counters and counts between two migrations. Each try takes microseconds.
+/// How often it is tried to read records, counters and counts between two migrations. Each try
+/// takes microseconds.
 const TRIES: u32 = 64;
 
 /// How often calls are looked for of which nothing more comes.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
-/// A call that collected nothing is over when it has been silent for so long. A driver that goes on after that is
-/// counted as a loss.
+/// A call that collected nothing is over when it has been silent for so long. A driver that goes on
+/// after that is counted as a loss.
 const SILENT: Duration = Duration::from_secs(1);
 /// The same when tracing ends, and everything is over soon.
 const SILENT_AT_END: Duration = Duration::from_millis(50);
-/// How often the sweep is run again at once, at most. Many times what the table holds, for the case that calls come as fast as they
-/// are ended.
+/// How often the sweep is run again at once, at most. Many times what the table holds, for the case
+/// that calls come as fast as they are ended.
 const RUNS: u32 = 1024;
 /// How long calls that are under way when tracing ends have to come to their own end.
 const GRACE: Duration = Duration::from_millis(500);
@@ -111,7 +115,8 @@ impl KernelSource {
     ///
     /// # Errors
     ///
-    /// Says which of the requirements this kernel or this user does not meet, and what to do about it.
+    /// Says which of the requirements this kernel or this user does not meet, and what to do about
+    /// it.
     pub fn open(options: &Options) -> Result<Self, TracerError> {
         requirements::check()?;
         let (mut config, structures) = btf::config()?;
@@ -169,7 +174,8 @@ impl KernelSource {
             if !swept.may_be_more {
                 break;
             }
-            // Thousands of calls can be over at once: the ring takes their records as long as somebody reads there.
+            // Thousands of calls can be over at once: the ring takes their records as long as
+            // somebody reads there.
             self.take_out()?;
         }
         Ok(left)
@@ -185,7 +191,8 @@ impl KernelSource {
         Ok(())
     }
 
-    /// Ends what was set aside; how many calls are left under way, none of which has ended meanwhile.
+    /// Ends what was set aside; how many calls are left under way, none of which has ended
+    /// meanwhile.
     fn give_up(&mut self) -> Result<u64, TracerError> {
         let mut tries = 0;
         loop {
@@ -198,7 +205,8 @@ impl KernelSource {
         }
     }
 
-    /// Sweeps as the state asks for. At the end nothing is left in the table that has not been counted.
+    /// Sweeps as the state asks for. At the end nothing is left in the table that has not been
+    /// counted.
     fn tidy(&mut self) -> Result<(), TracerError> {
         match self.state {
             State::Tracing if self.last_sweep.elapsed() >= SWEEP_EVERY => {
@@ -232,8 +240,8 @@ impl KernelSource {
         Ok(())
     }
 
-    /// A batch of what lies in the ring now, and the state of the tracer after it. The kernel's totals are read when
-    /// they are asked for, and so never for a batch that does not come.
+    /// A batch of what lies in the ring now, and the state of the tracer after it. The kernel's
+    /// totals are read when they are asked for, and so never for a batch that does not come.
     fn batch(&mut self, with_totals: bool) -> Result<Batch, TracerError> {
         if with_totals {
             self.last_totals = Some(Instant::now());
@@ -249,8 +257,9 @@ impl KernelSource {
         })
     }
 
-    /// Records, counters and counts of the same migrations: read again as long as one comes in between, if that can be
-    /// told. Where migrations come too fast for it, the counts may be a few ahead.
+    /// Records, counters and counts of the same migrations: read again as long as one comes in
+    /// between, if that can be told. Where migrations come too fast for it, the counts may be a few
+    /// ahead.
     fn cut(&mut self, with_counts: bool) -> Result<(Status, Option<Vec<ExactCount>>), TracerError> {
         let mut tries = 0;
         loop {
@@ -271,7 +280,8 @@ impl KernelSource {
         }
     }
 
-    /// Are these of the same migrations? A migration takes its number first, is counted, and then written.
+    /// Are these of the same migrations? A migration takes its number first, is counted, and then
+    /// written.
     fn is_one(&self, status: &Status, counts: Option<&[ExactCount]>) -> bool {
         let incomplete = status.losses[Loss::Incomplete as usize];
         let is_counted = counts.is_none_or(|counts| {
@@ -343,7 +353,8 @@ impl Source for KernelSource {
         if self.state == State::Tracing {
             self.losses.end(&self.tracer, &self.held);
             self.state = State::Stopping(Instant::now());
-            // What begins from here on is not followed. Were it to fail, it would fail again, and be told.
+            // What begins from here on is not followed. Were it to fail, it would fail again, and
+            // be told.
             let _ = self.sweep(SILENT_AT_END);
         }
     }

@@ -62,7 +62,8 @@ impl Functions {
     }
 }
 
-/// From a module's first function to its last, which is taken to end where its page does: modules do not share pages.
+/// From a module's first function to its last, which is taken to end where its page does: modules
+/// do not share pages.
 fn code_in(symbols: &str, module: &str) -> Option<Range<u64>> {
     const PAGE: u64 = 4096;
     let functions = symbols.lines().filter_map(|line| {

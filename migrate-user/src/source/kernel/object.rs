@@ -13,9 +13,10 @@ pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migr
 /// Bytes of an instruction; where they are, they are aligned to that.
 const INSTRUCTION: usize = 8;
 
-/// The object with what this kernel has in place of what stands for it: the number of [`CAST`](migrate_ebpf::wire::CAST) in calls, which aya
-/// leaves alone, and offsets of fields in loads. An error if it was built for another version of the wire format, or an offset is too large
-/// for an instruction.
+/// The object with what this kernel has in place of what stands for it: the number of
+/// [`CAST`](migrate_ebpf::wire::CAST) in calls, which aya leaves alone, and offsets of fields in
+/// loads. An error if it was built for another version of the wire format, or an offset is too
+/// large for an instruction.
 pub(super) fn made_for(config: &Config) -> Result<Vec<u8>, TracerError> {
     must_be_ours(OBJECT)?;
     let mut object = OBJECT.to_vec();
@@ -55,7 +56,8 @@ fn number_calls(object: &mut [u8], number: u32) -> usize {
     calls
 }
 
-/// How many loads there were. One of a field that this kernel does not have is never executed, and gets any offset.
+/// How many loads there were. One of a field that this kernel does not have is never executed, and
+/// gets any offset.
 fn place_fields(object: &mut [u8], words: &[u32]) -> Result<usize, TracerError> {
     let mut loads = 0;
     for instruction in instructions(object) {

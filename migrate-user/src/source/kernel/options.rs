@@ -17,7 +17,8 @@ pub struct Options {
     pub attach: Attach,
     /// Bytes of the ring buffer that records go through: a power of two, and whole pages.
     pub ring_bytes: u32,
-    /// Every n-th migration becomes a record; 0: none does, and only the kernel's totals tell of them.
+    /// Every n-th migration becomes a record; 0: none does, and only the kernel's totals tell of
+    /// them.
     pub record_every: u32,
     /// Keep the kernel's stack of every migration.
     pub kernel_stacks: bool,
@@ -57,7 +58,8 @@ pub enum Attach {
     Auto,
     /// By BPF trampolines.
     Fentry,
-    /// By kprobes: those that are made of fprobes where there is room for every call in them, else each by itself.
+    /// By kprobes: those that are made of fprobes where there is room for every call in them, else
+    /// each by itself.
     Kprobe,
     /// By kprobes, each by itself.
     SingleKprobe,

@@ -43,7 +43,8 @@ impl Peek<'_> {
 
     /// The word at this address.
     pub(super) fn word(&mut self, address: u64) -> Option<u64> {
-        // What lies behind may be another page, which cannot be read: that page's end is where these words end.
+        // What lies behind may be another page, which cannot be read: that page's end is where
+        // these words end.
         let bytes = (PEEK_WORDS * 8) as u64;
         let page = address | 0xfff;
         let from = address.min((page + 1).saturating_sub(bytes));

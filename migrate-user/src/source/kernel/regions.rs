@@ -1,8 +1,11 @@
-//! Tells the probes where memory is: that of each NUMA node, and that of each device; and gives these places names.
+//! Tells the probes where memory is: that of each NUMA node, and that of each device; and gives
+//! these places names.
 //!
-//! Nodes are in sysfs. Device memory that was there before the tracer came stands in the kernel's `pgmap_array`, which says what kind it is; what
-//! comes later, the probes notice themselves. A device is called what `/proc/iomem` calls its memory: the device's PCI address where
-//! its driver registers it so (amdgpu, xe), else the driver's name. Where several have one name, `#2` and so on tell them apart.
+//! Nodes are in sysfs. Device memory that was there before the tracer came stands in the kernel's
+//! `pgmap_array`, which says what kind it is; what comes later, the probes notice themselves. A
+//! device is called what `/proc/iomem` calls its memory: the device's PCI address where its driver
+//! registers it so (amdgpu, xe), else the driver's name. Where several have one name, `#2` and so
+//! on tell them apart.
 
 mod iomem;
 mod nodes;
@@ -79,7 +82,8 @@ impl Regions {
             self.known.entry(region.start).or_insert(region.place);
         }
         let pagemaps = pagemaps::all(peek, &self.offsets, page_shift);
-        // Where the kernel's own list cannot be read, what the probes have seen is all that is known.
+        // Where the kernel's own list cannot be read, what the probes have seen is all that is
+        // known.
         let mut devices = pagemaps.unwrap_or_else(|| {
             let seen = before
                 .device

@@ -1,4 +1,5 @@
-//! What tracing needs of this user and this kernel, checked before the kernel says no in its own words.
+//! What tracing needs of this user and this kernel, checked before the kernel says no in its own
+//! words.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,8 +32,8 @@ pub(super) fn check() -> Result<(), TracerError> {
     }
 }
 
-/// Does the kernel have what the probes call, and the buffer that records go through? Its version does not say: what
-/// came with 5.17 is in some older kernels of distributions, too.
+/// Does the kernel have what the probes call, and the buffer that records go through? Its version
+/// does not say: what came with 5.17 is in some older kernels of distributions, too.
 pub(super) fn kernel(types: &Types) -> Result<(), TracerError> {
     let missing = |what: String| Err(TracerError::NoHelper { what });
     match missing_helpers(types) {
@@ -45,7 +46,8 @@ pub(super) fn kernel(types: &Types) -> Result<(), TracerError> {
     Ok(())
 }
 
-/// Helpers that the probes call and this kernel does not have, by name; `None` if its BTF does not tell.
+/// Helpers that the probes call and this kernel does not have, by name; `None` if its BTF does not
+/// tell.
 pub(crate) fn missing_helpers(types: &Types) -> Option<Vec<String>> {
     missing(&called(super::object::OBJECT), types)
 }
@@ -67,8 +69,8 @@ fn missing(called: &BTreeSet<u32>, types: &Types) -> Option<Vec<String>> {
     Some(names.map(|number| name(*number)).collect())
 }
 
-/// The numbers of the helpers that an object's programs call. In a build without a tracer only that is known which
-/// decides whether a kernel is new enough.
+/// The numbers of the helpers that an object's programs call. In a build without a tracer only that
+/// is known which decides whether a kernel is new enough.
 fn called(object: &[u8]) -> BTreeSet<u32> {
     let Ok(object) = Object::parse(object) else {
         return BTreeSet::from([LOOP]);

@@ -1,5 +1,5 @@
-//! Reads what the kernel adds up by itself. Nothing stops meanwhile: each number is whole, and what is counted while they are
-//! read is in some of them.
+//! Reads what the kernel adds up by itself. Nothing stops meanwhile: each number is whole, and what
+//! is counted while they are read is in some of them.
 
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ impl Totals {
         all
     }
 
-    /// These counts, with the histograms that belong to them. `ended` is how many migrations had ended before the counts were read: as
-    /// long as that stays, so do the totals.
+    /// These counts, with the histograms that belong to them. `ended` is how many migrations had
+    /// ended before the counts were read: as long as that stays, so do the totals.
     pub(super) fn with_figures(&mut self, ended: u64, counts: Vec<ExactCount>) -> Arc<Exact> {
         if let Some((then, last)) = &self.last
             && *then == ended

@@ -1,4 +1,5 @@
-//! What this kernel really offers: tried out with programs and maps of a few bytes, which are removed at once.
+//! What this kernel really offers: tried out with programs and maps of a few bytes, which are
+//! removed at once.
 
 use aya::maps::MapType;
 use aya::programs::ProgramType;

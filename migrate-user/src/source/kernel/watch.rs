@@ -1,4 +1,5 @@
-//! Keeps the probes informed of what the kernel's memory and code mean, which change while they run.
+//! Keeps the probes informed of what the kernel's memory and code mean, which change while they
+//! run.
 
 use std::collections::HashMap;
 
@@ -61,7 +62,8 @@ impl Watch {
         symbols: &mut Symbols,
         changes: impl Fn() -> u64,
     ) -> Result<(), TracerError> {
-        // What the probes have noted meanwhile must not be lost to what was read before. Where changes never end, something is told.
+        // What the probes have noted meanwhile must not be lost to what was read before. Where
+        // changes never end, something is told.
         for _ in 0..READINGS {
             self.changes = changes();
             symbols.read_again();
@@ -83,8 +85,8 @@ impl Watch {
         self.regions.tell(&mut Peek { tracer, variables })
     }
 
-    /// On x86-64 `struct page`s lie one behind the other from where a variable says; other machines compute it in other ways, and free pages
-    /// are not told there.
+    /// On x86-64 `struct page`s lie one behind the other from where a variable says; other machines
+    /// compute it in other ways, and free pages are not told there.
     fn tell_where_pages_are(&mut self, tracer: &mut Ebpf) -> Result<(), TracerError> {
         let variables = &self.variables;
         let mut peek = Peek { tracer, variables };

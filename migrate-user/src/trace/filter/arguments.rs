@@ -99,8 +99,8 @@ impl FromArgMatches for Filter {
 impl FromStr for Filter {
     type Err = String;
 
-    /// Reads `pid=7,8 slower-than=1ms`, and options as on a command line. A word alone is the name of
-    /// a command. No words are a filter that lets everything through.
+    /// Reads `pid=7,8 slower-than=1ms`, and options as on a command line. A word alone is the name
+    /// of a command. No words are a filter that lets everything through.
     fn from_str(text: &str) -> Result<Self, String> {
         let words = shlex::split(text).ok_or("a quote is not closed")?;
         let mut value_is_next = false;

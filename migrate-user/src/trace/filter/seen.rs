@@ -49,8 +49,8 @@ impl Seen {
         names.iter().map(|name| &**name).collect()
     }
 
-    /// What a filter asks for by a name that was never seen: a sentence for each condition, with some
-    /// of the names that were.
+    /// What a filter asks for by a name that was never seen: a sentence for each condition, with
+    /// some of the names that were.
     pub fn unknown(&self, filter: &Filter) -> Vec<String> {
         let unknown = [
             (

@@ -260,8 +260,8 @@ impl Filter {
         asked.filter(|(_, values)| !values.is_empty())
     }
 
-    /// As text that reads back to the same filter: `pid=1,2 comm='my trainer'`. Nothing where nothing
-    /// is asked for.
+    /// As text that reads back to the same filter: `pid=1,2 comm='my trainer'`. Nothing where
+    /// nothing is asked for.
     pub fn words(&self) -> String {
         let asked = self.asked().map(|(word, values)| {
             let values: Vec<_> = values.iter().map(|value| quoted(value)).collect();

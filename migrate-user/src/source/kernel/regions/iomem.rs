@@ -13,7 +13,8 @@ impl Names {
         Self(text.lines().filter_map(line).collect())
     }
 
-    /// The innermost name of what begins at this address; `None` where the kernel has a word for it and no name.
+    /// The innermost name of what begins at this address; `None` where the kernel has a word for it
+    /// and no name.
     pub(super) fn of(&self, address: u64) -> Option<String> {
         let mut here = self.0.iter().filter(|(start, _)| *start == address);
         let (_, name) = here.next_back()?;

@@ -47,7 +47,8 @@ fn numbered(folder: &Path, word: &str) -> Vec<(u64, std::path::PathBuf)> {
     found
 }
 
-/// Blocks that follow each other, also with holes between them in which no other node has memory, are one range.
+/// Blocks that follow each other, also with holes between them in which no other node has memory,
+/// are one range.
 fn ranges(mut blocks: Vec<(u64, u32)>, frames: u64) -> Vec<Node> {
     blocks.sort_unstable();
     blocks.dedup_by_key(|(block, _)| *block);

@@ -1,4 +1,5 @@
-//! Device memory that is registered: the kernel's `pgmap_array`, an XArray from frames to `struct dev_pagemap`.
+//! Device memory that is registered: the kernel's `pgmap_array`, an XArray from frames to `struct
+//! dev_pagemap`.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +42,8 @@ impl Pagemap {
 const SLOTS: usize = 64;
 /// No XArray is deeper: each level has six bits of the index.
 const DEPTH: u32 = 11;
-/// `xa_is_internal`: an entry whose lowest bits are 10 is the XArray's own; below this a sibling of another slot.
+/// `xa_is_internal`: an entry whose lowest bits are 10 is the XArray's own; below this a sibling of
+/// another slot.
 const INTERNAL: u64 = 2;
 const SIBLINGS: u64 = 4096;
 /// Ranges of one pagemap that are looked at.

@@ -25,9 +25,10 @@ pub(in super::super) fn is_helper(module: &str) -> bool {
     HELPERS.contains(&module)
 }
 
-/// How many of the innermost frames are the tracer's own, and the kernel's on the way to it: all that were called by
-/// the function with which the migration begins. Where the kernel jumps into the tracer's trampoline (Linux 7), that function is not
-/// on the stack yet: then all that is not named.
+/// How many of the innermost frames are the tracer's own, and the kernel's on the way to it: all
+/// that were called by the function with which the migration begins. Where the kernel jumps into
+/// the tracer's trampoline (Linux 7), that function is not on the stack yet: then all that is not
+/// named.
 pub(super) fn inside(frames: &[Place]) -> usize {
     let is_module = |frame: &Place| matches!(frame, Place::Module(..));
     let mut before_modules = frames.iter().take_while(|frame| !is_module(frame));
@@ -51,15 +52,16 @@ fn is_generated(frame: &Place) -> bool {
     matches!(frame, Place::Unknown | Place::Generated(_))
 }
 
-/// The module that called the function with which the migration begins. `frames` begin inside of it, innermost first.
+/// The module that called the function with which the migration begins. `frames` begin inside of
+/// it, innermost first.
 ///
-/// A helper is passed over for the module that called it. There may be none: a page fault enters the helper directly.
-/// Then it is the driver if `only_user` says that one module alone uses the helper; else the helper is named. Modules
-/// further out are never taken: what comes behind a frame of the kernel itself (KVM, whose guest touched the page) has
-/// asked for no migration.
+/// A helper is passed over for the module that called it. There may be none: a page fault enters
+/// the helper directly. Then it is the driver if `only_user` says that one module alone uses the
+/// helper; else the helper is named. Modules further out are never taken: what comes behind a frame
+/// of the kernel itself (KVM, whose guest touched the page) has asked for no migration.
 ///
-/// `None` for a driver that is built into the kernel, which no list of symbols tells from the rest of the kernel, and
-/// for stacks that do not begin where a migration does.
+/// `None` for a driver that is built into the kernel, which no list of symbols tells from the rest
+/// of the kernel, and for stacks that do not begin where a migration does.
 pub(super) fn driver(
     frames: &[Place],
     only_user: impl Fn(&str) -> Option<Arc<str>>,
@@ -71,7 +73,8 @@ pub(super) fn driver(
         _ if inside == 0 => return None,
         outward => outward,
     };
-    // Others may trace the driver; their trampolines stand between its frames, and have come since symbols were read.
+    // Others may trace the driver; their trampolines stand between its frames, and have come since
+    // symbols were read.
     let mut modules = outward
         .iter()
         .filter(|frame| !is_generated(frame))

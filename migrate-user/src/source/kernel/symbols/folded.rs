@@ -1,4 +1,5 @@
-//! Stacks as one line, as `stackcollapse-perf.pl` of the FlameGraph tools writes them, with its marks for the kernel.
+//! Stacks as one line, as `stackcollapse-perf.pl` of the FlameGraph tools writes them, with its
+//! marks for the kernel.
 
 use std::sync::Arc;
 

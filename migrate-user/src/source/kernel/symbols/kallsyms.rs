@@ -1,7 +1,7 @@
 //! The kernel's functions, from `/proc/kallsyms` and `/proc/modules`.
 //!
-//! Both files show addresses to whoever opened them with `CAP_SYSLOG`, whatever rights are left when they are read: so
-//! they are opened once, and read again from the start.
+//! Both files show addresses to whoever opened them with `CAP_SYSLOG`, whatever rights are left
+//! when they are read: so they are opened once, and read again from the start.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,8 +10,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where code of the kernel itself begins and ends. Symbols lie outside of it too (Debian's 7.3 has those of `.exit.text`
-/// behind it), and the kernel puts code that it generates behind the last of them.
+/// Where code of the kernel itself begins and ends. Symbols lie outside of it too (Debian's 7.3 has
+/// those of `.exit.text` behind it), and the kernel puts code that it generates behind the last of
+/// them.
 const CODE: [(&str, &str); 2] = [("_text", "_etext"), ("_sinittext", "_einittext")];
 /// Modules do not share pages.
 const PAGE: u64 = 4096;
@@ -23,8 +24,8 @@ pub(super) enum Place {
     Kernel(Arc<str>),
     /// A module; the function is `None` where no symbol says which.
     Module(Arc<str>, Option<Arc<str>>),
-    /// Code that the kernel made while it ran: `bpf`, `ftrace`, `kprobes`. The list does not say where each piece
-    /// ends, and pieces come and go, so that none is named.
+    /// Code that the kernel made while it ran: `bpf`, `ftrace`, `kprobes`. The list does not say
+    /// where each piece ends, and pieces come and go, so that none is named.
     Generated(Arc<str>),
     /// Nobody knows.
     Unknown,
@@ -134,8 +135,8 @@ impl Table {
         known
     }
 
-    /// Ends each module with its last function, which is taken to end where its page does. Its data can be anywhere else,
-    /// and other code where the list of modules has it.
+    /// Ends each module with its last function, which is taken to end where its page does. Its data
+    /// can be anywhere else, and other code where the list of modules has it.
     fn end_modules(&mut self) {
         let ends: Vec<_> = self
             .modules
@@ -281,7 +282,8 @@ fn generated(owner: &str) -> Option<&str> {
     }
 }
 
-/// A line of `/proc/modules`: `name bytes users used-by state 0xaddress`. All of its memory, of which code comes first.
+/// A line of `/proc/modules`: `name bytes users used-by state 0xaddress`. All of its memory, of
+/// which code comes first.
 fn module(line: &str) -> Option<Module> {
     let mut words = line.split_ascii_whitespace();
     let name = words.next()?.into();
@@ -291,7 +293,8 @@ fn module(line: &str) -> Option<Module> {
     (start != 0).then_some(Module { name, start, end })
 }
 
-/// The last of a sorted list that begins at or before an address; of several at one address the first.
+/// The last of a sorted list that begins at or before an address; of several at one address the
+/// first.
 fn before<T>(sorted: &[T], address: u64, start: impl Fn(&T) -> u64) -> Option<&T> {
     let behind = sorted.partition_point(|one| start(one) <= address);
     let last = start(sorted[..behind].last()?);
@@ -387,7 +390,8 @@ bare 4096 0 - Loading 0xffffffffc0700000
         );
     }
 
-    /// As on Debian's 7.3: symbols go on behind the kernel's code, and generated code lies behind all of them.
+    /// As on Debian's 7.3: symbols go on behind the kernel's code, and generated code lies behind
+    /// all of them.
     #[test]
     fn what_is_behind_the_kernel_is_no_function_of_its() {
         let kallsyms = KALLSYMS.to_owned()

@@ -78,15 +78,16 @@ impl Mapping {
         path.strip_prefix('/')?.rsplit('/').next()
     }
 
-    /// The very file that is mapped, opened for being named only: a process could have put anything in its place, and
-    /// opening a pipe or a device for reading does things.
+    /// The very file that is mapped, opened for being named only: a process could have put anything
+    /// in its place, and opening a pipe or a device for reading does things.
     pub(super) fn open(&self, process: &Path) -> Option<MappedFile> {
         if !self.path.starts_with('/') {
             return None;
         }
         let link = format!("map_files/{:x}-{:x}", self.start, self.end);
         let mapped = MappedFile::open(&process.join(link), |_| true);
-        // Without the permission to follow that link the path may do, if it still leads to the same file.
+        // Without the permission to follow that link the path may do, if it still leads to the same
+        // file.
         mapped.or_else(|| {
             let path = process.join("root").join(&self.path[1..]);
             MappedFile::open(&path, |file| {

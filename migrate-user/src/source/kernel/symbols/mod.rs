@@ -1,12 +1,13 @@
 //! From the addresses of a stack to names, and from a stack to the driver that migrates.
 //!
-//! Names of the kernel's functions come from `/proc/kallsyms`. It shows addresses to whoever opened it with `CAP_SYSLOG`,
-//! so make [`Symbols`] before privileges are dropped.
+//! Names of the kernel's functions come from `/proc/kallsyms`. It shows addresses to whoever opened
+//! it with `CAP_SYSLOG`, so make [`Symbols`] before privileges are dropped.
 //!
-//! Names of a process's functions come from the symbol tables of the files that it has mapped. Processes come and go, so
-//! that nothing of theirs can be opened before: those of others take `CAP_SYS_PTRACE` for as long as names are wanted,
-//! and files to which their path does not lead any more (deleted, replaced, on an overlay) `CAP_CHECKPOINT_RESTORE`.
-//! Code that a process generates (JIT) has no names.
+//! Names of a process's functions come from the symbol tables of the files that it has mapped.
+//! Processes come and go, so that nothing of theirs can be opened before: those of others take
+//! `CAP_SYS_PTRACE` for as long as names are wanted, and files to which their path does not lead
+//! any more (deleted, replaced, on an overlay) `CAP_CHECKPOINT_RESTORE`. Code that a process
+//! generates (JIT) has no names.
 //!
 //! What cannot be named is unknown, and nothing fails.
 
@@ -31,8 +32,8 @@ use processes::Processes;
 
 /// How long it may take until a library that has come or gone is noticed.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// The same of a module: less than from `rmmod` to the first migration of what is loaded in its place. Looking takes a
-/// thousandth of it.
+/// The same of a module: less than from `rmmod` to the first migration of what is loaded in its
+/// place. Looking takes a thousandth of it.
 const MODULES_AFTER: Duration = Duration::from_millis(100);
 /// Stacks kept before starting afresh.
 const STACKS: usize = 4096;
@@ -40,17 +41,18 @@ const STACKS: usize = 4096;
 /// A stack with names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stack {
-    /// As tools for flame graphs want it: outermost caller first, `;` in between. Frames of the kernel end in `_[k]`.
-    /// Where only the module or file is known, it stands in brackets (`[xe]_[k]`, `[libhsa-runtime64.so.1]`), code that
-    /// the kernel generated is `[bpf]_[k]`, and what is not known at all `[unknown]`. Empty for an empty stack.
+    /// As tools for flame graphs want it: outermost caller first, `;` in between. Frames of the
+    /// kernel end in `_[k]`. Where only the module or file is known, it stands in brackets
+    /// (`[xe]_[k]`, `[libhsa-runtime64.so.1]`), code that the kernel generated is `[bpf]_[k]`, and
+    /// what is not known at all `[unknown]`. Empty for an empty stack.
     pub(super) folded: Arc<str>,
-    /// The module that migrates. `None` for user stacks, for drivers that are built into the kernel, and where it is not
-    /// known.
+    /// The module that migrates. `None` for user stacks, for drivers that are built into the
+    /// kernel, and where it is not known.
     pub(super) driver: Option<Arc<str>>,
 }
 
-/// Names of the kernel and of processes. Stacks that were seen before cost a look-up; a change of the loaded modules
-/// costs about as long as reading `/proc/kallsyms`, a tenth of a second.
+/// Names of the kernel and of processes. Stacks that were seen before cost a look-up; a change of
+/// the loaded modules costs about as long as reading `/proc/kallsyms`, a tenth of a second.
 pub(super) struct Symbols {
     root: PathBuf,
     files: Files,
@@ -90,13 +92,14 @@ impl Symbols {
         }
     }
 
-    /// Whether addresses of the kernel have names at all. `kernel.kptr_restrict` or a lack of `CAP_SYSLOG` hides them.
+    /// Whether addresses of the kernel have names at all. `kernel.kptr_restrict` or a lack of
+    /// `CAP_SYSLOG` hides them.
     pub(super) fn kernel_readable(&self) -> bool {
         self.table.is_readable()
     }
 
-    /// A number that is another one as soon as names given before need not hold: a module has come or gone, and others may
-    /// lie where it lay.
+    /// A number that is another one as soon as names given before need not hold: a module has come
+    /// or gone, and others may lie where it lay.
     pub(super) fn readings(&mut self) -> u64 {
         if self.looked_at.elapsed() >= MODULES_AFTER {
             self.refresh();
@@ -124,7 +127,8 @@ impl Symbols {
         only_user(&self.root, helper)
     }
 
-    /// Reads everything again: modules have come or gone, perhaps one by the name of another. Stacks that were named may be of other code.
+    /// Reads everything again: modules have come or gone, perhaps one by the name of another.
+    /// Stacks that were named may be of other code.
     pub(super) fn read_again(&mut self) {
         self.modules = modules(&self.root);
         self.table = self.files.read();
@@ -132,8 +136,9 @@ impl Symbols {
         self.looked_at = Instant::now();
     }
 
-    /// Names a stack of the kernel: the instruction pointer, then return addresses, innermost first. What lies inside of
-    /// the function with which the migration begins is the tracer, and left out.
+    /// Names a stack of the kernel: the instruction pointer, then return addresses, innermost
+    /// first. What lies inside of the function with which the migration begins is the tracer, and
+    /// left out.
     pub(super) fn kernel(&mut self, addresses: &[u64]) -> Stack {
         self.readings();
         if let Some(known) = self.stacks.get(addresses) {
@@ -154,9 +159,9 @@ impl Symbols {
         stack
     }
 
-    /// Names a stack of a process, innermost first, while it is alive. Names of a process that has ended are those that
-    /// it was seen with. The first function of a file costs reading its symbol table, which is long where the file is
-    /// large.
+    /// Names a stack of a process, innermost first, while it is alive. Names of a process that has
+    /// ended are those that it was seen with. The first function of a file costs reading its symbol
+    /// table, which is long where the file is large.
     pub(super) fn user(&mut self, pid: u32, addresses: &[u64]) -> Stack {
         Stack {
             folded: self.processes.stack(pid, addresses),
@@ -185,8 +190,8 @@ impl Symbols {
     }
 }
 
-/// The instructions at which the frames stand. A return address is that of the instruction behind the call, which may
-/// be another function's; the first address is no return address.
+/// The instructions at which the frames stand. A return address is that of the instruction behind
+/// the call, which may be another function's; the first address is no return address.
 fn calls(addresses: &[u64]) -> impl Iterator<Item = u64> {
     let first = addresses.iter().take(1).copied();
     first.chain(addresses.iter().skip(1).map(|to| to.saturating_sub(1)))

@@ -62,8 +62,8 @@ impl Processes {
         stack
     }
 
-    /// Makes sure that what is known of a process is not old. Another one with the same number has other code, or the
-    /// same at other places; what is known of one that has ended stays.
+    /// Makes sure that what is known of a process is not old. Another one with the same number has
+    /// other code, or the same at other places; what is known of one that has ended stays.
     fn look_at(&mut self, pid: u32) {
         let known = self.known.get(&pid);
         if known.is_some_and(|process| process.looked_at.elapsed() < LOOK_AGAIN_AFTER) {
