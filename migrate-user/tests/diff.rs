@@ -190,7 +190,7 @@ fn drawn(all: &[Migration], seed: u64, change: impl Fn(&mut Migration)) -> Sampl
         for migration in parts[rng.usize(..parts.len())] {
             let mut migration = migration.clone();
             change(&mut migration);
-            sample.count(&migration);
+            sample.count(&(&migration).into());
         }
     }
     sample

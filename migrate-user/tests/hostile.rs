@@ -244,7 +244,7 @@ fn long_texts_do_not_pile_up() {
     let mut synthetic = Synthetic::new(5).with_details();
     let long = "f;".repeat(20_000);
     let mut batch = synthetic.batch(3000);
-    for migration in batch.migrations.iter_mut() {
+    for migration in batch.migrations.make().iter_mut() {
         let text = |what: &str| Some(format!("{what}{}{long}", migration.sequence).into());
         migration.kernel_stack = text("k");
         migration.user_stack = text("u");

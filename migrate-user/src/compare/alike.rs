@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::trace::{Migration, Outcome, ledger};
+use crate::trace::{Outcome, Row, ledger};
 
 /// A kind of call: direction, cause, the power of two that the number of pages that arrived has,
 /// and whether those are all that were asked for.
@@ -40,7 +40,7 @@ impl Alike {
 pub(super) struct Kinds(BTreeMap<Kind, Alike>);
 
 impl Kinds {
-    pub(super) fn count(&mut self, migration: &Migration) {
+    pub(super) fn count(&mut self, migration: &Row<'_>) {
         let arrived = ledger::arrived(&migration.ledger);
         let time_ns = migration.total_ns() as f64;
         if migration.outcome != Outcome::Completed || arrived == 0 || time_ns < 1.0 {

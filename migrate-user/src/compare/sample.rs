@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::alike::Kinds;
-use crate::trace::{Exact, Figure, Ledger, Migration, Step, histogram::new_histogram, ledger};
+use crate::trace::{Exact, Figure, Ledger, Row, Step, histogram::new_histogram, ledger};
 
 /// As many blocks as this become half as many, each of two.
 const MOST: usize = 64;
@@ -61,7 +61,7 @@ impl Block {
         block
     }
 
-    fn count(&mut self, migration: &Migration) {
+    fn count(&mut self, migration: &Row<'_>) {
         self.migrations += 1;
         ledger::add(&mut self.ledger, &migration.ledger);
         for (step, ns) in migration.steps.iter().enumerate() {
@@ -102,7 +102,7 @@ pub struct Sample {
 
 impl Sample {
     /// Adds the next migration.
-    pub fn count(&mut self, migration: &Migration) {
+    pub fn count(&mut self, migration: &Row<'_>) {
         let full = FIRST << self.doubled;
         let next = self
             .blocks
@@ -192,7 +192,7 @@ mod tests {
         for number in [1, 8, 9, 511, 513, 5000] {
             let all = Synthetic::new(1).batch(number).migrations;
             let mut sample = Sample::default();
-            all.iter().for_each(|migration| sample.count(migration));
+            all.each(|row| sample.count(row));
             assert_eq!(sample.migrations(), number as u64);
             let whole = sample.clone().into_whole().unwrap();
             let blocks = sample.into_blocks();
@@ -205,7 +205,7 @@ mod tests {
             );
             let sum: u64 = blocks.iter().map(|block| block.migrations).sum();
             assert_eq!((sum, whole.migrations), (number as u64, number as u64));
-            let moved: u64 = all.iter().map(|m| m.ledger.moved).sum();
+            let moved: u64 = all.made().iter().map(|m| m.ledger.moved).sum();
             assert_eq!(whole.ledger.moved, moved);
             assert_eq!(whole.times[Step::COUNT].len(), number as u64);
         }

@@ -11,7 +11,7 @@ fn sample(seed: u64, calls: usize, mut change: impl FnMut(&mut Migration)) -> Sa
         .migrations
     {
         change(&mut migration);
-        sample.count(&migration);
+        sample.count(&(&migration).into());
     }
     sample
 }

@@ -16,7 +16,7 @@ use super::window::Window;
 use crate::Error;
 use crate::dashboard::Settings;
 use crate::model::Model;
-use crate::trace::{Batch, Ending, Facts, Filter, Migration};
+use crate::trace::{Batch, Ending, Facts, Filter};
 
 /// Everything that is drawn.
 pub struct App {
@@ -192,9 +192,9 @@ impl App {
     /// Takes in what has happened.
     pub fn batch(&mut self, batch: Batch) {
         if let Some(playback) = &mut self.playback {
-            let ends = batch.migrations.iter().map(Migration::end_ns);
+            batch.migrations.each(|row| playback.saw(row.end_ns()));
             let status = batch.status.iter().map(|status| status.time_ns);
-            ends.chain(status).for_each(|time_ns| playback.saw(time_ns));
+            status.for_each(|time_ns| playback.saw(time_ns));
         }
         let before = self.data.run().records().migrations();
         self.data.apply(batch);

@@ -87,7 +87,7 @@ mod tests {
     fn completed(before: &str) -> Option<(String, Vec<String>)> {
         let mut seen = Seen::default();
         let batch = Synthetic::new(1).batch(500);
-        batch.migrations.iter().for_each(|m| seen.note(m));
+        batch.migrations.each(|row| seen.note(row));
         let completion = complete(Asks::Filter, before, &seen)?;
         Some((completion.text, completion.choices))
     }

@@ -86,10 +86,9 @@ impl Data {
     }
 
     pub(super) fn apply(&mut self, batch: Batch) {
-        let migrations = batch.migrations.iter();
-        migrations.for_each(|migration| self.seen.note(migration));
+        batch.migrations.each(|row| self.seen.note(row));
         if !self.readable {
-            self.keep(&batch.migrations);
+            self.keep(batch.migrations.made());
             self.status = batch.status.clone().or(self.status.take());
         }
         if self.filter.is_empty() {
@@ -281,7 +280,7 @@ mod tests {
         let mut data = Data::new(facts(), false);
         let (first, second) = (synthetic.batch(300), synthetic.batch(300));
         let matching = [&first, &second].map(|batch| {
-            let migrations = batch.migrations.iter();
+            let migrations = batch.migrations.made().iter();
             migrations
                 .filter(|migration| migration.pid == Some(1201))
                 .count() as u64
@@ -334,7 +333,7 @@ mod tests {
         let mut slow = |number| {
             let mut batch = synthetic.batch(number);
             let slow = |m: &mut Migration| m.time_ns += m.sequence * 2_000_000;
-            batch.migrations.iter_mut().for_each(slow);
+            batch.migrations.make().iter_mut().for_each(slow);
             batch.status = None;
             batch
         };
@@ -371,7 +370,7 @@ mod tests {
         let mut data = Data::new(facts, false);
         let mut batch = |number| {
             let mut batch = synthetic.batch(number);
-            batch.migrations.clear();
+            batch.migrations.make().clear();
             batch
         };
         data.apply(batch(3000));

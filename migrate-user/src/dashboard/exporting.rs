@@ -116,9 +116,7 @@ impl Job {
         };
         let mut number = 0;
         let mut through = |mut batch: Batch| {
-            batch
-                .migrations
-                .retain(|migration| is_shown(migration.end_ns()));
+            batch.migrations.retain(|row| is_shown(row.end_ns()));
             batch.choose(&filter, &run);
             number += batch.migrations.len() as u64;
             batch

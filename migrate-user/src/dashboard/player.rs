@@ -1,17 +1,15 @@
 //! Takes batches apart, so that a replay can stop at any moment.
 
-use std::collections::VecDeque;
-
 use super::playback::Until;
 use crate::Error;
 use crate::source::Source;
-use crate::trace::{Batch, Migration, Status};
+use crate::trace::{Batch, Migrations, Row, Status};
 
 /// A source of which not everything is taken at once.
 pub(super) struct Player<S> {
     pub(super) source: S,
     /// What has come, and is not due.
-    rest: VecDeque<Migration>,
+    rest: Migrations,
     status: Option<Status>,
 }
 
@@ -19,7 +17,7 @@ impl<S: Source> Player<S> {
     pub(super) fn new(source: S) -> Self {
         Self {
             source,
-            rest: VecDeque::new(),
+            rest: Migrations::default(),
             status: None,
         }
     }
@@ -36,7 +34,7 @@ impl<S: Source> Player<S> {
             let Some(batch) = self.source.next().await? else {
                 return Ok(None);
             };
-            self.rest = batch.migrations.into_vec().into();
+            self.rest = batch.migrations;
             self.status = batch.status;
         }
     }
@@ -45,8 +43,8 @@ impl<S: Source> Player<S> {
         let number = match until {
             Until::End => self.rest.len(),
             Until::Time(time_ns) => {
-                let over = |migration: &Migration| migration.end_ns() > time_ns;
-                self.rest.iter().position(over).unwrap_or(self.rest.len())
+                let over = |row: &Row<'_>| row.end_ns() > time_ns;
+                self.rest.position(over).unwrap_or(self.rest.len())
             }
             Until::Next => self.rest.len().min(1),
         };
@@ -57,7 +55,7 @@ impl<S: Source> Player<S> {
             Until::Next => number == 0,
         };
         let batch = Batch {
-            migrations: self.rest.drain(..number).collect(),
+            migrations: self.rest.take_first(number),
             status: if all { self.status.take_if(due) } else { None },
         };
         (batch.status.is_some() || !batch.migrations.is_empty()).then_some(batch)
@@ -85,7 +83,7 @@ mod tests {
     #[tokio::test]
     async fn stops_in_the_middle_of_a_batch_and_loses_nothing() {
         let batch = Synthetic::new(1).batch(10);
-        let third = batch.migrations[2].end_ns();
+        let third = batch.migrations.made()[2].end_ns();
         let mut player = Player::new(Once(facts(), vec![batch.clone()]));
         let mut parts = Vec::new();
         for until in [Until::Time(third), Until::Next, Until::End, Until::End] {

@@ -44,10 +44,10 @@ fn lossy() -> App {
     synthetic.lose(Loss::RingFull as usize, 1234);
     synthetic.lose(Loss::Incomplete as usize, 5);
     let mut batch = synthetic.batch(2000);
-    batch.migrations[7].ledger.moved += 1;
-    batch.migrations[1999].direction = Direction::Unknown;
-    batch.migrations[1999].cause = Cause::Unknown;
-    batch.migrations[1998].comm = Some("a name too long \x07".into());
+    batch.migrations.make()[7].ledger.moved += 1;
+    batch.migrations.make()[1999].direction = Direction::Unknown;
+    batch.migrations.make()[1999].cause = Cause::Unknown;
+    batch.migrations.make()[1998].comm = Some("a name too long \x07".into());
     let status = batch.status.as_mut().unwrap();
     status.losses[Loss::Headless as usize] = 3;
     app.batch(batch);
@@ -67,7 +67,10 @@ fn sampled() -> App {
     let mut app = app(facts);
     for _ in 0..20 {
         let mut batch = synthetic.batch(200);
-        batch.migrations.retain(|m| m.sequence.is_multiple_of(10));
+        batch
+            .migrations
+            .make()
+            .retain(|m| m.sequence.is_multiple_of(10));
         app.batch(batch);
     }
     app
@@ -81,7 +84,7 @@ fn totals_only() -> App {
     let mut app = app(facts);
     for _ in 0..20 {
         let mut batch = synthetic.batch(200);
-        batch.migrations.clear();
+        batch.migrations.make().clear();
         app.batch(batch);
     }
     app

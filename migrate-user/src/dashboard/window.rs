@@ -112,9 +112,7 @@ impl Lately {
 
     fn begin(&mut self, run: &Model, mut batch: Batch) {
         if let Some(start) = self.start_ns {
-            batch
-                .migrations
-                .retain(|migration| migration.end_ns() > start);
+            batch.migrations.retain(|row| row.end_ns() > start);
         }
         let mut model = run.afresh(self.start_ns.max(run.began_ns()));
         model.apply(batch);
@@ -146,12 +144,14 @@ impl Lately {
 
 /// When the first and the last of what is in a batch happened; `None` if nothing is.
 fn extent(batch: &Batch) -> Option<(u64, u64)> {
-    let ends = batch.migrations.iter().map(Migration::end_ns);
-    let times = ends.chain(batch.status.as_ref().map(|status| status.time_ns));
-    times.fold(None, |extent, time| {
+    let mut extent: Option<(u64, u64)> = None;
+    let mut reach = |time: u64| {
         let (first, last) = extent.unwrap_or((time, time));
-        Some((first.min(time), last.max(time)))
-    })
+        extent = Some((first.min(time), last.max(time)));
+    };
+    batch.migrations.each(|row| reach(row.end_ns()));
+    batch.status.iter().for_each(|status| reach(status.time_ns));
+    extent
 }
 
 #[cfg(test)]
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn begins_in_the_middle_of_a_batch() {
         let batches = batches(2, 1000);
-        let start = batches[1].migrations[300].end_ns();
+        let start = batches[1].migrations.made()[300].end_ns();
         watch(
             Lately::new(9 * S, Some(start)),
             &batches,
@@ -252,7 +252,7 @@ mod tests {
             let mut batches = batches(31, 100);
             let late = batches.last_mut().unwrap();
             let status = late.status.as_mut().unwrap();
-            late.migrations.clear();
+            late.migrations.make().clear();
             status.time_ns += silence;
             watch(Lately::new(2 * S, None), &batches, |shown, run| {
                 let shown = shown.unwrap().elapsed_ns();
@@ -272,6 +272,7 @@ mod tests {
         for (batch, time_ns) in batches.iter_mut().zip(times) {
             batch
                 .migrations
+                .make()
                 .iter_mut()
                 .for_each(|m| m.time_ns = time_ns);
             batch.status.as_mut().unwrap().time_ns = time_ns;

@@ -45,7 +45,7 @@ mod tests {
     fn says_what_json_says() {
         let mut synthetic = Synthetic::new(1).with_details();
         let mut batch = synthetic.batch(50);
-        batch.migrations[0].comm = Some("a,\"b\"\nc".into());
+        batch.migrations.make()[0].comm = Some("a,\"b\"\nc".into());
         let json = export(&Json, &batch);
         let csv = export(&Csv, &batch);
         let mut csv = csv::Reader::from_reader(&csv[..]);

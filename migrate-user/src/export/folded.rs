@@ -47,15 +47,15 @@ mod tests {
     #[test]
     fn a_line_for_each_stack_with_the_time_of_its_migration() {
         let mut batch = Synthetic::new(1).with_details().batch(3);
-        for (migration, setup_ns) in batch.migrations.iter_mut().zip([10, 20, 30]) {
+        for (migration, setup_ns) in batch.migrations.make().iter_mut().zip([10, 20, 30]) {
             migration.steps = [Some(setup_ns), Some(1), None, None, None];
             migration.kernel_stack = Some("ioctl_[k];_RNvCs3qbHQcE1aKf_6driver7migrate_[k]".into());
             migration.user_stack = Some("main;a b".into());
         }
-        batch.migrations[1].user_stack = None;
+        batch.migrations.make()[1].user_stack = None;
         (
-            batch.migrations[2].kernel_stack,
-            batch.migrations[2].user_stack,
+            batch.migrations.make()[2].kernel_stack,
+            batch.migrations.make()[2].user_stack,
         ) = (None, None);
         let mut out = Vec::new();
         Folded

@@ -110,7 +110,7 @@ mod tests {
                         .collect()
                 })
                 .collect();
-            let of = batch.migrations.iter();
+            let of = batch.migrations.made().iter();
             let mut values: Vec<_> = of.filter_map(|m| m.steps[0]).collect();
             values.sort_unstable();
             let last = lines.last().unwrap();

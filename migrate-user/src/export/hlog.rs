@@ -207,7 +207,7 @@ mod tests {
         let mut batch = synthetic.batch(6);
         let second = |n: u64| facts().started_ns.unwrap() + n * INTERVAL_NS;
         let times = [second(9), second(2), second(10), 0, u64::MAX, second(3)];
-        for (migration, time) in batch.migrations.iter_mut().zip(times) {
+        for (migration, time) in batch.migrations.make().iter_mut().zip(times) {
             migration.time_ns = time;
             migration.direction = Direction::ToDevice;
             migration.steps[0] = Some(5);

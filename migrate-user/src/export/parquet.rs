@@ -40,7 +40,7 @@ impl Export for Parquet {
             .build();
         let mut file = ArrowWriter::try_new(out, schema, Some(properties))?;
         for batch in batches {
-            let rows = table.migrations(&batch.migrations);
+            let rows = table.migrations(batch.migrations.made());
             file.write(&rows.map_err(io::Error::other)?)?;
         }
         file.close()?;
@@ -82,7 +82,11 @@ mod tests {
         let finalize = migrations().map(|m| m.steps[4]);
         assert_eq!(column("finalize_ns"), finalize.collect::<Vec<_>>());
         assert!(rows[0].column_by_name("status").is_none());
-        let nobodys = batches[0].migrations.iter().filter(|m| m.comm.is_none());
+        let nobodys = batches[0]
+            .migrations
+            .made()
+            .iter()
+            .filter(|m| m.comm.is_none());
         let column = rows[0].column_by_name("comm").unwrap();
         assert!(column.null_count() >= nobodys.count());
     }

@@ -160,12 +160,13 @@ mod tests {
     fn each_has_its_own_sums() {
         let all = Synthetic::new(3).batch(600).migrations;
         let mut processes = Processes::default();
-        all.iter()
+        all.made()
+            .iter()
             .for_each(|migration| processes.count(&Ended::new(&migration.into())));
         // And memory of nobody in particular, which was evicted.
         assert_eq!(processes.len(), 4);
         for process in processes.iter() {
-            let own = || all.iter().filter(|m| m.pid == process.pid);
+            let own = || all.made().iter().filter(|m| m.pid == process.pid);
             assert_eq!(process.sums.migrations, own().count() as u64);
             assert_eq!(
                 process.sums.time_ns,

@@ -28,7 +28,7 @@ impl Recent {
             // itself, there is just one.
             batch.make();
         } else if len > 2 * KEPT {
-            batch = batch.split_off(len - KEPT).into();
+            batch.take_first(len - KEPT);
         }
         self.len += batch.len();
         self.batches.push_back(batch);
@@ -43,7 +43,9 @@ impl Recent {
     /// Newest first.
     pub fn iter(&self) -> impl Iterator<Item = &Migration> {
         let newest = self.batches.iter().rev();
-        newest.flat_map(|batch| batch.iter().rev()).take(KEPT)
+        newest
+            .flat_map(|batch| batch.made().iter().rev())
+            .take(KEPT)
     }
 
     /// How many there are, at most [`KEPT`].

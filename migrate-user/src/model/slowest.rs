@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn keeps_the_slowest_of_all() {
-        let mut all = Synthetic::new(5).batch(5000).migrations;
+        let mut all = Synthetic::new(5).batch(5000).migrations.into_vec();
         let mut slowest = Slowest::default();
         all.iter()
             .for_each(|migration| slowest.count(migration.total_ns(), || migration.clone()));

@@ -166,7 +166,7 @@ mod tests {
         let mut migration = Synthetic::new(1).migration();
         for ns in setup_ns {
             migration.steps = [Some(ns), None, None, None, None];
-            tally.count(&migration);
+            tally.count(&(&migration).into());
         }
         tally
     }

@@ -69,8 +69,8 @@ fn directions_add_up() {
 #[test]
 fn an_unbalanced_ledger_is_counted() {
     let mut batch = Synthetic::new(3).batch(3);
-    batch.migrations[0].ledger.moved += 1;
-    batch.migrations[1].anomalies = anomaly::UNBALANCED;
+    batch.migrations.make()[0].ledger.moved += 1;
+    batch.migrations.make()[1].anomalies = anomaly::UNBALANCED;
     assert_eq!(model(&[batch]).totals().unbalanced(), 2);
 }
 
@@ -79,6 +79,7 @@ fn reasons_add_up_to_what_was_skipped() {
     let batch = Synthetic::new(7).batch(1000);
     let unknown: u64 = batch
         .migrations
+        .made()
         .iter()
         .filter(|migration| migration.skips.is_none())
         .map(|migration| migration.ledger.skipped)
@@ -120,7 +121,7 @@ fn losses_are_the_tracers_own_and_survive_a_reset() {
 #[test]
 fn what_ended_and_never_came_is_noticed() {
     let mut batch = Synthetic::new(5).batch(10);
-    batch.migrations.truncate(8);
+    batch.migrations.make().truncate(8);
     assert_eq!(model(&[batch]).unaccounted(), Some(2));
 }
 
@@ -159,7 +160,7 @@ fn an_endless_run_does_not_grow() {
     let mut some = Synthetic::new(13).batch(1000).migrations;
     let mut model = Model::new(facts());
     for number in 0..RECORDS {
-        let migration = &mut some[(number % 1000) as usize];
+        let migration = &mut some.make()[(number % 1000) as usize];
         migration.sequence = number;
         migration.time_ns = START_NS + number * 50_000;
         migration.pid = Some((number / 10 % 5000) as u32);
@@ -198,6 +199,7 @@ fn incomplete(every: u32, lost: u64) -> (Model, Vec<Batch>) {
         let chosen = |sequence: u64| every > 0 && sequence.is_multiple_of(every.into());
         batch
             .migrations
+            .make()
             .retain(|m| chosen(m.sequence) && m.sequence / u64::from(every) >= lost);
         let status = batch.status.as_mut().unwrap();
         status.losses[Loss::RingFull as usize] = lost;
@@ -331,7 +333,7 @@ fn a_reset_leaves_what_was_before_out_of_the_kernels_totals_too() {
     // Nothing was lost since: the records tell everything.
     let mut later = Tally::default();
     let batch = synthetic.batch(300);
-    batch.migrations.iter().for_each(|m| later.count(m));
+    batch.migrations.each(|row| later.count(row));
     model.apply(batch);
     assert_eq!(model.coverage().from, Origin::Records);
     assert_eq!(model.totals(), later.exact());
@@ -345,10 +347,10 @@ fn a_reset_leaves_what_was_before_out_of_the_kernels_totals_too() {
 #[test]
 fn what_was_asked_for_is_summed_up_over_the_records_that_have_it() {
     let mut batch = Synthetic::new(12).with_details().batch(100);
-    for migration in &mut batch.migrations[..40] {
+    for migration in &mut batch.migrations.make()[..40] {
         (migration.parts, migration.off_cpu) = (None, None);
     }
-    let measured = &batch.migrations[40..];
+    let measured = &batch.migrations.made()[40..];
     let rmap: u64 = measured
         .iter()
         .filter_map(|m| m.parts)

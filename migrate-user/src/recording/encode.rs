@@ -68,7 +68,7 @@ impl Encoder {
     /// it are written when their time has come.
     pub(super) fn batch(&mut self, batch: &Batch) -> Result<(), ArrowError> {
         let status = batch.status.as_ref().map(|status| self.sparse(status));
-        self.write(&batch.migrations, status.as_ref())
+        self.write(batch.migrations.made(), status.as_ref())
     }
 
     /// The status without the kernel's totals, unless their time has come.

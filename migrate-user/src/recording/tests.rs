@@ -98,13 +98,13 @@ fn stacks_are_shared_and_of_bounded_length() {
     let long: String = (0..20_000)
         .map(|frame| format!("frame{frame:05};"))
         .collect();
-    batch.migrations[0].user_stack = Some(format!("{long}größe;last").into());
-    batch.migrations[1].kernel_stack = batch.migrations[2].kernel_stack.clone();
+    batch.migrations.make()[0].user_stack = Some(format!("{long}größe;last").into());
+    batch.migrations.make()[1].kernel_stack = batch.migrations.made()[2].kernel_stack.clone();
     let read = read(&written(&[batch])).0.remove(0).migrations;
-    let long = read[0].user_stack.as_deref().unwrap();
+    let long = read.made()[0].user_stack.as_deref().unwrap();
     assert!(long.starts_with("[cut];frame") && long.ends_with("größe;last"));
     assert!((MAX_STACK - 100..=MAX_STACK).contains(&long.len()));
-    let stack = |at: usize| read[at].kernel_stack.clone().unwrap();
+    let stack = |at: usize| read.made()[at].kernel_stack.clone().unwrap();
     assert!(std::sync::Arc::ptr_eq(&stack(1), &stack(2)));
 }
 
@@ -134,12 +134,13 @@ fn a_large_batch_comes_in_parts_that_are_not() {
 #[test]
 fn texts_that_are_too_many_for_one_message_come_in_several() {
     let mut batch = Synthetic::new(16).with_details().batch(2000);
-    for migration in &mut *batch.migrations {
+    for migration in batch.migrations.make() {
         let stack = format!("{};{}", migration.sequence, "frame;".repeat(1000));
         migration.user_stack = Some(stack.into());
     }
     let bytes = batch
         .migrations
+        .made()
         .iter()
         .flat_map(|m| m.user_stack.as_deref());
     assert!(bytes.map(str::len).sum::<usize>() > 2 * MAX_TEXTS);
@@ -153,7 +154,7 @@ fn texts_that_are_too_many_for_one_message_come_in_several() {
 #[test]
 fn unknown_stays_unknown_and_extremes_survive() {
     let mut batch = Synthetic::new(3).batch(2);
-    let migration = &mut batch.migrations[0];
+    let migration = &mut batch.migrations.make()[0];
     migration.direction = Direction::Unknown;
     migration.cause = Cause::Unknown;
     (migration.cgroup, migration.driver, migration.errno) = (None, None, None);

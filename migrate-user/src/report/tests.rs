@@ -113,7 +113,7 @@ fn the_page_of_html_is_whole_and_takes_nothing_from_elsewhere() {
     let mut synthetic = Synthetic::new(22);
     let mut model = Model::new(facts());
     let mut batch = synthetic.batch(1000);
-    for migration in &mut batch.migrations[..500] {
+    for migration in &mut batch.migrations.make()[..500] {
         migration.comm = Some("<script>alert(1)</script>".into());
         migration.pid = Some(7);
     }

@@ -228,7 +228,7 @@ impl Iterator for Joined {
             };
             batch.status = batch.status.map(|status| self.tell(status));
             if !self.filter.is_empty() {
-                batch.migrations.iter().for_each(|m| self.seen.note(m));
+                batch.migrations.each(|row| self.seen.note(row));
                 batch.choose(&self.filter, &self.run);
             }
             return Some(batch);

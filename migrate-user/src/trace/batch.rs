@@ -27,8 +27,8 @@ impl Batch {
     }
 
     /// Adds what happened after this batch.
-    pub fn append(&mut self, mut later: Self) {
-        self.migrations.append(&mut later.migrations);
+    pub fn append(&mut self, later: Self) {
+        self.migrations.append(later.migrations);
         let earlier = self.status.take();
         self.status = match (earlier, later.status) {
             // The totals were read with one of them.
@@ -47,6 +47,7 @@ impl Batch {
             return;
         }
         self.migrations
+            .make()
             .retain(|migration| filter.takes(migration, run));
         if let Some(status) = &mut self.status {
             status.exact = None;

@@ -1,7 +1,7 @@
 //! Migrations as they come: one by one from the kernel, in columns from a recording.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::{Migration, Row};
@@ -10,6 +10,9 @@ use super::{Migration, Row};
 pub(crate) trait Rows: Send + Sync {
     /// How many there are.
     fn len(&self) -> usize;
+
+    /// Some of them, where they are.
+    fn part(&self, range: Range<usize>) -> Arc<dyn Rows>;
 
     /// Appends what is counted of some of them.
     fn rows<'a>(&'a self, range: Range<usize>, rows: &mut Vec<Row<'a>>);
@@ -26,6 +29,10 @@ impl Rows for Vec<Migration> {
         self.len()
     }
 
+    fn part(&self, range: Range<usize>) -> Arc<dyn Rows> {
+        Arc::new(self[range].to_vec())
+    }
+
     fn rows<'a>(&'a self, range: Range<usize>, rows: &mut Vec<Row<'a>>) {
         rows.extend(self[range].iter().map(Row::from));
     }
@@ -39,9 +46,13 @@ impl Rows for Vec<Migration> {
     }
 }
 
-/// Some migrations: to everybody a `Vec` of them. The model counts them where they are, and those
-/// of a recording are in columns, which takes a fraction of the time that it takes to make a
-/// [`Migration`] of each; they are made when somebody looks.
+/// How many rows are looked at together.
+const AT_ONCE: usize = 64;
+
+/// Some migrations. Those of a recording are in columns, and are counted there, by [`Row`]s, which
+/// takes a fraction of the time that it takes to make a [`Migration`] of each. They are made only
+/// where they are asked for by name: [`made`](Self::made), [`make`](Self::make),
+/// [`into_vec`](Self::into_vec).
 #[derive(Clone, Default)]
 pub struct Migrations {
     made: Vec<Migration>,
@@ -96,8 +107,92 @@ impl Migrations {
         self.len() == 0
     }
 
+    /// Looks at what is counted of each, in their order. None is made.
+    pub fn each(&self, mut look: impl FnMut(&Row<'_>)) {
+        let rows = self.rows();
+        let mut some = Vec::with_capacity(AT_ONCE.min(rows.len()));
+        for begin in (0..rows.len()).step_by(AT_ONCE) {
+            rows.rows(begin..rows.len().min(begin + AT_ONCE), &mut some);
+            some.iter().for_each(&mut look);
+            some.clear();
+        }
+    }
+
+    /// The place of the first of which that is so. None is made.
+    pub fn position(&self, mut is_it: impl FnMut(&Row<'_>) -> bool) -> Option<usize> {
+        let rows = self.rows();
+        let mut some = Vec::with_capacity(AT_ONCE.min(rows.len()));
+        for begin in (0..rows.len()).step_by(AT_ONCE) {
+            rows.rows(begin..rows.len().min(begin + AT_ONCE), &mut some);
+            if let Some(at) = some.iter().position(&mut is_it) {
+                return Some(begin + at);
+            }
+            some.clear();
+        }
+        None
+    }
+
+    /// Keeps some, by what is counted of them. Only where some go and others stay those that stay
+    /// are made.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Row<'_>) -> bool) {
+        let Some(unmade) = &self.rows else {
+            return self.made.retain(|migration| keep(&Row::from(migration)));
+        };
+        let mut kept = Vec::new();
+        let mut at = 0;
+        self.each(|row| {
+            if keep(row) {
+                kept.push(at);
+            }
+            at += 1;
+        });
+        if kept.len() < at {
+            let rows = &unmade.rows;
+            let made: Vec<_> = kept.into_iter().map(|at| rows.migration(at)).collect();
+            *self = made.into();
+        }
+    }
+
+    /// Takes the first ones off, where they are.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many.
+    pub fn take_first(&mut self, number: usize) -> Self {
+        match &mut self.rows {
+            Some(unmade) => {
+                let len = unmade.rows.len();
+                let first = unmade.rows.part(0..number);
+                let rest = unmade.rows.part(number..len);
+                *self = Self::of_rows(rest);
+                Self::of_rows(first)
+            }
+            None => {
+                let rest = self.made.split_off(number);
+                std::mem::replace(&mut self.made, rest).into()
+            }
+        }
+    }
+
+    /// Adds those that came after these.
+    pub fn append(&mut self, later: Self) {
+        if self.is_empty() {
+            *self = later;
+        } else if !later.is_empty() {
+            self.make().append(&mut later.into_vec());
+        }
+    }
+
+    /// All of them, which are made if they are not yet.
+    pub fn made(&self) -> &[Migration] {
+        match &self.rows {
+            Some(unmade) => unmade.seen.get_or_init(|| unmade.make()),
+            None => &self.made,
+        }
+    }
+
     /// Makes them, and lets go of what they are made of.
-    pub(crate) fn make(&mut self) -> &mut Vec<Migration> {
+    pub fn make(&mut self) -> &mut Vec<Migration> {
         if let Some(mut unmade) = self.rows.take() {
             let seen = unmade.seen.take();
             self.made = seen.unwrap_or_else(|| unmade.make());
@@ -108,23 +203,6 @@ impl Migrations {
     /// All of them.
     pub fn into_vec(mut self) -> Vec<Migration> {
         std::mem::take(self.make())
-    }
-}
-
-impl Deref for Migrations {
-    type Target = Vec<Migration>;
-
-    fn deref(&self) -> &Vec<Migration> {
-        match &self.rows {
-            Some(unmade) => unmade.seen.get_or_init(|| unmade.make()),
-            None => &self.made,
-        }
-    }
-}
-
-impl DerefMut for Migrations {
-    fn deref_mut(&mut self) -> &mut Vec<Migration> {
-        self.make()
     }
 }
 
@@ -157,7 +235,7 @@ impl<'a> IntoIterator for &'a Migrations {
     type IntoIter = std::slice::Iter<'a, Migration>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+        self.made().iter()
     }
 }
 
@@ -166,25 +244,25 @@ impl<'a> IntoIterator for &'a mut Migrations {
     type IntoIter = std::slice::IterMut<'a, Migration>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.iter_mut()
+        self.make().iter_mut()
     }
 }
 
 impl fmt::Debug for Migrations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
+        self.made().fmt(f)
     }
 }
 
 impl PartialEq for Migrations {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.made() == other.made()
     }
 }
 
 impl PartialEq<Vec<Migration>> for Migrations {
     fn eq(&self, other: &Vec<Migration>) -> bool {
-        **self == *other
+        self.made() == *other
     }
 }
 
@@ -211,16 +289,42 @@ mod tests {
         let (read, expected) = in_columns();
         assert_eq!((read.len(), read.is_empty()), (100, false));
         assert!(!is_made(&read));
-        assert_eq!(read[7], expected[7]);
+        assert_eq!(read.made()[7], expected[7]);
         assert!(is_made(&read));
         assert_eq!(read, expected);
         assert_eq!(read.into_vec(), expected);
     }
 
     #[test]
+    fn rows_are_kept_and_taken_where_they_are() {
+        let (read, expected) = in_columns();
+        let mut rest = read.clone();
+        let first = rest.take_first(30);
+        let is_slow = |row: &Row<'_>| row.total_ns() > 1_000_000;
+        let at = expected.iter().position(|m| m.total_ns() > 1_000_000);
+        assert_eq!(read.position(is_slow), at);
+        let mut all = read.clone();
+        all.retain(|_| true);
+        for of in [&first, &rest, &all] {
+            assert!(!is_made(of));
+        }
+        assert_eq!(
+            (first.made(), rest.made()),
+            (&expected[..30], &expected[30..])
+        );
+        let mut some = read;
+        some.retain(is_slow);
+        let slow = expected.into_iter().filter(|m| m.total_ns() > 1_000_000);
+        assert_eq!(some, slow.collect::<Vec<_>>());
+        let mut both = first;
+        both.append(rest);
+        assert_eq!(both, all);
+    }
+
+    #[test]
     fn what_is_changed_is_no_longer_in_columns() {
         let (mut read, mut expected) = in_columns();
-        for migrations in [&mut *read, &mut expected] {
+        for migrations in [read.make(), &mut expected] {
             migrations.retain(|migration| migration.sequence % 3 > 0);
             migrations[0].pid = Some(7);
         }

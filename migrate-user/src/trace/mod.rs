@@ -27,6 +27,7 @@ pub use migration::{
     Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
 };
 pub use migrations::Migrations;
+pub use row::Row;
 pub use status::Status;
 pub use time::time;
 pub use totals::{Kind, Reasons};
@@ -36,4 +37,3 @@ pub use migrate_ebpf::wire::Figure;
 
 pub(crate) use migration::{is_balanced, sum};
 pub(crate) use migrations::Rows;
-pub(crate) use row::Row;

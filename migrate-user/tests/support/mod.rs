@@ -136,7 +136,7 @@ impl Synthetic {
         self.sequence += 1;
         self.time_ns = migration.end_ns() + 100_000 + self.below(1_000_000);
         if let Some(kernel) = &mut self.kernel {
-            kernel.count(&migration);
+            kernel.count(&(&migration).into());
         }
         migration
     }

@@ -69,10 +69,7 @@ impl Side {
         let mut model = Model::new(reader.facts().clone());
         let mut sample = Sample::default();
         for batch in reader.by_ref() {
-            batch
-                .migrations
-                .iter()
-                .for_each(|migration| sample.count(migration));
+            batch.migrations.each(|row| sample.count(row));
             let exact = batch
                 .status
                 .as_ref()

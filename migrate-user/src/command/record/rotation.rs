@@ -141,9 +141,7 @@ impl Rotation {
     /// Records come into the file that is being written.
     pub(super) fn count(&mut self, migrations: &Migrations) {
         if self.limit.is_some() {
-            for migration in migrations.iter() {
-                self.tally.count(migration);
-            }
+            migrations.each(|row| self.tally.count(row));
         }
     }
 

@@ -111,7 +111,7 @@ fn absurd_numbers_are_drawn_too() {
     let absurd = || {
         let mut app = ordinary();
         let mut batch = Synthetic::new(3).batch(20);
-        for (at, migration) in batch.migrations.iter_mut().enumerate() {
+        for (at, migration) in batch.migrations.make().iter_mut().enumerate() {
             migration.time_ns = if at % 2 == 0 { u64::MAX } else { 0 };
             migration.address = Some(u64::MAX);
             migration.ledger.moved = u64::MAX;
@@ -198,7 +198,7 @@ fn losses_are_always_in_sight() {
 fn wide_letters_stay_in_their_columns() {
     let mut app = ordinary();
     let mut batch = Synthetic::new(8).batch(1);
-    batch.migrations[0].comm = Some("日本語日本語日本語".into());
+    batch.migrations.make()[0].comm = Some("日本語日本語日本語".into());
     app.batch(batch);
     app.act(Action::Show(Tab::Migrations));
     let screen = text(&picture(&app, (120, 40)));

@@ -188,7 +188,12 @@ mod tests {
     fn the_cursor_reads_what_is_there() {
         let mut model = Model::new(facts());
         let mut batch = Synthetic::new(1).batch(4);
-        for (migration, ns) in batch.migrations.iter_mut().zip([100, 1000, 1000, 9000]) {
+        for (migration, ns) in batch
+            .migrations
+            .make()
+            .iter_mut()
+            .zip([100, 1000, 1000, 9000])
+        {
             migration.steps = [Some(ns), None, None, None, None];
         }
         model.apply(Batch { ..batch });

@@ -202,10 +202,10 @@ fn assert_slices(migrations: &[Migration], slices: Vec<Slice>) {
 fn steps_lie_in_their_migrations_and_counters_add_up() {
     let batch = Synthetic::new(3).batch(300);
     let played = play(Trace::decode(&exported(std::slice::from_ref(&batch))[..]).unwrap());
-    assert_slices(&batch.migrations, played.slices);
+    assert_slices(batch.migrations.made(), played.slices);
     assert_eq!(played.cleared, 1);
     for direction in [Direction::ToDevice, Direction::ToSystem] {
-        let of = batch.migrations.iter();
+        let of = batch.migrations.made().iter();
         let of = of.filter(|migration| migration.direction == direction);
         let pages: u64 = of.map(|migration| ledger::arrived(&migration.ledger)).sum();
         assert_eq!(played.counters[&counter(direction, 0)], pages as i64);
@@ -248,10 +248,10 @@ fn each_string_stands_in_the_trace_once() {
 #[test]
 fn a_trace_of_too_many_strings_forgets_and_begins_again() {
     let mut batch = Synthetic::new(3).batch(2000);
-    for migration in &mut *batch.migrations {
+    for migration in batch.migrations.make() {
         migration.cgroup = Some(format!("/{}/{}", migration.sequence, "x".repeat(4000)).into());
     }
     let played = play(Trace::decode(&exported(std::slice::from_ref(&batch))[..]).unwrap());
     assert_eq!(played.cleared, 2);
-    assert_slices(&batch.migrations, played.slices);
+    assert_slices(batch.migrations.made(), played.slices);
 }

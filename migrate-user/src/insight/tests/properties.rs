@@ -103,7 +103,11 @@ fn of_random_runs_nothing_is_said_that_cannot_be() {
             ..facts()
         };
         let whole: Vec<Batch> = (0..4).map(|_| synthetic.batch(5 * seed as usize)).collect();
-        let all = || whole.iter().flat_map(|batch| batch.migrations.iter());
+        let all = || {
+            whole
+                .iter()
+                .flat_map(|batch| batch.migrations.made().iter())
+        };
         let requested = all().map(|m| m.ledger.requested).sum();
         let time_ns = all().map(Migration::total_ns).sum();
         let comes = |m: &Migration| m.sequence.is_multiple_of(every.into()) && m.sequence >= lost;
@@ -112,7 +116,7 @@ fn of_random_runs_nothing_is_said_that_cannot_be() {
             .iter()
             .cloned()
             .map(|mut batch| {
-                batch.migrations.retain(|m| comes(m));
+                batch.migrations.make().retain(|m| comes(m));
                 let status = batch.status.as_mut().unwrap();
                 status.losses[Loss::RingFull as usize] = lost.min(status.ended) / u64::from(every);
                 batch
@@ -135,7 +139,9 @@ fn of_recordings_nothing_is_said_that_cannot_be() {
         "sampled",
     ] {
         let (facts, batches) = read(name);
-        let all = batches.iter().flat_map(|batch| batch.migrations.iter());
+        let all = batches
+            .iter()
+            .flat_map(|batch| batch.migrations.made().iter());
         let records: Vec<Migration> = all.cloned().collect();
         let model = model(&facts, &batches);
         let sum = |of: &dyn Fn(&Migration) -> u64| records.iter().map(of).sum::<u64>();

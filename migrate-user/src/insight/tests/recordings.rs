@@ -121,7 +121,9 @@ fn pages_that_came_back_are_those_of_a_count_by_page() {
         ("sampled", false),
     ] {
         let (facts, batches) = read(name);
-        let all = batches.iter().flat_map(|batch| batch.migrations.iter());
+        let all = batches
+            .iter()
+            .flat_map(|batch| batch.migrations.made().iter());
         let expected = came_back(all, is_whole);
         let model = model(&facts, &batches);
         let ping_pong = model.ping_pong();
@@ -135,7 +137,9 @@ fn pages_that_came_back_are_those_of_a_count_by_page() {
 #[test]
 fn where_no_page_came_back_nobody_says_so() {
     let (_, batches) = read("even-and-odd");
-    let all = batches.iter().flat_map(|batch| batch.migrations.iter());
+    let all = batches
+        .iter()
+        .flat_map(|batch| batch.migrations.made().iter());
     assert_eq!(came_back(all, true), (0, 0));
     assert!(!kinds_of("even-and-odd").contains(&Kind::PingPong));
 }
@@ -159,7 +163,9 @@ fn costs_are_those_of_a_line_of_its_own() {
     let model = model(&facts, &batches);
     let mut found = 0;
     for group in model.batching().groups() {
-        let all = batches.iter().flat_map(|batch| batch.migrations.iter());
+        let all = batches
+            .iter()
+            .flat_map(|batch| batch.migrations.made().iter());
         let of_group = all.filter(|m| {
             m.outcome == Outcome::Completed
                 && (m.direction, m.cause) == (group.direction, group.cause)
@@ -233,7 +239,11 @@ fn small_calls_are_found_in_one_direction() {
 fn what_few_records_tell_is_told_of_those() {
     let (facts, batches) = read("lossy");
     let model = model(&facts, &batches);
-    let migrations = || batches.iter().flat_map(|batch| batch.migrations.iter());
+    let migrations = || {
+        batches
+            .iter()
+            .flat_map(|batch| batch.migrations.made().iter())
+    };
     let totals = batches
         .iter()
         .filter_map(|batch| batch.status.as_ref()?.exact.as_ref());
@@ -261,7 +271,11 @@ fn what_few_records_tell_is_told_of_those() {
 fn migration_time_is_that_of_the_steps_and_of_the_threads() {
     let (facts, batches) = read("mixed");
     let time = model(&facts, &batches).migration_time();
-    let migrations = || batches.iter().flat_map(|batch| batch.migrations.iter());
+    let migrations = || {
+        batches
+            .iter()
+            .flat_map(|batch| batch.migrations.made().iter())
+    };
     let total_ns: u64 = migrations().map(Migration::total_ns).sum();
     let tids: BTreeSet<_> = migrations()
         .map(|m| m.worker.as_ref().map_or(m.tid, |worker| Some(worker.tid)))
@@ -311,7 +325,9 @@ fn of_nine_migrations_nothing_is_judged() {
 #[test]
 fn slow_ones_are_slow_beside_the_median() {
     let (facts, batches) = read("mixed");
-    let completed = batches.iter().flat_map(|batch| batch.migrations.iter());
+    let completed = batches
+        .iter()
+        .flat_map(|batch| batch.migrations.made().iter());
     let completed = completed.filter(|m| m.outcome == Outcome::Completed && m.ledger.requested > 0);
     let mut sizes: HashMap<_, Vec<u64>> = HashMap::new();
     for m in completed {

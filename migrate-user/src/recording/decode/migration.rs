@@ -25,6 +25,14 @@ impl Rows for Stretch {
         self.range.len()
     }
 
+    fn part(&self, range: Range<usize>) -> Arc<dyn Rows> {
+        let begin = self.range.start;
+        Arc::new(Self {
+            columns: Arc::clone(&self.columns),
+            range: begin + range.start..begin + range.end,
+        })
+    }
+
     fn rows<'a>(&'a self, range: Range<usize>, rows: &mut Vec<Row<'a>>) {
         let begin = self.range.start;
         let range = begin + range.start..begin + range.end;
@@ -158,6 +166,7 @@ impl MigrationColumns {
                 .and_then(|of| of.get(row))
                 .or_else(|| self.tid.get(row)),
             comm: self.comm.get(row),
+            worker: self.worker_comm.as_ref().and_then(|of| of.get(row)),
             cgroup: self.cgroup.get(row),
             driver: self.driver.get(row),
             direction: self.direction.get(row).unwrap_or(Direction::Unknown),

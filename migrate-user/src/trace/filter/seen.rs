@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Filter;
-use crate::trace::Migration;
+use crate::trace::Row;
 
 /// So many names of a kind are kept, the first that come.
 const MOST: usize = 1_000;
@@ -20,13 +20,12 @@ pub struct Seen {
 
 impl Seen {
     /// Notes the names of a migration.
-    pub fn note(&mut self, migration: &Migration) {
-        let worker = migration.worker.as_ref().map(|worker| &worker.comm);
+    pub fn note(&mut self, row: &Row<'_>) {
         for (names, name) in [
-            (&mut self.drivers, migration.driver.as_ref()),
-            (&mut self.comms, migration.comm.as_ref()),
-            (&mut self.workers, worker),
-            (&mut self.cgroups, migration.cgroup.as_ref()),
+            (&mut self.drivers, row.driver),
+            (&mut self.comms, row.comm),
+            (&mut self.workers, row.worker),
+            (&mut self.cgroups, row.cgroup),
         ] {
             if let Some(name) = name
                 && names.len() < MOST
