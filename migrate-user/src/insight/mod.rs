@@ -30,97 +30,72 @@ pub use thresholds::Thresholds;
 use crate::model::Model;
 use scene::Scene;
 
-/// What kind of trouble it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Pages are copied, and the copies thrown away.
-    WastedCopies,
-    /// The fixed cost of a call outweighs that of its pages.
-    SmallBatches,
-    /// Many pages cannot be migrated, because somebody holds them.
-    PinnedSkips,
-    /// Many pages are not collected, and nobody knows why.
-    Skips,
-    /// Many pages are asked for that are there already.
-    AlreadyThere,
-    /// The driver does not want many of the pages that were collected for it.
-    Declines,
-    /// Drivers that want all or nothing give up what was collected, because something was missing.
-    GivenUp,
-    /// Drivers undo what the kernel has begun for them.
-    Rollbacks,
-    /// One step takes nearly all the time.
-    DominantStep,
-    /// Setup mostly waits for LRU caches to drain.
-    SetupDrain,
-    /// Setup mostly waits for whoever mirrors the address space.
-    SetupInvalidation,
-    /// The CPU and a device want the same pages.
-    PingPong,
-    /// More is wanted on the device than fits.
-    Oversubscribed,
-    /// The same call is tried over and over, and nothing arrives.
-    Livelock,
-    /// Large folios are split on their way.
-    Split,
-    /// A few migrations take many times as long as others of their size.
-    Tail,
-    /// Migrations of which no record came.
-    RecordsLost,
-    /// Migrations that the tracer could not follow.
-    NotFollowed,
-    /// The tracer takes much time itself.
-    TracerCost,
+macro_rules! findings {
+    ($($(#[doc = $about:literal])* $kind:ident $name:literal $check:path,)*) => {
+        /// What kind of trouble it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($(#[doc = $about])* $kind,)*
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// The name used on screen and in JSON.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+
+        /// What looks for each.
+        const CHECKS: &[fn(&Scene<'_>) -> Option<Finding>] = &[$($check,)*];
+    };
 }
 
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 19] = [
-        Self::WastedCopies,
-        Self::SmallBatches,
-        Self::PinnedSkips,
-        Self::Skips,
-        Self::AlreadyThere,
-        Self::Declines,
-        Self::GivenUp,
-        Self::Rollbacks,
-        Self::DominantStep,
-        Self::SetupDrain,
-        Self::SetupInvalidation,
-        Self::PingPong,
-        Self::Oversubscribed,
-        Self::Livelock,
-        Self::Split,
-        Self::Tail,
-        Self::RecordsLost,
-        Self::NotFollowed,
-        Self::TracerCost,
-    ];
-
-    /// The name used on screen and in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::WastedCopies => "wasted_copies",
-            Self::SmallBatches => "small_batches",
-            Self::PinnedSkips => "pinned_skips",
-            Self::Skips => "skips",
-            Self::AlreadyThere => "already_there",
-            Self::Declines => "declines",
-            Self::GivenUp => "given_up",
-            Self::Rollbacks => "rollbacks",
-            Self::DominantStep => "dominant_step",
-            Self::SetupDrain => "setup_drain",
-            Self::SetupInvalidation => "setup_invalidation",
-            Self::PingPong => "ping_pong",
-            Self::Oversubscribed => "oversubscribed",
-            Self::Livelock => "livelock",
-            Self::Split => "split",
-            Self::Tail => "tail",
-            Self::RecordsLost => "records_lost",
-            Self::NotFollowed => "not_followed",
-            Self::TracerCost => "tracer_cost",
-        }
-    }
+// To add one takes its file, its line here and its lines in the documents. Where two are equally
+// bad, the one that comes first here is told first.
+findings! {
+    /// Pages are copied, and the copies thrown away.
+    WastedCopies "wasted_copies" wasted_copies::check,
+    /// The fixed cost of a call outweighs that of its pages.
+    SmallBatches "small_batches" small_batches::check,
+    /// Many pages cannot be migrated, because somebody holds them.
+    PinnedSkips "pinned_skips" skips::held,
+    /// Many pages are not collected, and nobody knows why.
+    Skips "skips" skips::unexplained,
+    /// Many pages are asked for that are there already.
+    AlreadyThere "already_there" skips::there,
+    /// The driver does not want many of the pages that were collected for it.
+    Declines "declines" declines::check,
+    /// Drivers that want all or nothing give up what was collected, because something was missing.
+    GivenUp "given_up" given_up::check,
+    /// Drivers undo what the kernel has begun for them.
+    Rollbacks "rollbacks" rollbacks::check,
+    /// One step takes nearly all the time.
+    DominantStep "dominant_step" dominant_step::check,
+    /// Setup mostly waits for LRU caches to drain.
+    SetupDrain "setup_drain" setup_parts::drain,
+    /// Setup mostly waits for whoever mirrors the address space.
+    SetupInvalidation "setup_invalidation" setup_parts::invalidation,
+    /// The CPU and a device want the same pages.
+    PingPong "ping_pong" ping_pong::check,
+    /// More is wanted on the device than fits.
+    Oversubscribed "oversubscribed" oversubscribed::check,
+    /// The same call is tried over and over, and nothing arrives.
+    Livelock "livelock" livelock::check,
+    /// Large folios are split on their way.
+    Split "split" split::check,
+    /// A few migrations take many times as long as others of their size.
+    Tail "tail" tail::check,
+    /// Migrations of which no record came.
+    RecordsLost "records_lost" records_lost::check,
+    /// Migrations that the tracer could not follow.
+    NotFollowed "not_followed" not_followed::check,
+    /// The tracer takes much time itself.
+    TracerCost "tracer_cost" tracer_cost::check,
 }
 
 /// How bad it is, the worst first.
@@ -168,28 +143,7 @@ pub struct Finding {
 /// All that there is to say about a run, the worst first.
 pub fn findings(model: &Model, thresholds: &Thresholds) -> Vec<Finding> {
     let scene = Scene::new(model, thresholds);
-    let checks = [
-        wasted_copies::check,
-        small_batches::check,
-        skips::held,
-        skips::unexplained,
-        skips::there,
-        declines::check,
-        given_up::check,
-        rollbacks::check,
-        dominant_step::check,
-        setup_parts::drain,
-        setup_parts::invalidation,
-        ping_pong::check,
-        oversubscribed::check,
-        livelock::check,
-        split::check,
-        tail::check,
-        records_lost::check,
-        not_followed::check,
-        tracer_cost::check,
-    ];
-    let mut findings: Vec<_> = checks.iter().filter_map(|check| check(&scene)).collect();
+    let mut findings: Vec<_> = CHECKS.iter().filter_map(|check| check(&scene)).collect();
     findings.sort_by_key(|finding| (finding.severity, Reverse(finding.cost_ns), finding.kind));
     findings
 }

@@ -434,7 +434,7 @@ fn absurd_numbers_are_put_into_words_too() {
 #[test]
 fn all_of_it_is_documented() {
     let text = include_str!("../../../docs/findings.md");
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().copied() {
         assert!(
             text.contains(&format!("### `{}`", kind.name())),
             "{}",
