@@ -54,7 +54,7 @@ pub(crate) enum Action {
     /// Build what users install: a tarball with one static program, and a Debian package; prints
     /// where they are
     Dist,
-    /// Run clippy with warnings denied on every crate, and check the driver's format
+    /// Run clippy and rustdoc with warnings denied on every crate, and check the driver's format
     Clippy,
 }
 

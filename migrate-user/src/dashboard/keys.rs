@@ -83,7 +83,7 @@ impl From<KeyEvent> for Key {
     }
 }
 
-/// The keys of each of [`BINDINGS`].
+/// The keys of each binding.
 #[derive(Clone, Debug)]
 pub struct Keys(Vec<Vec<Key>>);
 

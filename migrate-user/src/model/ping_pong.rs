@@ -1,6 +1,6 @@
 //! Memory that goes one way and soon comes back: the CPU and a device that want the same pages.
 //!
-//! It is followed by process and page, in blocks of 2 MiB; [`Whereabouts`] has what is known of the
+//! It is followed by process and page, in blocks of 2 MiB; `Whereabouts` has what is known of the
 //! pages of one. A page comes back when it moves within a second after it arrived on the side that
 //! it leaves. Where a migration moved all that it asked for, its pages are known; where it moved
 //! only some, nobody knows which, and how many of them came back is a bound: at least so many, at

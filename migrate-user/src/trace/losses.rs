@@ -7,7 +7,7 @@ use migrate_ebpf::wire::{LOSSES, Loss};
 pub struct Losses([u64; LOSSES]);
 
 impl Losses {
-    /// Takes the counters of a [`Status`](Status).
+    /// Takes the counters of a [`Status`](super::Status).
     pub fn new(counters: [u64; LOSSES]) -> Self {
         Self(counters)
     }

@@ -20,7 +20,7 @@ use anyhow::Result;
 use crate::process::Logged;
 use crate::progress::Step;
 
-/// How many steps [`ebpf`], [`programs`] and [`module`] are.
+/// How many steps [`ebpf()`], [`programs()`] and [`module()`] are.
 pub(crate) const STEPS: usize = 3;
 
 /// Runs cargo with its messages in the log and the crate it is at on the progress line.

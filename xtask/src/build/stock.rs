@@ -18,7 +18,7 @@ pub(crate) struct StockModule {
     pub(crate) drive: PathBuf,
 }
 
-/// Builds both for this kernel, as a driver of that name, on a copy as [`super::module`] does.
+/// Builds both for this kernel, as a driver of that name, on a copy as [`super::module()`] does.
 pub(crate) fn stock_module(
     workspace: &Workspace,
     headers: &Headers,

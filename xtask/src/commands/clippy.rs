@@ -1,4 +1,5 @@
-//! `cargo xtask clippy`: every lint of every crate, the one for the kernel too.
+//! `cargo xtask clippy`: every lint of every crate and of its documentation, the one for the kernel
+//! too.
 
 use std::process::Command;
 
@@ -32,6 +33,10 @@ pub(crate) fn run(options: Options) -> Result<()> {
     ]);
     let mut ebpf = cargo_for_bpf(&setup, "clippy")?;
     ebpf.args(["--", "-D", "warnings"]);
+    let mut documents = setup.workspace.cargo();
+    documents
+        .args(["doc", "--no-deps", "--workspace"])
+        .env("RUSTDOCFLAGS", "-D warnings");
     let mut driver = Command::new("make");
     driver
         .args(["--no-print-directory", "-C"])
@@ -41,6 +46,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     for (title, mut command) in [
         ("clippy", workspace),
         ("clippy for eBPF", ebpf),
+        ("documentation", documents),
         ("format of the driver", driver),
     ] {
         failed |= !check(title, &mut command)?;
