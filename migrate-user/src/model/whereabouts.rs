@@ -107,9 +107,6 @@ impl Seen {
     }
 }
 
-/// So few are inserted one by one.
-const FEW: usize = 4;
-
 /// From so many runs on, those are joined of which nothing has to be told apart any more.
 const JOINED_FROM: usize = 32;
 
@@ -246,7 +243,7 @@ impl Whereabouts {
             from: last.to,
             ..run
         });
-        // Mostly one run is replaced by up to three: they are put in one by one.
+        // Mostly one run is replaced by up to three.
         let behind = behind.as_slice().iter();
         let mut new = before.as_slice().iter().chain(runs).chain(behind).copied();
         let mut place = places.start;
@@ -258,13 +255,14 @@ impl Whereabouts {
         }
         if place < places.end {
             self.runs.drain(place..places.end);
-        } else if runs.len() < FEW {
-            for run in new {
-                self.runs.insert(place, run);
-                place += 1;
-            }
         } else {
-            self.runs.splice(place..place, new);
+            // What is behind moves once, however many come.
+            let (len, more) = (self.runs.len(), new.clone().count());
+            self.runs.resize(len + more, *first);
+            self.runs.copy_within(place..len, place + more);
+            for (run, at) in new.zip(place..) {
+                self.runs[at] = run;
+            }
         }
         if self.runs.len() > self.room.max(JOINED_FROM) {
             self.join(passage.start_ns.saturating_sub(passage.soon_ns));
