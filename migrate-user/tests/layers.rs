@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Each room, and the rooms that it imports: only such as stand above it.
 #[rustfmt::skip]
@@ -59,7 +59,7 @@ fn files() -> Files {
 }
 
 /// The path in modules; `None` for tests, and for what is no source.
-fn module(path: &PathBuf, root: &Path) -> Option<String> {
+fn module(path: &Path, root: &Path) -> Option<String> {
     let inside = path.strip_prefix(root).unwrap().with_extension("");
     let mut names: Vec<_> = inside.iter().map(|name| name.to_str().unwrap()).collect();
     if path.extension()? != "rs" || names.contains(&"tests") {

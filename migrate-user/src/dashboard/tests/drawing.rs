@@ -78,11 +78,8 @@ fn what_is_longer_than_the_screen_scrolls() {
         let last = |screen: &str| {
             let lines: Vec<&str> = screen.lines().collect();
             let body = lines[2..lines.len() - 1].iter();
-            let body = body.map(|line| line.trim_matches([' ', '│', '█', '║', '╰', '─', '╯']));
-            body.filter(|line| !line.is_empty())
-                .next_back()
-                .unwrap()
-                .to_owned()
+            let mut body = body.map(|line| line.trim_matches([' ', '│', '█', '║', '╰', '─', '╯']));
+            body.rfind(|line| !line.is_empty()).unwrap().to_owned()
         };
         let steps = name == "Steps";
         let tall = picture_of(&mut app, (80, if steps { 30 } else { 400 }));
