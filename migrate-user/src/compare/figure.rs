@@ -77,6 +77,11 @@ impl Figure {
         )
     }
 
+    /// Is it about the slowest calls?
+    pub(super) fn is_of_the_slowest(self) -> bool {
+        matches!(self, Self::Quantile(_, thousandths) if thousandths > 500)
+    }
+
     /// Is more of it worse? What programs ask for is neither.
     pub fn is_judged(self) -> bool {
         self != Self::PagesPerCall

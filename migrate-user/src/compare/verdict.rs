@@ -100,6 +100,19 @@ pub struct Figures {
     pub verdict: Option<Verdict>,
 }
 
+impl Figures {
+    /// What one recording tells of its slowest calls says nothing of the next recording's: how
+    /// often a timer ticks in a call, say, differs from run to run, and hardly within one.
+    fn known_by(self, unit: Unit) -> Self {
+        let is_open = unit == Unit::Blocks && self.figure.is_of_the_slowest();
+        let verdict = match self.verdict {
+            Some(Verdict::Worse | Verdict::Better) if is_open => Some(Verdict::Unsure),
+            verdict => verdict,
+        };
+        Self { verdict, ..self }
+    }
+}
+
 /// Two runs, or two groups of them, compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -142,7 +155,7 @@ pub fn compare(base: Vec<Sample>, new: Vec<Sample>, limits: Limits) -> Compariso
     let all = Figure::all();
     let sides = Sides::new(&base, &new, &all);
     let figures: Vec<_> = (0..all.len())
-        .map(|at| figures(&sides, all[at], at, limits))
+        .map(|at| figures(&sides, all[at], at, limits).known_by(unit))
         .collect();
     Comparison {
         unit,
