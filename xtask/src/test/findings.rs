@@ -290,8 +290,8 @@ fn kinds(page: &Value) -> Result<BTreeSet<&str>> {
 /// How often the default scenario is recorded, with other choices each time.
 const RUNS: u32 = 10;
 
-/// Findings that are as bad as the time that they take: it varies in an emulator, and they may be of
-/// the next worse or better kind.
+/// Findings that are as bad as the time that they take: it varies in an emulator, and they may be
+/// of the next worse or better kind.
 const BY_TIME: [&str; 5] = [
     "dominant_step",
     "ping_pong",
