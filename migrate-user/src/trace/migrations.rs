@@ -109,13 +109,10 @@ impl Migrations {
 
     /// Looks at what is counted of each, in their order. None is made.
     pub fn each(&self, mut look: impl FnMut(&Row<'_>)) {
-        let rows = self.rows();
-        let mut some = Vec::with_capacity(AT_ONCE.min(rows.len()));
-        for begin in (0..rows.len()).step_by(AT_ONCE) {
-            rows.rows(begin..rows.len().min(begin + AT_ONCE), &mut some);
-            some.iter().for_each(&mut look);
-            some.clear();
-        }
+        self.position(|row| {
+            look(row);
+            false
+        });
     }
 
     /// The place of the first of which that is so. None is made.

@@ -124,6 +124,20 @@ macro_rules! list {
     };
 }
 
+/// The same of values that have names.
+macro_rules! named_list {
+    ($field:ident, $type:ident) => {
+        Word {
+            values: || $type::ALL.iter().map(|value| value.name()).collect(),
+            ..list!(
+                $field,
+                |text| named($type::ALL, $type::name, text),
+                |value| value.name().to_owned()
+            )
+        }
+    };
+}
+
 /// The conditions of one value.
 macro_rules! single {
     ($field:ident, $read:expr, $told:expr) => {
@@ -186,34 +200,19 @@ pub static WORDS: [Word; 14] = [
         name: "direction",
         value: "WHERE",
         help: "... in this direction",
-        values: || Direction::ALL.iter().map(|value| value.name()).collect(),
-        ..list!(
-            direction,
-            |text| named(Direction::ALL, Direction::name, text),
-            |value| value.name().to_owned()
-        )
+        ..named_list!(direction, Direction)
     },
     Word {
         name: "cause",
         value: "WHY",
         help: "... for this reason",
-        values: || Cause::ALL.iter().map(|value| value.name()).collect(),
-        ..list!(
-            cause,
-            |text| named(Cause::ALL, Cause::name, text),
-            |value| value.name().to_owned()
-        )
+        ..named_list!(cause, Cause)
     },
     Word {
         name: "outcome",
         value: "HOW",
         help: "... that ended so",
-        values: || Outcome::ALL.iter().map(|value| value.name()).collect(),
-        ..list!(
-            outcome,
-            |text| named(Outcome::ALL, Outcome::name, text),
-            |value| value.name().to_owned()
-        )
+        ..named_list!(outcome, Outcome)
     },
     Word {
         name: "errno",
