@@ -236,7 +236,7 @@ pub(super) fn a_reader_that_leaves_is_told_of(context: &Context<'_>) -> Result<(
     let script = "workload run storm --duration 20 >/dev/null & load=$!
         { migscope record -o - 2> /tmp/said; echo $? > /tmp/status; } | head -c 20000 > /dev/null
         until test -s /tmp/status; do sleep 0.1; done
-        kill $load
+        kill $load; wait $load
         cat /tmp/status /tmp/said";
     let outcome = driver::load(context.lab.vm("live-reader"))
         .task(Task::shell("record", script))
