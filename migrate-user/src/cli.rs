@@ -1,5 +1,7 @@
 //! The command line: types and their help, nothing else.
 
+mod filter;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,12 +10,14 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use filter::Only;
+
 use crate::dashboard::{Tab, Theme};
 use crate::export::{Format, metrics::PerOctave};
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
-use crate::trace::{Filter, Step, time};
+use crate::trace::{Step, time};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -144,7 +148,7 @@ pub struct Tracing {
     pub attach: Attach,
     /// Which migrations to count.
     #[command(flatten)]
-    pub only: Filter,
+    pub only: Only,
 }
 
 /// How to hook the kernel's functions.
@@ -269,7 +273,7 @@ pub struct Replay {
     pub look: Look,
     /// Which migrations to show: what `/` changes.
     #[command(flatten)]
-    pub only: Filter,
+    pub only: Only,
 }
 
 /// Options of `report`.
@@ -300,7 +304,7 @@ pub struct Report {
     pub force: bool,
     /// Which migrations it is about.
     #[command(flatten)]
-    pub only: Filter,
+    pub only: Only,
 }
 
 /// Options of `diff`.
@@ -342,7 +346,7 @@ pub struct Diff {
     pub json: bool,
     /// Which migrations are compared, on both sides.
     #[command(flatten)]
-    pub only: Filter,
+    pub only: Only,
 }
 
 impl Diff {
@@ -399,7 +403,7 @@ pub struct Export {
     pub force: bool,
     /// Which migrations are exported.
     #[command(flatten)]
-    pub only: Filter,
+    pub only: Only,
 }
 
 /// Options of `serve`.
@@ -458,7 +462,7 @@ pub struct Serve {
     pub attach: Attach,
     /// Which migrations to count.
     #[command(flatten)]
-    pub only: Filter,
+    pub only: Only,
 }
 
 /// Options of `doctor`.

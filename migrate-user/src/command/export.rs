@@ -31,8 +31,8 @@ pub(super) fn export(options: cli::Export) -> Result<(), Error> {
     };
     let inputs = Inputs(options.inputs);
     let to = destination(options.format, options.output, Some(&inputs), options.force)?;
-    tell_hints(&options.only);
-    let mut reader = inputs.open()?.choose(options.only)?;
+    tell_hints(&options.only.0);
+    let mut reader = inputs.open()?.choose(options.only.0)?;
     let facts = reader.facts().clone();
     let mut losses = None;
     let mut batches = reader.by_ref().inspect(|batch: &Batch| {

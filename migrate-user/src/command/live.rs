@@ -50,7 +50,7 @@ pub(super) async fn replay(options: Replay) -> Result<(), Error> {
         .title
         .unwrap_or_else(|| format!("replay of {inputs}"));
     let source = StreamSource::open(inputs, Filter::default()).await?;
-    dashboard::run(source, &name, config, options.only).await
+    dashboard::run(source, &name, config, options.only.0).await
 }
 
 /// Can the terminal show lines only, as those of editors do?

@@ -20,8 +20,8 @@ pub(super) async fn report(options: cli::Report) -> Result<(), Error> {
     let json = options.json;
     let html = options.html.is_some();
     let to = Destination::new(options.html, Some(&inputs), options.force)?;
-    tell_hints(&options.only);
-    let mut source = StreamSource::open(inputs.clone(), options.only).await?;
+    tell_hints(&options.only.0);
+    let mut source = StreamSource::open(inputs.clone(), options.only.0).await?;
     let mut stop = Stop::new()?;
     let mut model = Model::new(source.facts().clone());
     let interrupted = read(&mut source, &mut stop, &mut model).await?;

@@ -34,7 +34,8 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
             .await
             .map(drop);
     };
-    let mut source = StreamSource::open(Inputs(vec![input.clone()]), options.only.clone()).await?;
+    let mut source =
+        StreamSource::open(Inputs(vec![input.clone()]), options.only.0.clone()).await?;
     match serve_from(&mut source, Clock::Recorded, listener, &options).await? {
         Over::Yes => check(source.parts()),
         Over::No => Ok(()),
@@ -53,7 +54,7 @@ fn tracing(options: &cli::Serve) -> Result<Options, Error> {
     let tracing = Options {
         attach: options.attach.into(),
         record_every: u32::from(options.records || options.processes > 0),
-        only: options.only.clone(),
+        only: options.only.0.clone(),
         ..Options::default()
     };
     // Of a recording everything can be asked.

@@ -22,7 +22,7 @@ impl TryFrom<cli::Tracing> for Options {
             user_stacks: asked.user_stacks,
             sub_steps: asked.sub_steps,
             off_cpu: asked.off_cpu,
-            only: asked.only,
+            only: asked.only.0,
         };
         options.check()?;
         tell_hints(&options.only);

@@ -30,7 +30,7 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
     };
     let json = options.json;
     let thresholds = config::load()?.findings;
-    let filter = options.only.clone();
+    let filter = options.only.0.clone();
     tell_hints(&filter);
     let (base, new) = options.sides();
     let (base, new) = (

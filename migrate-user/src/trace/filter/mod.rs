@@ -1,22 +1,19 @@
 //! Which migrations are wanted. The command line, the dashboard's `/`, recordings and the probes
 //! all mean this one type, whose words are in [`words`].
 
-mod arguments;
 mod name;
+mod parse;
 mod range;
 mod seen;
 mod text;
 pub mod words;
-
-#[cfg(test)]
-mod tests;
 
 use migrate_ebpf::wire::{Cause, Direction, Outcome};
 
 pub use name::{Cgroup, Comm, Driver};
 pub use range::{Addresses, Bound, Times};
 pub use seen::Seen;
-pub(crate) use text::quoted;
+pub use text::quoted;
 
 use crate::trace::Migration;
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 const COMM_BYTES: usize = 15;
 
 /// Bytes of a module's name that the kernel keeps (`MODULE_NAME_LEN` without the zero byte).
-pub(crate) const MODULE_BYTES: usize = 55;
+const MODULE_BYTES: usize = 55;
 
 /// A command name. Two are the same if the kernel keeps them as the same.
 #[derive(Clone, Debug, PartialEq, Eq)]

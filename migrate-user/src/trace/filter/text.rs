@@ -18,7 +18,7 @@ pub(super) fn elements(text: &str) -> Vec<String> {
 }
 
 /// A value as it stands in a filter, from where it is read back as one.
-pub(crate) fn quoted(value: &str) -> String {
+pub fn quoted(value: &str) -> String {
     // No argument and no name of the kernel's has a zero byte.
     let value = escaped(value).replace('\0', "");
     shlex::try_quote(&value).map_or_else(|_| value.clone(), Cow::into_owned)

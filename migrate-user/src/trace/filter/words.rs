@@ -270,7 +270,7 @@ impl Filter {
     }
 
     /// Asks for what another filter asks for, too: for any of the values of both.
-    pub(super) fn merge(&mut self, more: &Self) {
+    pub fn merge(&mut self, more: &Self) {
         for word in &WORDS {
             for value in word.told(more) {
                 // What was told is what is read.

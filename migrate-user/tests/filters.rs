@@ -1,15 +1,19 @@
+//! Filters by all that they are asked with: each lets through what its words say.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/filters.rs"]
+mod cases;
+#[expect(dead_code, reason = "other tests use the rest")]
+mod support;
+
 use serde_json::Value;
 
-use super::*;
-use crate::export::{Export, Json};
-use crate::recording::Reader;
-use crate::support::{START_NS, Synthetic, facts};
-use crate::trace::Batch;
-
-#[path = "../../../tests/support/filters.rs"]
-mod cases;
-
 use cases::{CASES, Case};
+use migscope::export::{Export, Json};
+use migscope::recording::Reader;
+use migscope::trace::filter::{Filter, Run, Seen, words};
+use migscope::trace::{Batch, Direction, Migration};
+use support::{START_NS, Synthetic, facts};
 
 fn filter(words: &str) -> Filter {
     words
