@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use migrate_ebpf::wire::{Figure, histogram::bucket};
 
-use crate::trace::{Row, is_balanced, ledger, sum};
+use crate::trace::{Row, ledger};
 
 /// A migration that ended.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,7 @@ pub(super) struct Ended<'a> {
 impl<'a> Ended<'a> {
     #[inline]
     pub(super) fn new(row: &'a Row<'a>) -> Self {
-        let total_ns = sum(row.steps.into_iter().flatten());
-        let probe_ns = sum(row.probe);
+        let total_ns = row.total_ns();
         let arrived = ledger::arrived(&row.ledger);
         let [setup, alloc_and_copy, pages, finalize_and_map, finalize] = row.steps;
         let values = [
@@ -49,17 +48,12 @@ impl<'a> Ended<'a> {
         Self {
             row,
             total_ns,
-            probe_ns,
-            end_ns: sum([row.time_ns, total_ns, probe_ns]),
+            probe_ns: row.probe_ns(),
+            end_ns: row.end_ns(),
             arrived,
             values,
             places,
         }
-    }
-
-    /// [`Migration::is_balanced`].
-    pub(super) fn is_balanced(&self) -> bool {
-        is_balanced(&self.row.ledger, self.row.anomalies)
     }
 }
 

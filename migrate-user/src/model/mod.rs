@@ -52,7 +52,7 @@ pub use timeline::Timeline;
 use ended::Ended;
 use kernel::Kernel;
 
-use crate::trace::{Batch, Direction, Exact, Facts, Losses, Migration, Rows, Status};
+use crate::trace::{Batch, Direction, Exact, Facts, Losses, Migration, Migrations, Status};
 
 /// The place of a direction in arrays: numbers on the wire begin at 1.
 fn index(direction: Direction) -> usize {
@@ -123,7 +123,7 @@ impl Model {
     pub fn apply(&mut self, batch: Batch) {
         self.ping_pong
             .set_whole(self.sees_all(batch.status.as_ref()));
-        self.count(batch.migrations.rows());
+        self.count(&batch.migrations);
         self.recent.add(batch.migrations);
         if let Some(status) = batch.status {
             self.pass(status.time_ns);
@@ -139,13 +139,13 @@ impl Model {
         self.facts.record_every == 1 && self.facts.filters().next().is_none() && lost == 0
     }
 
-    fn count(&mut self, rows: &dyn Rows) {
+    fn count(&mut self, all: &Migrations) {
         let mut some = Vec::with_capacity(AT_ONCE);
-        for begin in (0..rows.len()).step_by(AT_ONCE) {
-            let end = rows.len().min(begin + AT_ONCE);
-            rows.rows(begin..end, &mut some);
+        for begin in (0..all.len()).step_by(AT_ONCE) {
+            let end = all.len().min(begin + AT_ONCE);
+            all.rows(begin..end, &mut some);
             let ended: Vec<_> = some.iter().map(Ended::new).collect();
-            self.count_some(&ended, |at| rows.migration(begin + at));
+            self.count_some(&ended, |at| all.one(begin + at));
             some.clear();
         }
     }

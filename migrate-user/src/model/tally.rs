@@ -3,7 +3,7 @@
 use migrate_ebpf::wire::{self, CLASSES, Cause, Direction, Figure, Outcome};
 
 use super::Ended;
-use crate::trace::{Exact, ExactCount, ExactFigure, Row, Step, ledger};
+use crate::trace::{Exact, ExactCount, ExactFigure, Row, ledger};
 
 /// The totals of the migrations that were counted here, and the largest value of each figure.
 #[derive(Clone, Debug)]
@@ -115,18 +115,6 @@ impl Tally {
 /// The place of a direction and a cause among all classes.
 fn class(direction: Direction, cause: Cause) -> usize {
     wire::class(direction as u8, cause as u8)
-}
-
-impl From<Step> for Figure {
-    fn from(step: Step) -> Self {
-        match step {
-            Step::Setup => Self::Setup,
-            Step::AllocAndCopy => Self::AllocAndCopy,
-            Step::Pages => Self::Pages,
-            Step::FinalizeAndMap => Self::FinalizeAndMap,
-            Step::Finalize => Self::Finalize,
-        }
-    }
 }
 
 #[cfg(test)]

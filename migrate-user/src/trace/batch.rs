@@ -17,7 +17,7 @@ pub struct Batch {
 
 impl Batch {
     /// The memory that it takes, bytes, roughly.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let exact = self
             .status
             .as_ref()

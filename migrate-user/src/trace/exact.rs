@@ -1,5 +1,5 @@
 //! Exact sums and histograms, by direction and cause: what the kernel counts by itself, whatever
-//! becomes of the records, and what [`Tally`](super::Tally) counts of the records in the same way.
+//! becomes of the records, and what a reader counts of the records in the same way.
 
 use std::fmt;
 
@@ -104,7 +104,7 @@ impl Exact {
 
 impl ExactCount {
     /// Nothing yet.
-    pub(crate) fn new(direction: Direction, cause: Cause, outcome: Outcome) -> Self {
+    pub fn new(direction: Direction, cause: Cause, outcome: Outcome) -> Self {
         Self {
             direction,
             cause,
@@ -118,7 +118,7 @@ impl ExactCount {
     }
 
     /// What it is about. Sorts as the enumerations do.
-    pub(crate) fn key(&self) -> (Direction, Cause, Outcome) {
+    pub fn key(&self) -> (Direction, Cause, Outcome) {
         (self.direction, self.cause, self.outcome)
     }
 
@@ -144,7 +144,7 @@ impl ExactCount {
 
 impl ExactFigure {
     /// Nothing yet.
-    pub(crate) fn new(direction: Direction, cause: Cause, figure: Figure) -> Self {
+    pub fn new(direction: Direction, cause: Cause, figure: Figure) -> Self {
         Self {
             direction,
             cause,
@@ -155,7 +155,7 @@ impl ExactFigure {
     }
 
     /// What it is about. Sorts as the enumerations do.
-    pub(crate) fn key(&self) -> (Direction, Cause, Figure) {
+    pub fn key(&self) -> (Direction, Cause, Figure) {
         (self.direction, self.cause, self.figure)
     }
 

@@ -66,6 +66,7 @@ impl Row {
 }
 
 /// The pages that are where the driver wanted them: moved, or made there.
+#[inline]
 pub fn arrived(ledger: &Ledger) -> u64 {
     ledger.moved.saturating_add(ledger.populated)
 }
@@ -76,6 +77,7 @@ pub fn wasted(ledger: &Ledger) -> u64 {
 }
 
 /// The sum of all rows below `requested`; `None` on overflow, which only bad input can cause.
+#[inline]
 pub fn balance(ledger: &Ledger) -> Option<u64> {
     Row::ALL
         .into_iter()
@@ -83,6 +85,7 @@ pub fn balance(ledger: &Ledger) -> Option<u64> {
 }
 
 /// Adds `more` to `sum`, row by row. Sums that only bad input can reach stay at the largest number.
+#[inline]
 pub fn add(sum: &mut Ledger, more: &Ledger) {
     *sum = each(sum, more, u64::saturating_add);
 }
@@ -92,6 +95,7 @@ pub fn difference(sum: &Ledger, before: &Ledger) -> Ledger {
     each(sum, before, u64::saturating_sub)
 }
 
+#[inline]
 fn each(a: &Ledger, b: &Ledger, of: fn(u64, u64) -> u64) -> Ledger {
     Ledger {
         requested: of(a.requested, b.requested),

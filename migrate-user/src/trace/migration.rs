@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use migrate_ebpf::wire;
+use migrate_ebpf::wire::{self, Figure};
 pub use migrate_ebpf::wire::{Cause, Direction, Ledger, Memory, Outcome, Parts, Skips};
 
 use super::ledger;
@@ -142,11 +142,12 @@ impl Migration {
 }
 
 /// All of them together. A sum that only bad input can reach stays at the largest number.
-pub(crate) fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
+pub(super) fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
     numbers.into_iter().fold(0, u64::saturating_add)
 }
 
-pub(crate) fn is_balanced(of: &Ledger, anomalies: u8) -> bool {
+#[inline]
+pub(super) fn is_balanced(of: &Ledger, anomalies: u8) -> bool {
     ledger::balance(of) == Some(of.requested) && anomalies & wire::anomaly::UNBALANCED == 0
 }
 
@@ -185,6 +186,18 @@ impl Step {
             Self::Pages => "pages",
             Self::FinalizeAndMap => "finalize_and_map",
             Self::Finalize => "finalize",
+        }
+    }
+}
+
+impl From<Step> for Figure {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Setup => Self::Setup,
+            Step::AllocAndCopy => Self::AllocAndCopy,
+            Step::Pages => Self::Pages,
+            Step::FinalizeAndMap => Self::FinalizeAndMap,
+            Step::Finalize => Self::Finalize,
         }
     }
 }

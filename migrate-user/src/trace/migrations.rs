@@ -86,11 +86,11 @@ impl Migrations {
 
     /// The memory that they take as they are held, bytes, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        self.rows().bytes()
+        self.held().bytes()
     }
 
     /// As they are held.
-    pub(crate) fn rows(&self) -> &dyn Rows {
+    fn held(&self) -> &dyn Rows {
         match &self.rows {
             Some(unmade) => &*unmade.rows,
             None => &self.made,
@@ -99,7 +99,17 @@ impl Migrations {
 
     /// How many there are: for this none is made.
     pub fn len(&self) -> usize {
-        self.rows().len()
+        self.held().len()
+    }
+
+    /// Appends what is counted of some of them. None is made.
+    pub fn rows<'a>(&'a self, range: Range<usize>, rows: &mut Vec<Row<'a>>) {
+        self.held().rows(range, rows);
+    }
+
+    /// One of them, and only that is made.
+    pub fn one(&self, at: usize) -> Migration {
+        self.held().migration(at)
     }
 
     /// Is there none?
@@ -117,7 +127,7 @@ impl Migrations {
 
     /// The place of the first of which that is so. None is made.
     pub fn position(&self, mut is_it: impl FnMut(&Row<'_>) -> bool) -> Option<usize> {
-        let rows = self.rows();
+        let rows = self.held();
         let mut some = Vec::with_capacity(AT_ONCE.min(rows.len()));
         for begin in (0..rows.len()).step_by(AT_ONCE) {
             rows.rows(begin..rows.len().min(begin + AT_ONCE), &mut some);
@@ -266,14 +276,51 @@ impl PartialEq<Vec<Migration>> for Migrations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::Reader;
-    use crate::support::recording;
+    use crate::trace::{Cause, Direction, Ledger, Outcome, Side};
 
-    /// Those of a recording, in columns, and as they were written.
-    fn in_columns() -> (Migrations, Vec<Migration>) {
-        let (bytes, mut batches) = recording(4, 1, 100);
-        let read = Reader::new("test", &bytes[..]).unwrap().next().unwrap();
-        (read.migrations, batches.remove(0).migrations.into_vec())
+    /// Migrations that are made of others when somebody looks, and those.
+    fn unmade() -> (Migrations, Vec<Migration>) {
+        let all: Vec<_> = (0..100).map(migration).collect();
+        (Migrations::of_rows(Arc::new(all.clone())), all)
+    }
+
+    /// Every third is slow.
+    fn migration(sequence: u64) -> Migration {
+        Migration {
+            sequence,
+            time_ns: sequence * 1_000,
+            pid: Some(1),
+            tid: Some(1),
+            comm: None,
+            worker: None,
+            cgroup: None,
+            driver: None,
+            direction: Direction::ToDevice,
+            from: Side::default(),
+            to: Side::default(),
+            cause: Cause::Driver,
+            outcome: Outcome::Completed,
+            errno: None,
+            address: None,
+            ledger: Ledger::default(),
+            skips: None,
+            declined_holes: None,
+            free: None,
+            steps: [
+                Some(1 + sequence % 3 / 2 * 2_000_000),
+                None,
+                None,
+                None,
+                None,
+            ],
+            probe: [0; 3],
+            pgmap_owner: None,
+            kernel_stack: None,
+            user_stack: None,
+            parts: None,
+            off_cpu: None,
+            anomalies: 0,
+        }
     }
 
     fn is_made(migrations: &Migrations) -> bool {
@@ -283,7 +330,7 @@ mod tests {
 
     #[test]
     fn none_is_made_before_somebody_looks() {
-        let (read, expected) = in_columns();
+        let (read, expected) = unmade();
         assert_eq!((read.len(), read.is_empty()), (100, false));
         assert!(!is_made(&read));
         assert_eq!(read.made()[7], expected[7]);
@@ -294,7 +341,7 @@ mod tests {
 
     #[test]
     fn rows_are_kept_and_taken_where_they_are() {
-        let (read, expected) = in_columns();
+        let (read, expected) = unmade();
         let mut rest = read.clone();
         let first = rest.take_first(30);
         let is_slow = |row: &Row<'_>| row.total_ns() > 1_000_000;
@@ -319,8 +366,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changed_is_no_longer_in_columns() {
-        let (mut read, mut expected) = in_columns();
+    fn what_is_changed_is_made() {
+        let (mut read, mut expected) = unmade();
         for migrations in [read.make(), &mut expected] {
             migrations.retain(|migration| migration.sequence % 3 > 0);
             migrations[0].pid = Some(7);
@@ -328,16 +375,5 @@ mod tests {
         assert!(read.rows.is_none());
         assert_eq!(read.len(), expected.len());
         assert_eq!(read, expected);
-    }
-
-    #[test]
-    fn rows_are_the_same_in_both_forms() {
-        let (read, expected) = in_columns();
-        let (mut in_columns, mut one_by_one) = (Vec::new(), Vec::new());
-        read.rows().rows(20..70, &mut in_columns);
-        Rows::rows(&expected, 20..70, &mut one_by_one);
-        assert_eq!(format!("{in_columns:?}"), format!("{one_by_one:?}"));
-        assert_eq!(in_columns.len(), 50);
-        assert!(!is_made(&read));
     }
 }

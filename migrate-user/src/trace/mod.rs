@@ -35,5 +35,4 @@ pub use values::Values;
 
 pub use migrate_ebpf::wire::Figure;
 
-pub(crate) use migration::{is_balanced, sum};
 pub(crate) use migrations::Rows;

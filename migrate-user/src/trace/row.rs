@@ -2,33 +2,52 @@
 
 use std::sync::Arc;
 
-use super::{Cause, Direction, Ledger, Migration, Outcome, Parts, Skips, Step, sum};
+use super::migration::{is_balanced, sum};
+use super::{Cause, Direction, Ledger, Migration, Outcome, Parts, Skips, Step};
 
-/// What is counted of a migration, wherever it stands. Fields are those of [`Migration`].
+/// What is counted of a migration, wherever it stands. Fields mean what those of [`Migration`] do.
 #[derive(Clone, Debug)]
 pub struct Row<'a> {
-    pub(crate) time_ns: u64,
-    pub(crate) pid: Option<u32>,
+    /// When setup was entered, nanoseconds of the recording's clock.
+    pub time_ns: u64,
+    /// The process whose memory it is.
+    pub pid: Option<u32>,
     /// The thread that made the calls, whoever owns the memory.
-    pub(crate) tid: Option<u32>,
-    pub(crate) comm: Option<&'a Arc<str>>,
+    pub tid: Option<u32>,
+    /// The command name of that process.
+    pub comm: Option<&'a Arc<str>>,
     /// The command name of that thread, where it is none of the owner's own.
-    pub(crate) worker: Option<&'a Arc<str>>,
-    pub(crate) cgroup: Option<&'a Arc<str>>,
-    pub(crate) driver: Option<&'a Arc<str>>,
-    pub(crate) direction: Direction,
-    pub(crate) cause: Cause,
-    pub(crate) outcome: Outcome,
-    pub(crate) address: Option<u64>,
-    pub(crate) ledger: Ledger,
-    pub(crate) skips: Option<Skips>,
-    pub(crate) declined_holes: Option<u64>,
-    pub(crate) free: Option<u64>,
-    pub(crate) steps: [Option<u64>; Step::COUNT],
-    pub(crate) probe: [u64; 3],
-    pub(crate) parts: Option<Parts>,
-    pub(crate) off_cpu: Option<[u64; Step::COUNT]>,
-    pub(crate) anomalies: u8,
+    pub worker: Option<&'a Arc<str>>,
+    /// The memory cgroup that pays for that process's memory.
+    pub cgroup: Option<&'a Arc<str>>,
+    /// The driver's module name.
+    pub driver: Option<&'a Arc<str>>,
+    /// Where pages went.
+    pub direction: Direction,
+    /// Why.
+    pub cause: Cause,
+    /// How the sequence of calls ended.
+    pub outcome: Outcome,
+    /// First address of the range.
+    pub address: Option<u64>,
+    /// Where the pages went. Unit: base pages.
+    pub ledger: Ledger,
+    /// Why some were skipped.
+    pub skips: Option<Skips>,
+    /// Of the declined: nothing was mapped there.
+    pub declined_holes: Option<u64>,
+    /// Of the skipped, in an eviction: nobody used the page.
+    pub free: Option<u64>,
+    /// How long each step took, nanoseconds.
+    pub steps: [Option<u64>; Step::COUNT],
+    /// The tracer's own time, by kernel call, nanoseconds.
+    pub probe: [u64; 3],
+    /// Parts of setup.
+    pub parts: Option<Parts>,
+    /// How long the thread did not run in each step, nanoseconds.
+    pub off_cpu: Option<[u64; Step::COUNT]>,
+    /// Bits of [`migrate_ebpf::wire::anomaly`].
+    pub anomalies: u8,
 }
 
 impl<'a> From<&'a Migration> for Row<'a> {
@@ -69,9 +88,21 @@ impl Row<'_> {
         sum(self.steps.into_iter().flatten())
     }
 
+    /// [`Migration::probe_ns`].
+    #[inline]
+    pub fn probe_ns(&self) -> u64 {
+        sum(self.probe)
+    }
+
     /// [`Migration::end_ns`].
     #[inline]
     pub fn end_ns(&self) -> u64 {
-        sum([self.time_ns, self.total_ns(), sum(self.probe)])
+        sum([self.time_ns, self.total_ns(), self.probe_ns()])
+    }
+
+    /// [`Migration::is_balanced`].
+    #[inline]
+    pub fn is_balanced(&self) -> bool {
+        is_balanced(&self.ledger, self.anomalies)
     }
 }

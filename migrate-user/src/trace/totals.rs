@@ -22,12 +22,14 @@ pub struct Reasons {
 
 impl Reasons {
     /// Adds one row.
-    pub(crate) fn count(&mut self, row: &Row<'_>) {
+    #[inline]
+    pub fn count(&mut self, row: &Row<'_>) {
         self.add(Self::of(row));
     }
 
     /// Those of one row.
-    pub(crate) fn of(row: &Row<'_>) -> Self {
+    #[inline]
+    pub fn of(row: &Row<'_>) -> Self {
         let apart = Self {
             free: row.free.unwrap_or(0),
             declined_holes: row.declined_holes.unwrap_or(0),
@@ -46,7 +48,9 @@ impl Reasons {
         }
     }
 
-    pub(crate) fn add(&mut self, more: Self) {
+    /// Adds those of other migrations.
+    #[inline]
+    pub fn add(&mut self, more: Self) {
         self.not_collected = self.not_collected.saturating_add(more.not_collected);
         self.unmap_failed = self.unmap_failed.saturating_add(more.unmap_failed);
         self.unknown = self.unknown.saturating_add(more.unknown);

@@ -44,8 +44,10 @@ impl Values {
         self.record_in(bucket(value));
     }
 
-    /// Adds one value that belongs in this place.
-    pub(crate) fn record_in(&mut self, place: usize) {
+    /// Adds one value that belongs in this place: that of
+    /// [`bucket`](migrate_ebpf::wire::histogram::bucket).
+    #[inline]
+    pub fn record_in(&mut self, place: usize) {
         let count = &mut self.0[place];
         *count = count.saturating_add(1);
     }
@@ -89,7 +91,7 @@ impl Values {
     }
 
     /// Adds all of them to others.
-    pub(crate) fn add_to(&self, histogram: &mut Histogram<u64>) {
+    pub fn add_to(&self, histogram: &mut Histogram<u64>) {
         for (value, count) in self.recorded() {
             histogram.saturating_record_n(value, count);
         }
