@@ -42,6 +42,7 @@ pub mod trace;
 #[cfg(test)]
 extern crate self as migscope;
 #[cfg(test)]
+#[expect(dead_code, reason = "integration tests use the rest")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 

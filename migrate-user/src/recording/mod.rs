@@ -38,6 +38,3 @@ pub use writer::Writer;
 
 /// The bytes after which a stream of messages ends.
 const END_MARK: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,11 @@
 //! Synthetic migrations: the same for the same seed. The only place that makes any.
 
+mod kernel;
+
 use std::sync::Arc;
 
+use kernel::Kernel;
 use migrate_ebpf::wire::LOSSES;
-use migscope::model::Tally;
 use migscope::recording::Writer;
 use migscope::trace::{
     Batch, Cause, Details, Direction, Facts, Ledger, Migration, Outcome, Parts, Side, Skips,
@@ -41,7 +43,7 @@ pub(crate) struct Synthetic {
     time_ns: u64,
     lost: [u64; LOSSES],
     /// What the kernel counts by itself, if it does.
-    kernel: Option<Tally>,
+    kernel: Option<Kernel>,
     /// Is everything measured that can be asked for?
     detailed: bool,
 }
@@ -80,7 +82,7 @@ impl Synthetic {
     /// The same migrations, counted by the kernel too.
     pub(crate) fn with_totals(self) -> Self {
         Self {
-            kernel: Some(Tally::default()),
+            kernel: Some(Kernel::default()),
             ..self
         }
     }
@@ -121,10 +123,7 @@ impl Synthetic {
             time_ns: self.time_ns,
             ended: self.sequence,
             losses: self.lost,
-            exact: self
-                .kernel
-                .as_ref()
-                .map(|kernel| Arc::new(kernel.exact().clone())),
+            exact: self.kernel.as_ref().map(|kernel| Arc::new(kernel.exact())),
         }
     }
 
@@ -136,7 +135,7 @@ impl Synthetic {
         self.sequence += 1;
         self.time_ns = migration.end_ns() + 100_000 + self.below(1_000_000);
         if let Some(kernel) = &mut self.kernel {
-            kernel.count(&(&migration).into());
+            kernel.count(&migration);
         }
         migration
     }

@@ -1,16 +1,29 @@
 //! What is written is what is read, whatever happens in between.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod support;
 
 use std::io::Read;
 
 use arrow_array::{Array, UInt64Array};
 use arrow_ipc::reader::StreamReader;
 
-use super::decode::MOST;
-use super::limits::{MAX_ROWS, MAX_STACK, MAX_TEXTS};
-use super::{END_MARK, FORMAT, Reader, Writer};
-use crate::recording::Error;
-use crate::support::{START_NS, Synthetic, facts, recording, written};
-use crate::trace::{Batch, Cause, Direction, Ending, Status};
+use migscope::recording::{Error, FORMAT, MAX_ROWS, Reader, Writer};
+use migscope::trace::{Batch, Cause, Direction, Ending, Migrations, Row, Status};
+use support::{START_NS, Synthetic, facts, recording, written};
+
+/// The bytes after which a recording ends.
+const END_MARK: usize = 8;
+
+/// The most migrations that a reader yields at a time.
+const MOST: usize = 1024;
+
+/// The longest stack that is told whole, bytes, as docs/recording.md says.
+const MAX_STACK: usize = 32 << 10;
+
+/// The most that the texts of a message take, bytes, as docs/recording.md says.
+const MAX_TEXTS: usize = 4 << 20;
 
 fn read(bytes: &[u8]) -> (Vec<Batch>, Ending) {
     let mut reader = Reader::new("test", bytes).unwrap();
@@ -199,7 +212,7 @@ fn cut_anywhere_gives_every_whole_batch() {
 /// Cuts behind the schema at every n-th place.
 fn cut_anywhere(batches: &[Batch], every: usize) {
     let bytes = written(batches);
-    let schema = written(&[]).len() - END_MARK.len();
+    let schema = written(&[]).len() - END_MARK;
     let lengths = (schema..bytes.len()).rev().step_by(every);
     let mut seen = vec![false; batches.len() + 1];
     for length in (0..schema).step_by(8).chain(lengths) {
@@ -233,7 +246,7 @@ fn survives_damage_anywhere() {
 
 /// Damages behind the schema every n-th byte.
 fn damage_anywhere(batches: &[Batch], every: usize) {
-    let schema = written(&[]).len() - END_MARK.len();
+    let schema = written(&[]).len() - END_MARK;
     let bytes = written(batches);
     let places = (0..schema)
         .step_by(16)
@@ -334,4 +347,41 @@ fn a_read_error_ends_it_with_what_was_whole() {
         panic!()
     };
     assert!(found.contains("cable pulled"));
+}
+
+#[test]
+fn rows_are_the_same_in_columns_and_one_by_one() {
+    let (bytes, mut batches) = recording(4, 1, 100);
+    let read = Reader::new("test", &bytes[..]).unwrap().next().unwrap();
+    let rows = |of: &Migrations| {
+        let mut rows = Vec::new();
+        of.rows(20..70, &mut rows);
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row: &Row<'_>| format!("{row:?}"))
+            .collect();
+        told
+    };
+    let in_columns = rows(&read.migrations);
+    assert_eq!(in_columns, rows(&batches.remove(0).migrations));
+    assert_eq!(in_columns.len(), 50);
+}
+
+#[test]
+fn columns_are_taken_apart_and_put_together() {
+    let (bytes, mut batches) = recording(4, 1, 100);
+    let read = Reader::new("test", &bytes[..]).unwrap().next().unwrap();
+    let (read, expected) = (read.migrations, batches.remove(0).migrations.into_vec());
+    let mut rest = read.clone();
+    let mut both = rest.take_first(30);
+    assert_eq!(
+        (both.made(), rest.made()),
+        (&expected[..30], &expected[30..])
+    );
+    let mut some = read.clone();
+    some.retain(|row| row.total_ns() > 1_000_000);
+    let slow = expected.into_iter().filter(|m| m.total_ns() > 1_000_000);
+    assert_eq!(some, slow.collect::<Vec<_>>());
+    both.append(rest);
+    assert_eq!(both, read);
 }
