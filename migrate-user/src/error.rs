@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::kernel::TracerError;
 use crate::{recording, source};
 
 /// Why a command could not do what it was asked to. The program prints it and ends with exit status
@@ -123,8 +124,8 @@ pub enum Error {
     Source(#[from] source::Error),
 }
 
-impl From<source::kernel::TracerError> for Error {
-    fn from(error: source::kernel::TracerError) -> Self {
+impl From<TracerError> for Error {
+    fn from(error: TracerError) -> Self {
         Self::Source(error.into())
     }
 }

@@ -4,14 +4,15 @@
 //!
 //! - [`trace`] is the vocabulary of everything here: migrations, totals, statuses, facts, filters.
 //! - [`recording`] turns batches into an Arrow IPC stream and back.
+//! - [`kernel`] traces this machine's own kernel; [`machine`] says what that is.
+//! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
+//! - [`privilege`] is given up once tracing has begun.
 //! - [`source`] yields batches, from the kernel or from a recording.
 //! - [`model`] turns batches into state. It is pure: no input or output, no clock, no terminal.
 //! - [`insight`] says what the model's figures mean, and [`compare`] how those of two runs differ.
 //! - [`report`], [`dashboard`] and [`export`] read the model or the batches and never change them;
 //!   the first two say the same, by `figures`.
 //! - [`serve`] answers monitoring systems with what [`export`] writes, over HTTP.
-//! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
-//! - [`privilege`] is given up once tracing has begun.
 //! - [`config`] is the configuration file.
 //! - [`cli`] is the command line, [`shorthand`] what it means without a command, and [`command`]
 //!   puts the others together for each command.
@@ -27,6 +28,9 @@ mod error;
 pub mod export;
 mod figures;
 pub mod insight;
+pub mod kernel;
+pub mod machine;
+mod memory_cgroups;
 pub mod model;
 pub mod privilege;
 pub mod recording;

@@ -9,7 +9,8 @@ use super::stdout_failed;
 use crate::Error;
 use crate::cli;
 use crate::doctor::{Check, Examination, Outcome, Root, State, Trial};
-use crate::source::kernel::{Attach, Feature, KernelSource, Options, TracerError, try_out};
+use crate::kernel::{Attach, Feature, Options, TracerError, try_out};
+use crate::source::KernelSource;
 
 /// Looks, tries, prints. The exit status says whether this machine can be traced.
 pub(super) fn doctor(options: &cli::Doctor) -> Result<ExitCode, Error> {

@@ -10,9 +10,10 @@ use crate::Error;
 use crate::cli::{self, Live, Look, Replay};
 use crate::config;
 use crate::dashboard::{self, Settings};
+use crate::kernel::Options;
 use crate::model::Model;
 use crate::report::Report;
-use crate::source::{Inputs, Source, StreamSource, kernel::KernelSource, kernel::Options};
+use crate::source::{Inputs, KernelSource, Source, StreamSource};
 use crate::tell_line;
 use crate::trace::Filter;
 

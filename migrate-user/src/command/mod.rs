@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use crate::Error;
 use crate::cli::{Cli, Command, Live};
-use crate::source::{Part, kernel::KernelSource};
+use crate::source::{KernelSource, Part};
 use crate::tell_line;
 use crate::trace::Filter;
 

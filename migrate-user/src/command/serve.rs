@@ -9,10 +9,11 @@ use super::stop::Stop;
 use super::{check, tell_hints, tell_unknown, warn_about_names};
 use crate::Error;
 use crate::cli;
+use crate::kernel::Options;
 use crate::model::Model;
 use crate::privilege::keep_what_reading_takes;
 use crate::serve::{Clock, Listener, Pusher, Shared, Started, State, start};
-use crate::source::{Inputs, Part, Source, StreamSource, kernel::KernelSource, kernel::Options};
+use crate::source::{Inputs, KernelSource, Part, Source, StreamSource};
 use crate::tell_line;
 
 /// Serves until somebody asks for the end.

@@ -2,7 +2,7 @@
 
 use super::tell_hints;
 use crate::cli;
-use crate::source::kernel::{Attach, Options, RING_BYTES, TracerError};
+use crate::kernel::{Attach, Options, RING_BYTES, TracerError};
 
 impl TryFrom<cli::Tracing> for Options {
     type Error = TracerError;

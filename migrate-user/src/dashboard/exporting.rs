@@ -8,7 +8,8 @@ use super::playback::Playback;
 use super::prompt::Export;
 use crate::Error;
 use crate::export::AtomicFile;
-use crate::source::{Inputs, machine};
+use crate::machine;
+use crate::source::Inputs;
 use crate::text::{counted, file_stamp, printable};
 use crate::trace::{Batch, Facts, Filter};
 

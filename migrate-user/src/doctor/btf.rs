@@ -1,7 +1,7 @@
 //! The kernel's own description of its types.
 
 use super::{Check, Root, State};
-use crate::source::kernel::Types;
+use crate::kernel::Types;
 
 const PATH: &str = "/sys/kernel/btf/vmlinux";
 

@@ -1,7 +1,7 @@
 //! Can it be told who pays for the memory?
 
 use super::{Check, Root, State};
-use crate::source::{MemoryCgroups, MemoryVersion};
+use crate::memory_cgroups::{MemoryCgroups, MemoryVersion};
 
 pub(super) fn checks(root: &Root) -> Vec<Check> {
     vec![memory(root)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_getres};
 
 use super::{Check, Root, State};
-use crate::source::machine::boot_time_ns;
+use crate::machine::boot_time_ns;
 
 const CLOCKSOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
 /// Coarser than this, short steps are noise.

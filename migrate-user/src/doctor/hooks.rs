@@ -1,7 +1,7 @@
 //! Are the functions there that the probes hang on, and the fields that they read?
 
 use super::{Btf, Check, Root, State, Symbols, unhooked};
-use crate::source::kernel::{HOOKS, Hook, MEMORY, Need, PARTS, Types};
+use crate::kernel::{HOOKS, Hook, MEMORY, Need, PARTS, Types};
 
 /// Where the kernel offers kprobes to perf_event_open, by which they are attached.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";

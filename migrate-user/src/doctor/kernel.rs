@@ -1,7 +1,7 @@
 //! Is this a kernel that can be traced at all?
 
 use super::{Btf, Check, Root, State};
-use crate::source::kernel::{has_ring_buffer, missing_helpers};
+use crate::kernel::{has_ring_buffer, missing_helpers};
 
 pub(super) fn checks(root: &Root, btf: &Btf) -> Vec<Check> {
     vec![

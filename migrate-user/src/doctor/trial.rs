@@ -1,7 +1,7 @@
 //! What was tried out on this machine, in place of being read.
 
 use super::{Check, State, permission};
-use crate::source::kernel::{Feature, Refusal};
+use crate::kernel::{Feature, Refusal};
 
 /// How loading and attaching the tracer itself went.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! it.
 
 use super::{Check, State, Symbols};
-use crate::source::kernel::{HOOKS, Types};
+use crate::kernel::{HOOKS, Types};
 
 /// How functions begin that begin or end migrations to and from devices. Those of ordinary
 /// migrations, between nodes and for compaction, begin otherwise.

@@ -17,8 +17,8 @@ pub use listener::{Address, Listener, SocketFile};
 pub use push::{Endpoint, Pusher};
 
 use crate::export::metrics::{Metrics, PerOctave, Times};
+use crate::machine;
 use crate::model::Model;
-use crate::source::machine;
 use crate::trace::Facts;
 
 /// What is served. It changes between answers, never during one.

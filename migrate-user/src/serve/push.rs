@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Shared;
 use crate::export::metrics::otlp;
-use crate::source::machine;
+use crate::machine;
 use crate::tell_line;
 use crate::text::counted;
 

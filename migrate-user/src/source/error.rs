@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::kernel::TracerError;
+use crate::kernel::TracerError;
 use crate::recording;
 
 /// Why nothing comes, or no more.

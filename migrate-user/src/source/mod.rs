@@ -4,16 +4,14 @@
 mod error;
 mod input;
 mod joined;
-pub mod kernel;
-pub mod machine;
-mod memory_cgroups;
+mod kernel;
 mod part;
 mod stream;
 
 pub use error::Error;
 pub use input::{Identity, Input, Inputs};
 pub use joined::Joined;
-pub(crate) use memory_cgroups::{MemoryCgroups, MemoryVersion};
+pub use kernel::KernelSource;
 pub use part::Part;
 pub use stream::StreamSource;
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::*;
-use crate::source::kernel::{HOOKS, MEMORY, Need};
+use crate::kernel::{HOOKS, MEMORY, Need};
 
 /// What is hooked, by the newest names.
 static FUNCTIONS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {

@@ -1,7 +1,7 @@
 //! What was tried out decides.
 
 use super::*;
-use crate::source::kernel::{Feature, Refusal};
+use crate::kernel::{Feature, Refusal};
 use rustix::io::Errno;
 
 /// Everything works, by trampolines.

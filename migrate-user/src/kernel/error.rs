@@ -141,7 +141,7 @@ pub enum TracerError {
 
 impl TracerError {
     /// Did the kernel say no, for a reason that `doctor` may find by trying less?
-    pub(crate) fn is_refusal(&self) -> bool {
+    pub fn is_refusal(&self) -> bool {
         matches!(
             self,
             Self::Load(_)

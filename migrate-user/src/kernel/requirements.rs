@@ -127,7 +127,7 @@ mod tests {
     /// Calls of a program's own functions have a source register, and are no helpers.
     #[test]
     fn the_object_that_is_built_in_calls_helpers_that_there_are() {
-        let called = called(crate::source::kernel::object::OBJECT);
+        let called = called(crate::kernel::object::OBJECT);
         assert!(called.contains(&LOOP), "{called:?}");
         // `bpf_map_lookup_elem` is 1; far fewer than a thousand have been made in ten years.
         assert!(called.iter().all(|number| (1..1_000).contains(number)));

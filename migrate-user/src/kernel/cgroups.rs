@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::source::MemoryCgroups;
+use crate::memory_cgroups::MemoryCgroups;
 
 /// How often the tree is read for an id that was looked for before.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);

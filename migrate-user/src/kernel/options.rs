@@ -7,7 +7,7 @@ use std::path::Path;
 use migrate_ebpf::wire::{self, Config, MODULE_NAME_WORDS};
 
 use super::{TracerError, modules};
-use crate::source::MemoryCgroups;
+use crate::memory_cgroups::MemoryCgroups;
 use crate::trace::filter::{Comm, Driver, Filter};
 
 /// What to trace, and how.

@@ -15,7 +15,7 @@ use super::hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
 use super::kprobes::{self, Fprobes};
 use super::options::{Attach, Options, to_wire};
 use super::{Refusal, TracerError, modules, object};
-use crate::source::machine;
+use crate::machine;
 
 /// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by
 /// [`sweep`].

@@ -7,7 +7,6 @@ use aya::Ebpf;
 use aya_log::EbpfLogger;
 
 use super::TracerError;
-use crate::tell_line;
 
 /// What is told of one run. The losses count the others.
 const KEPT: usize = 20;
@@ -28,13 +27,14 @@ struct Lines(Arc<Mutex<Said>>);
 pub(super) struct Log {
     reader: EbpfLogger<Lines>,
     said: Lines,
+    tell: fn(&str),
 }
 
 impl Log {
-    pub(super) fn open(tracer: &mut Ebpf) -> Result<Self, TracerError> {
+    pub(super) fn open(tracer: &mut Ebpf, tell: fn(&str)) -> Result<Self, TracerError> {
         let said = Lines::default();
         EbpfLogger::init_with_logger(tracer, said.clone())
-            .map(|reader| Self { reader, said })
+            .map(|reader| Self { reader, said, tell })
             .map_err(|_| TracerError::Object("AYA_LOGS"))
     }
 
@@ -49,10 +49,10 @@ impl Drop for Log {
         self.read();
         let said = self.said.0.lock().unwrap_or_else(PoisonError::into_inner);
         for line in &said.lines {
-            tell_line!("migscope: {line}. Please report it.");
+            (self.tell)(&format!("{line}. Please report it."));
         }
         if said.more > 0 {
-            tell_line!("migscope: ... and {} more.", said.more);
+            (self.tell)(&format!("... and {} more.", said.more));
         }
     }
 }

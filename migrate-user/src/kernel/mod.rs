@@ -40,7 +40,7 @@ pub use refusal::Refusal;
 pub(crate) use requirements::{has_ring_buffer, missing_helpers};
 pub use trial::{Feature, try_out};
 
-use super::{Source, machine};
+use crate::machine;
 use crate::trace::{Batch, Details, ExactCount, Facts, Migration, Status};
 use attach::{Attached, Held};
 use decode::Decoder;
@@ -79,7 +79,7 @@ const RUNS: u32 = 1024;
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Traces this kernel. Dropping it detaches every probe; so does the death of the process.
-pub struct KernelSource {
+pub struct Tracer {
     facts: Facts,
     ring: RingBuf<MapData>,
     losses: Losses,
@@ -110,14 +110,15 @@ enum State {
     Ended,
 }
 
-impl KernelSource {
-    /// Loads and attaches the probes. Needs a tokio runtime with time.
+impl Tracer {
+    /// Loads and attaches the probes. Needs a tokio runtime with time. When tracing is over, `tell`
+    /// gets what the probes said of themselves, line by line.
     ///
     /// # Errors
     ///
     /// Says which of the requirements this kernel or this user does not meet, and what to do about
     /// it.
-    pub fn open(options: &Options) -> Result<Self, TracerError> {
+    pub fn open(options: &Options, tell: fn(&str)) -> Result<Self, TracerError> {
         requirements::check()?;
         let (mut config, structures) = btf::config()?;
         options.tell(&mut config);
@@ -131,7 +132,7 @@ impl KernelSource {
             .take_map(names::RECORDS)
             .ok_or(TracerError::Object(names::RECORDS))?;
         let ring = RingBuf::try_from(ring).map_err(TracerError::Map)?;
-        let log = Log::open(tracer)?;
+        let log = Log::open(tracer, tell)?;
         let losses = Losses::open(tracer)?;
         let totals = Totals::open(tracer)?;
         let decoder = Decoder::open(tracer, symbols, options)?;
@@ -156,6 +157,50 @@ impl KernelSource {
             held: attached.held,
             tracer: attached.tracer,
         })
+    }
+
+    /// What is known before the first batch: machine, kernel, clock.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The next batch; `None` at the end. Cancel-safe: nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel lets the tracer read no more, or a record makes no sense.
+    pub async fn next_batch(&mut self) -> Result<Option<Batch>, TracerError> {
+        while self.state != State::Ended {
+            self.drain.tick().await;
+            // Nothing is awaited from here on: a batch that was taken out of the ring is returned.
+            self.tidy()?;
+            self.follow_changes()?;
+            self.take_out()?;
+            self.log.read();
+            let with_totals = self.totals_are_due() || self.state == State::Ended;
+            let is_due = !self.pending.is_empty() || self.last_batch.elapsed() >= STATUS_EVERY;
+            if is_due || with_totals {
+                return Ok(Some(self.batch(with_totals)?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Asks for totals: the next batch comes soon, and with them.
+    pub fn want_totals(&mut self) {
+        self.last_totals = None;
+    }
+
+    /// Asks for the end: what has happened so far still comes, the last batch with a status, then
+    /// `None`.
+    pub fn stop(&mut self) {
+        if self.state == State::Tracing {
+            self.losses.end(&self.tracer, &self.held);
+            self.state = State::Stopping(Instant::now());
+            // What begins from here on is not followed. Were it to fail, it would fail again, and
+            // be told.
+            let _ = self.sweep(SILENT_AT_END);
+        }
     }
 
     /// Whether the kernel's functions have names, and so drivers.
@@ -316,46 +361,5 @@ fn facts(options: &Options, attached: &Attached) -> Facts {
         started_ns: Some(attached.started_ns),
         started_unix_ns: attached.started_unix_ns,
         ..machine::facts()
-    }
-}
-
-impl Source for KernelSource {
-    fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    async fn next(&mut self) -> Result<Option<Batch>, super::Error> {
-        while self.state != State::Ended {
-            self.drain.tick().await;
-            // Nothing is awaited from here on: a batch that was taken out of the ring is returned.
-            self.tidy()?;
-            self.follow_changes()?;
-            self.take_out()?;
-            self.log.read();
-            let with_totals = self.totals_are_due() || self.state == State::Ended;
-            let is_due = !self.pending.is_empty() || self.last_batch.elapsed() >= STATUS_EVERY;
-            if is_due || with_totals {
-                return Ok(Some(self.batch(with_totals)?));
-            }
-        }
-        Ok(None)
-    }
-
-    fn unix_ns(&self, time_ns: u64) -> Option<u64> {
-        machine::now()?.unix_ns(time_ns)
-    }
-
-    fn want_totals(&mut self) {
-        self.last_totals = None;
-    }
-
-    fn stop(&mut self) {
-        if self.state == State::Tracing {
-            self.losses.end(&self.tracer, &self.held);
-            self.state = State::Stopping(Instant::now());
-            // What begins from here on is not followed. Were it to fail, it would fail again, and
-            // be told.
-            let _ = self.sweep(SILENT_AT_END);
-        }
     }
 }
