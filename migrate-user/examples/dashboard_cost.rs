@@ -2,19 +2,15 @@
 //! with what they may be. `cargo xtask bench` builds it with `--release`, and fails where it costs
 //! more.
 
-#[expect(dead_code, clippy::unwrap_used, reason = "it is the tests'")]
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::error::Error;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use migscope::dashboard::{Action, App, Settings, Tab, draw, start};
 use migscope::trace::Batch;
+use migscope_testkit::{Synthetic, facts};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use support::{Synthetic, facts};
 
 /// Migrations that are there when frames are timed, and at the end.
 const FULL: u64 = 1_000_000;

@@ -2,18 +2,14 @@
 //! a migration takes in it, as one JSON object. `cargo xtask bench` builds it with `--release`, and
 //! fails where it is slower.
 
-#[expect(dead_code, clippy::unwrap_used, reason = "it is the tests'")]
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::error::Error;
 use std::time::Duration;
 
 use migscope::model::Model;
 use migscope::recording::{Reader, Writer};
 use migscope::trace::{Batch, Migration};
+use migscope_testkit::facts;
 use rustix::time::{ClockId, clock_gettime};
-use support::facts;
 
 /// A recording of the test driver: times as they are, which no generator has the noise of.
 const RECORDING: &[u8] = include_bytes!("../tests/data/mixed.arrow");

@@ -33,7 +33,6 @@ pub mod machine;
 mod memory_cgroups;
 pub mod model;
 pub mod privilege;
-pub mod recording;
 pub mod report;
 pub mod serve;
 pub mod shorthand;
@@ -41,14 +40,7 @@ mod signals;
 pub mod source;
 mod tell;
 pub mod text;
-pub mod trace;
-
-#[cfg(test)]
-extern crate self as migscope;
-#[cfg(test)]
-#[expect(dead_code, reason = "integration tests use the rest")]
-#[path = "../tests/support/mod.rs"]
-mod support;
 
 pub use error::Error;
+pub use migscope_recording::{recording, trace};
 pub use tell::tell;

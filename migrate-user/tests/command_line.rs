@@ -3,16 +3,14 @@
 
 #[path = "support/program.rs"]
 mod program;
-#[expect(dead_code, reason = "the library's own tests use the rest")]
-mod support;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
+use migscope_testkit::{Synthetic, recording, written};
 use program::{assert_refused, file, migscope, run, stderr, stdout};
-use support::{Synthetic, recording, written};
 
 #[test]
 fn an_empty_filter_is_no_filter_and_is_refused() {

@@ -3,8 +3,6 @@
 
 #[path = "support/program.rs"]
 mod program;
-#[expect(dead_code, reason = "the library's own tests use the rest")]
-mod support;
 
 use std::fs::File;
 use std::thread;
@@ -13,9 +11,9 @@ use fastrand::Rng;
 use migscope::compare::{Limits, Sample, Verdict, compare};
 use migscope::recording::{Reader, Writer};
 use migscope::trace::{Batch, Facts, Migration};
+use migscope_testkit::{Synthetic, facts, recording};
 use program::{assert_refused, file, run, stderr, stdout};
 use serde_json::Value;
-use support::{Synthetic, facts, recording};
 
 /// A recording of this folder's.
 fn data(name: &str) -> String {
@@ -257,7 +255,7 @@ fn diff_tells_by_its_exit_status_whether_it_got_worse() {
         })
         .collect();
     let (_base_folder, base) = file(&base);
-    let (_slow_folder, slow) = file(&support::written(&slower));
+    let (_slow_folder, slow) = file(&migscope_testkit::written(&slower));
     let (base, slow) = (base.to_str().unwrap(), slow.to_str().unwrap());
     let verdict = |arguments: &[&str]| {
         let output = run(&[&["diff", "--json"], arguments].concat());

@@ -3,8 +3,6 @@
 
 #[path = "support/program.rs"]
 mod program;
-#[expect(dead_code, reason = "the library's own tests use the rest")]
-mod support;
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,9 +10,9 @@ use std::process::Stdio;
 
 use migscope::recording::Writer;
 use migscope::trace::{Batch, Facts};
+use migscope_testkit::{Synthetic, facts, recording};
 use program::{assert_refused, file, migscope, run, stderr, stdout};
 use serde_json::Value;
-use support::{Synthetic, facts, recording};
 use tempfile::TempDir;
 
 fn text(path: &Path) -> &str {

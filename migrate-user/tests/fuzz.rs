@@ -5,11 +5,6 @@
 //! `MIGSCOPE_SEED` for other bytes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "support/packed.rs"]
-mod packed;
-#[expect(dead_code, reason = "the library's own tests use the rest")]
-mod support;
-
 use std::fs;
 use std::panic;
 use std::sync::Arc;
@@ -17,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use migscope::model::Model;
 use migscope::recording::Reader;
-use packed::repack;
-use support::{Synthetic, written};
+use migscope_testkit::packed::repack;
+use migscope_testkit::{Synthetic, written};
 
 /// How often by itself.
 const EXECUTIONS: u64 = 5_000;

@@ -8,8 +8,6 @@
 #[expect(dead_code, reason = "what is run is limited here in a way of its own")]
 #[path = "support/program.rs"]
 mod program;
-#[expect(dead_code, reason = "the library's own tests use the rest")]
-mod support;
 
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -24,9 +22,9 @@ use arrow_ipc::CompressionType;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_schema::{DataType, SchemaRef};
+use migscope_testkit::{Synthetic, written};
 use program::{file, stderr, stdout};
 use serde_json::Value;
-use support::{Synthetic, written};
 
 /// The largest file of all that are made here, bytes.
 const MAX_FILE: usize = 1 << 20;

@@ -1,50 +1,82 @@
-//! Which room of the program may know which: read from the sources, and held against the table that
-//! docs/architecture.md shows.
+//! Which room may know which, in whatever crate they are: read from the sources, and held against
+//! the table that docs/architecture.md shows.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Each room, and the rooms that it imports: only such as stand above it.
+/// Each room with those that it imports.
+type Rooms = &'static [(&'static str, &'static str)];
+
+/// The crates: what others call each, where its sources are, and its rooms with the rooms that they
+/// import: only such as stand above them.
 #[rustfmt::skip]
-const ROOMS: &[(&str, &str)] = &[
-    ("trace", ""),
-    ("text", ""),
-    ("tell", ""),
-    ("signals", ""),
-    ("recording", "trace"),
-    ("memory_cgroups", ""),
-    ("machine", "trace"),
-    ("kernel", "trace memory_cgroups machine"),
-    ("doctor", "memory_cgroups machine kernel"),
-    ("privilege", "doctor"),
-    ("source", "trace text tell recording machine kernel"),
-    ("error", "recording kernel source"),
-    ("model", "trace"),
-    ("insight", "trace text model"),
-    ("compare", "trace text"),
-    ("figures", "trace text model"),
-    ("report", "trace text source model insight compare figures"),
-    ("export", "trace text tell recording source error model"),
-    ("serve", "trace text tell machine error model export"),
-    ("dashboard", "trace text tell signals machine source error model insight figures export"),
-    ("config", "error dashboard"),
-    ("cli", "trace recording source export serve dashboard"),
-    ("shorthand", "cli"),
-    ("command", "trace text tell signals recording machine kernel doctor privilege source error model insight compare report export serve dashboard config cli"),
+const CRATES: &[(&str, &str, Rooms)] = &[
+    ("migscope_recording", "recording/src", &[
+        ("trace", ""),
+        ("recording", "trace"),
+    ]),
+    ("migscope", "src", &[
+        ("text", ""),
+        ("tell", ""),
+        ("signals", ""),
+        ("memory_cgroups", ""),
+        ("machine", "trace"),
+        ("kernel", "trace memory_cgroups machine"),
+        ("doctor", "memory_cgroups machine kernel"),
+        ("privilege", "doctor"),
+        ("source", "trace text tell recording machine kernel"),
+        ("error", "recording kernel source"),
+        ("model", "trace"),
+        ("insight", "trace text model"),
+        ("compare", "trace text"),
+        ("figures", "trace text model"),
+        ("report", "trace text source model insight compare figures"),
+        ("export", "trace text tell recording source error model"),
+        ("serve", "trace text tell machine error model export"),
+        ("dashboard", "trace text tell signals machine source error model insight figures export"),
+        ("config", "error dashboard"),
+        ("cli", "trace recording source export serve dashboard"),
+        ("shorthand", "cli"),
+        ("command", "trace text tell signals recording machine kernel doctor privilege source error model insight compare report export serve dashboard config cli"),
+    ]),
+];
+
+/// What must not come along with recordings, for whoever reads or writes them in a tool of their
+/// own: a runtime, the kernel, a terminal, a command line, a server.
+#[rustfmt::skip]
+const NOT_WITH_RECORDINGS: [&str; 8] = [
+    "aya", "blazesym", "clap", "clap_builder", "crossterm", "hyper", "ratatui", "tokio",
 ];
 
 /// A source file by its path in modules: `model::ping_pong` for `model/ping_pong.rs`, `model` for
 /// `model/mod.rs`.
 type Files = BTreeMap<String, Imports>;
 
-/// What a file imports, as paths from the crate's root.
+/// What a file imports, as paths from the root of whatever crate it is in.
 type Imports = BTreeSet<String>;
 
-/// The sources without their tests.
+fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Every room, in the order of the table.
+fn rooms() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CRATES.iter().flat_map(|(_, _, rooms)| *rooms).copied()
+}
+
+/// The sources of all crates.
 fn files() -> Files {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    CRATES
+        .iter()
+        .flat_map(|(_, folder, _)| files_in(folder))
+        .collect()
+}
+
+/// The sources in a folder without their tests.
+fn files_in(folder: &str) -> Files {
+    let root = file(folder);
     let mut files = Files::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
@@ -61,7 +93,8 @@ fn files() -> Files {
     files
 }
 
-/// The path in modules; `None` for tests, and for what is no source.
+/// The path in modules; `None` for tests, for what is no source, and for the root, which puts rooms
+/// together.
 fn module(path: &Path, root: &Path) -> Option<String> {
     let inside = path.strip_prefix(root).unwrap().with_extension("");
     let mut names: Vec<_> = inside.iter().map(|name| name.to_str().unwrap()).collect();
@@ -69,10 +102,11 @@ fn module(path: &Path, root: &Path) -> Option<String> {
         return None;
     }
     names.retain(|name| *name != "mod");
-    Some(names.join("::"))
+    let is_root = matches!(names[..], ["lib" | "main"]);
+    (!is_root).then(|| names.join("::"))
 }
 
-/// The paths that a source imports from this crate, by `use` or in place.
+/// The paths that a source imports from these crates, by `use` or in place.
 fn imports(text: &str, module: &str) -> Imports {
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
     let code: String = text
@@ -92,14 +126,25 @@ fn imports(text: &str, module: &str) -> Imports {
         expand("", &statement[at + 4..], &mut paths);
         found.extend(paths.iter().filter_map(|path| absolute(path, module)));
     }
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-        let path = rest[..end.unwrap_or(rest.len())].trim_end_matches(':');
-        found.insert(path.to_owned());
+    for root in roots() {
+        for (at, _) in code.match_indices(&root) {
+            let rest = &code[at + root.len()..];
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+            let path = rest[..end.unwrap_or(rest.len())].trim_end_matches(':');
+            found.insert(path.to_owned());
+        }
     }
     found.remove("");
     found
+}
+
+/// What paths into these crates begin with.
+fn roots() -> impl Iterator<Item = String> {
+    let names = CRATES.iter().map(|(name, _, _)| *name);
+    ["crate"]
+        .into_iter()
+        .chain(names)
+        .map(|name| format!("{name}::"))
 }
 
 /// The single paths of a `use` tree.
@@ -127,10 +172,10 @@ fn expand(before: &str, tree: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// From the crate's root; `None` for paths of other crates.
+/// From the root of one of these crates; `None` for paths of others.
 fn absolute(path: &str, module: &str) -> Option<String> {
     let path = path.split(" as ").next().unwrap();
-    if let Some(path) = path.strip_prefix("crate::") {
+    if let Some(path) = roots().find_map(|root| path.strip_prefix(&*root)) {
         return Some(path.to_owned());
     }
     let mut names: Vec<_> = module.split("::").collect();
@@ -180,8 +225,8 @@ fn rooms_import_only_what_stands_above_them() {
             }
         }
     }
-    let known: Vec<_> = ROOMS.iter().map(|(room, _)| *room).collect();
-    for (at, (room, imports)) in ROOMS.iter().enumerate() {
+    let known: Vec<_> = rooms().map(|(room, _)| room).collect();
+    for (at, (room, imports)) in rooms().enumerate() {
         let imports: BTreeSet<_> = imports.split_whitespace().collect();
         for to in &imports {
             assert!(known[..at].contains(to), "{room} stands above {to}");
@@ -199,12 +244,49 @@ fn rooms_import_only_what_stands_above_them() {
         let stale: Vec<_> = may.difference(&is).collect();
         assert!(stale.is_empty(), "{room} no longer imports {stale:?}");
     }
-    let rooms: BTreeSet<_> = files.keys().map(|module| room(module)).collect();
-    let unknown: Vec<_> = rooms
+}
+
+#[test]
+fn every_crate_has_its_rooms() {
+    for (name, folder, rooms) in CRATES {
+        let files = files_in(folder);
+        let is: BTreeSet<_> = files.keys().map(|module| room(module)).collect();
+        let told: BTreeSet<_> = rooms.iter().map(|(room, _)| *room).collect();
+        assert_eq!(is, told, "{name}");
+    }
+}
+
+/// By what is locked, whatever the features: a little more than what is built.
+#[test]
+fn recordings_bring_few_libraries() {
+    let read = |path| -> toml::Table { fs::read_to_string(file(path)).unwrap().parse().unwrap() };
+    let (manifest, lock) = (read("recording/Cargo.toml"), read("../Cargo.lock"));
+    let mut needs = BTreeMap::<&str, Vec<&str>>::new();
+    for package in lock["package"].as_array().unwrap() {
+        let all = package.get("dependencies").and_then(|all| all.as_array());
+        let names = all.into_iter().flatten().map(|name| {
+            // The version stands behind it where there are several.
+            name.as_str().unwrap().split(' ').next().unwrap()
+        });
+        needs
+            .entry(package["name"].as_str().unwrap())
+            .or_default()
+            .extend(names);
+    }
+    let direct = manifest["dependencies"].as_table().unwrap().keys();
+    let mut todo: Vec<_> = direct.map(String::as_str).collect();
+    let mut all = BTreeSet::new();
+    while let Some(name) = todo.pop() {
+        if all.insert(name) {
+            todo.extend(&needs[name]);
+        }
+    }
+    assert!(all.contains("arrow-schema") && all.len() > 20, "{all:?}");
+    let wrong: Vec<_> = NOT_WITH_RECORDINGS
         .iter()
-        .filter(|room| !known.contains(room) && !["lib", "main"].contains(room))
+        .filter(|name| all.contains(*name))
         .collect();
-    assert!(unknown.is_empty(), "rooms that are in no line: {unknown:?}");
+    assert!(wrong.is_empty(), "{wrong:?} come with migscope-recording");
 }
 
 /// A module and those inside it are one; beyond that, whoever is imported does not import back.
@@ -218,7 +300,7 @@ fn no_files_import_each_other_in_a_circle() {
     let mut to: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (module, imports) in &files {
         let targets = imports.iter().filter_map(|path| target(&files, path));
-        let others = targets.filter(|to| !is_inside(module, to) && !["lib", "main"].contains(to));
+        let others = targets.filter(|to| !is_inside(module, to));
         to.insert(module, others.collect());
     }
     // Whoever imports nothing that is left is in no circle.

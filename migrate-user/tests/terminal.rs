@@ -1,15 +1,12 @@
 //! The dashboard in a real terminal: tmux is one, and can be asked what is on its screen.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[expect(dead_code, reason = "the library's own tests use the rest")]
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use support::recording;
+use migscope_testkit::recording;
 use tempfile::TempDir;
 
 /// How long something may take to show up. Machines that test are busy.

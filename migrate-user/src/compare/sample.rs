@@ -185,7 +185,7 @@ fn halve(blocks: &mut Vec<Block>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn blocks_are_few_equal_and_whole() {

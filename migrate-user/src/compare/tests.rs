@@ -1,8 +1,8 @@
 //! It tells what has changed, and is quiet where nothing has.
 
 use super::{Comparison, Figure, Figures, Limits, Sample, Unit, Verdict, compare};
-use crate::support::Synthetic;
 use crate::trace::{Ledger, Migration};
+use migscope_testkit::Synthetic;
 
 fn sample(seed: u64, calls: usize, mut change: impl FnMut(&mut Migration)) -> Sample {
     let mut sample = Sample::default();

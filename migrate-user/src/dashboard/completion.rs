@@ -82,7 +82,7 @@ fn common(choices: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     fn completed(before: &str) -> Option<(String, Vec<String>)> {
         let mut seen = Seen::default();

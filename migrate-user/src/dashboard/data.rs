@@ -268,7 +268,7 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     fn filter(words: &str) -> Filter {
         words.parse().unwrap()
@@ -315,7 +315,7 @@ mod tests {
             data.limits().unwrap(),
             format!(
                 "min-pages=1: exact from {} on, what came before is not known",
-                clock(first_ns - crate::support::START_NS)
+                clock(first_ns - migscope_testkit::START_NS)
             )
         );
         data.reset(None);

@@ -65,8 +65,8 @@ impl<S: Source> Player<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::{Synthetic, facts};
     use crate::trace::Facts;
+    use migscope_testkit::{Synthetic, facts};
 
     struct Once(Facts, Vec<Batch>);
 

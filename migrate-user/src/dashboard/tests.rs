@@ -13,8 +13,8 @@ use crate::figures;
 use crate::insight::Thresholds;
 use crate::model::Model;
 use crate::report::Report;
-use crate::support::{Synthetic, facts};
 use crate::trace::{Cause, Direction, Ending, Facts};
+use migscope_testkit::{Synthetic, facts};
 
 /// A dashboard of a source that cannot be read again.
 fn app(facts: Facts) -> App {

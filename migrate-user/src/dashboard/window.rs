@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::insight::Thresholds;
     use crate::report::Report;
-    use crate::support::{START_NS, Synthetic, facts};
+    use migscope_testkit::{START_NS, Synthetic, facts};
 
     const S: u64 = 1_000_000_000;
 

@@ -32,7 +32,7 @@ impl Export for Csv {
 mod tests {
     use super::*;
     use crate::export::Json;
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     fn export(format: &dyn Export, batch: &Batch) -> Vec<u8> {
         let mut out = Vec::new();

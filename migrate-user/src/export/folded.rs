@@ -42,7 +42,7 @@ impl Export for Folded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     #[test]
     fn a_line_for_each_stack_with_the_time_of_its_migration() {

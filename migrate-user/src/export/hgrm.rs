@@ -86,7 +86,7 @@ fn write(histogram: &Histogram<u64>, out: Out<'_>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     #[test]
     fn a_line_for_each_percentile_up_to_all() {

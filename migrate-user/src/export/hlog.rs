@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::model::Model;
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     /// Merges a log's histograms by tag.
     fn merged(log: &[u8], tag: &str) -> Histogram<u64> {

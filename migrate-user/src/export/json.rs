@@ -31,7 +31,7 @@ impl Export for Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     #[test]
     fn lines_with_the_documented_names_in_their_order() {

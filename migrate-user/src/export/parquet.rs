@@ -56,7 +56,7 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     #[test]
     fn a_row_for_each_migration_and_nothing_else() {

@@ -11,10 +11,10 @@ use migrate_ebpf::wire::Loss;
 
 use super::{Finding, Kind, Severity, Thresholds, findings};
 use crate::model::Model;
-use crate::support::{START_NS, Synthetic, facts};
 use crate::trace::{
     Batch, Cause, Direction, Facts, Ledger, Migration, Outcome, Parts, Skips, Status,
 };
+use migscope_testkit::{START_NS, Synthetic, facts};
 
 /// How many migrations a run has.
 const CALLS: u64 = 400;

@@ -283,7 +283,7 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     const GROUP: Group = Group {
         direction: Direction::ToDevice,

@@ -77,7 +77,7 @@ fn same(a: Option<&Arc<str>>, b: Option<&Arc<str>>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn memory_is_bounded_and_nothing_is_lost() {

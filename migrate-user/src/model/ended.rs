@@ -68,8 +68,8 @@ impl<'a> Deref for Ended<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
     use crate::trace::Ledger;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn figures_are_what_the_wire_says_they_are() {

@@ -79,8 +79,8 @@ const MOST_PARTIAL: u64 = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
     use crate::trace::{Ledger, Migration, Skips};
+    use migscope_testkit::Synthetic;
 
     /// A call to the device for 512 pages, of which one is held.
     fn call(declined: u64) -> Migration {

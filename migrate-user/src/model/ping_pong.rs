@@ -415,8 +415,8 @@ fn parts(address: u64, requested: u64, page_size: u64) -> impl Iterator<Item = P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::{START_NS, Synthetic};
     use crate::trace::{Direction, Ledger, Migration, Outcome, Skips};
+    use migscope_testkit::{START_NS, Synthetic};
 
     const PAGE: u64 = 4096;
     const START: u64 = 0x7f00_0000_0000;

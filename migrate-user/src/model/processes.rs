@@ -154,7 +154,7 @@ impl Processes {
 mod tests {
     use super::super::Migration;
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn each_has_its_own_sums() {

@@ -62,7 +62,7 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn the_newest_come_first_and_memory_is_bounded() {

@@ -132,8 +132,8 @@ impl Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::{START_NS, Synthetic};
     use crate::trace::{Ledger, Migration};
+    use migscope_testkit::{START_NS, Synthetic};
 
     fn call(ms: u64, address: u64, moved: u64) -> Migration {
         Migration {

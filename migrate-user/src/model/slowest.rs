@@ -88,7 +88,7 @@ impl Eq for Slow {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn keeps_the_slowest_of_all() {

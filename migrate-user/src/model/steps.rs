@@ -157,8 +157,8 @@ impl<'a> Steps<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
     use crate::trace::histogram::HIGHEST;
+    use migscope_testkit::Synthetic;
 
     /// A tally of migrations whose setup took so long.
     fn tally(setup_ns: impl Iterator<Item = u64>) -> Tally {

@@ -89,7 +89,7 @@ pub(super) fn part_of(whole: u64, of: u64, all: u64) -> u64 {
 mod tests {
     use super::super::Migration;
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn sums_are_those_of_the_migrations_however_they_are_grouped() {

@@ -120,7 +120,7 @@ fn class(direction: Direction, cause: Cause) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn a_later_state_less_an_earlier_is_what_came_between() {

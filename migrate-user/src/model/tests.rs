@@ -3,8 +3,8 @@
 use migrate_ebpf::wire::{Loss, anomaly};
 
 use super::{Model, Origin, Tally, rates};
-use crate::support::{START_NS, Synthetic, facts};
 use crate::trace::{Batch, Direction, Exact, Facts, Ledger, Status, Step, ledger};
+use migscope_testkit::{START_NS, Synthetic, facts};
 
 fn model(batches: &[Batch]) -> Model {
     let mut model = Model::new(facts());

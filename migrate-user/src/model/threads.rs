@@ -112,7 +112,7 @@ impl Threads {
 mod tests {
     use super::super::Migration;
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     fn count(threads: &mut Threads, tid: u32, start_ns: u64, total_ns: u64) {
         let migration = Migration {

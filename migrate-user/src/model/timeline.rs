@@ -152,8 +152,8 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
     use migrate_ebpf::wire::histogram::bucket;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn classes_begin_where_they_say() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Report;
 use crate::insight::{Thresholds, findings};
 use crate::model::Model;
-use crate::support::{Synthetic, facts};
+use migscope_testkit::{Synthetic, facts};
 
 fn model() -> Model {
     let mut synthetic = Synthetic::new(21).with_details();

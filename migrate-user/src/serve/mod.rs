@@ -108,7 +108,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::facts;
+    use migscope_testkit::facts;
 
     #[test]
     fn the_start_moves_when_the_clock_is_set_and_not_when_it_is_corrected() {

@@ -5,6 +5,3 @@ mod http;
 mod otlp;
 mod server;
 mod stream;
-#[expect(dead_code, reason = "the library's own tests use the rest")]
-#[path = "../support/mod.rs"]
-mod support;

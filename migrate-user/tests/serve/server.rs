@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::support::recording;
+use migscope_testkit::recording;
 
 /// How many migrations are in what is served.
 pub(crate) const MIGRATIONS: usize = 300;

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::http::assert_has_all;
 use crate::server::{MIGRATIONS, Server};
-use crate::support::{Synthetic, facts, recording};
+use migscope_testkit::{Synthetic, facts, recording};
 
 /// Until a path answers so.
 fn wait_for(server: &Server, path: &str, status: u16, text: &str) {

@@ -88,8 +88,8 @@ impl Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
     use crate::trace::Status;
+    use migscope_testkit::Synthetic;
 
     fn at(ms: u64, migrations: usize) -> Batch {
         let status = Status {

@@ -254,8 +254,8 @@ mod tests {
     use crate::command::record::gather::Pace;
     use crate::model::Model;
     use crate::recording::Reader;
-    use crate::support::{Synthetic, facts};
     use crate::trace::{Ending, Facts, Migration};
+    use migscope_testkit::{Synthetic, facts};
 
     /// A tracer that goes on until it is asked to stop, and then has one more batch.
     struct Endless {

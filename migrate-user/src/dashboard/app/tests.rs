@@ -3,7 +3,7 @@
 use super::*;
 use crate::dashboard::Table;
 use crate::dashboard::notices::notices;
-use crate::support::{Synthetic, facts};
+use migscope_testkit::{Synthetic, facts};
 
 fn app(migrations: usize, readable: bool) -> (App, Synthetic) {
     let mut synthetic = Synthetic::new(1);

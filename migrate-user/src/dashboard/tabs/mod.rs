@@ -95,7 +95,7 @@ mod tests {
     use super::super::tests::pictures::picture_of;
     use super::*;
     use crate::dashboard::{Settings, start};
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     #[test]
     fn a_table_is_sorted_by_what_can_be_seen() {

@@ -17,9 +17,9 @@ use serde_json::Value;
 use super::super::{Action, App, Tab};
 use super::pictures::{picture, text, windowed};
 use super::{lossy, ordinary, report, sampled, totals_only};
-use crate::support::START_NS;
 use crate::text::{bytes, clock, count, counted, duration, percent, quantity, since};
 use crate::trace::Figure;
+use migscope_testkit::START_NS;
 
 /// What can stand behind a number.
 const UNITS: [&str; 12] = [

@@ -6,8 +6,8 @@ use ratatui::style::Color;
 use super::super::{Action, App, Tab, Theme};
 use super::pictures::{picture, picture_of, text};
 use super::{empty, lossy, ordinary, report, sampled, totals_only};
-use crate::support::Synthetic;
 use crate::trace::{Ending, Status};
+use migscope_testkit::Synthetic;
 
 /// Every tab, a migration by itself, the help, a question.
 fn everything(app: impl Fn() -> App) -> Vec<App> {

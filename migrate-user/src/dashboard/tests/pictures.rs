@@ -10,7 +10,7 @@ use ratatui::style::Style;
 
 use super::super::{Action, App, Drawn, Tab, draw};
 use super::{app, empty, lossy, ordinary, sampled, totals_only};
-use crate::support::{Synthetic, facts};
+use migscope_testkit::{Synthetic, facts};
 
 /// The sizes of the pictures, columns and lines.
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];

@@ -172,8 +172,8 @@ impl Canvas<'_> {
 mod tests {
     use super::*;
     use crate::model::Model;
-    use crate::support::{Synthetic, facts};
     use crate::trace::{Batch, Step};
+    use migscope_testkit::{Synthetic, facts};
 
     #[test]
     fn columns_begin_where_they_say() {

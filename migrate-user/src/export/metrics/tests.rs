@@ -11,8 +11,8 @@ use prost::Message as _;
 use super::text::Dialect;
 use super::{ALL, Kind, Metrics, PerOctave, Times, Value, otlp, text};
 use crate::model::Model;
-use crate::support::{Synthetic, facts};
 use crate::trace::{Exact, ledger, ledger::Row};
+use migscope_testkit::{Synthetic, facts};
 
 /// A run with records and totals, of which something was lost.
 fn model() -> Model {

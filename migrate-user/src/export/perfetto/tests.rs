@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::messages::{DebugAnnotation, InternedString, Value};
 use super::notes::{Note, notes};
 use super::*;
-use crate::support::{Synthetic, facts};
+use migscope_testkit::{Synthetic, facts};
 
 /// A slice that has ended: where, when, its name, its depth and its annotations.
 struct Slice {

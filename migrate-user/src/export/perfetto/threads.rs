@@ -108,7 +108,7 @@ fn below(migration: &Migration, lane: usize) -> TrackDescriptor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn what_overlaps_has_tracks_of_its_own() {

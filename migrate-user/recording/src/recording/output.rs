@@ -56,12 +56,20 @@ impl fmt::Display for Output {
 
 impl Output {
     /// Opens it. A socket waits until somebody reads there; a file must not be there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, if a file is there already, or if it is a terminal.
     pub fn open(&self) -> Result<File, Error> {
         self.open_or_replace(false)
     }
 
     /// Opens it. A file that is there is replaced if it may be: whoever reads it goes on reading
     /// what was there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, if a file is there that may not be replaced, or if it is a terminal.
     pub fn open_or_replace(&self, replaces: bool) -> Result<File, Error> {
         let opened = match self {
             Self::Stdout if io::stdout().is_terminal() => return Err(Error::BinaryToTerminal),

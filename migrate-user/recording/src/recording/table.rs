@@ -46,6 +46,10 @@ impl Table {
     }
 
     /// One row for each migration.
+    ///
+    /// # Errors
+    ///
+    /// Those of Arrow, which none of these columns is known to have.
     pub fn migrations(&mut self, migrations: &[Migration]) -> Result<RecordBatch, ArrowError> {
         self.rows(&Rows::new(migrations, None))
     }

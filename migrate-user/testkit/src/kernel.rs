@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use migscope::trace::{
+use migscope_recording::trace::{
     Cause, Direction, Exact, ExactCount, ExactFigure, Figure, Migration, Outcome, Reasons, ledger,
 };
 

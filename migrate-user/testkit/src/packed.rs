@@ -22,7 +22,7 @@ struct Place {
 
 /// Changes one buffer of one message, each chosen by `below`, which picks a number below another.
 /// Nothing, where there is none.
-pub(crate) fn repack(
+pub fn repack(
     bytes: &mut Vec<u8>,
     mut below: impl FnMut(usize) -> usize,
     change: impl FnOnce(&mut Vec<u8>),

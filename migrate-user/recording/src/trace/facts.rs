@@ -119,11 +119,14 @@ impl Facts {
             .is_some_and(|name| name.contains("jiffies"))
     }
 
-    /// Can a recording with these facts and a `later` one be read as one? What keeps them from it,
-    /// in words, if not.
+    /// Can a recording with these facts and a `later` one be read as one?
     ///
     /// Time stamps have to be of the same clock, and both have to be about the same migrations,
     /// seen in the same way: their sums would mean nothing otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Says what keeps them from it.
     pub fn goes_with(&self, later: &Self) -> Result<(), String> {
         if self.boot_id.is_none() || self.boot_id != later.boot_id {
             return Err("it is of another boot or machine, whose clock is another".to_owned());

@@ -1,17 +1,13 @@
 //! What is written is what is read, whatever happens in between.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
-mod support;
-
 use std::io::Read;
 
 use arrow_array::{Array, UInt64Array};
 use arrow_ipc::reader::StreamReader;
-
-use migscope::recording::{Error, FORMAT, MAX_ROWS, Reader, Writer};
-use migscope::trace::{Batch, Cause, Direction, Ending, Migrations, Row, Status};
-use support::{START_NS, Synthetic, facts, recording, written};
+use migscope_recording::recording::{Error, FORMAT, MAX_ROWS, Reader, Writer};
+use migscope_recording::trace::{Batch, Cause, Direction, Ending, Migrations, Row, Status};
+use migscope_testkit::{START_NS, Synthetic, facts, recording, written};
 
 /// The bytes after which a recording ends.
 const END_MARK: usize = 8;

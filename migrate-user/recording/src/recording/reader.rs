@@ -36,6 +36,11 @@ pub struct Reader<R> {
 
 impl<R: Read> Reader<R> {
     /// Reads schema and facts. `input` is what messages call this stream.
+    ///
+    /// # Errors
+    ///
+    /// If the stream cannot be read, does not begin as a recording does, or is of a format that is
+    /// not known.
     pub fn new(input: &str, stream: R) -> Result<Self, Error> {
         let mut frames = Frames::new(stream);
         let mut decoder = StreamDecoder::new();
@@ -66,6 +71,11 @@ impl<R: Read> Reader<R> {
     /// The recording that stands behind this one's end mark, as after `cat A B`; `None` if the
     /// stream ends there. Bytes that are no recording are damage. Only for a recording that was
     /// read to its end, and came to it as it should.
+    ///
+    /// # Errors
+    ///
+    /// Says what stands there instead: bytes that are none of a recording, or one that cannot be
+    /// read.
     pub fn following(mut self, input: &str) -> Result<Option<Self>, Ending> {
         self.frames.pass_end_mark();
         let at = self.frames.position();

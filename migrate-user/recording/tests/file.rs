@@ -1,17 +1,14 @@
 //! Recordings in files and sockets: while they grow, and when they cannot.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
-mod support;
-
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use migscope::recording::{Error, Output, Reader, Recording};
-use migscope::trace::{Batch, Ending};
-use support::{Synthetic, facts};
+use migscope_recording::recording::{Error, Output, Reader, Recording};
+use migscope_recording::trace::{Batch, Ending};
+use migscope_testkit::{Synthetic, facts};
 
 fn create_in(folder: &tempfile::TempDir) -> (PathBuf, Recording) {
     let path = folder.path().join("run.arrow");

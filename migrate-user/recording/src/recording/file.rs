@@ -19,11 +19,19 @@ pub struct Recording {
 
 impl Recording {
     /// Opens the output and writes the facts. A new file can be read by its owner only.
+    ///
+    /// # Errors
+    ///
+    /// If the output cannot be opened, or is there already, or the facts cannot be written.
     pub fn create(output: Output, facts: &Facts) -> Result<Self, Error> {
         Self::new(output.open()?, output, facts)
     }
 
     /// Writes the facts to an output that is open.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
     pub fn new(file: File, output: Output, facts: &Facts) -> Result<Self, Error> {
         let writer = Writer::new(file, facts).map_err(|cause| not_written(&output, cause, 0))?;
         Ok(Self {
@@ -34,6 +42,10 @@ impl Recording {
     }
 
     /// Adds a batch. After an error, call [`Recording::abandon`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
     pub fn write(&mut self, batch: &Batch) -> io::Result<()> {
         self.writer.write(batch)?;
         self.migrations += batch.migrations.len() as u64;
@@ -56,6 +68,10 @@ impl Recording {
     }
 
     /// Ends it with its mark.
+    ///
+    /// # Errors
+    ///
+    /// If the output does not take what is left.
     pub fn finish(self) -> Result<(), Error> {
         let Self {
             writer,

@@ -15,6 +15,10 @@ pub struct Writer<W> {
 
 impl<W: Write> Writer<W> {
     /// Begins a recording: schema and facts are written at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
     pub fn new(out: W, facts: &Facts) -> io::Result<Self> {
         let encoder = Encoder::new(facts).map_err(io::Error::other)?;
         let mut writer = Self {
@@ -27,12 +31,20 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes one batch.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream. What was written is whole up to [`Writer::whole_bytes`].
     pub fn write(&mut self, batch: &Batch) -> io::Result<()> {
         self.encoder.batch(batch).map_err(io::Error::other)?;
         self.flush()
     }
 
     /// Writes the end mark, which tells readers that nothing is missing.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
     pub fn finish(mut self) -> io::Result<W> {
         self.encoder.finish().map_err(io::Error::other)?;
         self.flush()?;

@@ -1,22 +1,30 @@
-//! Synthetic migrations: the same for the same seed. The only place that makes any.
+//! What the tests share: synthetic migrations, which are the same for the same seed, and nothing
+//! else makes any; [`filters`] with what each lets through; [`packed`] recordings, to be broken.
+//!
+//! The unit tests of `migscope-recording` itself cannot use it: for them its types are of another
+//! crate.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod filters;
 mod kernel;
+pub mod packed;
 
 use std::sync::Arc;
 
 use kernel::Kernel;
 use migrate_ebpf::wire::LOSSES;
-use migscope::recording::Writer;
-use migscope::trace::{
+use migscope_recording::recording::Writer;
+use migscope_recording::trace::{
     Batch, Cause, Details, Direction, Facts, Ledger, Migration, Outcome, Parts, Side, Skips,
     Status, Step, Worker,
 };
 
 /// When every synthetic run begins.
-pub(crate) const START_NS: u64 = 5_000_000_000;
+pub const START_NS: u64 = 5_000_000_000;
 
 /// The facts of a synthetic machine.
-pub(crate) fn facts() -> Facts {
+pub fn facts() -> Facts {
     Facts {
         host: "testbed".to_owned(),
         kernel: "7.2.13".to_owned(),
@@ -37,7 +45,7 @@ pub(crate) fn facts() -> Facts {
 }
 
 /// A stream of migrations of every kind.
-pub(crate) struct Synthetic {
+pub struct Synthetic {
     seed: u64,
     sequence: u64,
     time_ns: u64,
@@ -67,7 +75,8 @@ fn sides(direction: Direction, ledger: &Ledger) -> (Side, Side) {
 }
 
 impl Synthetic {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A stream that begins anew; another for each seed.
+    pub fn new(seed: u64) -> Self {
         // xorshift stays at 0 for ever if it begins there.
         Self {
             seed: seed.max(1),
@@ -80,7 +89,7 @@ impl Synthetic {
     }
 
     /// The same migrations, counted by the kernel too.
-    pub(crate) fn with_totals(self) -> Self {
+    pub fn with_totals(self) -> Self {
         Self {
             kernel: Some(Kernel::default()),
             ..self
@@ -88,7 +97,7 @@ impl Synthetic {
     }
 
     /// The same migrations, with everything that can be asked for.
-    pub(crate) fn with_details(self) -> Self {
+    pub fn with_details(self) -> Self {
         Self {
             detailed: true,
             ..self
@@ -104,13 +113,13 @@ impl Synthetic {
     }
 
     /// From here on, each status says that this many more were lost, by the index of the loss.
-    pub(crate) fn lose(&mut self, loss: usize, migrations: u64) {
+    pub fn lose(&mut self, loss: usize, migrations: u64) {
         self.lost[loss] += migrations;
         self.sequence += migrations;
     }
 
     /// A batch of `count` migrations and a status.
-    pub(crate) fn batch(&mut self, count: usize) -> Batch {
+    pub fn batch(&mut self, count: usize) -> Batch {
         let migrations = (0..count).map(|_| self.migration()).collect();
         Batch {
             migrations,
@@ -118,7 +127,8 @@ impl Synthetic {
         }
     }
 
-    pub(crate) fn status(&self) -> Status {
+    /// What the tracer would tell of itself now.
+    pub fn status(&self) -> Status {
         Status {
             time_ns: self.time_ns,
             ended: self.sequence,
@@ -127,7 +137,8 @@ impl Synthetic {
         }
     }
 
-    pub(crate) fn migration(&mut self) -> Migration {
+    /// The next migration.
+    pub fn migration(&mut self) -> Migration {
         let mut migration = self.plain();
         if self.detailed {
             self.detail(&mut migration);
@@ -284,14 +295,14 @@ impl Synthetic {
 }
 
 /// A whole recording of `batches` batches of `size` migrations each, and the batches.
-pub(crate) fn recording(seed: u64, batches: usize, size: usize) -> (Vec<u8>, Vec<Batch>) {
+pub fn recording(seed: u64, batches: usize, size: usize) -> (Vec<u8>, Vec<Batch>) {
     let mut synthetic = Synthetic::new(seed);
     let batches: Vec<Batch> = (0..batches).map(|_| synthetic.batch(size)).collect();
     (written(&batches), batches)
 }
 
 /// A whole recording of these batches.
-pub(crate) fn written(batches: &[Batch]) -> Vec<u8> {
+pub fn written(batches: &[Batch]) -> Vec<u8> {
     let mut facts = facts();
     if batches
         .iter()

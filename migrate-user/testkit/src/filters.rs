@@ -4,16 +4,16 @@
 use serde_json::Value;
 
 /// A migration by the names of `export --format json`, which the test driver's truth has too.
-pub(crate) type Line<'a> = &'a dyn Fn(&str) -> Value;
+pub type Line<'a> = &'a dyn Fn(&str) -> Value;
 
 /// One filter.
-pub(crate) struct Case {
+pub struct Case {
     /// As the dashboard's `/` takes it; each word is an option, too.
-    pub(crate) words: &'static str,
+    pub words: &'static str,
     /// Which migrations it lets through.
-    pub(crate) takes: fn(Line<'_>) -> bool,
+    pub takes: fn(Line<'_>) -> bool,
     /// Can the probes ask it, and does the driver's truth tell what it asks?
-    pub(crate) by_probes: bool,
+    pub by_probes: bool,
 }
 
 const fn probes(words: &'static str, takes: fn(Line<'_>) -> bool) -> Case {
@@ -55,7 +55,7 @@ fn overlaps(of: Line<'_>, from: u64, to: u64) -> bool {
 }
 
 /// All cases. The values are those of synthetic migrations or of the test driver's workload.
-pub(crate) const CASES: &[Case] = &[
+pub const CASES: &[Case] = &[
     probes("direction=to_system", |of| of("direction") == "to_system"),
     host("direction=to_device", |of| of("direction") == "to_device"),
     host("cause=eviction", |of| of("cause") == "eviction"),
