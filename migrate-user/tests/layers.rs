@@ -17,15 +17,17 @@ const CRATES: &[(&str, &str, Rooms)] = &[
         ("trace", ""),
         ("recording", "trace"),
     ]),
-    ("migscope", "src", &[
-        ("text", ""),
-        ("tell", ""),
-        ("signals", ""),
+    ("migscope_tracer", "tracer/src", &[
         ("memory_cgroups", ""),
         ("machine", "trace"),
         ("kernel", "trace memory_cgroups machine"),
         ("doctor", "memory_cgroups machine kernel"),
         ("privilege", "doctor"),
+    ]),
+    ("migscope", "src", &[
+        ("text", ""),
+        ("tell", ""),
+        ("signals", ""),
         ("source", "trace text tell recording machine kernel"),
         ("error", "recording kernel source"),
         ("model", "trace"),
@@ -256,11 +258,23 @@ fn every_crate_has_its_rooms() {
     }
 }
 
+fn table(path: &str) -> toml::Table {
+    fs::read_to_string(file(path)).unwrap().parse().unwrap()
+}
+
+#[test]
+fn only_tests_use_what_tests_share() {
+    for (name, folder, _) in CRATES {
+        let manifest = table(&format!("{folder}/../Cargo.toml"));
+        let needs = manifest["dependencies"].as_table().unwrap();
+        assert!(!needs.contains_key("migscope-testkit"), "{name}");
+    }
+}
+
 /// By what is locked, whatever the features: a little more than what is built.
 #[test]
 fn recordings_bring_few_libraries() {
-    let read = |path| -> toml::Table { fs::read_to_string(file(path)).unwrap().parse().unwrap() };
-    let (manifest, lock) = (read("recording/Cargo.toml"), read("../Cargo.lock"));
+    let (manifest, lock) = (table("recording/Cargo.toml"), table("../Cargo.lock"));
     let mut needs = BTreeMap::<&str, Vec<&str>>::new();
     for package in lock["package"].as_array().unwrap() {
         let all = package.get("dependencies").and_then(|all| all.as_array());

@@ -11,7 +11,7 @@ use migrate_ebpf::wire::{
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::TracerError;
-use crate::trace::{Exact, ExactCount, ExactFigure, Reasons, Values};
+use migscope_recording::trace::{Exact, ExactCount, ExactFigure, Reasons, Values};
 
 const WORD: usize = size_of::<u64>();
 const PLACES: usize = CLASSES * Outcome::ALL.len();

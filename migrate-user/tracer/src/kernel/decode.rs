@@ -15,7 +15,7 @@ use super::cgroups::Cgroups;
 use super::options::Options;
 use super::regions::Places;
 use super::symbols::{Stack, Symbols};
-use crate::trace::{Migration, Side, Worker};
+use migscope_recording::trace::{Migration, Side, Worker};
 
 /// Decodes records. Keeps each name once.
 pub(super) struct Decoder {

@@ -41,11 +41,11 @@ pub(crate) use requirements::{has_ring_buffer, missing_helpers};
 pub use trial::{Feature, try_out};
 
 use crate::machine;
-use crate::trace::{Batch, Details, ExactCount, Facts, Migration, Status};
 use attach::{Attached, Held};
 use decode::Decoder;
 use log::Log;
 use losses::Losses;
+use migscope_recording::trace::{Batch, Details, ExactCount, Facts, Migration, Status};
 use symbols::Symbols;
 use totals::Totals;
 use watch::Watch;

@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::trace::{Details, Facts, Moment};
+use migscope_recording::trace::{Details, Facts, Moment};
 
 /// The facts of a recording that begins now, on this machine, by CLOCK_BOOTTIME.
-pub fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let name = rustix::system::uname();
     Facts {
         host: name.nodename().to_string_lossy().into_owned(),

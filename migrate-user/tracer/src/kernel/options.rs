@@ -8,7 +8,7 @@ use migrate_ebpf::wire::{self, Config, MODULE_NAME_WORDS};
 
 use super::{TracerError, modules};
 use crate::memory_cgroups::MemoryCgroups;
-use crate::trace::filter::{Comm, Driver, Filter};
+use migscope_recording::trace::filter::{Comm, Driver, Filter};
 
 /// What to trace, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
