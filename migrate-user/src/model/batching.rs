@@ -202,31 +202,16 @@ impl Batching {
     /// The sizes that occurred in one direction or in all, the smallest first.
     pub fn sizes(&self, direction: Option<Direction>) -> impl Iterator<Item = Size> {
         (0..BUCKETS)
-            .map(move |bucket| self.size(bucket, direction))
+            .map(move |bucket| size(bucket, self.of(direction)))
             .filter(|size| size.calls > 0)
     }
 
-    fn size(&self, bucket: usize, direction: Option<Direction>) -> Size {
-        let smallest = 1u64 << bucket;
-        let mut size = Size {
-            pages: smallest..=smallest + (smallest - 1),
-            calls: 0,
-            requested: 0,
-            arrived: 0,
-            time_ns: 0,
-            steps_ns: [0; Step::COUNT],
-        };
-        for of in self.of(direction) {
-            let sums = &of.sizes[bucket];
-            size.calls = size.calls.saturating_add(sums.calls);
-            size.requested = size.requested.saturating_add(sums.requested);
-            size.arrived = size.arrived.saturating_add(sums.arrived);
-            for (sum, more) in size.steps_ns.iter_mut().zip(sums.steps_ns) {
-                *sum = sum.saturating_add(more);
-                size.time_ns = size.time_ns.saturating_add(more);
-            }
-        }
-        size
+    /// The sizes that occurred in one group, the smallest first.
+    pub fn sizes_of(&self, group: Group) -> impl Iterator<Item = Size> {
+        let of = self.groups[group.place()].as_deref();
+        (0..BUCKETS)
+            .map(move |bucket| size(bucket, of.into_iter()))
+            .filter(|size| size.calls > 0)
     }
 
     /// What a call and what a page costs in one step, or in the whole migration (`None`), in one
@@ -263,6 +248,30 @@ impl Batching {
         let saved = groups.filter_map(|group| self.saved_ns(batch_pages, group));
         saved.fold(None, |sum, more| Some(sum.unwrap_or(0.0) + more))
     }
+}
+
+/// The calls of one size in some groups.
+fn size<'a>(bucket: usize, groups: impl Iterator<Item = &'a Of>) -> Size {
+    let smallest = 1u64 << bucket;
+    let mut size = Size {
+        pages: smallest..=smallest + (smallest - 1),
+        calls: 0,
+        requested: 0,
+        arrived: 0,
+        time_ns: 0,
+        steps_ns: [0; Step::COUNT],
+    };
+    for of in groups {
+        let sums = &of.sizes[bucket];
+        size.calls = size.calls.saturating_add(sums.calls);
+        size.requested = size.requested.saturating_add(sums.requested);
+        size.arrived = size.arrived.saturating_add(sums.arrived);
+        for (sum, more) in size.steps_ns.iter_mut().zip(sums.steps_ns) {
+            *sum = sum.saturating_add(more);
+            size.time_ns = size.time_ns.saturating_add(more);
+        }
+    }
+    size
 }
 
 impl Of {
@@ -391,6 +400,12 @@ mod tests {
         close(all.fit(None, GROUP).unwrap().fixed_ns, 1300.0);
         close(all.fit(None, home).unwrap().fixed_ns, 7000.0);
         assert_eq!(all.groups(), [GROUP, home]);
+        let of_home: Vec<_> = all.sizes_of(home).collect();
+        let sizes: Vec<_> = of_home
+            .iter()
+            .map(|size| (*size.pages.start(), size.calls))
+            .collect();
+        assert_eq!(sizes, [(1, 1), (2, 2), (4, 1)]);
         all.by_result = true;
         assert_eq!((all.fit(None, GROUP), all.saved_ns(8, GROUP)), (None, None));
     }

@@ -47,6 +47,8 @@ pub struct Hidden {
     pub ways_back: bool,
     /// Some evictions are left out: whether device memory is too small is unknown.
     pub evictions: bool,
+    /// Anything may be left out: of what is not there, it is not known that it never was.
+    pub anything: bool,
     /// By [`Direction`]: all of its migrations are left out.
     directions: [bool; Direction::ALL.len()],
 }
@@ -57,6 +59,7 @@ impl Hidden {
         by_result: true,
         ways_back: true,
         evictions: true,
+        anything: true,
         directions: [false; Direction::ALL.len()],
     };
 
@@ -71,6 +74,12 @@ impl Hidden {
     }
 
     fn under(filter: &Filter) -> Self {
+        // Every migration asks for no page or more, and takes no time or more.
+        let filter = &Filter {
+            min_pages: filter.min_pages.filter(|least| *least > 0),
+            slower_than_ns: filter.slower_than_ns.filter(|least| *least > 0),
+            ..filter.clone()
+        };
         let asked: Vec<_> = filter.asked().map(|(word, _)| word.name).collect();
         let has = |some: &[&str]| asked.iter().any(|name| some.contains(name));
         let mut directions = [false; Direction::ALL.len()];
@@ -84,6 +93,7 @@ impl Hidden {
             by_result: has(&BY_RESULT),
             ways_back: has(&SOME_OF_A_PAGE),
             evictions: has(&SOME_EVICTIONS),
+            anything: !filter.is_empty(),
             directions,
         }
     }
@@ -97,6 +107,7 @@ impl Hidden {
             by_result: self.by_result || other.by_result,
             ways_back: self.ways_back || other.ways_back,
             evictions: self.evictions || other.evictions,
+            anything: self.anything || other.anything,
             directions,
         }
     }
@@ -125,9 +136,21 @@ mod tests {
         assert_eq!(of("pid=7 slower-than=1ms"), (true, true, true));
         assert_eq!(of("--outcome=completed"), (true, true, true));
         assert_eq!(of("time=1s..2s"), (false, false, false));
+        assert!(Hidden::by(["time=1s..2s"]).anything);
         // A value is no condition.
         assert_eq!(of("comm=outcome"), (false, false, true));
         assert_eq!(of("colour=red"), (true, true, true));
+    }
+
+    /// Of a script's variable that is 0.
+    #[test]
+    fn what_lets_all_through_hides_nothing() {
+        assert_eq!(
+            Hidden::by(["min-pages=0 slower-than=0s"]),
+            Hidden::default()
+        );
+        let one = Hidden::by(["min-pages=1"]);
+        assert!(one.ways_back && one.evictions && one.anything);
     }
 
     #[test]

@@ -40,10 +40,24 @@ impl Model {
             .map(|ended| if every == 0 { 0 } else { ended.div_ceil(every) })
     }
 
-    /// Did every migration that ended, and that the filter lets through, come as a record?
+    /// Did every migration that ended, and that the filter lets through, come as a record? Before
+    /// the tracer has told, nobody knows.
     pub fn has_all_records(&self) -> bool {
-        let lost = self.losses().map_or(0, |losses| losses.lost_of_ended());
-        self.facts.record_every == 1 && lost.saturating_sub(self.lost_before) == 0
+        self.facts.record_every == 1 && self.lost_since() == Some(0)
+    }
+
+    /// Migrations that ended since counting began, and that were to be recorded and were not;
+    /// `None` before the tracer has told.
+    pub fn lost_since(&self) -> Option<u64> {
+        let lost = self.losses()?.lost_of_ended();
+        Some(lost.saturating_sub(self.lost_before))
+    }
+
+    /// Of the migrations that were to be recorded since the tracer started, the share of which
+    /// records came, 0 to 1; `None` where none was to be, and before the tracer has told.
+    pub fn recorded_share(&self) -> Option<f64> {
+        let (chosen, lost) = (self.chosen()?, self.losses()?.lost_of_ended());
+        (chosen > 0).then(|| chosen.saturating_sub(lost) as f64 / chosen as f64)
     }
 
     /// Of how many migrations since the tracer started records came, and how many ended, where that

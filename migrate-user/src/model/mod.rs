@@ -132,11 +132,12 @@ impl Model {
         }
     }
 
-    /// Did every migration come as a record, as far as the newest status tells?
+    /// Did every migration come as a record, as far as the newest status tells? Without one, nobody
+    /// knows.
     fn sees_all(&self, status: Option<&Status>) -> bool {
-        let losses = status.or(self.status.as_ref()).map(|status| status.losses);
-        let lost = losses.map_or(0, |losses| Losses::new(losses).lost());
-        self.facts.record_every == 1 && self.facts.filters().next().is_none() && lost == 0
+        let status = status.or(self.status.as_ref());
+        let lost_none = status.is_some_and(|status| Losses::new(status.losses).lost() == 0);
+        self.facts.record_every == 1 && !self.hidden.anything && lost_none
     }
 
     fn count(&mut self, all: &Migrations) {
@@ -170,9 +171,9 @@ impl Model {
             self.processes.count(migration);
             self.threads.count(migration);
         }
-        for migration in some {
+        for (at, migration) in some.iter().enumerate() {
             self.ping_pong.count(migration, self.facts.page_size);
-            self.retries.count(migration);
+            self.retries.count(migration, || whole(at).errno);
         }
         for (at, migration) in some.iter().enumerate() {
             self.slowest.count(migration.total_ns, || whole(at));
@@ -295,8 +296,8 @@ impl Model {
     }
 
     /// Of the pages that were not collected: those that had been seen to arrive where they were to
-    /// go, and not to leave. At least so many; `None` where not every migration was recorded, so
-    /// that it is not known. Unit: base pages.
+    /// go, and not to leave. At least so many; `None` where not every migration was recorded, where
+    /// that is not known, and where a filter leaves out some. Unit: base pages.
     pub fn already_there(&self) -> Option<u64> {
         self.sees_all(None).then(|| self.ping_pong.already_there())
     }
@@ -361,6 +362,13 @@ impl Model {
         let probe = self.totals().probe_ns() as f64;
         let all = probe + self.steps().total_ns(None) as f64;
         (all > 0.0).then(|| probe / all)
+    }
+
+    /// How much longer whatever is traced takes: the tracer's own time by that of the steps; `None`
+    /// if nothing was measured.
+    pub fn slowdown(&self) -> Option<f64> {
+        let steps_ns = self.steps().total_ns(None);
+        (steps_ns > 0).then(|| self.totals().probe_ns() as f64 / steps_ns as f64)
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Retry {
     pub pages: u64,
     /// How the last of them ended.
     pub outcome: Outcome,
+    /// What the kernel rejected it with, as a positive number; `None` where it did not.
+    pub errno: Option<u32>,
     /// All their steps together, nanoseconds.
     pub time_ns: u64,
 }
@@ -59,8 +61,9 @@ pub struct Retries {
 }
 
 impl Retries {
-    /// Adds one migration. Evictions have no address and no owner, and are not followed.
-    pub(super) fn count(&mut self, migration: &Ended<'_>) {
+    /// Adds one migration. Evictions have no address and no owner, and are not followed. `errno`
+    /// tells what it was rejected with, and is asked for only where that is kept.
+    pub(super) fn count(&mut self, migration: &Ended<'_>, errno: impl FnOnce() -> Option<u32>) {
         let (Some(address), Some(pid)) = (migration.address, migration.pid) else {
             return;
         };
@@ -71,6 +74,7 @@ impl Retries {
             calls: 0,
             pages: 0,
             outcome: migration.outcome,
+            errno: None,
             time_ns: 0,
         };
         let key = (pid, address, migration.direction);
@@ -101,6 +105,8 @@ impl Retries {
         tried.now.outcome = migration.outcome;
         tried.now.time_ns = tried.now.time_ns.saturating_add(total_ns);
         if tried.now.calls >= tried.longest.calls {
+            let is_rejected = migration.outcome == Outcome::Rejected;
+            tried.now.errno = if is_rejected { errno() } else { None };
             tried.longest = tried.now;
         }
     }
@@ -154,7 +160,7 @@ mod tests {
     }
 
     fn count(retries: &mut Retries, migration: &Migration) {
-        retries.count(&Ended::new(&migration.into()));
+        retries.count(&Ended::new(&migration.into()), || migration.errno);
     }
 
     #[test]
@@ -174,6 +180,22 @@ mod tests {
         assert_eq!((longest.address, longest.calls), (0x1000, 5));
         assert_eq!((longest.pages, longest.time_ns), (8, 5000));
         assert_eq!((retries.total_calls(), retries.total_ns()), (5, 5000));
+    }
+
+    #[test]
+    fn the_last_call_tells_why_it_was_rejected() {
+        let mut retries = Retries::default();
+        for ms in 0..3 {
+            let rejected = Migration {
+                outcome: Outcome::Rejected,
+                errno: Some(12 + ms as u32),
+                ..call(ms, 0x1000, 0)
+            };
+            count(&mut retries, &rejected);
+        }
+        assert_eq!(retries.sorted()[0].errno, Some(14));
+        count(&mut retries, &call(4, 0x1000, 0));
+        assert_eq!(retries.sorted()[0].errno, None);
     }
 
     #[test]

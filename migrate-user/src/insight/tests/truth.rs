@@ -120,7 +120,11 @@ fn run_of(seed: u64, calls: u64) -> (Vec<Batch>, Truth) {
             ..memory.call(&some, &mut truth)
         }]
         .into(),
-        status: None,
+        status: Some(Status {
+            time_ns: memory.now_ns,
+            ended: sequence + 1,
+            ..Status::default()
+        }),
     });
     (batches.collect(), truth)
 }
