@@ -1,23 +1,22 @@
 //! The driver does not want many of the pages that were collected for it.
 
-use super::scene::{Scene, share};
+use super::scene::{Scene, collected, share};
+use super::whom::by_whom_declined;
 use super::{Finding, Kind};
 use crate::text::percent;
-use crate::trace::ledger::{arrived, wasted};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     // What was given up for other pages has a finding of its own. It is known of records only, so
     // that all is then of those.
-    let (ledger, base) = if scene.given_up.pages > 0 {
-        (&scene.records.ledger, scene.recorded())
+    let (ledger, reasons, base) = if scene.given_up.pages > 0 {
+        let records = &scene.records;
+        (&records.ledger, records.reasons, scene.recorded())
     } else {
-        (&scene.ledger, scene.all().to_owned())
+        let reasons = scene.model.totals().reasons();
+        (&scene.ledger, reasons, scene.all())
     };
     let declined = ledger.declined.saturating_sub(scene.given_up.pages);
-    let collected = ledger
-        .declined
-        .saturating_add(arrived(ledger))
-        .saturating_add(wasted(ledger));
+    let collected = collected(ledger);
     let part = share(declined, collected);
     if !scene.has_enough() || declined == 0 || part < scene.at.declined_share {
         return None;
@@ -27,9 +26,13 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         scene.pages(declined),
         scene.pages(collected)
     )];
-    let holes = scene.model.totals().reasons().declined_holes;
+    // Of what was given up, no hole is counted.
+    let holes = reasons.declined_holes;
     if holes > 0 {
-        evidence.push(format!("{} of them held nothing", scene.pages(holes)));
+        evidence.push(format!(
+            "{} of those declined held nothing",
+            scene.pages(holes)
+        ));
     }
     if scene.given_up.pages > 0 {
         let given_up = scene.pages(scene.given_up.pages);
@@ -37,10 +40,10 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
             "{given_up} were given up because others were missing, and are not among them"
         ));
     }
-    evidence.extend(scene.by_whom("pages", |sums| sums.ledger.declined));
+    evidence.extend(by_whom_declined(scene));
     Some(Finding {
         kind: Kind::Declines,
-        severity: scene.severity(part),
+        severity: scene.severity_of_totals(part),
         what: format!(
             "Drivers gave no destination to {} of the pages that the kernel had collected, locked and unmapped for them in {base}.",
             percent(part)

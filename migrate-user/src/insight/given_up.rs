@@ -1,19 +1,14 @@
 //! Drivers that want all or nothing give up what the kernel had collected, because something was
 //! missing.
 
-use super::scene::{Scene, share};
+use super::scene::{Scene, collected, share};
+use super::whom::by_whom_given_up;
 use super::{Finding, Kind};
 use crate::text::{counted, percent};
-use crate::trace::ledger::{arrived, wasted};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let given_up = &scene.given_up;
-    let ledger = &scene.records.ledger;
-    let collected = ledger
-        .declined
-        .saturating_add(arrived(ledger))
-        .saturating_add(wasted(ledger));
-    let part = share(given_up.pages, collected);
+    let part = share(given_up.pages, collected(&scene.records.ledger));
     if !scene.has_enough_records() || given_up.pages == 0 || part < scene.at.given_up_share {
         return None;
     }
@@ -24,7 +19,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         counted(given_up.calls, "call", "calls")
     )];
     evidence.extend(scene.why_missing(given_up.missing, given_up.reasons));
-    evidence.extend(scene.by_whom("pages", |sums| sums.given_up.pages));
+    evidence.extend(by_whom_given_up(scene));
     Some(Finding {
         kind: Kind::GivenUp,
         severity: scene.severity_of_records(given_up.time_ns),
@@ -39,8 +34,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         ),
         evidence,
         cost: format!(
-            "{} unmapped and mapped again for nothing, {}",
+            "{} unmapped and mapped again for nothing{}, {}",
             scene.pages(given_up.pages),
+            scene.in_records(),
             scene.time(given_up.time_ns)
         ),
         try_this: vec![

@@ -1,6 +1,7 @@
 //! The same call is tried over and over, and nothing arrives.
 
-use super::scene::{Scene, process};
+use super::scene::Scene;
+use super::whom::process;
 use super::{Finding, Kind};
 use crate::model::Retry;
 use crate::text::{count, counted, duration};

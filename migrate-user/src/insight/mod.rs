@@ -22,6 +22,7 @@ mod thresholds;
 mod tracer_cost;
 mod unjudged;
 mod wasted_copies;
+mod whom;
 
 use std::cmp::Reverse;
 

@@ -33,7 +33,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let eviction_ns = evictions_ns(totals);
     Some(Finding {
         kind: Kind::Oversubscribed,
-        severity: scene.severity(share(eviction_ns, scene.total_ns)),
+        severity: scene.severity_of_totals(share(eviction_ns, scene.total_ns)),
         what: format!(
             "Device memory is too small for what is wanted there: for every 100 pages that came, {:.0} were evicted.",
             part * 100.0

@@ -1,6 +1,7 @@
 //! The CPU and a device want the same pages.
 
-use super::scene::{Scene, process, share};
+use super::scene::{Scene, share};
+use super::whom::process;
 use super::{Finding, Kind};
 use crate::model::Bounce;
 use crate::text::{at_least, counted, duration, percent};

@@ -38,8 +38,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         ),
         evidence,
         cost: format!(
-            "{} unmapped and mapped again for nothing, {}",
+            "{} unmapped and mapped again for nothing{}, {}",
             scene.pages(scene.records.ledger.rolled_back),
+            scene.in_records(),
             scene.time(cost_ns)
         ),
         try_this: vec![

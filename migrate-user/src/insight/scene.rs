@@ -1,9 +1,9 @@
 //! What most checks look at, and how they put it into words.
 
 use super::{Severity, Thresholds};
-use crate::model::{Driver, GivenUp, Model, Process, Sums};
-use crate::text::{bytes, count, counted, duration, percent, printable};
-use crate::trace::{Ledger, Reasons};
+use crate::model::{GivenUp, Model, Origin, Sums};
+use crate::text::{bytes, count, counted, duration, percent};
+use crate::trace::{Ledger, Reasons, ledger};
 
 /// A run, and from where on something in it is a finding.
 pub(super) struct Scene<'a> {
@@ -27,19 +27,21 @@ pub(super) struct Scene<'a> {
 enum Recorded {
     /// Of all of which the figures are.
     All,
-    /// Of some: every n-th, or those that were not lost.
-    Some { is_sample: bool },
+    /// Of every n-th: these are like the others.
+    Sample,
+    /// Of those that were not lost, which are not like the others.
+    NotLost,
+    /// The recording does not say whether any were lost.
+    Unknown,
 }
 
 impl Recorded {
     fn of(model: &Model) -> Self {
-        if model.has_all_records() {
-            return Self::All;
-        }
-        let losses = model.losses();
-        let lost = losses.map_or(0, |losses| losses.lost_of_ended());
-        Self::Some {
-            is_sample: lost == 0,
+        match model.lost_since() {
+            _ if model.has_all_records() => Self::All,
+            None => Self::Unknown,
+            Some(0) => Self::Sample,
+            Some(_) => Self::NotLost,
         }
     }
 }
@@ -69,7 +71,7 @@ impl<'a> Scene<'a> {
         self.records.migrations >= self.at.migrations
     }
 
-    /// How bad it is to lose this share of the time.
+    /// How bad it is to lose this share of all.
     pub(super) fn severity(&self, share: f64) -> Severity {
         if share >= self.at.serious_share {
             Severity::Serious
@@ -85,43 +87,91 @@ impl<'a> Scene<'a> {
         share(ns, self.records.time_ns)
     }
 
+    /// How bad a share of the totals is. Where those are of the records that came because some were
+    /// lost, they tell of the others as little as the records do.
+    pub(super) fn severity_of_totals(&self, share: f64) -> Severity {
+        if self.has_exact_totals() {
+            self.severity(share)
+        } else {
+            self.severity(self.as_far_as_recorded(share))
+        }
+    }
+
     /// How bad it is to lose so much time in the records. Where some were lost, those that came are
     /// not like the others: then it is the share of all time that counts, as far as it is known. Of
     /// a sample it is the share of its own.
     pub(super) fn severity_of_records(&self, ns: u64) -> Severity {
-        self.severity(match self.recorded {
-            Recorded::Some { is_sample: false } if self.total_ns > self.records.time_ns => {
-                share(ns, self.total_ns)
-            }
-            _ => self.share_of_records(ns),
-        })
+        let of_all = self.least_share_of_all(ns);
+        let of_records = || self.as_far_as_recorded(self.share_of_records(ns));
+        self.severity(of_all.unwrap_or_else(of_records))
     }
 
-    /// What figures of all migrations are about: `all migrations`.
-    pub(super) fn all(&self) -> &'static str {
-        if self.model.facts().filters().next().is_some() {
-            "all migrations that the filter lets through"
+    /// A share of the records as one of all. Where some were lost, and nothing is known of them but
+    /// their number, it is as if they had taken as long as those that came, and nothing of it had
+    /// been in them.
+    fn as_far_as_recorded(&self, share: f64) -> f64 {
+        let recorded = self.model.recorded_share();
+        match (self.recorded, recorded) {
+            (Recorded::NotLost, Some(recorded)) => share * recorded,
+            _ => share,
+        }
+    }
+
+    /// Where records were lost and the time of all is known, a time of the records as a share of
+    /// it: at least that.
+    fn least_share_of_all(&self, ns: u64) -> Option<f64> {
+        let is_known = self.recorded == Recorded::NotLost && self.has_exact_totals();
+        is_known.then(|| share(ns, self.total_ns))
+    }
+
+    /// Are counts, ledgers and times of steps the kernel's own?
+    fn has_exact_totals(&self) -> bool {
+        self.model.coverage().from == Origin::Kernel
+    }
+
+    /// What counts, ledgers and times of steps are about: `all migrations`, or those of which
+    /// records came where that is all that is known.
+    pub(super) fn all(&self) -> String {
+        if self.has_exact_totals() {
+            every(self.through())
         } else {
-            "all migrations"
+            self.recorded()
         }
     }
 
     /// What figures of the records are about: the same, or `the 248 recorded migrations of 20,000`.
     pub(super) fn recorded(&self) -> String {
-        match self.recorded {
-            Recorded::All => self.all().to_owned(),
-            Recorded::Some { .. } => {
-                let recorded = counted(
-                    self.records.migrations,
-                    "recorded migration",
-                    "recorded migrations",
-                );
-                if self.migrations > self.records.migrations {
-                    format!("the {recorded} of {}", count(self.migrations))
-                } else {
-                    format!("the {recorded}")
-                }
-            }
+        if self.has_all_records() {
+            return every(self.through());
+        }
+        let recorded = counted(
+            self.records.migrations,
+            "recorded migration",
+            "recorded migrations",
+        );
+        let of = if self.migrations > self.records.migrations {
+            format!(" of {}", count(self.migrations))
+        } else {
+            String::new()
+        };
+        format!("the {recorded}{of}{}", self.through())
+    }
+
+    /// ` that the filter lets through`, where there is one.
+    fn through(&self) -> &'static str {
+        if self.model.facts().filters().next().is_some() {
+            " that the filter lets through"
+        } else {
+            ""
+        }
+    }
+
+    /// What a number of pages is of, where not of all migrations: ` in the recorded migrations`.
+    pub(super) fn in_records(&self) -> &'static str {
+        if self.has_all_records() {
+            ""
+        } else {
+            " in the recorded migrations"
         }
     }
 
@@ -136,10 +186,13 @@ impl<'a> Scene<'a> {
         let time = duration(ns);
         let recorded = self.recorded();
         let text = format!("{time}, {share_of_records} of the time of {recorded}");
-        match self.recorded {
-            Recorded::Some { is_sample: false } if self.total_ns > self.records.time_ns => {
-                let of_all = percent(share(ns, self.total_ns));
+        match (self.recorded, self.least_share_of_all(ns)) {
+            (_, Some(of_all)) => {
+                let of_all = percent(of_all);
                 format!("{text}, and at least {of_all} of that of {}", self.all())
+            }
+            (Recorded::NotLost, None) => {
+                format!("{text}; how much of the time of all is unknown, as records were lost")
             }
             _ => text,
         }
@@ -160,44 +213,35 @@ impl<'a> Scene<'a> {
             return vec!["this kernel does not let it be seen why".to_owned()];
         }
         let not_collected = reasons.not_collected.saturating_sub(reasons.free);
-        vec![
-            format!(
-                "not_collected: {}: absent, there already, locked, of another kind, or anonymous and pinned",
-                self.pages(not_collected)
+        let named = [
+            (
+                "not_collected",
+                not_collected,
+                "absent, there already, locked, of another kind, or anonymous and pinned",
             ),
-            format!(
-                "unmap_failed: {}: somebody else holds a reference, as a pin does",
-                self.pages(reasons.unmap_failed)
+            (
+                "unmap_failed",
+                reasons.unmap_failed,
+                "somebody else holds a reference, as a pin does",
             ),
-        ]
-    }
-
-    /// The process with most of something, and the driver, if there is more than one that could
-    /// have it: a line for each.
-    pub(super) fn by_whom(&self, what: &str, of: impl Fn(&Sums) -> u64) -> Vec<String> {
-        let all = of(&self.records);
-        let line = |name: String, number: u64| {
-            let (number, share) = (count(number), percent(share(number, all)));
-            let of = if self.has_all_records() {
-                "them"
-            } else {
-                "those recorded"
-            };
-            format!("most by {name}: {number} {what}, {share} of {of}")
-        };
-        let processes = self.model.processes();
-        let process = processes.iter().max_by_key(|process| of(&process.sums));
-        let drivers = self.model.drivers().sorted();
-        let driver = drivers.into_iter().max_by_key(|driver| of(&driver.sums));
-        let process = process.map(|process| (named(process), of(&process.sums)));
-        let driver = driver.and_then(|driver| Some((driver_named(driver)?, of(&driver.sums))));
-        [process, driver]
-            .into_iter()
-            .flatten()
-            .filter(|(_, number)| *number > 0)
-            .map(|(name, number)| line(name, number))
+        ];
+        let there = named.into_iter().filter(|(_, pages, _)| *pages > 0);
+        there
+            .map(|(name, pages, why)| format!("{name}: {}: {why}", self.pages(pages)))
             .collect()
     }
+}
+
+/// `all migrations that the filter lets through`.
+fn every(through: &str) -> String {
+    format!("all migrations{through}")
+}
+
+/// The pages that the kernel had collected for drivers, whatever became of them.
+pub(super) fn collected(ledger: &Ledger) -> u64 {
+    let given = ledger::arrived(ledger).saturating_add(ledger::wasted(ledger));
+    let back = ledger.declined.saturating_add(ledger.rolled_back);
+    given.saturating_add(back)
 }
 
 /// What was given up by drivers that want all or nothing. Others had other reasons.
@@ -219,35 +263,4 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
     } else {
         part as f64 / whole as f64
     }
-}
-
-/// `process trainer (1200)`.
-fn named(process: &Process) -> String {
-    match (&process.comm, process.pid) {
-        (Some(comm), Some(pid)) => format!("process {} ({pid})", printable(comm)),
-        (None, Some(pid)) => format!("process {pid}"),
-        (_, None) => NOBODY.to_owned(),
-    }
-}
-
-/// Whose memory it is where nobody is known to own it.
-const NOBODY: &str = "memory of nobody in particular";
-
-fn driver_named(driver: &Driver) -> Option<String> {
-    let name = driver.name.as_deref()?;
-    Some(format!("driver {}", printable(name)))
-}
-
-/// Whose memory a migration was about.
-pub(super) fn owner(model: &Model, pid: Option<u32>) -> String {
-    pid.map_or_else(|| NOBODY.to_owned(), |pid| process(model, pid))
-}
-
-/// The same for a process by its number.
-pub(super) fn process(model: &Model, pid: u32) -> String {
-    let known = model
-        .processes()
-        .iter()
-        .find(|process| process.pid == Some(pid));
-    known.map_or_else(|| format!("process {pid}"), named)
 }

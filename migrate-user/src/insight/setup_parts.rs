@@ -41,7 +41,7 @@ fn check(
     let of_all = share(part_ns, parts.total_ns);
     Some(Finding {
         kind,
-        severity: scene.severity(of_all),
+        severity: scene.severity_of_records(part_ns),
         what: format!(
             "{} of setup, where it was measured, is {what}.",
             percent(of_setup.min(1.0))

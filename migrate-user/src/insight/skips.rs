@@ -2,7 +2,10 @@
 //! reason that is not known.
 
 use super::scene::{Scene, share};
+use super::unjudged;
+use super::whom::Most;
 use super::{Finding, Kind, Severity};
+use crate::model::Sums;
 use crate::text::percent;
 
 /// Skipped pages by what is known of them. Free ones of evictions are left out: an eviction takes
@@ -49,7 +52,7 @@ pub(super) fn there(scene: &Scene<'_>) -> Option<Finding> {
         kind: Kind::AlreadyThere,
         severity: Severity::Minor,
         what: format!(
-            "{} of the pages that {} asked for were where they were to go already.",
+            "At least {} of the pages that {} asked for were where they were to go already.",
             percent(part),
             scene.all()
         ),
@@ -77,7 +80,7 @@ pub(super) fn held(scene: &Scene<'_>) -> Option<Finding> {
     evidence.extend(scene.by_whom("pages", |sums| sums.reasons.unmap_failed));
     Some(Finding {
         kind: Kind::PinnedSkips,
-        severity: scene.severity(part),
+        severity: scene.severity_of_totals(part),
         what: format!(
             "{} of the pages that {} asked for could not be taken, because somebody refers to them.",
             percent(part),
@@ -108,35 +111,35 @@ pub(super) fn unexplained(scene: &Scene<'_>) -> Option<Finding> {
     if !scene.model.totals().reasons().known() {
         evidence.push("this kernel does not let it be seen why pages are skipped".to_owned());
     }
-    evidence.push(match scene.model.already_there() {
-        Some(_) => format!(
-            "{} that were seen to arrive there before are not among them",
-            scene.pages(skipped.there)
-        ),
-        None => "which of them were there already is unknown: not every migration was recorded"
-            .to_owned(),
-    });
-    if skipped.free > 0 {
-        let free = scene.pages(skipped.free);
+    if let Some(why) = unjudged::why_not_there(scene) {
         evidence.push(format!(
-            "{free} that evictions found free are not among them"
+            "which of them were there already is unknown: {why}"
         ));
     }
-    evidence.extend(scene.by_whom("pages not collected", |sums| {
-        let reasons = sums.reasons;
-        let not_collected = reasons.not_collected.saturating_sub(reasons.free);
-        not_collected.saturating_add(reasons.unknown)
-    }));
+    let others = [
+        (skipped.there, "were seen to arrive there before"),
+        (skipped.free, "evictions found free"),
+    ];
+    let others = others.into_iter().filter(|(pages, _)| *pages > 0);
+    evidence.extend(
+        others.map(|(pages, which)| {
+            format!("{} that {which} are not among them", scene.pages(pages))
+        }),
+    );
+    evidence.extend(by_whom(scene, &skipped));
     Some(Finding {
         kind: Kind::Skips,
-        severity: scene.severity(part).max(Severity::Notable),
+        severity: scene.severity_of_totals(part).max(Severity::Notable),
         what: format!(
             "{} of the pages that {} asked for were not collected; the kernel does not tell why.",
             percent(part),
             scene.all()
         ),
         evidence,
-        cost: format!("{} stayed where they were", scene.pages(skipped.rest)),
+        cost: format!(
+            "{} did not move, or were not there to be moved",
+            scene.pages(skipped.rest)
+        ),
         try_this: vec![
             "See whether calls ask for more than there is: memory that was never written to, files that are not read in, pages that \
              are there already."
@@ -146,4 +149,23 @@ pub(super) fn unexplained(scene: &Scene<'_>) -> Option<Finding> {
         ],
         cost_ns: None,
     })
+}
+
+/// Who has most pages that were not collected. Of a process it is not known which of them were
+/// there already, so that the line says where those are among them.
+fn by_whom(scene: &Scene<'_>, skipped: &Skipped) -> Vec<String> {
+    let of = |sums: &Sums| {
+        let reasons = sums.reasons;
+        let not_collected = reasons.not_collected.saturating_sub(reasons.free);
+        not_collected.saturating_add(reasons.unknown)
+    };
+    if skipped.there == 0 {
+        return scene.by_whom("pages not collected", of);
+    }
+    let most = Most {
+        what: "pages not collected, there already or not",
+        them: "all such pages",
+        all: of(&scene.records),
+    };
+    scene.most_by(&most, |one| of(&one.sums), |one| of(&one.sums))
 }

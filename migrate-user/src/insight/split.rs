@@ -16,7 +16,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let of_calls = share(parts.split_migrations, parts.migrations);
     Some(Finding {
         kind: Kind::Split,
-        severity: scene.severity(part),
+        severity: scene.severity_of_records(parts.split_total_ns),
         what: format!(
             "{} of the time of migrations that were measured goes into those that split large folios into base pages.",
             percent(part)

@@ -1,6 +1,7 @@
 //! A few migrations take many times as long as others of their size.
 
-use super::scene::{Scene, owner, share};
+use super::scene::{Scene, share};
+use super::whom::owner;
 use super::{Finding, Kind};
 use crate::model::{Group, slowest::KEPT};
 use crate::text::{count, counted, duration};

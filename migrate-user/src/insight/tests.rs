@@ -1,5 +1,6 @@
 //! Each finding is made where it should be, and not where it should not.
 
+mod bases;
 mod properties;
 mod recordings;
 mod truth;
@@ -216,7 +217,7 @@ fn already_there() {
     let finding = only(&twice(2), Kind::AlreadyThere);
     assert_eq!(finding.severity, Severity::Minor);
     assert!(
-        finding.what.starts_with("50.0% of the pages"),
+        finding.what.starts_with("At least 50.0% of the pages"),
         "{finding:?}"
     );
     assert_eq!(kinds(&twice(40)), BTreeSet::new());

@@ -30,7 +30,7 @@ pub(super) fn reasons(scene: &Scene<'_>) -> Vec<String> {
     }
     if hidden.by_result {
         reasons.push(
-            "the filter chooses by how migrations went: what a call costs, which are slow, and how many are rolled back was not judged"
+            "the filter chooses by how migrations went: what a call costs, which step takes most, which are slow, and how many are rolled back was not judged"
                 .to_owned(),
         );
     }
@@ -40,7 +40,27 @@ pub(super) fn reasons(scene: &Scene<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let reasons_of_skips = scene.model.totals().reasons();
+    if reasons_of_skips.not_collected > reasons_of_skips.free
+        && let Some(why) = why_not_there(scene)
+    {
+        reasons.push(format!(
+            "{why}: which pages were where they should go already was not judged"
+        ));
+    }
     reasons
+}
+
+/// Why it is not known which pages were where they were to go already; `None` where it is. It takes
+/// a record of every migration, before and between.
+pub(super) fn why_not_there(scene: &Scene<'_>) -> Option<&'static str> {
+    let model = scene.model;
+    match model.losses() {
+        _ if model.already_there().is_some() => None,
+        _ if model.hidden().anything => Some("the filter may leave out what would tell"),
+        None => Some("whether every migration was recorded is unknown"),
+        Some(_) => Some("not every migration was recorded"),
+    }
 }
 
 fn fewer(least: u64, there: u64, what: &str) -> String {

@@ -31,8 +31,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         ),
         evidence,
         cost: format!(
-            "{} in vain, about {}",
+            "{} in vain{}, about {}",
             scene.pages(ledger::wasted(&scene.records.ledger)),
+            scene.in_records(),
             scene.time(cost_ns)
         ),
         try_this: vec![

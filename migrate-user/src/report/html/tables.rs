@@ -102,7 +102,10 @@ pub(super) fn steps(report: &Report<'_>) -> Markup {
             }
         } }
         @if let Some(share) = report.model.probe_share() {
-            p.quiet { "The tracer's own time, " (percent(share)) " of all, is in none of these." }
+            p.quiet {
+                "The tracer's own time, " (duration(report.model.totals().probe_ns()))
+                ", is in none of these: " (percent(share)) " of the steps' and its own."
+            }
         }
     }
 }

@@ -42,7 +42,15 @@ pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
 /// Which migrations the figures are about, and where those come from.
 pub(in super::super) fn covers(model: &Model) -> String {
     let coverage = model.coverage();
-    let which = figures::only(model).unwrap_or_else(|| "every migration".to_owned());
+    let is_told = model.losses().is_some();
+    let which = figures::only(model).unwrap_or_else(|| {
+        let which = if is_told {
+            "every migration"
+        } else {
+            "every migration that left a record"
+        };
+        which.to_owned()
+    });
     let recorded = match coverage.record_every {
         0 => ", records off".to_owned(),
         1 => String::new(),
@@ -53,6 +61,9 @@ pub(in super::super) fn covers(model: &Model) -> String {
         (Origin::Records, Some(of_records)) => of_records,
         (Origin::Records, None) if lost => {
             "from the records, without those that were lost".to_owned()
+        }
+        (Origin::Records, None) if !is_told => {
+            "from the records; how many others there were is unknown".to_owned()
         }
         (Origin::Records, None) => "from the records".to_owned(),
         (Origin::Kernel, _) => "from the kernel's totals".to_owned(),

@@ -34,9 +34,9 @@ pub(super) fn steps(report: &Report<'_>, page: &mut Page) {
         ));
     }
     if let Some(share) = model.probe_share() {
-        let share = percent(share);
+        let (time, share) = (duration(model.totals().probe_ns()), percent(share));
         page.line(format!(
-            "  The tracer's own time, {share} of all, is in none of these."
+            "  The tracer's own time, {time}, is in none of these: {share} of the steps' and its own."
         ));
     }
 }
