@@ -1,9 +1,9 @@
 //! One step takes nearly all the time.
 
-use super::scene::Scene;
+use super::scene::{Scene, share};
 use super::{Finding, Kind, Severity};
 use crate::text::{duration, percent};
-use crate::trace::Step;
+use crate::trace::{Outcome, Step};
 
 pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let steps = scene.model.steps();
@@ -11,21 +11,27 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         .into_iter()
         .max_by_key(|step| steps.sum(*step, None))?;
     let part = steps.share(largest, None)?;
-    if !scene.has_enough() || part < scene.at.step_share {
+    let times = steps.of(largest, None);
+    // One that takes seconds may be chance, and would speak for all.
+    let longest_ns = times.max()?;
+    let rest = share(
+        times.sum().saturating_sub(longest_ns),
+        scene.total_ns.saturating_sub(longest_ns),
+    );
+    if !can_tell(scene) || part.min(rest) < scene.at.step_share {
         return None;
     }
-    let times = steps.of(largest, None);
-    let time = |quantile| {
-        times
-            .quantile(quantile)
-            .map_or_else(|| "unknown".to_owned(), duration)
-    };
+    let quantiles = [(0.5, "median"), (0.99, "p99")].into_iter();
+    let known = quantiles.filter_map(|(quantile, name)| {
+        let ns = times.quantile(quantile)?;
+        Some(format!("{name} {}, ", duration(ns)))
+    });
     let evidence = vec![format!(
-        "{}: median {}, p99 {}, {} together",
+        "{}: {}{} together; without the longest, {} of the time of all others",
         largest.name(),
-        time(0.5),
-        time(0.99),
-        duration(times.sum())
+        known.collect::<String>(),
+        duration(times.sum()),
+        percent(rest)
     )];
     Some(Finding {
         kind: Kind::DominantStep,
@@ -49,6 +55,16 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         try_this: advice(largest).into_iter().map(str::to_owned).collect(),
         cost_ns: Some(times.sum()),
     })
+}
+
+/// Are there enough migrations that could have taken their time in any step? A rejected one has but
+/// the first; and those that were chosen by how they went may all have ended early.
+fn can_tell(scene: &Scene<'_>) -> bool {
+    let kinds = scene.model.totals().kinds();
+    let others = kinds
+        .filter(|kind| kind.outcome != Outcome::Rejected)
+        .fold(0u64, |sum, kind| sum.saturating_add(kind.migrations));
+    !scene.model.hidden().by_result && others >= scene.at.migrations
 }
 
 fn whose(step: Step) -> &'static str {

@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         return None;
     }
     let mut evidence = vec![format!(
-        "{} came back within a second, in {}",
+        "{} came back within a second, in at least {}",
         at_least(pages, bounced.most_pages()),
         counted(trips, "trip", "trips")
     )];
@@ -32,12 +32,17 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         kind: Kind::PingPong,
         severity: scene.severity_of_records(cost_ns),
         what: format!(
-            "{} of the pages that arrived in {} had arrived on the other side less than a second before.",
+            "{}{} of the pages that arrived in {} had arrived on the other side less than a second before.",
+            if bounced.most_pages() > pages || !scene.has_all_records() {
+                "At least "
+            } else {
+                ""
+            },
             percent(part.min(1.0)),
             scene.recorded()
         ),
         evidence,
-        cost: format!("{} for the way back", scene.time(cost_ns)),
+        cost: format!("for the way back, {}", scene.time(cost_ns)),
         try_this: vec![
             "Do not let both sides work on the same memory in turn: copy small results to a buffer of their own.".to_owned(),
             "Look for two things in one page: what the CPU polls (flags, counters) next to what the device computes.".to_owned(),
@@ -49,15 +54,21 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
 
 fn named(scene: &Scene<'_>, range: &Bounce) -> String {
     let stayed = match (range.mean_ns(), range.soonest_ns) {
-        (Some(mean), Some(least)) => format!(
+        (Some(mean), Some(least)) if scene.has_all_records() => format!(
             "they stayed {} on average, {} at least",
+            duration(mean),
+            duration(least)
+        ),
+        // In between they may have left and come again.
+        (Some(mean), Some(least)) => format!(
+            "they stayed at most {} on average, and the shortest stay was at most {}",
             duration(mean),
             duration(least)
         ),
         _ => "which ones, and how long they stayed, is not known".to_owned(),
     };
     format!(
-        "{}, {:#x} to {:#x}: {} in {}; {stayed}",
+        "{}, {:#x} to {:#x}: {} in at least {}; {stayed}",
         process(scene.model, range.pid),
         range.start,
         range.end,

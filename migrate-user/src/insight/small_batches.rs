@@ -2,7 +2,7 @@
 
 use super::scene::Scene;
 use super::{Finding, Kind, Severity};
-use crate::model::{Fit, Group, Size};
+use crate::model::{Fit, Group};
 use crate::text::{count, counted, duration, percent};
 
 /// The share of the fixed cost that is worth aiming at.
@@ -53,7 +53,7 @@ fn fitted(scene: &Scene<'_>) -> Option<Finding> {
     let small = groups.filter_map(|group| small(scene, group));
     let worst = small.max_by_key(|small| small.saved_ns)?;
     let mut evidence = vec![costs(&worst)];
-    evidence.extend(typical(scene));
+    evidence.extend(typical(scene, worst.group));
     let goal = counted(worst.goal, "page", "pages");
     Some(Finding {
         kind: Kind::SmallBatches,
@@ -102,15 +102,21 @@ fn costs(small: &Small) -> String {
 /// All calls ask for very few pages, so that the fixed cost does not show.
 fn all_alike(scene: &Scene<'_>) -> Option<Finding> {
     let batching = scene.model.batching();
-    let most = batching.sizes(None).map(|size| *size.pages.end()).max()?;
+    let sizes = || batching.sizes(None);
+    let most = sizes().map(|size| *size.pages.end()).max()?;
     if most > scene.at.small_pages || batching.is_by_result() {
         return None;
     }
+    let calls = sizes().fold(0u64, |sum, size| sum.saturating_add(size.calls));
     Some(Finding {
         kind: Kind::SmallBatches,
         severity: Severity::Notable,
-        what: "All recorded calls are very small.".to_owned(),
-        evidence: typical(scene).into_iter().collect(),
+        what: "All recorded completed calls are very small.".to_owned(),
+        evidence: vec![format!(
+            "none of {} asks for more than {}",
+            counted(calls, "recorded completed call", "recorded completed calls"),
+            counted(most, "page", "pages")
+        )],
         cost: "unknown: what a call costs by itself shows only where calls differ in size"
             .to_owned(),
         try_this: advice(512),
@@ -118,29 +124,23 @@ fn all_alike(scene: &Scene<'_>) -> Option<Finding> {
     })
 }
 
-/// The size that most calls have.
-fn most_calls(scene: &Scene<'_>) -> Option<Size> {
-    let sizes = scene.model.batching().sizes(None);
-    sizes.max_by_key(|size| size.calls)
-}
-
-fn sum(scene: &Scene<'_>, of: impl Fn(&Size) -> u64) -> u64 {
-    let sizes = scene.model.batching().sizes(None);
-    sizes.fold(0, |sum, size| sum.saturating_add(of(&size)))
-}
-
-fn typical(scene: &Scene<'_>) -> Option<String> {
-    let size = most_calls(scene)?;
+/// The size that most calls of a group have; `None` where it is one of several.
+fn typical(scene: &Scene<'_>, group: Group) -> Option<String> {
+    let sizes = || scene.model.batching().sizes_of(group);
+    let size = sizes().max_by_key(|size| size.calls)?;
+    if sizes().filter(|other| other.calls == size.calls).count() > 1 {
+        return None;
+    }
     let (least, most) = (*size.pages.start(), *size.pages.end());
     let pages = if least == most {
         counted(least, "page", "pages")
     } else {
         format!("{} to {} pages", count(least), count(most))
     };
-    let all = sum(scene, |size| size.calls);
-    let share = percent(size.calls as f64 / all.max(1) as f64);
+    let all = sizes().fold(0u64, |sum, size| sum.saturating_add(size.calls));
     Some(format!(
-        "{share} of {} ask for {pages}",
+        "{} of these {} ask for {pages}",
+        percent(size.calls as f64 / all.max(1) as f64),
         counted(all, "recorded completed call", "recorded completed calls")
     ))
 }

@@ -1,6 +1,7 @@
 //! Each finding is made where it should be, and not where it should not.
 
 mod bases;
+mod bounds;
 mod properties;
 mod recordings;
 mod truth;
@@ -366,7 +367,7 @@ fn tail() {
     assert!(
         finding
             .what
-            .starts_with("5 of all migrations took at least 10 times"),
+            .starts_with("At least 5 of all migrations took at least 10 times"),
         "{finding:?}"
     );
     assert_eq!(kinds(&slow(5)), BTreeSet::new());

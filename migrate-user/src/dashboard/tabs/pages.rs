@@ -206,6 +206,14 @@ fn bounce_lines(model: &Model) -> usize {
     }
 }
 
+/// Pages that come back in a call over several blocks need not be in any trip: so it is a bound.
+fn trips(number: u64) -> String {
+    match number {
+        0 => String::new(),
+        _ => format!("in at least {}, ", counted(number, "trip", "trips")),
+    }
+}
+
 fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
     if canvas.model.hidden().ways_back {
         let area = canvas.title(area, "Ping-pong", "unknown under this filter");
@@ -215,9 +223,9 @@ fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
     }
     let ping_pong = canvas.model.ping_pong();
     let about = format!(
-        "{} came back within a second, in {}, which took {}",
+        "{} came back within a second, {}which took {}",
         at_least(ping_pong.total_pages(), ping_pong.most_pages()),
-        counted(ping_pong.total_trips(), "trip", "trips"),
+        trips(ping_pong.total_trips()),
         duration(ping_pong.total_ns()),
     );
     let area = canvas.title(area, "Ping-pong", &about);

@@ -201,7 +201,7 @@ fn who_wasted_pages_and_what_came_back() {
     }
     let ping_pong = &json["ping_pong"];
     let head = format!(
-        "{} came back within a second, in {} trips, which took {}",
+        "{} came back within a second, in at least {} trips, which took {}",
         at_least(
             ping_pong["pages"].as_u64().unwrap(),
             ping_pong["most_pages"].as_u64().unwrap()
