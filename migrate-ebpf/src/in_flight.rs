@@ -828,23 +828,24 @@ impl Call {
         spent
     }
 
-    /// Whose calls are around this one, to be asked before the slot is given back.
+    /// Are calls of this thread around this one? To be asked before the slot is given back.
     #[inline(always)]
     pub(crate) fn around(&self) -> Around {
-        Around(if self.nested != 0 { self.owner } else { 0 })
+        Around(self.nested)
     }
 }
 
-/// The thread that made a call in the middle of another, or 0.
+/// Not 0 for a call that was made in the middle of another. Looked at once: with a look before the
+/// call is ended as well, the compiler makes two of all that ends it.
 #[derive(Clone, Copy)]
-pub(crate) struct Around(u64);
+pub(crate) struct Around(u32);
 
 impl Around {
     /// The hook that began to work at `began` is done, and the call's slot is somebody else's.
     #[inline(always)]
     pub(crate) fn leave_out_since(self, began: u64) {
         if self.0 != 0 {
-            leave_out(self.0, clock::now().wrapping_sub(began));
+            leave_out(this_thread(), clock::now().wrapping_sub(began));
         }
     }
 }

@@ -10,21 +10,19 @@ use migrate_ebpf::wire::Record;
 /// or an array of the call could not be read.
 #[inline(always)]
 pub(super) fn say(record: &Record, rows: u64) {
-    let requested = record.ledger.requested;
-    say_which(record.sequence, record.pid, record.address, requested, rows);
+    let over = rows.wrapping_sub(record.ledger.requested);
+    say_which(record.sequence, record.pid, over);
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn say_which(sequence: u64, pid: u32, address: u64, requested: u64, rows: u64) -> u32 {
+extern "C" fn say_which(sequence: u64, pid: u32, over: u64) -> u32 {
     warn!(
         (),
-        "migration {} of process {} at {:x}: the rows of its ledger are {} pages, {} were requested",
+        "migration {} of process {}: the rows of its ledger are {} pages more than were requested",
         sequence,
         pid,
-        address,
-        rows,
-        requested
+        over as i64
     );
     0
 }

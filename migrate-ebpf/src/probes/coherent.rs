@@ -58,7 +58,8 @@ pub(super) fn leave(call: Option<&mut Call>, returned: i32, now: u64) {
         };
     }
     let around = call.around();
-    emit(call, Outcome::Completed, Some(now));
+    call.record.outcome = Outcome::Completed as u8;
+    emit(call, Some(now));
     around.leave_out_since(now);
 }
 

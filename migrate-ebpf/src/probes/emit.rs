@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::map,
     maps::{RingBuf, ring_buf::RingBufEntry},
 };
-use migrate_ebpf::wire::{Details, Ledger, Loss, Outcome, Record, anomaly};
+use migrate_ebpf::wire::{Details, Ledger, Loss, Record, anomaly};
 
 use super::{anomalies, details, filter, memory, totals};
 use crate::{clock, config::config, in_flight::Call, losses};
@@ -22,18 +22,19 @@ struct Detailed {
     details: Details,
 }
 
-/// Ends a call, and gives its slot back. `since` is when the hook began to work, which
+/// Ends a call, whose outcome its record has, and gives its slot back. (As an argument the compiler
+/// would make one of all this for each outcome.) `since` is when the hook began to work, which
 /// is the probe's own time of finalize; `None` for a call that had none.
 #[inline(always)]
-pub(crate) fn emit(call: &mut Call, outcome: Outcome, since: Option<u64>) {
+pub(crate) fn emit(call: &mut Call, since: Option<u64>) {
     if call.incomplete != 0 {
         // What a gap does to the ledger is no finding of its own.
         losses::next_sequence();
         losses::count(Loss::Incomplete);
     } else {
         note_direction(&mut call.record);
-        if filter::wants(call, outcome) {
-            report(call, outcome, since);
+        if filter::wants(call) {
+            report(call, since);
         }
     }
     call.release();
@@ -47,12 +48,11 @@ fn note_direction(record: &mut Record) {
 }
 
 #[inline(always)]
-fn report(call: &mut Call, outcome: Outcome, since: Option<u64>) {
+fn report(call: &mut Call, since: Option<u64>) {
     let record = &mut call.record;
-    record.outcome = outcome as u8;
     record.sequence = losses::next_sequence();
     check(record);
-    let sums = totals::count(call, outcome);
+    let sums = totals::count(call);
     let record = &call.record;
     let probe = &record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;

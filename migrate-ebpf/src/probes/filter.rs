@@ -3,13 +3,13 @@
 //! Asked once, at the end, when everything is known: a call cannot be let go before, because
 //! whoever comes to its end would not know that it was let go.
 
-use migrate_ebpf::wire::{Outcome, Steps, UNKNOWN};
+use migrate_ebpf::wire::{Steps, UNKNOWN};
 
 use crate::{config::filter, in_flight::Call};
 
 /// Is this migration wanted?
 #[inline(always)]
-pub(super) fn wants(call: &Call, outcome: Outcome) -> bool {
+pub(super) fn wants(call: &Call) -> bool {
     if filter!(asked) == 0 {
         return true;
     }
@@ -21,7 +21,7 @@ pub(super) fn wants(call: &Call, outcome: Outcome) -> bool {
         && is_or_any(filter!(cgroup), record.cgroup)
         && is_or_any(filter!(cause), u64::from(record.cause))
         && is_or_any(filter!(direction), u64::from(record.direction))
-        && is_or_any(filter!(outcome), outcome as u64)
+        && is_or_any(filter!(outcome), u64::from(record.outcome))
         && record.ledger.requested >= filter!(min_pages)
         && total_ns(&record.steps) >= filter!(slower_than_ns)
         && call.foreign == 0

@@ -1,6 +1,6 @@
 //! `migrate_vma_finalize`, `migrate_device_finalize`: a migration ends.
 
-use migrate_ebpf::wire::{Outcome, UNKNOWN};
+use migrate_ebpf::wire::Outcome;
 
 use super::{coherent, emit::emit, sweep, unmap};
 use crate::{
@@ -42,15 +42,9 @@ pub(super) fn leave(call: Option<&mut Call>, now: u64) {
         return;
     };
     call.record.steps.finalize_ns = call.interval(now);
-    let completed = call.record.steps.pages_ns != UNKNOWN;
     call.advance(Stage::InFinalize, Stage::InFinalize);
     let around = call.around();
-    let outcome = if completed {
-        Outcome::Completed
-    } else {
-        Outcome::RolledBack
-    };
-    emit(call, outcome, Some(now));
+    emit(call, Some(now));
     around.leave_out_since(now);
 }
 
@@ -61,9 +55,11 @@ fn end_gap(call: &mut Call, now: u64) {
     if call.stage == Stage::Collected {
         call.end_alloc_and_copy(now);
         call.record.ledger.rolled_back = call.collected.sum();
+        call.record.outcome = Outcome::RolledBack as u8;
         call.stage = Stage::InFinalize;
     } else {
         call.record.steps.finalize_and_map_ns = call.interval(now);
+        call.record.outcome = Outcome::Completed as u8;
         call.advance(Stage::Migrated, Stage::InFinalize);
     }
 }

@@ -217,10 +217,11 @@ fn set_aside_if_empty(call: &mut Call) {
 
 #[inline(always)]
 fn reject(call: &mut Call, errno: i32, now: u64) {
+    call.record.outcome = Outcome::Rejected as u8;
     call.record.errno = errno;
     call.record.ledger.rejected = call.record.ledger.requested;
     let around = call.around();
-    emit(call, Outcome::Rejected, Some(now));
+    emit(call, Some(now));
     around.leave_out_since(now);
 }
 
@@ -244,5 +245,6 @@ pub(super) fn abandon(call: &mut Call) {
     if call.stage != Stage::Collected || call.collected.sum() != 0 {
         call.incomplete = 1;
     }
-    emit(call, Outcome::Abandoned, None);
+    call.record.outcome = Outcome::Abandoned as u8;
+    emit(call, None);
 }

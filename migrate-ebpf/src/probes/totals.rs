@@ -35,13 +35,13 @@ impl Sums {
 
 /// Adds one migration, but for the tracer's own time.
 #[inline(always)]
-pub(super) fn count(call: &mut Call, outcome: Outcome) -> Sums {
+pub(super) fn count(call: &mut Call) -> Sums {
     let class = class(call.record.direction, call.record.cause);
     if let Some(histograms) = HISTOGRAMS.get_ptr_mut(class as u32) {
         measure(histograms, call);
     }
     let record = &call.record;
-    let Some(counts) = COUNTS.get_ptr_mut(count_of(class, outcome) as u32) else {
+    let Some(counts) = COUNTS.get_ptr_mut(count_of(class, record.outcome) as u32) else {
         return Sums(None);
     };
     // SAFETY: words of the map's value. Nothing is read or written through this pointer but by

@@ -14,7 +14,7 @@ pub const fn class(direction: u8, cause: u8) -> usize {
 
 /// The place of a [`Counts`]: one for each class and outcome.
 #[inline(always)]
-pub const fn count_of(class: usize, outcome: Outcome) -> usize {
+pub const fn count_of(class: usize, outcome: u8) -> usize {
     class * Outcome::ALL.len() + outcome as usize - 1
 }
 

@@ -42,7 +42,7 @@ impl Totals {
             for &cause in Cause::ALL {
                 let class = class(direction as u8, cause as u8);
                 for &outcome in Outcome::ALL {
-                    let counts = self.counts_at(count_of(class, outcome));
+                    let counts = self.counts_at(count_of(class, outcome as u8));
                     if counts.migrations > 0 {
                         all.push(count((direction, cause, outcome), &counts));
                     }
