@@ -77,10 +77,72 @@ fn what_cannot_be_compared_is_inconclusive_and_not_the_same() {
     let said = text.find("outcome=rolled_back | none").unwrap();
     assert!(said < text.find("Time of a page").unwrap(), "{text}");
     assert!(
-        text.contains("Verdict: inconclusive\n  - nothing could be compared"),
+        text.contains(
+            "Verdict: inconclusive\n  - how sure the changes are is not known with fewer than five blocks on a side:"
+        ),
         "{text}"
     );
     makes_sense(&filter, &sample);
+}
+
+/// What a base could not have, it does not lack.
+#[test]
+fn findings_that_were_not_judged_on_the_base_are_not_new() {
+    let of = |base: &str| {
+        let (_, page) = json(&data(base), &data("mixed"));
+        let text = run(&["diff", &data(base), &data("mixed")]);
+        let names = |name: &str| {
+            let names = page[name].as_array().unwrap().iter();
+            let names: Vec<_> = names.map(|name| name.as_str().unwrap()).collect();
+            names.join(" ")
+        };
+        let names = (names("new_findings"), names("unjudged_findings"));
+        (names, stdout(&text).to_owned())
+    };
+    // A sample has no two records of a page for certain, and nine migrations have no averages.
+    let ((new, unjudged), text) = of("sampled");
+    assert!(!new.contains("already_there") && !new.contains("livelock"));
+    assert!(unjudged.contains("already_there") && unjudged.contains("livelock"));
+    assert!(
+        text.contains("not judged on the base: already_there, "),
+        "{text}"
+    );
+    let ((new, unjudged), _) = of("filter-1");
+    assert!(new.is_empty() && unjudged.contains("wasted_copies"));
+    let ((_, unjudged), text) = of("mixed");
+    assert!(unjudged.is_empty() && !text.contains("not judged"));
+}
+
+#[test]
+fn a_recording_is_the_same_as_itself() {
+    let mixed = data("mixed");
+    let (_folder, copy) = file(&std::fs::read(&mixed).unwrap());
+    let link = copy.with_file_name("link.arrow");
+    std::os::unix::fs::symlink(&mixed, &link).unwrap();
+    let (status, page) = json(&mixed, link.to_str().unwrap());
+    assert_eq!((status, &page["verdict"]), (Some(0), &"same".into()));
+    assert_eq!(page["why"][0], "both sides are the same recording");
+    let text = run(&["diff", &mixed, &mixed]);
+    let end = "Verdict: same\n  - both sides are the same recording\n";
+    assert!(stdout(&text).ends_with(end), "{}", stdout(&text));
+    // Whether another file was made by another run nobody knows.
+    let (_, page) = json(&mixed, copy.to_str().unwrap());
+    assert!(!page["why"].to_string().contains("the same recording"));
+}
+
+#[test]
+fn blocks_of_unlike_size_have_no_effect_and_a_legend_says_so() {
+    let text = run(&["diff", &data("sampled"), &data("mixed")]);
+    let text = stdout(&text).replace("\n", " ");
+    // 440 migrations in 55 blocks, and 7,146 in 55.
+    assert!(
+        text.contains(
+            "Unknown here: one of the base has about 8 migrations and one of the new 129."
+        ),
+        "{text}"
+    );
+    assert!(text.contains("Failed: pages in calls that were rolled back or rejected."));
+    assert!(text.contains("up to 1 point of a share"));
 }
 
 #[test]

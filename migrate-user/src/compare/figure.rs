@@ -82,6 +82,11 @@ impl Figure {
         matches!(self, Self::Quantile(_, thousandths) if thousandths > 500)
     }
 
+    /// Is it about single calls, whatever they ask for?
+    pub(super) fn is_of_calls(self) -> bool {
+        matches!(self, Self::Quantile(..))
+    }
+
     /// Is more of it worse? What programs ask for is neither.
     pub fn is_judged(self) -> bool {
         self != Self::PagesPerCall

@@ -10,7 +10,7 @@ use super::sample::{Block, Sample};
 const RECORDINGS: usize = 5;
 
 /// With fewer units on a side, how much they vary is not known: no figure has an interval.
-const FEWEST: usize = 5;
+pub const FEWEST: usize = 5;
 
 /// How sure all intervals together are: in 19 of 20 comparisons, every one of them holds the truth.
 const CONFIDENCE: f64 = 0.95;
@@ -24,6 +24,17 @@ const MOST: f64 = 1000.0;
 
 /// Durations are known within 1%: no interval of a ratio is narrower than that lets it be.
 const PRECISION: f64 = 0.005;
+
+/// Blocks of one side may have so many times as many migrations as those of the other to be of
+/// like size. Those of a run are 8, 16, 32, and so on.
+const LIKE: f64 = 1.5;
+
+/// Have units of both sides about as many migrations?
+pub(super) fn are_alike(units: (usize, usize), migrations: (u64, u64)) -> bool {
+    let size = |units: usize, migrations: u64| migrations as f64 / units.max(1) as f64;
+    let (base, new) = (size(units.0, migrations.0), size(units.1, migrations.1));
+    base.max(new) <= LIKE * base.min(new)
+}
 
 /// What is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +83,7 @@ pub(super) struct Change {
 
 /// Both sides' units, and how far each figure varies among them.
 pub(super) struct Sides<'a> {
+    unit: Unit,
     base: &'a Units,
     new: &'a Units,
     figures: &'a [Figure],
@@ -81,13 +93,14 @@ pub(super) struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    pub(super) fn new(base: &'a Units, new: &'a Units, figures: &'a [Figure]) -> Self {
+    pub(super) fn new(unit: Unit, base: &'a Units, new: &'a Units, figures: &'a [Figure]) -> Self {
         let enough = base.len().min(new.len()) >= FEWEST;
         let errors = |units: &Units, seed| match enough {
             true => units.errors(figures, seed),
             false => vec![None; figures.len()],
         };
         Self {
+            unit,
             base,
             new,
             figures,
@@ -165,10 +178,14 @@ impl<'a> Sides<'a> {
     }
 
     /// The effect size of the n-th figure: how much more often a unit of the new side is above one
-    /// of the base than below it, -1 to 1 (Cliff's delta). `None` where no unit tells, and where
-    /// there are few of them.
+    /// of the base than below it, -1 to 1 (Cliff's delta). `None` where no unit tells, where there
+    /// are few of them, and where blocks are not of like size.
     pub(super) fn effect(&self, at: usize) -> Option<f64> {
-        if self.base.len().min(self.new.len()) < FEWEST {
+        let units = (self.base.len(), self.new.len());
+        let migrations = (self.base.migrations(), self.new.migrations());
+        if units.0.min(units.1) < FEWEST
+            || self.unit == Unit::Blocks && !are_alike(units, migrations)
+        {
             return None;
         }
         let figure = self.figures[at];

@@ -10,7 +10,7 @@ mod verdict;
 mod why;
 
 pub use figure::Figure;
-pub use interval::Unit;
+pub use interval::{FEWEST, Unit};
 pub use sample::Sample;
 pub use verdict::{Comparison, Figures, Limits, Verdict, compare};
 

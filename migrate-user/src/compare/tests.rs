@@ -175,3 +175,58 @@ fn absurd_numbers_are_compared_too() {
     };
     assert_eq!(one(absurd(1), absurd(2)).verdict, Verdict::Same);
 }
+
+/// Calls that ask for many pages, of a run that has others, too.
+fn large(seed: u64) -> Sample {
+    let mut sample = Sample::default();
+    let all = Synthetic::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).batch(8000);
+    let large = all.migrations.made().iter();
+    let large = large.filter(|migration| migration.ledger.requested >= 64);
+    large.take(2000).for_each(|m| sample.count(&m.into()));
+    sample
+}
+
+#[test]
+fn larger_calls_are_not_worse_ones() {
+    let comparison = one(plain(1), large(2));
+    let whole = comparison
+        .figures
+        .iter()
+        .find(|found| found.figure == Figure::Quantile(None, 500))
+        .unwrap();
+    // It is much longer, and that is because of what was asked for.
+    assert!(whole.interval.unwrap().0 > 0.1, "{whole:?}");
+    assert_eq!(whole.verdict, Some(Verdict::Unsure));
+    assert_ne!(comparison.verdict, Verdict::Worse);
+    let why = comparison.why.last().unwrap();
+    assert!(
+        why.starts_with("calls ask for ") && why.ends_with("tells nothing"),
+        "{why}"
+    );
+    let back = one(large(2), plain(1));
+    assert_eq!(
+        verdict(&back, Figure::Quantile(None, 500)),
+        Some(Verdict::Unsure)
+    );
+}
+
+#[test]
+fn effects_are_of_units_of_like_size() {
+    let effects = |comparison: &Comparison| {
+        let effects = comparison.figures.iter().filter_map(|found| found.effect);
+        effects.count()
+    };
+    // Blocks of 32 and of 8.
+    let unlike = one(plain(1), sample(2, 400, |_| ()));
+    assert_eq!((effects(&unlike), unlike.has_units_alike()), (0, false));
+    assert_eq!(unlike.units_have(), (32, 8));
+    let alike = one(plain(1), sample(2, 1900, |_| ()));
+    assert!(effects(&alike) > 5 && alike.has_units_alike());
+    let runs = |seed, calls| (0..5u64).map(move |run| sample(seed + run, calls, |_| ()));
+    let runs = compare(
+        runs(10, 400).collect(),
+        runs(20, 50).collect(),
+        Limits::default(),
+    );
+    assert!(effects(&runs) > 5 && runs.has_units_alike());
+}

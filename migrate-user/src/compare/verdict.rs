@@ -2,7 +2,7 @@
 
 use super::bootstrap::Units;
 use super::interval::{Change, Sides};
-use super::{Figure, Sample, Unit, why};
+use super::{Figure, Sample, Unit, interval, why};
 
 /// Changes up to here do not count.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,12 +56,7 @@ impl Verdict {
     }
 
     fn of(change: Change, limit: f64, ratio: bool) -> Self {
-        // As much better as the limit is worse: a tenth more, and back again.
-        let better = if ratio {
-            1.0 / (1.0 + limit) - 1.0
-        } else {
-            -limit
-        };
+        let better = if ratio { back(limit) } else { -limit };
         let Some((low, high)) = change.interval else {
             return Self::Inconclusive;
         };
@@ -79,6 +74,11 @@ impl Verdict {
     }
 }
 
+/// The change that is as much better as the limit is worse: a tenth more, and back again.
+fn back(limit: f64) -> f64 {
+    1.0 / (1.0 + limit) - 1.0
+}
+
 /// One figure on both sides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
@@ -93,7 +93,7 @@ pub struct Figures {
     /// Where the true change lies: all intervals hold at once in 19 of 20 comparisons.
     pub interval: Option<(f64, f64)>,
     /// Cliff's delta, -1 to 1: how much more often a unit of the new side is above one of the base
-    /// than below it.
+    /// than below it; `None` where units of the two sides are not of like size.
     pub effect: Option<f64>,
     /// What became of it; `None` where a side does not have it, or more is neither better nor
     /// worse.
@@ -101,15 +101,26 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// What one recording tells of its slowest calls says nothing of the next recording's: how
-    /// often a timer ticks in a call, say, differs from run to run, and hardly within one.
-    fn known_by(self, unit: Unit) -> Self {
-        let is_open = unit == Unit::Blocks && self.figure.is_of_the_slowest();
+    /// Where calls ask for more or fewer pages than before, a typical call takes another time for
+    /// that reason alone: what a page takes in calls that are alike tells whether it got worse.
+    fn of_calls_that_are(self, alike: bool) -> Self {
+        let is_open = self.figure.is_of_calls() && !alike;
+        self.not_sure(is_open)
+    }
+
+    fn not_sure(self, is_open: bool) -> Self {
         let verdict = match self.verdict {
             Some(Verdict::Worse | Verdict::Better) if is_open => Some(Verdict::Unsure),
             verdict => verdict,
         };
         Self { verdict, ..self }
+    }
+
+    /// What one recording tells of its slowest calls says nothing of the next recording's: how
+    /// often a timer ticks in a call, say, differs from run to run, and hardly within one.
+    fn known_by(self, unit: Unit) -> Self {
+        let is_open = unit == Unit::Blocks && self.figure.is_of_the_slowest();
+        self.not_sure(is_open)
     }
 }
 
@@ -129,6 +140,8 @@ pub struct Comparison {
     pub verdict: Verdict,
     /// What it comes from, in words, the most important first.
     pub why: Vec<String>,
+    /// Are both sides the same recordings?
+    pub same: bool,
 }
 
 impl Comparison {
@@ -137,6 +150,34 @@ impl Comparison {
     /// migrations that both sides have.
     pub fn first(&self) -> Option<&Figures> {
         first(&self.figures)
+    }
+
+    /// The same of one run, or group, that stands on both sides: nothing can have changed, however
+    /// little the figures tell.
+    pub fn of_the_same(self) -> Self {
+        Self {
+            verdict: Verdict::Same,
+            why: vec!["both sides are the same recording".to_owned()],
+            same: true,
+            ..self
+        }
+    }
+
+    /// Are units of both sides of about the same size? A page that is skipped now and then is in
+    /// every large block and in few small ones, so that blocks of different sizes cannot be
+    /// compared one by one. A recording is a run, however long it is.
+    pub fn has_units_alike(&self) -> bool {
+        self.unit == Unit::Recordings || interval::are_alike(self.units, self.migrations)
+    }
+
+    /// How many migrations a unit has on average, base and new.
+    pub fn units_have(&self) -> (u64, u64) {
+        let average = |units: usize, migrations: u64| migrations / (units.max(1) as u64);
+        let (units, migrations) = (self.units, self.migrations);
+        (
+            average(units.0, migrations.0),
+            average(units.1, migrations.1),
+        )
     }
 
     /// Does any figure have an interval?
@@ -153,18 +194,34 @@ pub fn compare(base: Vec<Sample>, new: Vec<Sample>, limits: Limits) -> Compariso
     let (base, new) = (unit.divide(base), unit.divide(new));
     let (base, new) = (Units::new(&base), Units::new(&new));
     let all = Figure::all();
-    let sides = Sides::new(&base, &new, &all);
+    let sides = Sides::new(unit, &base, &new, &all);
     let figures: Vec<_> = (0..all.len())
         .map(|at| figures(&sides, all[at], at, limits).known_by(unit))
         .collect();
+    let alike = are_alike(&figures, limits);
+    let of_calls = |figures: &Figures| figures.clone().of_calls_that_are(alike);
+    let known: Vec<_> = figures.iter().map(of_calls).collect();
+    let unlike = (known != figures).then(|| why::unlike(&known)).flatten();
+    let figures = known;
+    let verdict = overall(&figures);
+    let mut why = why::why(&figures, verdict);
+    why.extend(unlike);
     Comparison {
         unit,
         units: (base.len(), new.len()),
         migrations: (base.migrations(), new.migrations()),
-        verdict: overall(&figures),
-        why: why::why(&figures),
+        verdict,
+        why,
         figures,
+        same: false,
     }
+}
+
+/// Do calls ask for about as many pages on both sides?
+fn are_alike(figures: &[Figures], limits: Limits) -> bool {
+    let find = |found: &&Figures| found.figure == Figure::PagesPerCall;
+    let change = figures.iter().find(find).and_then(|found| found.change);
+    change.is_none_or(|by| (back(limits.time)..=limits.time).contains(&by))
 }
 
 fn figures(sides: &Sides<'_>, figure: Figure, at: usize, limits: Limits) -> Figures {

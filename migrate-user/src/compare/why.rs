@@ -1,31 +1,76 @@
 //! What a change comes from, in words.
 
 use super::{Figure, Figures, Verdict};
-use crate::text::{percent, signed_duration};
+use crate::text::{count, percent, quantity, signed_duration};
 use crate::trace::Step;
 
-/// The most important first.
-pub(super) fn why(figures: &[Figures]) -> Vec<String> {
-    let mut why: Vec<String> = per_page(figures)
-        .into_iter()
-        .chain(alike(figures))
-        .collect();
-    let shares = figures.iter().filter(|figure| figure.figure.is_share());
-    why.extend(shares.filter_map(share));
+/// Sentences: first of what changed the way that the verdict on all of it says, then of what
+/// changed the other way, after a "but". Of each, the most important first.
+pub(super) fn why(figures: &[Figures], overall: Verdict) -> Vec<String> {
+    let opposite = match overall {
+        Verdict::Better => Verdict::Worse,
+        _ => Verdict::Better,
+    };
+    let mut why = of(figures, overall);
+    let but = of(figures, opposite).into_iter();
+    why.extend(but.map(|sentence| format!("but {sentence}")));
     why
+}
+
+/// A sentence of each figure that became better, or worse; of those that belong together, one.
+fn of(figures: &[Figures], verdict: Verdict) -> Vec<String> {
+    if !matches!(verdict, Verdict::Worse | Verdict::Better) {
+        return Vec::new();
+    }
+    let found: Vec<_> = figures
+        .iter()
+        .filter(|figures| figures.verdict == Some(verdict))
+        .collect();
+    let has = |figure| found.iter().find(|found| found.figure == figure);
+    let per_page = has(Figure::TimePerPage).and_then(|_| per_page(figures));
+    let alike = has(Figure::TimeAlike).and_then(|found| alike(found));
+    let times = times(&found, verdict == Verdict::Worse);
+    let shares = found.iter().filter_map(|figures| share(figures));
+    per_page
+        .into_iter()
+        .chain(alike)
+        .chain(times)
+        .chain(shares)
+        .collect()
+}
+
+/// The times that changed, as lists.
+fn times(found: &[&Figures], worse: bool) -> Vec<String> {
+    let longer = if worse { "longer" } else { "shorter" };
+    let lists = [
+        ("times of a page", list(found, step_of_page)),
+        ("median times", list(found, |figure| step_of(figure, 500))),
+        (
+            "99th percentiles",
+            list(found, |figure| step_of(figure, 990)),
+        ),
+    ];
+    let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+    let lists = lists.map(|(what, list)| format!("{longer} {what}: {list}"));
+    lists.collect()
+}
+
+/// Why nothing is said of how long calls take.
+pub(super) fn unlike(figures: &[Figures]) -> Option<String> {
+    let found = find(figures, Figure::PagesPerCall)?;
+    Some(format!(
+        "calls ask for {} pages on average instead of {}: how long they take tells nothing",
+        quantity(found.new?),
+        quantity(found.base?)
+    ))
 }
 
 fn find(figures: &[Figures], figure: Figure) -> Option<&Figures> {
     figures.iter().find(|found| found.figure == figure)
 }
 
-fn changed(figures: &Figures) -> bool {
-    matches!(figures.verdict, Some(Verdict::Worse | Verdict::Better))
-}
-
 /// How much longer a page takes in calls that are alike.
-fn alike(figures: &[Figures]) -> Option<String> {
-    let found = find(figures, Figure::TimeAlike).filter(|found| changed(found))?;
+fn alike(found: &Figures) -> Option<String> {
     let by = found.change?;
     let longer = if by > 0.0 { "longer" } else { "less" };
     Some(format!(
@@ -40,7 +85,6 @@ fn per_page(figures: &[Figures]) -> Option<String> {
         let found = find(figures, figure)?;
         Some(found.new? - found.base?)
     };
-    find(figures, Figure::TimePerPage).filter(|found| changed(found))?;
     let all = difference(Figure::TimePerPage)?;
     let towards = |ns: &f64| if all > 0.0 { *ns } else { -*ns };
     let (step, of_step) = Step::ALL
@@ -56,6 +100,42 @@ fn per_page(figures: &[Figures]) -> Option<String> {
     ))
 }
 
+/// The names of those for which there is one, and how much each changed.
+fn list(found: &[&Figures], name: impl Fn(Figure) -> Option<&'static str>) -> String {
+    let one = |found: &&Figures| {
+        let (name, by) = (name(found.figure)?, found.change?);
+        Some(format!("{name} ({})", change(by)))
+    };
+    let all: Vec<_> = found.iter().filter_map(one).collect();
+    all.join(", ")
+}
+
+fn step_of_page(figure: Figure) -> Option<&'static str> {
+    match figure {
+        Figure::StepPerPage(step) => Some(step.name()),
+        _ => None,
+    }
+}
+
+fn step_of(figure: Figure, quantile: u16) -> Option<&'static str> {
+    match figure {
+        Figure::Quantile(step, of) if of == quantile => {
+            Some(step.map_or("whole migration", Step::name))
+        }
+        _ => None,
+    }
+}
+
+/// `+12.3%`.
+fn change(by: f64) -> String {
+    match by * 100.0 {
+        small if small < 99.95 => format!("{small:+.1}%"),
+        large if large < 999.5 => format!("{large:+.0}%"),
+        // A ratio that nobody reads as percent.
+        _ => format!("×{}", count((by + 1.0) as u64)),
+    }
+}
+
 fn share(figures: &Figures) -> Option<String> {
     let (base, new) = (figures.base?, figures.new?);
     let what = match figures.figure {
@@ -65,5 +145,66 @@ fn share(figures: &Figures) -> Option<String> {
         Figure::FailedShare => "of the pages asked for are in calls rolled back or rejected",
         _ => return None,
     };
-    changed(figures).then(|| format!("{} {what} instead of {}", percent(new), percent(base)))
+    Some(format!(
+        "{} {what} instead of {}",
+        percent(new),
+        percent(base)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(figure: Figure, base: f64, new: f64, verdict: Verdict) -> Figures {
+        let change = if figure.is_share() {
+            new - base
+        } else {
+            new / base - 1.0
+        };
+        Figures {
+            figure,
+            base: Some(base),
+            new: Some(new),
+            change: Some(change),
+            interval: None,
+            effect: None,
+            verdict: Some(verdict),
+        }
+    }
+
+    #[test]
+    fn what_the_verdict_rests_on_is_named_first_and_the_opposite_after_a_but() {
+        let of_step = |step, q| Figure::Quantile(step, q);
+        let all = [
+            figures(
+                Figure::StepPerPage(Step::Finalize),
+                400.0,
+                100.0,
+                Verdict::Better,
+            ),
+            figures(
+                of_step(Some(Step::Pages), 500),
+                710.0,
+                1000.0,
+                Verdict::Worse,
+            ),
+            figures(of_step(None, 500), 127.0, 328.0, Verdict::Worse),
+            figures(of_step(None, 990), 1.0, 9.0, Verdict::Unsure),
+            figures(Figure::SkippedShare, 0.557, 0.055, Verdict::Better),
+        ];
+        let longer = "longer median times: pages (+40.8%), whole migration (+158%)";
+        let shorter = "shorter times of a page: finalize (-75.0%)";
+        let skipped = "5.5% of the pages asked for are skipped instead of 55.7%";
+        let but = |text: &str| format!("but {text}");
+        assert_eq!(
+            why(&all, Verdict::Worse),
+            [longer.to_owned(), but(shorter), but(skipped)]
+        );
+        assert_eq!(
+            why(&all, Verdict::Better),
+            [shorter.to_owned(), skipped.to_owned(), but(longer)]
+        );
+        assert_eq!(why(&all, Verdict::Unsure), [but(shorter), but(skipped)]);
+    }
 }

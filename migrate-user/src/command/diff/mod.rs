@@ -1,5 +1,6 @@
 //! `diff`: what has changed between recordings, and whether it got worse.
 
+mod judged;
 mod runs;
 mod side;
 mod traits;
@@ -37,13 +38,18 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
         Side::read(&base, &filter, &thresholds)?,
         Side::read(&new, &filter, &thresholds)?,
     );
-    let appeared = new.findings.difference(&base.findings).copied().collect();
+    let same = base.is_same(&new);
+    let appeared = new.findings.difference(&base.findings).copied();
+    let (appeared, unjudged) = appeared.partition(|kind| base.judged.contains(kind));
     let differences = base.traits.differences(&new.traits);
     let mut remarks = base.remarks;
     remarks.extend(new.remarks);
     let names = (base.name, new.name);
     let runs = (base.samples.len(), new.samples.len());
-    let comparison = compare(base.samples, new.samples, limits);
+    let mut comparison = compare(base.samples, new.samples, limits);
+    if same {
+        comparison = comparison.of_the_same();
+    }
     let verdict = comparison.verdict;
     let page = diff::Page {
         names,
@@ -52,6 +58,7 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
         comparison,
         limits,
         appeared,
+        unjudged,
         differences,
         remarks,
     };

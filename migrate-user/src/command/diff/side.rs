@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::super::{check, tell_unknown, warn_about};
+use super::judged::judged;
 use super::runs::runs;
 use super::traits::Traits;
 use crate::Error;
 use crate::compare::Sample;
 use crate::insight::{Kind, Thresholds, findings};
 use crate::model::{Model, Origin};
-use crate::source::{Input, Inputs, Part};
+use crate::source::{Identity, Input, Inputs, Part};
 use crate::text::{count, counted, printable};
 use crate::trace::Filter;
 
@@ -20,6 +21,12 @@ pub(super) struct Side {
     pub(super) samples: Vec<Sample>,
     /// What is found in any of them.
     pub(super) findings: BTreeSet<Kind>,
+    /// What could have been found in all of them.
+    pub(super) judged: BTreeSet<Kind>,
+    /// Is it unknown of some what the filter lets through?
+    are_unknown: bool,
+    /// Which files were read; `None` for what is no file.
+    files: Vec<Option<Identity>>,
     /// What is different from other recordings but their figures.
     pub(super) traits: Traits,
     /// What a reader should know.
@@ -40,6 +47,9 @@ impl Side {
             name: names.join(", "),
             samples: Vec::with_capacity(inputs.len()),
             findings: BTreeSet::new(),
+            judged: Kind::ALL.iter().copied().collect(),
+            are_unknown: false,
+            files: inputs.iter().map(Input::identity).collect(),
             traits: Traits::default(),
             remarks: Vec::new(),
         };
@@ -50,12 +60,21 @@ impl Side {
             let words = printable(&filter.words());
             let of = match words.is_empty() {
                 true => words,
+                false if side.are_unknown => format!(" on record that {words} could let through"),
                 false => format!(" that {words} lets through"),
             };
             let input = side.name;
             return Err(Error::NothingToCompare { input, of });
         }
         Ok(side)
+    }
+
+    /// Are these the same files as those of the other side? Of what is no file nobody knows.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let same =
+            |one: &Option<Identity>, other: &Self| one.is_some() && other.files.contains(one);
+        self.files.iter().all(|file| same(file, other))
+            && other.files.iter().all(|file| same(file, self))
     }
 
     fn add(&mut self, run: &Inputs, filter: &Filter, thresholds: &Thresholds) -> Result<(), Error> {
@@ -90,6 +109,9 @@ impl Side {
         } else {
             sample
         });
+        self.are_unknown |= model.coverage().record_every == 0 && !filter.is_empty();
+        let judged = judged(&model, thresholds);
+        self.judged.retain(|kind| judged.contains(kind));
         let found = findings(&model, thresholds);
         self.findings
             .extend(found.iter().map(|finding| finding.kind));

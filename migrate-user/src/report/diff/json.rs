@@ -10,7 +10,8 @@
 //!   ratio less 1, or for shares a difference), `effect` (Cliff's delta, -1 to 1), and `verdict`
 //!   (`null` where it cannot be told or is not judged)
 //! - `limits`: `time` and `share`, up to which changes do not count; `new_findings`: kinds that
-//!   only the new side has; `remarks`
+//!   only the new side has; `unjudged_findings`: those of the new side that could not be judged on
+//!   the base; `remarks`
 //! - `differences`: `what` is different between the recordings besides their figures, with its
 //!   values `base` and `new`
 
@@ -34,6 +35,7 @@ pub(super) fn json(page: &Page) -> String {
         "figures": comparison.figures.iter().map(figures).collect::<Vec<_>>(),
         "limits": { "time": page.limits.time, "share": page.limits.share },
         "new_findings": page.appeared.iter().copied().map(Kind::name).collect::<Vec<_>>(),
+        "unjudged_findings": page.unjudged.iter().copied().map(Kind::name).collect::<Vec<_>>(),
         "remarks": page.remarks,
         "differences": page.differences.iter().map(difference).collect::<Vec<_>>(),
     });

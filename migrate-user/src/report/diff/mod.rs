@@ -20,6 +20,8 @@ pub struct Page {
     pub limits: Limits,
     /// Findings of the new side that the base does not have.
     pub appeared: Vec<Kind>,
+    /// Findings of the new side that could not be judged on the base.
+    pub unjudged: Vec<Kind>,
     /// What is different between the recordings besides their figures: what it is, and its values,
     /// base and new.
     pub differences: Vec<(String, String, String)>,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::Page;
-use crate::compare::{Comparison, Figure, Figures, Verdict};
+use crate::compare::{Comparison, FEWEST, Figure, Figures, Verdict};
 use crate::figures::NONE;
 use crate::text::{count, counted, percent, printable, quantity, signed_duration};
 use crate::trace::Step;
@@ -204,21 +204,51 @@ fn legend(text: &mut String, page: &Page) {
     } else {
         "with fewer than five on a side there are none, as how much they vary is not known."
     };
+    let effect = if comparison.has_units_alike() {
+        String::new()
+    } else {
+        let (base, new) = comparison.units_have();
+        format!(
+            " Unknown here: one of the base has about {} and one of the new {}.",
+            migrations(base),
+            count(new)
+        )
+    };
+    let effect = if comparison.figures.iter().any(is_by_few) {
+        format!(
+            "{effect} Where its sign is not the change's, few {name} make the change, and more of them went the other way."
+        )
+    } else {
+        effect
+    };
     let paragraphs = [
         format!("Intervals are from {} and {} {name}; {intervals}", units.0, units.1),
         format!(
-            "Effect: how much more often one of the new {name} is above one of the base than below it, -1 to 1.",
+            "Effect: how much more often one of the new {name} is above one of the base than below it, -1 to 1.{effect}",
         ),
         "Calls alike: of one direction, for one reason, with about as many pages, all of which arrived or not.".to_owned(),
+        "Failed: pages in calls that were rolled back or rejected.".to_owned(),
         format!(
-            "Changes up to {} of a time, and up to {} points of a share, do not count.",
+            "Changes up to {} of a time, and up to {} of a share, do not count.",
             percent(limits.time),
-            quantity(limits.share * 100.0)
+            points(limits.share * 100.0)
         ),
     ];
     paragraphs
         .iter()
         .for_each(|paragraph| wrapped(text, "", paragraph));
+}
+
+/// Do most units say the opposite of what all together do? Large calls weigh more in a sum.
+fn is_by_few(figures: &Figures) -> bool {
+    let (change, effect) = (figures.change.unwrap_or(0.0), figures.effect.unwrap_or(0.0));
+    // Not where either is shown as 0.
+    change.abs() >= 0.0005 && effect.abs() >= 0.005 && change * effect < 0.0
+}
+
+fn points(number: f64) -> String {
+    let name = if number == 1.0 { "point" } else { "points" };
+    format!("{} {name}", quantity(number))
 }
 
 fn verdict(text: &mut String, page: &Page, for_terminal: bool) {
@@ -238,9 +268,20 @@ fn verdict(text: &mut String, page: &Page, for_terminal: bool) {
         };
         reasons.insert(at, open);
     }
-    for reason in reasons.into_iter().chain(findings) {
+    for reason in reasons.into_iter().chain(findings).chain(unjudged(page)) {
         wrapped(text, "  - ", &reason);
     }
+}
+
+/// Findings that the base may have, too.
+fn unjudged(page: &Page) -> Option<String> {
+    let names: Vec<_> = page.unjudged.iter().map(|kind| kind.name()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "found on the new side, and not judged on the base: {}",
+            names.join(", ")
+        )
+    })
 }
 
 /// What cannot be told, and what would help.
@@ -253,7 +294,8 @@ fn open(comparison: &Comparison) -> Option<String> {
     let (all, open) = (judged.clone().count(), judged.filter(is_open).count());
     let more = "record longer, or compare five or more recordings a side";
     match comparison.verdict {
-        _ if !comparison.has_intervals() => Some(format!("nothing could be compared: {more}")),
+        _ if comparison.same => None,
+        _ if !comparison.has_intervals() => Some(format!("{}: {more}", no_interval(comparison))),
         Verdict::Inconclusive => Some(format!(
             "it may have got worse by more than the threshold, or better by as much: {more}"
         )),
@@ -262,6 +304,17 @@ fn open(comparison: &Comparison) -> Option<String> {
         )),
         _ if open > 0 => Some(format!("{open} of {all} figures cannot be told")),
         _ => None,
+    }
+}
+
+/// Why no change has an interval.
+fn no_interval(comparison: &Comparison) -> String {
+    let (base, new) = comparison.units;
+    if base.min(new) < FEWEST {
+        let name = comparison.unit.name();
+        format!("how sure the changes are is not known with fewer than five {name} on a side")
+    } else {
+        "how sure the changes are is not known".to_owned()
     }
 }
 
@@ -276,5 +329,29 @@ fn styled(verdict: Verdict, text: &str, for_terminal: bool) -> String {
         format!("{style}{text}{style:#}")
     } else {
         text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_of_another_sign_than_the_change_is_explained() {
+        let figures = |change, effect| Figures {
+            figure: Figure::TimePerPage,
+            base: Some(1.0),
+            new: Some(1.0),
+            change: Some(change),
+            interval: None,
+            effect,
+            verdict: None,
+        };
+        assert!(is_by_few(&figures(-0.578, Some(0.15))));
+        assert!(is_by_few(&figures(0.407, Some(-0.36))));
+        assert!(!is_by_few(&figures(-0.578, Some(-0.15))));
+        assert!(!is_by_few(&figures(-0.578, None)));
+        assert!(!is_by_few(&figures(0.0001, Some(-0.3))));
+        assert!(!is_by_few(&figures(-0.5, Some(0.001))));
     }
 }

@@ -1,0 +1,38 @@
+//! Which kinds of findings a recording could have had: that it has none of the others says nothing.
+
+use std::collections::BTreeSet;
+
+use crate::insight::{Kind, Thresholds};
+use crate::model::Model;
+
+/// Those that were looked for, with enough to find them.
+pub(super) fn judged(model: &Model, at: &Thresholds) -> BTreeSet<Kind> {
+    let all = Kind::ALL.iter().copied();
+    all.filter(|kind| is_judged(*kind, model, at)).collect()
+}
+
+fn is_judged(kind: Kind, model: &Model, at: &Thresholds) -> bool {
+    let hidden = model.hidden();
+    let enough = model.totals().migrations() >= at.migrations;
+    let enough_records = model.drivers().sum().migrations >= at.migrations;
+    match kind {
+        Kind::RecordsLost | Kind::NotFollowed => model.losses().is_some(),
+        Kind::WastedCopies
+        | Kind::PinnedSkips
+        | Kind::Skips
+        | Kind::Declines
+        | Kind::TracerCost => enough,
+        Kind::AlreadyThere => enough && model.already_there().is_some(),
+        Kind::Rollbacks | Kind::DominantStep => enough && !hidden.by_result,
+        Kind::Oversubscribed => enough && !hidden.evictions,
+        Kind::GivenUp => enough_records,
+        Kind::SmallBatches | Kind::Tail => enough_records && !hidden.by_result,
+        // What a page did between two records nobody knows.
+        Kind::PingPong | Kind::Livelock => {
+            enough_records && !hidden.ways_back && model.has_all_records()
+        }
+        Kind::SetupDrain | Kind::SetupInvalidation | Kind::Split => {
+            enough && model.parts().migrations > 0
+        }
+    }
+}
