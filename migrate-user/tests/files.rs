@@ -59,6 +59,62 @@ fn no_output_is_its_input() {
     assert!(link.symlink_metadata().unwrap().is_symlink());
 }
 
+/// Nobody takes what is written for all, or for nothing.
+#[test]
+fn an_export_says_what_it_does_not_have() {
+    let data = |name: &str| format!("{}/tests/data/{name}.arrow", env!("CARGO_MANIFEST_DIR"));
+    let export = |name: &str, format: &str| {
+        let output = run(&["export", "-f", format, &data(name)]);
+        assert_eq!(output.status.code(), Some(0));
+        (stdout(&output).to_owned(), stderr(&output).to_owned())
+    };
+    for format in ["json", "csv", "hgrm"] {
+        let (_, said) = export("totals-only", format);
+        assert!(
+            said.contains("nothing to export of 6,180 migrations"),
+            "{said}"
+        );
+        let (_, said) = export("sampled", format);
+        assert!(said.contains("3,960 of 4,400 migrations were not to be recorded"));
+        let (_, said) = export("lossy", format);
+        assert!(said.contains("19,752 migrations were lost while recording, and not exported"));
+        assert_eq!(export("mixed", format).1, "");
+    }
+    let (names, _) = export("totals-only", "csv");
+    assert!(names.starts_with("time_ns,pid,") && names.lines().count() == 1);
+    // The kernel counted all 20,000.
+    let (text, said) = export("lossy", "openmetrics");
+    assert!(
+        said.contains("counted in what is from the kernel's totals"),
+        "{said}"
+    );
+    assert!(!said.contains("not exported"), "{said}");
+    let all = text
+        .lines()
+        .filter(|line| line.starts_with("migscope_migrations_total{"));
+    let all = all.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+    assert_eq!(all.sum::<u64>(), 20_000);
+    assert_eq!(export("totals-only", "openmetrics").1, "");
+}
+
+/// In older recordings, which did not look for it, the kind of memory is unknown, in every format.
+#[test]
+fn memory_of_an_unknown_kind_is_null() {
+    let mixed = format!("{}/tests/data/mixed.arrow", env!("CARGO_MANIFEST_DIR"));
+    let output = run(&["export", "-f", "json", &mixed]);
+    let lines = stdout(&output).lines();
+    let mut arrived = 0;
+    for line in lines {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let moved = line["moved"].as_u64().unwrap() > 0;
+        arrived += usize::from(moved);
+        assert_eq!(line["from_system_pages"].is_null(), moved, "{line}");
+        let owner = line["pgmap_owner"].as_str();
+        assert!(owner.is_none_or(|owner| owner.starts_with("0x")), "{line}");
+    }
+    assert!(arrived > 1000, "{arrived}");
+}
+
 #[test]
 fn a_file_is_replaced_only_where_that_is_said() {
     let (folder, path) = file(&recording(2, 2, 10).0);

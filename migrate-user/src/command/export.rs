@@ -5,6 +5,7 @@ use std::iter;
 use tokio::sync::mpsc;
 
 use super::destination::Destination;
+use super::missing::Missing;
 use super::stop::Stop;
 use super::{check, tell_hints, tell_unknown, warn_about};
 use crate::Error;
@@ -14,8 +15,7 @@ use crate::kernel::Options;
 use crate::recording::Output;
 use crate::source::{Inputs, KernelSource, Source};
 use crate::tell_line;
-use crate::text::counted;
-use crate::trace::{Batch, Losses};
+use crate::trace::Batch;
 
 /// Batches that wait for whoever reads the export before the tracer's ring has to hold them.
 const WAITING: usize = 64;
@@ -35,16 +35,12 @@ pub(super) fn export(options: cli::Export) -> Result<(), Error> {
     tell_hints(&options.only.0);
     let mut reader = inputs.open()?.choose(options.only.0)?;
     let facts = reader.facts().clone();
-    let mut losses = None;
-    let mut batches = reader.by_ref().inspect(|batch: &Batch| {
-        losses = batch
-            .status
-            .as_ref()
-            .map(|status| Losses::new(status.losses))
-            .or(losses);
-    });
+    let mut missing = Missing::new(&facts);
+    let mut batches = reader
+        .by_ref()
+        .inspect(|batch: &Batch| missing.pass(batch.status.as_ref()));
     to.write(&mut |out| format.export(&facts, &mut batches, out))?;
-    tell_losses(losses);
+    tell_missing(&missing, format);
     tell_unknown(&reader.unknown());
     warn_about(reader.parts());
     check(reader.parts())
@@ -75,6 +71,7 @@ pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error
         stop.after(duration.0);
     }
     let facts = source.facts().clone();
+    let mut missing = Missing::new(&facts);
     let (batches, mut received) = mpsc::channel(WAITING);
     // Formats take batches when they want them, and wait for whoever reads: on a thread of their
     // own.
@@ -83,22 +80,22 @@ pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error
         let mut batches = iter::from_fn(|| received.blocking_recv());
         to.write(&mut |out| format.export(&facts, &mut batches, out))
     });
-    let losses = pass_on(&mut source, &mut stop, batches).await?;
+    pass_on(&mut source, &mut stop, batches, &mut missing).await?;
     tokio::select! {
         written = &mut writing => written.expect("an export does not panic")?,
         () = stop.wait() => return Err(Error::OutputStuck { path }),
     }
-    tell_losses(losses);
+    tell_missing(&missing, format.exporter());
     Ok(())
 }
 
-/// Sends the source's batches on until it ends, or nobody takes them any more. What was lost.
+/// Sends the source's batches on until it ends, or nobody takes them any more.
 async fn pass_on(
     source: &mut impl Source,
     stop: &mut Stop,
     batches: mpsc::Sender<Batch>,
-) -> Result<Option<Losses>, Error> {
-    let mut losses = None;
+    missing: &mut Missing,
+) -> Result<(), Error> {
     loop {
         let asked = stop.asked();
         // A place first: whoever reads slowly makes the ring overflow, which is counted, and not
@@ -112,22 +109,17 @@ async fn pass_on(
         tokio::select! {
             next = next => {
                 let Some((place, batch)) = next? else { break };
-                let status = batch.status.as_ref();
-                losses = status.map(|status| Losses::new(status.losses)).or(losses);
+                missing.pass(batch.status.as_ref());
                 place.send(batch);
             }
             () = stop.wait() => if asked { break } else { source.stop() },
         }
     }
-    Ok(losses)
+    Ok(())
 }
 
-fn tell_losses(losses: Option<Losses>) {
-    let lost = losses.map_or(0, |losses| losses.lost());
-    if lost > 0 {
-        tell_line!(
-            "migscope: {} lost while recording, and not exported.",
-            counted(lost, "migration was", "migrations were")
-        );
+fn tell_missing(missing: &Missing, format: &dyn Export) {
+    for sentence in missing.sentences(format.has_totals()) {
+        tell_line!("migscope: {sentence}");
     }
 }

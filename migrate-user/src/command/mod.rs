@@ -6,6 +6,7 @@ mod doctor;
 mod export;
 mod live;
 mod man;
+mod missing;
 mod record;
 mod replace;
 mod report;

@@ -17,7 +17,11 @@ impl Export for Csv {
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
     ) -> io::Result<()> {
-        let mut lines = csv::Writer::from_writer(out);
+        // Whoever reads it finds the names even where there is no migration.
+        out.write_all(&names()?)?;
+        let mut lines = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(out);
         for batch in batches {
             for migration in &batch.migrations {
                 lines.serialize(Line::new(migration))?;
@@ -26,6 +30,18 @@ impl Export for Csv {
         }
         lines.flush()
     }
+}
+
+/// The line of names.
+fn names() -> io::Result<Vec<u8>> {
+    let mut lines = csv::Writer::from_writer(Vec::new());
+    lines.serialize(Line::default())?;
+    let mut lines = lines
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?;
+    let end = lines.iter().position(|byte| *byte == b'\n');
+    lines.truncate(end.map_or(0, |end| end + 1));
+    Ok(lines)
 }
 
 #[cfg(test)]
@@ -39,6 +55,17 @@ mod tests {
         let mut batches = std::iter::once(batch.clone());
         format.export(&facts(), &mut batches, &mut out).unwrap();
         out
+    }
+
+    #[test]
+    fn names_stand_there_without_a_migration() {
+        let mut synthetic = Synthetic::new(1);
+        let (none, one) = (synthetic.batch(0), synthetic.batch(1));
+        let (none, one) = (export(&Csv, &none), export(&Csv, &one));
+        let one = String::from_utf8(one).unwrap();
+        let (names, _) = one.split_once('\n').unwrap();
+        assert_eq!(String::from_utf8(none).unwrap(), format!("{names}\n"));
+        assert!(names.starts_with("time_ns,pid,tid,comm,"));
     }
 
     #[test]

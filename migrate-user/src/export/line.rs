@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::trace::{Migration, Step};
+use crate::trace::{Memory, Migration, Side, Step, ledger};
 
 /// One migration. The order of the fields is the order in the output.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Line<'a> {
     time_ns: u64,
     pid: Option<u32>,
@@ -48,13 +48,14 @@ pub(super) struct Line<'a> {
     probe_pages_ns: u64,
     probe_finalize_ns: u64,
     anomalies: u8,
-    pgmap_owner: Option<u64>,
-    from_system_pages: u64,
-    from_private_pages: u64,
-    from_coherent_pages: u64,
-    to_system_pages: u64,
-    to_private_pages: u64,
-    to_coherent_pages: u64,
+    /// In hexadecimal: tools that take every number for a floating-point one would round it.
+    pgmap_owner: Option<String>,
+    from_system_pages: Option<u64>,
+    from_private_pages: Option<u64>,
+    from_coherent_pages: Option<u64>,
+    to_system_pages: Option<u64>,
+    to_private_pages: Option<u64>,
+    to_coherent_pages: Option<u64>,
     kernel_stack: Option<&'a str>,
     user_stack: Option<&'a str>,
     lru_drain_ns: Option<u64>,
@@ -78,9 +79,11 @@ impl<'a> Line<'a> {
             finalize_ns,
         ] = migration.steps;
         let [probe_setup_ns, probe_pages_ns, probe_finalize_ns] = migration.probe;
-        let [from_system_pages, from_private_pages, from_coherent_pages] = migration.from.pages;
-        let [to_system_pages, to_private_pages, to_coherent_pages] = migration.to.pages;
         let ledger = migration.ledger;
+        let [from_system_pages, from_private_pages, from_coherent_pages] =
+            known(&migration.from, ledger.moved);
+        let [to_system_pages, to_private_pages, to_coherent_pages] =
+            known(&migration.to, ledger::arrived(&ledger));
         let off_cpu = |step: Step| migration.off_cpu.map(|ns| ns[step as usize]);
         Self {
             time_ns: migration.time_ns,
@@ -124,7 +127,7 @@ impl<'a> Line<'a> {
             probe_pages_ns,
             probe_finalize_ns,
             anomalies: migration.anomalies,
-            pgmap_owner: migration.pgmap_owner,
+            pgmap_owner: migration.pgmap_owner.map(|owner| format!("{owner:#x}")),
             from_system_pages,
             from_private_pages,
             from_coherent_pages,
@@ -143,5 +146,44 @@ impl<'a> Line<'a> {
             off_cpu_finalize_and_map_ns: off_cpu(Step::FinalizeAndMap),
             off_cpu_finalize_ns: off_cpu(Step::Finalize),
         }
+    }
+}
+
+/// The pages of one side by kind of memory. Where there must be some and none is of any kind, as in
+/// recordings that did not look for it, the kinds are unknown.
+fn known(side: &Side, there: u64) -> [Option<u64>; Memory::ALL.len()] {
+    let is_known = side.kind().is_some() || there == 0;
+    side.pages.map(|pages| is_known.then_some(pages))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::Synthetic;
+
+    #[test]
+    fn memory_that_was_not_looked_for_is_unknown_and_not_none() {
+        let mut migration = Synthetic::new(1).migration();
+        migration.ledger.moved = 0;
+        migration.ledger.populated = 5;
+        (migration.from.pages, migration.to.pages) = ([0; 3], [0; 3]);
+        let line = Line::new(&migration);
+        // No page came from anywhere.
+        assert_eq!(line.from_system_pages, Some(0));
+        assert_eq!((line.to_system_pages, line.to_private_pages), (None, None));
+        migration.to.pages = [0, 5, 0];
+        let line = Line::new(&migration);
+        assert_eq!(
+            (line.to_system_pages, line.to_private_pages),
+            (Some(0), Some(5))
+        );
+    }
+
+    #[test]
+    fn an_owner_is_text_that_nobody_rounds() {
+        let mut migration = Synthetic::new(1).migration();
+        migration.pgmap_owner = Some(u64::MAX);
+        let line = Line::new(&migration);
+        assert_eq!(line.pgmap_owner.as_deref(), Some("0xffffffffffffffff"));
     }
 }

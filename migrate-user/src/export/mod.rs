@@ -41,6 +41,11 @@ pub trait Export {
         out: Out<'_>,
     ) -> io::Result<()>;
 
+    /// Does it tell the kernel's own totals, which count what has no record, too?
+    fn has_totals(&self) -> bool {
+        false
+    }
+
     /// Is it nothing that a terminal can show?
     fn is_binary(&self) -> bool {
         false

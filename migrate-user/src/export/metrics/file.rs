@@ -15,6 +15,10 @@ const PROCESSES: usize = 20;
 pub struct OpenMetrics;
 
 impl Export for OpenMetrics {
+    fn has_totals(&self) -> bool {
+        true
+    }
+
     fn export(
         &self,
         facts: &Facts,

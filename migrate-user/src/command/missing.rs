@@ -1,0 +1,162 @@
+//! What an export does not have, so that nobody takes it for all.
+
+use migrate_ebpf::wire::Loss;
+
+use crate::text::{count, counted};
+use crate::trace::{Facts, Losses, Status};
+
+/// What is known of it while batches pass.
+pub(super) struct Missing {
+    record_every: u32,
+    /// Was more chosen than the tracer did?
+    is_chosen: bool,
+    /// The tracer's last word.
+    status: Option<Status>,
+    /// Did the kernel tell its totals?
+    has_totals: bool,
+}
+
+impl Missing {
+    pub(super) fn new(facts: &Facts) -> Self {
+        Self {
+            record_every: facts.record_every,
+            is_chosen: facts.chosen.is_some(),
+            status: None,
+            has_totals: false,
+        }
+    }
+
+    pub(super) fn pass(&mut self, status: Option<&Status>) {
+        if let Some(status) = status {
+            self.has_totals |= status.exact.is_some();
+            self.status = Some(Status {
+                exact: None,
+                ..status.clone()
+            });
+        }
+    }
+
+    /// In sentences; `of_totals`: does the format tell the kernel's totals?
+    pub(super) fn sentences(&self, of_totals: bool) -> Vec<String> {
+        let Some(status) = &self.status else {
+            return Vec::new();
+        };
+        let totals = of_totals && self.has_totals;
+        let losses = Losses::new(status.losses);
+        // The kernel has counted what did not fit into the ring, and nothing else of the lost.
+        let counted_too = if totals { losses.of(Loss::RingFull) } else { 0 };
+        let lost = losses.lost().saturating_sub(counted_too);
+        [
+            (!totals).then(|| self.left_out(status.ended)).flatten(),
+            (counted_too > 0).then(|| in_totals(counted_too)),
+            (lost > 0).then(|| self.lost(lost)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn lost(&self, lost: u64) -> String {
+        let before = self.before_the_filter();
+        let lost = counted(lost, "migration was", "migrations were");
+        format!("{lost} lost while recording{before}, and not exported.")
+    }
+
+    /// What was not to be recorded at all.
+    fn left_out(&self, ended: u64) -> Option<String> {
+        let before = self.before_the_filter();
+        match self.record_every {
+            0 => Some(format!(
+                "records are off, so that there is nothing to export of {}{before}: -f openmetrics exports the kernel's totals.",
+                counted(ended, "migration", "migrations")
+            )),
+            every => {
+                let left_out = ended - ended.div_ceil(u64::from(every));
+                (left_out > 0).then(|| {
+                    format!(
+                        "{} of {}{before} not to be recorded, and not exported: the recording is a sample, 1 of {}.",
+                        count(left_out),
+                        counted(ended, "migration was", "migrations were"),
+                        count(every.into())
+                    )
+                })
+            }
+        }
+    }
+
+    /// Counts of the tracer are of all that it traced.
+    fn before_the_filter(&self) -> &'static str {
+        if self.is_chosen {
+            ", before the filter"
+        } else {
+            ""
+        }
+    }
+}
+
+fn in_totals(number: u64) -> String {
+    format!(
+        "{} lost while recording: counted in what is from the kernel's totals, and missing from the rest.",
+        counted(number, "migration was", "migrations were")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::{Synthetic, facts};
+
+    fn said(record_every: u32, of_totals: bool, chosen: Option<&str>) -> Vec<String> {
+        let mut synthetic = Synthetic::new(1).with_totals();
+        synthetic.batch(30);
+        synthetic.lose(Loss::RingFull as usize, 7);
+        synthetic.lose(Loss::Incomplete as usize, 3);
+        let mut facts = facts();
+        facts.record_every = record_every;
+        facts.chosen = chosen.map(str::to_owned);
+        let mut missing = Missing::new(&facts);
+        let mut status = synthetic.status();
+        if chosen.is_some() {
+            status.exact = None;
+        }
+        missing.pass(Some(&status));
+        missing.pass(None);
+        missing.sentences(of_totals)
+    }
+
+    #[test]
+    fn what_the_kernel_counted_is_exported_where_its_totals_are() {
+        assert_eq!(
+            said(1, false, None),
+            ["10 migrations were lost while recording, and not exported."]
+        );
+        assert_eq!(
+            said(1, true, None),
+            [
+                "7 migrations were lost while recording: counted in what is from the kernel's totals, and missing from the rest.",
+                "3 migrations were lost while recording, and not exported."
+            ]
+        );
+        let filtered =
+            "10 migrations were lost while recording, before the filter, and not exported.";
+        assert_eq!(said(1, true, Some("pid=7")), [filtered]);
+    }
+
+    #[test]
+    fn what_was_not_to_be_recorded_is_told() {
+        // 40 ended: the 1st, 11th, 21st and 31st were to be recorded.
+        assert_eq!(
+            said(10, false, None)[0],
+            "36 of 40 migrations were not to be recorded, and not exported: the recording is a sample, 1 of 10."
+        );
+        assert!(
+            said(0, false, None)[0].contains("nothing to export of 40 migrations: -f openmetrics")
+        );
+        assert!(
+            !said(0, true, None)
+                .iter()
+                .any(|said| said.contains("records are off"))
+        );
+        assert!(Missing::new(&facts()).sentences(false).is_empty());
+    }
+}
