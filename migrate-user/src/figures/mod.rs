@@ -4,8 +4,8 @@
 pub(crate) mod units;
 
 use crate::model::{Model, Origin, PARTS, Rate};
-use crate::text::{bytes, count, counted, duration, percent, printable, quantity};
-use crate::trace::{Direction, Step, ledger::Row};
+use crate::text::{bytes, clock, count, counted, duration, percent, printable, quantity, utc};
+use crate::trace::{Direction, Filter, Step, ledger::Row};
 
 /// What stands where there is no number.
 pub(crate) const NONE: &str = "–";
@@ -51,11 +51,64 @@ pub(crate) fn of_records(model: &Model) -> Option<String> {
     ))
 }
 
+/// Is there nothing that the figures could be from? Of a filter that came later the kernel's totals
+/// know nothing, and there are no records.
+pub(crate) fn are_unknown(model: &Model) -> bool {
+    let coverage = model.coverage();
+    coverage.record_every == 0 && coverage.chosen.is_some()
+}
+
+/// What is said where figures are unknown for that reason.
+pub(crate) const UNKNOWN: &str =
+    "Records are off: which migrations the filter lets through is unknown.";
+
+/// Are there migrations of which no record came? Then what is from records is of some.
+pub(crate) fn lack_records(model: &Model) -> bool {
+    model.left_records().is_some()
+}
+
+/// Are counts less than there was, because they are of records and those of some?
+pub(crate) fn are_at_least(model: &Model) -> bool {
+    model.coverage().from == Origin::Records && lack_records(model)
+}
+
+/// What is said of figures from records where there are not all.
+pub(crate) const OF_RECORDED: &str = "of the recorded migrations";
+
+/// When it was recorded: `2026-11-28 02:20:47 UTC, for 0:00:11`.
+pub(crate) fn recorded(model: &Model) -> String {
+    let chosen = model.coverage().chosen.map(str::parse::<Filter>);
+    let is_by_time = |filter: Filter| filter.extent_ns(&model.facts().run()).is_some();
+    // It begins behind the end.
+    if model.elapsed_ns() == 0 && chosen.and_then(Result::ok).is_some_and(is_by_time) {
+        return "nothing of it in the time that the filter asks for".to_owned();
+    }
+    let began = model.facts().started_unix_ns;
+    let began = began.map_or_else(|| "unknown".to_owned(), utc);
+    format!("{began}, for {}", clock(model.elapsed_ns()))
+}
+
+/// How many ledgers do not add up.
+pub(crate) fn unbalanced(model: &Model) -> String {
+    if are_unknown(model) {
+        return "unknown".to_owned();
+    }
+    counted(model.totals().unbalanced(), "ledger", "ledgers")
+}
+
 /// How long migrations took, and of how much time: `2.73 s in migrations, of 11.0 s by 4 threads
 /// (6.2% of their time)`.
 pub(crate) fn time(model: &Model) -> String {
+    if are_unknown(model) {
+        return "unknown: records are off".to_owned();
+    }
     let time = model.migration_time();
     let (busy, wall) = (duration(time.busy_ns()), duration(time.wall_ns));
+    let busy = if are_at_least(model) {
+        format!("at least {busy} in recorded migrations,")
+    } else {
+        format!("{busy} in migrations,")
+    };
     let at_least = if time.has_all_threads {
         ""
     } else {
@@ -68,8 +121,8 @@ pub(crate) fn time(model: &Model) -> String {
         .map(|share| format!(" ({} of {whose} time)", percent(share)));
     let share = share.unwrap_or_default();
     match time.threads {
-        0 => format!("{busy} in migrations, of {wall}; by how many threads is not known"),
-        _ => format!("{busy} in migrations, of {wall} by {at_least}{threads}{share}"),
+        0 => format!("{busy} of {wall}; by how many threads is not known"),
+        _ => format!("{busy} of {wall} by {at_least}{threads}{share}"),
     }
 }
 

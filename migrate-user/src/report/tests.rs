@@ -144,3 +144,99 @@ fn the_page_of_html_explains_what_it_has_not() {
     let page = report(&model).html();
     assert!(page.contains("No migration was recorded") && !page.contains("NaN"));
 }
+
+/// What is read of a run under a filter that came later.
+fn chosen(synthetic: Synthetic, record_every: u32, words: &str) -> Model {
+    let mut synthetic = synthetic;
+    let mut all = facts();
+    all.record_every = record_every;
+    let filter = words.parse().unwrap();
+    let mut model = Model::new(all.chosen_by(&filter));
+    for _ in 0..5 {
+        let mut batch = synthetic.batch(400);
+        if record_every == 0 {
+            batch.migrations.make().clear();
+        }
+        batch.choose(&filter, &all.run());
+        model.apply(batch);
+    }
+    model
+}
+
+#[test]
+fn a_filter_that_no_record_can_answer_is_unknown() {
+    let model = chosen(Synthetic::new(21).with_totals(), 0, "pid=1200");
+    let (text, html) = (report(&model).text(false), report(&model).html());
+    for page in [&text, &html] {
+        assert!(page.contains("which migrations the filter lets through is unknown"));
+        assert!(page.contains("unknown: records are off"));
+        assert!(!page.contains("lets no migration through") && !page.contains("pages/s"));
+    }
+    let json = json(&model);
+    for unknown in [
+        "migrations",
+        "kinds",
+        "rates",
+        "ledger",
+        "steps",
+        "migration_time",
+    ] {
+        assert!(json[unknown].is_null(), "{unknown}");
+    }
+    assert_eq!(json["ended"], 2000);
+    let none = chosen(Synthetic::new(21), 1, "pid=7");
+    let text = report(&none).text(false);
+    assert!(text.contains("The filter lets no migration through."));
+    assert_eq!(self::json(&none)["migrations"], 0);
+}
+
+#[test]
+fn rates_and_times_of_some_are_at_least_those() {
+    let mut synthetic = Synthetic::new(21);
+    synthetic.lose(migrate_ebpf::wire::Loss::RingFull as usize, 500);
+    let some = chosen(synthetic, 1, "min-pages=1");
+    let text = report(&some).text(false);
+    let time = text.lines().find(|line| line.starts_with("Time")).unwrap();
+    assert!(
+        time.contains("at least ") && time.contains(" in recorded migrations, of "),
+        "{time}"
+    );
+    assert!(text.contains("  At least: of the recorded migrations."));
+    assert!(text.contains("  Completed calls, of the recorded migrations."));
+    assert!(
+        report(&some)
+            .html()
+            .contains("on average, at least: of the recorded")
+    );
+    let all = chosen(Synthetic::new(21), 1, "min-pages=1");
+    let text = report(&all).text(false);
+    assert!(!text.contains("At least") && !text.contains("recorded migrations"));
+}
+
+#[test]
+fn a_time_after_the_end_is_not_when_it_was_recorded() {
+    let model = chosen(Synthetic::new(21), 1, "time=1000h..");
+    let text = report(&model).text(false);
+    assert!(text.contains("Recorded    nothing of it in the time that the filter asks for, by"));
+    let model = chosen(Synthetic::new(21), 1, "time=0s..");
+    assert!(report(&model).text(false).contains("UTC, for 0:00:0"));
+}
+
+#[test]
+fn a_circle_says_of_which_pages_the_time_is() {
+    let mut batch = Synthetic::new(21).batch(3);
+    for migration in batch.migrations.make() {
+        migration.outcome = crate::trace::Outcome::Completed;
+        migration.ledger = crate::trace::Ledger {
+            requested: 1,
+            moved: 1,
+            ..Default::default()
+        };
+        migration.steps = [Some(1000), None, None, None, None];
+    }
+    let mut model = Model::new(facts());
+    model.apply(batch);
+    let html = report(&model).html();
+    let said = "<title>3 calls of about 1 page: 1.00 µs per page asked for</title>";
+    assert!(html.contains(said), "{html}");
+}

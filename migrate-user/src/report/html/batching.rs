@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::super::Report;
 use super::plot::{Axis, plot};
-use crate::figures::{COSTS, cost};
+use crate::figures::{self, COSTS, cost};
 use crate::model::{Fit, Group, Size};
-use crate::text::{count, duration, quantity};
+use crate::text::{counted, duration, quantity};
 use crate::trace::Step;
 
 /// Points of the curve.
@@ -37,6 +37,7 @@ pub(super) fn batching(report: &Report<'_>) -> Markup {
                 figcaption {
                     "Time per page asked for, by how many of them a call asks for; the larger the circle, the more calls"
                     @if fit.is_some() { "; the curve is what the costs beside give" }
+                    @if figures::lack_records(report.model) { "; " (figures::OF_RECORDED) }
                 }
             }
             @for (group, fit) in &fits {
@@ -76,7 +77,7 @@ fn per_page(sizes: &[Size], fit: Option<&Fit>) -> Markup {
         }
         @for (size, ns) in sizes.iter().zip(&times) {
             circle.out cx=(format!("{:.1}", x.at(pages(size)))) cy=(format!("{:.1}", y.at(*ns))) r=(format!("{:.1}", radius(size))) {
-                title { (count(size.calls)) " calls of about " (quantity(pages(size))) " pages: " (duration(*ns as u64)) " per page" }
+                title { (tooltip(size, *ns)) }
             }
         }
     };
@@ -86,6 +87,19 @@ fn per_page(sizes: &[Size], fit: Option<&Fit>) -> Markup {
         (x, &quantity),
         (y, &|ns| duration(ns as u64)),
         content,
+    )
+}
+
+/// What a circle stands for.
+fn tooltip(size: &Size, ns: f64) -> String {
+    let pages = match pages(size) {
+        1.0 => "1 page".to_owned(),
+        pages => format!("{} pages", quantity(pages)),
+    };
+    format!(
+        "{} of about {pages}: {} per page asked for",
+        counted(size.calls, "call", "calls"),
+        duration(ns as u64)
     )
 }
 

@@ -13,7 +13,7 @@ use super::Report;
 use super::text::{covers, losses, remarks};
 use crate::figures;
 use crate::insight::Finding;
-use crate::text::{bytes, clock, count, counted, duration, percent, utc};
+use crate::text::{bytes, count, duration, percent};
 use crate::trace::ledger::{arrived, wasted};
 
 const STYLE: &str = include_str!("style.css");
@@ -37,16 +37,7 @@ pub(super) fn html(report: &Report<'_>) -> String {
             }
             body {
                 (heading(report))
-                (tiles(report))
-                (findings(report))
-                (tables::ledger(report))
-                (tables::steps(report))
-                (histograms::histograms(report))
-                (timeline::timeline(report))
-                (batching::batching(report))
-                (tables::who(report))
-                (tables::ping_pong(report))
-                (tables::slowest(report))
+                @if !figures::are_unknown(report.model) { (figures(report)) }
                 (footer(report))
             }
         }
@@ -54,23 +45,36 @@ pub(super) fn html(report: &Report<'_>) -> String {
     page.into_string()
 }
 
+/// All that there are figures of.
+fn figures(report: &Report<'_>) -> Markup {
+    html! {
+        (tiles(report))
+        (findings(report))
+        (tables::ledger(report))
+        (tables::steps(report))
+        (histograms::histograms(report))
+        (timeline::timeline(report))
+        (batching::batching(report))
+        (tables::who(report))
+        (tables::ping_pong(report))
+        (tables::slowest(report))
+    }
+}
+
 fn heading(report: &Report<'_>) -> Markup {
     let (model, facts) = (report.model, report.model.facts());
-    let began = facts
-        .started_unix_ns
-        .map_or_else(|| "unknown".to_owned(), utc);
     let source = facts.clocksource.as_deref().unwrap_or("unknown");
     html! {
         h1 { "migscope report of " (report.name) }
         dl {
             dt { "Time" } dd { (figures::time(model)) }
             dt { "Machine" } dd { (facts.host) ", Linux " (facts.kernel) }
-            dt { "Recorded" } dd { (began) ", for " (clock(model.elapsed_ns())) ", by migscope " (facts.tracer) }
+            dt { "Recorded" } dd { (figures::recorded(model)) ", by migscope " (facts.tracer) }
             dt { "Clock" } dd { (facts.clock) ", driven by " (source) }
             dt { "Page size" } dd { (count(facts.page_size)) " bytes" }
             dt { "Covers" } dd { (covers(model)) }
             dt { "Lost" } dd { (losses(model)) }
-            dt { "Unbalanced" } dd { (counted(model.totals().unbalanced(), "ledger", "ledgers")) }
+            dt { "Unbalanced" } dd { (figures::unbalanced(model)) }
             @for note in report.notes() { dt { "Note" } dd { (note) } }
         }
     }
@@ -84,16 +88,24 @@ fn tiles(report: &Report<'_>) -> Markup {
     let tried = arrived.saturating_add(wasted).max(1);
     let total_ns = model.steps().total_ns(None);
     let rate = model.average(None).map_or(0.0, |rate| rate.pages * page);
+    let at_least = if figures::are_at_least(model) {
+        ", at least: of the recorded migrations"
+    } else {
+        ""
+    };
     let tiles = [
         (count(model.totals().migrations()), "migrations".to_owned()),
         (
             count(arrived),
             format!("pages arrived ({})", bytes(arrived as f64 * page)),
         ),
-        (format!("{}/s", bytes(rate)), "on average".to_owned()),
+        (
+            format!("{}/s", bytes(rate)),
+            format!("on average{at_least}"),
+        ),
         (
             duration(total_ns),
-            "in migrations, all threads together".to_owned(),
+            format!("in migrations, all threads together{at_least}"),
         ),
         (
             total_ns

@@ -2,7 +2,9 @@
 //! shares from 0 to 1, unknown is `null`.
 //!
 //! `migrations`, `unbalanced`, `probe_ns`, `kinds`, `rates`, `ledger` and `steps` are from where
-//! `coverage.from` says: from the records that came, or from the kernel's own totals.
+//! `coverage.from` says: from the records that came, or from the kernel's own totals. They, and
+//! `total` and `migration_time`, are `null` where neither tells them: under a filter where records
+//! are off.
 //!
 //! - `migration_time`: `total_ns` (all steps), `nested_ns` (of migrations in the middle of others,
 //!   which are in both), `busy_ns` (the rest), `wall_ns`, `threads` (of the records that came),
@@ -92,29 +94,48 @@ fn machine(model: &Model) -> Value {
 }
 
 fn counts(model: &Model) -> Value {
-    json!({
+    let mut counts = json!({
         "elapsed_ns": model.elapsed_ns(),
-        "migration_time": migration_time(model),
-        "migrations": model.totals().migrations(),
         "ended": model.ended(),
         "lost": model.losses().map(|losses| losses.lost()),
         "losses": model.losses().map(|losses| {
             losses.named().map(|(name, count)| (name.to_owned(), json!(count))).collect::<Map<_, _>>()
         }),
         "unaccounted": model.unaccounted(),
-        "unbalanced": model.totals().unbalanced(),
-        "probe_ns": model.totals().probe_ns(),
-        "kinds": kinds(model),
-        "rates": rates(model),
-        "ledger": ledger(model),
-        "steps": by_direction(model, |direction| steps(model, direction)),
-        "total": by_direction(model, |direction| times(&model.steps().of(Figure::Total, direction))),
         "coverage": coverage(model),
         "exact": model.exact().map(exact),
         "records": exact(model.records()),
         "parts": parts(model),
         "off_cpu": off_cpu(model),
-    })
+    });
+    let unknown = figures::are_unknown(model);
+    for (name, value) in of_all(model) {
+        counts[name] = if unknown { Value::Null } else { value };
+    }
+    counts
+}
+
+/// Of all migrations that it is about; nothing of it is known where nothing tells which those are.
+fn of_all(model: &Model) -> [(&'static str, Value); 9] {
+    [
+        ("migration_time", migration_time(model)),
+        ("migrations", json!(model.totals().migrations())),
+        ("unbalanced", json!(model.totals().unbalanced())),
+        ("probe_ns", json!(model.totals().probe_ns())),
+        ("kinds", json!(kinds(model))),
+        ("rates", json!(rates(model))),
+        ("ledger", json!(ledger(model))),
+        (
+            "steps",
+            json!(by_direction(model, |direction| steps(model, direction))),
+        ),
+        (
+            "total",
+            json!(by_direction(model, |direction| times(
+                &model.steps().of(Figure::Total, direction)
+            ))),
+        ),
+    ]
 }
 
 /// Of the records that came.

@@ -28,6 +28,9 @@ pub(super) fn sizes(report: &Report<'_>, page: &mut Page) {
         let line = format!("  {name:<22}{calls:>12}{arrived:>15}{per_page:>16}");
         page.bar(&line, size.calls as f64 / most as f64);
     }
+    if figures::lack_records(report.model) {
+        page.line(format!("  Completed calls, {}.", figures::OF_RECORDED));
+    }
 }
 
 fn range(size: &Size) -> String {

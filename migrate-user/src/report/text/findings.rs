@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::Report;
 use super::page::Page;
+use crate::figures;
 use crate::insight::{Finding, Severity};
 use crate::model::Model;
 use crate::text::{counted, printable};
@@ -55,18 +56,25 @@ pub(super) fn remarks(report: &Report<'_>, page: &mut Page) {
         .for_each(|remark| page.line(remark));
 }
 
+/// Why there is no figure.
+fn nothing(model: &Model) -> &'static str {
+    if figures::are_unknown(model) {
+        figures::UNKNOWN
+    } else if model.coverage().chosen.is_none() {
+        "No migration was recorded. Is a driver loaded that migrates to device memory, and a program running \
+         that uses it?"
+    } else if figures::lack_records(model) {
+        "The filter lets no recorded migration through; whether any other is unknown."
+    } else {
+        "The filter lets no migration through."
+    }
+}
+
 /// What a reader should know before trusting the figures.
 pub(in super::super) fn remarks_of(model: &Model) -> Vec<String> {
     let mut remarks = Vec::new();
     if model.totals().migrations() == 0 {
-        let chosen = model.coverage().chosen.is_some();
-        remarks.push(if chosen {
-            "The filter lets no migration through.".to_owned()
-        } else {
-                "No migration was recorded. Is a driver loaded that migrates to device memory, and a program running \
-                 that uses it?"
-                    .to_owned()
-            });
+        remarks.push(nothing(model).to_owned());
     }
     if let Some(unaccounted) = model.unaccounted().filter(|number| *number > 0) {
         remarks.push(format!(

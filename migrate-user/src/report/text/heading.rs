@@ -4,15 +4,12 @@ use super::Report;
 use super::page::Page;
 use crate::figures;
 use crate::model::{Model, Origin};
-use crate::text::{clock, count, counted, printable, utc};
+use crate::text::{count, counted, printable};
 use crate::trace::Direction;
 
 pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
     let model = report.model;
     let facts = model.facts();
-    let began = facts
-        .started_unix_ns
-        .map_or_else(|| "unknown".to_owned(), utc);
     let source = facts.clocksource.as_deref().unwrap_or("unknown");
     page.head(format!("migscope report of {}", printable(report.name)));
     page.line("");
@@ -20,8 +17,8 @@ pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
     let (host, kernel) = (printable(&facts.host), printable(&facts.kernel));
     page.line(format!("Machine     {host}, Linux {kernel}"));
     page.line(format!(
-        "Recorded    {began}, for {}, by migscope {}",
-        clock(model.elapsed_ns()),
+        "Recorded    {}, by migscope {}",
+        figures::recorded(model),
         printable(&facts.tracer)
     ));
     page.line(format!(
@@ -32,7 +29,7 @@ pub(super) fn heading(report: &Report<'_>, page: &mut Page) {
     page.line(format!("Page size   {} bytes", count(facts.page_size)));
     page.line(format!("Covers      {}", covers(model)));
     page.line(format!("Lost        {}", losses(model)));
-    let unbalanced = counted(model.totals().unbalanced(), "ledger", "ledgers");
+    let unbalanced = figures::unbalanced(model);
     page.line(format!("Unbalanced  {unbalanced}"));
     for note in report.notes() {
         page.paragraph("Note        ", &note);
@@ -124,5 +121,8 @@ pub(super) fn rates(report: &Report<'_>, page: &mut Page) {
         let name = direction.map_or("both", |direction| direction.name());
         let [pages, bytes, calls] = figures::rate(model, model.average(direction));
         page.line(format!("  {name:<16}{pages:>10}{bytes:>14}{calls:>14}"));
+    }
+    if figures::are_at_least(model) {
+        page.line(format!("  At least: {}.", figures::OF_RECORDED));
     }
 }

@@ -12,6 +12,7 @@ pub(super) use findings::remarks_of as remarks;
 pub(super) use heading::{covers, losses};
 
 use super::Report;
+use crate::figures;
 use page::Page;
 
 /// The parts, in the order in which they are printed.
@@ -31,6 +32,9 @@ const PARTS: [fn(&Report<'_>, &mut Page); 13] = [
     findings::remarks,
 ];
 
+/// Those that say something where all figures are unknown.
+const ALWAYS: [fn(&Report<'_>, &mut Page); 2] = [heading::heading, findings::remarks];
+
 /// The page.
 pub(super) fn text(report: &Report<'_>, for_terminal: bool) -> String {
     let part = |write: fn(&Report<'_>, &mut Page)| {
@@ -38,7 +42,12 @@ pub(super) fn text(report: &Report<'_>, for_terminal: bool) -> String {
         write(report, &mut page);
         page.into_text()
     };
-    let parts = PARTS.into_iter().map(part);
+    let parts = if figures::are_unknown(report.model) {
+        &ALWAYS[..]
+    } else {
+        &PARTS
+    };
+    let parts = parts.iter().copied().map(part);
     let parts = parts.filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("\n")
 }
