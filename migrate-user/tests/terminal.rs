@@ -207,7 +207,7 @@ fn keys(terminal: &Terminal) {
     terminal.wait_for("by ▼process");
     terminal.press(&["o", "o"], "slowest first");
     terminal.press(&["o"], "the newest 1,000");
-    terminal.press(&["1", "w"], "last 0:00:02 of 0:00:02");
+    terminal.press(&["1", "w"], "all 0:00:02");
     terminal.press(&["5"], "Processes  4 processes");
     terminal.tmux(&["send-keys", "1", "w", "w", "w"]);
     terminal.wait("the whole run", |screen| {

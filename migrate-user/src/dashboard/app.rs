@@ -16,6 +16,7 @@ use super::window::Window;
 use crate::Error;
 use crate::dashboard::Settings;
 use crate::model::Model;
+use crate::trace::filter::words::{WORDS, Word};
 use crate::trace::{Batch, Ending, Facts, Filter};
 
 /// Everything that is drawn.
@@ -278,7 +279,7 @@ impl App {
     }
 
     fn read_filter(&mut self, text: &str) -> Result<(), String> {
-        let filter: Filter = text.parse()?;
+        let filter = text.parse::<Filter>().map_err(|wrong| as_written(&wrong))?;
         filter.check(&self.data.facts().run())?;
         self.set_filter(filter);
         Ok(())
@@ -412,6 +413,15 @@ fn play(playback: &mut Playback, action: Action) {
         Action::Seek(thousandths) => playback.seek(f64::from(thousandths) / 1000.0),
         _ => {}
     }
+}
+
+/// A complaint about a filter with conditions as they are written here, without an option's dashes.
+fn as_written(wrong: &str) -> String {
+    let option = |wrong: String, word: &Word| {
+        let (name, value) = (word.name, word.value);
+        wrong.replace(&format!("--{name} <{value}>"), &format!("{name}={value}"))
+    };
+    WORDS.iter().fold(wrong.to_owned(), option)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::drawn::{Drawn, Spot};
 use super::nothing;
 use super::sorting::Table;
 use super::theme::Theme;
+use crate::figures;
 use crate::model::Model;
 
 /// A frame while it is drawn.
@@ -171,6 +172,15 @@ impl Canvas<'_> {
             .view
             .unit
             .amount(pages, self.model.facts().page_size)
+    }
+
+    /// What is said of figures from records, where those are not all.
+    pub(super) fn of_recorded(&self) -> String {
+        if figures::lack_records(self.model) {
+            " · of the recorded".to_owned()
+        } else {
+            String::new()
+        }
     }
 
     /// Says why there is nothing to see, and what to do about it.

@@ -4,6 +4,7 @@ use migrate_ebpf::wire::Loss;
 
 mod digits;
 mod drawing;
+mod known;
 mod numbers;
 pub(super) mod pictures;
 

@@ -128,7 +128,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let rows = rows(canvas);
     if rows.is_empty() {
         let area = title(canvas, &rows, area);
-        return canvas.nothing(area);
+        return nothing(canvas, area);
     }
     let page = canvas.page(area);
     let costs = costs(canvas);
@@ -152,13 +152,32 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     });
 }
 
+/// Why there is no size.
+fn nothing(canvas: &mut Canvas<'_>, area: Rect) {
+    if canvas.model.drivers().sum().migrations == 0 {
+        return canvas.nothing(area);
+    }
+    let text = if canvas.app.filter_words().is_some() {
+        "No completed migration matches the filter. Esc removes it, / changes it."
+    } else {
+        "No migration completed, and of others nobody knows what a page costs."
+    };
+    canvas.put(area, text, canvas.theme.quiet());
+}
+
 /// What it is about; what is below.
 fn title(canvas: &mut Canvas<'_>, rows: &[Row], area: Rect) -> Rect {
     let calls: u64 = rows.iter().map(|row| row.size.calls).sum();
-    let about = format!(
-        "{} · would have saved: if no call had been smaller",
+    let calls = if figures::lack_records(canvas.model) {
+        counted(
+            calls,
+            "recorded completed migration",
+            "recorded completed migrations",
+        )
+    } else {
         counted(calls, "completed migration", "completed migrations")
-    );
+    };
+    let about = format!("{calls} · would have saved: if no call had been smaller");
     canvas.title(area, "Batching", &about)
 }
 

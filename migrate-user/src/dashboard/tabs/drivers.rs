@@ -81,7 +81,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let number = counted(rows.len() as u64, "driver", "drivers");
     let sort = app.view.sort(Table::Drivers);
     let by = table::sorted_by(&COLUMNS, sort, area.width);
-    let about = format!("{number} · amounts in {}{by}", app.view.unit.name());
+    let of_recorded = canvas.of_recorded();
+    let unit = app.view.unit.name();
+    let about = format!("{number}{of_recorded} · amounts in {unit}{by}");
     let area = canvas.title(area, "Drivers", &about);
     if rows.is_empty() {
         return canvas.nothing(area);

@@ -44,7 +44,10 @@ fn counts(findings: &[Finding]) -> String {
     ) {
         (.., 0) => "healthy: nothing to say against this run".to_owned(),
         (0, 0, minor) => counted(minor as u64, "minor finding", "minor findings"),
-        (serious, notable, _) => format!("{serious} serious, {notable} notable, worst first"),
+        (serious, notable, all) => {
+            let minor = all as u64 - serious - notable;
+            format!("{serious} serious, {notable} notable, {minor} minor, worst first")
+        }
     }
 }
 

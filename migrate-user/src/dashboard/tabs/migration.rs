@@ -7,6 +7,7 @@ use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::super::state::Opened;
 use super::super::theme::{Theme, sign};
 use super::super::widgets::waterfall;
+use crate::figures::units::Unit;
 use crate::model::PARTS;
 use crate::text::{self, bytes, count, duration, function, percent, printable, since};
 use crate::trace::{MIXED, Memory, Migration, Side, Step, ledger, ledger::Row};
@@ -89,8 +90,16 @@ fn fact_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> 
             &text::process(migration.comm.as_deref(), migration.pid),
         ),
         fact(canvas, "by", &who(migration)),
-        fact(canvas, "from", &side(canvas, &migration.from)),
-        fact(canvas, "to", &side(canvas, &migration.to)),
+        fact(
+            canvas,
+            "from",
+            &side(canvas, &migration.from, migration.ledger.moved),
+        ),
+        fact(
+            canvas,
+            "to",
+            &side(canvas, &migration.to, ledger::arrived(&migration.ledger)),
+        ),
     ];
     let owner = migration.pgmap_owner.map(|owner| format!("{owner:#x}"));
     for (name, is) in [
@@ -117,10 +126,14 @@ fn who(migration: &Migration) -> String {
     }
 }
 
-/// Where pages were or are, by kind of memory where there are several.
-fn side(canvas: &Canvas<'_>, side: &Side) -> String {
+/// Where so many pages were or are, by kind of memory where there are several.
+fn side(canvas: &Canvas<'_>, side: &Side, pages: u64) -> String {
     let Some(kind) = side.kind() else {
-        return "nothing arrived, or in memory that is not known".to_owned();
+        return match pages {
+            0 => "nowhere: no page moved",
+            _ => "memory of a kind that is not known",
+        }
+        .to_owned();
     };
     let place = side.place.as_deref().map(|place| format!(", {place}"));
     if kind != MIXED {
@@ -176,7 +189,12 @@ fn parts(migration: &Migration) -> Option<String> {
 fn ledger_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> {
     let requested = migration.ledger.requested;
     let head = format!("{:<15} {:>12}", "requested", canvas.amount(requested));
-    let unit = format!(" {}", canvas.app.view.unit.name());
+    // Other units stand beside the number.
+    let unit = match (canvas.app.view.unit, requested) {
+        (Unit::Pages, 1) => " page",
+        (Unit::Pages, _) => " pages",
+        _ => "",
+    };
     let mut lines = vec![Line::from(vec![
         Span::raw(head),
         Span::styled(unit, canvas.theme.quiet()),

@@ -11,8 +11,8 @@ use super::super::state::{Chosen, Look, Opened};
 use super::super::table::sorted;
 use super::super::table::{Column, draw_list};
 use super::migration;
-use crate::figures::NONE;
-use crate::text::{counted, duration, printable, since};
+use crate::figures::{self, NONE};
+use crate::text::{count, counted, duration, printable, since};
 use crate::trace::{Migration, Side, Step, ledger};
 
 type Of = Column<Migration>;
@@ -163,7 +163,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     } else {
         "newest"
     };
-    let number = counted(rows.len() as u64, "migration", "migrations");
+    let number = rows.len() as u64;
+    let number = if figures::lack_records(canvas.model) {
+        format!("{} recorded", count(number))
+    } else {
+        counted(number, "migration", "migrations")
+    };
     let unit = app.view.unit.name();
     let order = order(app, which);
     let about = format!("the {which} {number}, {order} · amounts in {unit}");

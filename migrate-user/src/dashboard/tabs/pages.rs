@@ -10,7 +10,7 @@ use super::super::sorting::{Key, Table};
 use super::super::table::sorted;
 use super::super::table::{self, Column, draw_sorted};
 use super::super::widgets::ledger as widget;
-use crate::figures::NONE;
+use crate::figures::{self, NONE};
 use crate::model::{Bounce, Model, Sums};
 use crate::text::{self, at_least, bytes, count, counted, duration, printable};
 use crate::trace::ledger;
@@ -151,15 +151,19 @@ fn wasted(canvas: &Canvas<'_>) -> String {
     let size = wasted as f64 * canvas.model.facts().page_size as f64;
     let sum = |sum: u64, ns: u64| sum.saturating_add(ns);
     let drivers = canvas.model.drivers().sorted();
-    let time = drivers
-        .iter()
-        .map(|driver| driver.sums.wasted_ns)
-        .fold(0, sum);
-    format!(
-        "Wasted: {} copied or made in vain, about {} of the steps' time",
-        bytes(size),
-        duration(time)
-    )
+    let of_drivers = |of: fn(&Sums) -> u64| drivers.iter().map(move |driver| of(&driver.sums));
+    let time = duration(of_drivers(|sums| sums.wasted_ns).fold(0, sum));
+    let recorded = of_drivers(|sums| ledger::wasted(&sums.ledger)).fold(0, sum);
+    let all = format!("Wasted: {} copied or made in vain", bytes(size));
+    match recorded {
+        // Whatever is known of the time is that of other pages.
+        _ if recorded == wasted => format!("{all}, about {time} of the steps' time"),
+        0 => all,
+        _ => format!(
+            "{all}; of {}, about {time} of the steps' time",
+            counted(recorded, "recorded page", "recorded pages")
+        ),
+    }
 }
 
 /// Drivers, those that took most time first; then processes, those that wasted most first.
@@ -185,7 +189,8 @@ fn parts(model: &Model) -> Vec<Part> {
 
 fn draw_parts(canvas: &mut Canvas<'_>, parts: &[Part], area: Rect) {
     let unit = canvas.app.view.unit.name();
-    let about = format!("by driver, then by process · amounts in {unit}");
+    let of_recorded = canvas.of_recorded();
+    let about = format!("by driver, then by process{of_recorded} · amounts in {unit}");
     let area = canvas.title(area, "Who", &about);
     if parts.is_empty() {
         return canvas.nothing(area);
@@ -199,6 +204,9 @@ fn draw_parts(canvas: &mut Canvas<'_>, parts: &[Part], area: Rect) {
 fn bounce_lines(model: &Model) -> usize {
     if model.hidden().ways_back {
         return 2;
+    }
+    if has_no_records(model) {
+        return 3;
     }
     match model.ping_pong().sorted().len() {
         0 => 2,
@@ -214,6 +222,11 @@ fn trips(number: u64) -> String {
     }
 }
 
+/// Did migrations happen, and came none as a record?
+fn has_no_records(model: &Model) -> bool {
+    model.totals().migrations() > 0 && model.drivers().sum().migrations == 0
+}
+
 fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
     if canvas.model.hidden().ways_back {
         let area = canvas.title(area, "Ping-pong", "unknown under this filter");
@@ -221,9 +234,18 @@ fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
         canvas.put(area, text, canvas.theme.quiet());
         return;
     }
+    if has_no_records(canvas.model) {
+        let area = canvas.title(area, "Ping-pong", "unknown without records");
+        return canvas.nothing(area);
+    }
     let ping_pong = canvas.model.ping_pong();
+    let of_recorded = if figures::lack_records(canvas.model) {
+        "of the recorded, "
+    } else {
+        ""
+    };
     let about = format!(
-        "{} came back within a second, {}which took {}",
+        "{of_recorded}{} came back within a second, {}which took {}",
         at_least(ping_pong.total_pages(), ping_pong.most_pages()),
         trips(ping_pong.total_trips()),
         duration(ping_pong.total_ns()),
@@ -231,7 +253,11 @@ fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
     let area = canvas.title(area, "Ping-pong", &about);
     let most = ping_pong.sorted();
     if most.is_empty() {
-        let text = "Nothing came back soon: no page moved one way and back within a second.";
+        let text = if of_recorded.is_empty() {
+            "Nothing came back soon: no page moved one way and back within a second."
+        } else {
+            "As far as recorded, no page moved one way and back within a second."
+        };
         canvas.put(area, text, canvas.theme.quiet());
         return;
     }

@@ -124,7 +124,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let unit = app.view.unit.name();
     let sort = app.view.sort(Table::Processes);
     let by = table::sorted_by(&COLUMNS, sort, area.width);
-    let about = format!("{number} · amounts in {unit}{by}{others}");
+    let of_recorded = canvas.of_recorded();
+    let about = format!("{number}{of_recorded} · amounts in {unit}{by}{others}");
     let area = canvas.title(area, "Processes", &about);
     if rows.is_empty() {
         return canvas.nothing(area);

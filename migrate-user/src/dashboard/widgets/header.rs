@@ -53,6 +53,8 @@ fn about(app: &App, room: usize, elapsed: &str) -> String {
 fn elapsed(app: &App, room: usize) -> String {
     let shown = clock(app.shown().elapsed_ns());
     let forms = match app.of_ns() {
+        // The window is longer than the run so far.
+        Some(of_ns) if clock(of_ns) == shown => vec![format!("all {shown}"), shown],
         Some(of_ns) => vec![
             format!("last {shown} of {}", clock(of_ns)),
             format!("last {shown}"),

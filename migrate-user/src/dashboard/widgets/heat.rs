@@ -74,8 +74,17 @@ fn sum(stretches: &[Stretch], step: Option<Step>) -> [u64; CLASSES] {
 pub(in crate::dashboard) fn draw(canvas: &mut Canvas<'_>, step: Option<Step>, area: Rect) {
     let timeline = canvas.model.timeline();
     let stretches = timeline.stretches();
-    let time = clock(timeline.stretch_ns().saturating_mul(stretches.len() as u64));
-    let about = format!("how long it took in {time}, newest at the right · ░ few, █ many");
+    let ns = timeline.stretch_ns().saturating_mul(stretches.len() as u64);
+    let time = if ns < 1_000_000_000 {
+        duration(ns)
+    } else {
+        clock(ns)
+    };
+    let time = match ns {
+        0 => String::new(),
+        _ => format!(" in {time}"),
+    };
+    let about = format!("how long it took{time}, newest at the right · ░ few, █ many");
     let area = canvas.title(area, "Over time", &about);
     let plot = with_x(area, area.x + NAMES);
     let Some(map) = Map::new(stretches, step, usize::from(plot.width)) else {

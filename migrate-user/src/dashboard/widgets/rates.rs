@@ -68,7 +68,11 @@ pub(in crate::dashboard) fn head(canvas: &mut Canvas<'_>, directions: &[Directio
 fn about(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> String {
     let seconds = chart::pages(canvas.model, directions[0]).seconds;
     if seconds == 0.0 {
-        return "the first second is under way".to_owned();
+        return match canvas.app.ended {
+            Some(_) => "less than a second",
+            None => "the first second is under way",
+        }
+        .to_owned();
     }
     let most = most(canvas, directions, width);
     let page_size = canvas.model.facts().page_size;
@@ -78,7 +82,11 @@ fn about(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> String {
     } else {
         clock((seconds * 1e9) as u64)
     };
-    format!("{time}, highest {most}")
+    if figures::are_at_least(canvas.model) {
+        format!("{time} recorded, most {most}")
+    } else {
+        format!("{time}, highest {most}")
+    }
 }
 
 /// The highest column in any direction: all have the same scale.
