@@ -208,6 +208,11 @@ fn rates_and_times_of_some_are_at_least_those() {
             .html()
             .contains("on average, at least: of the recorded")
     );
+    assert!(
+        report(&some)
+            .html()
+            .contains("All below is of the recorded migrations.")
+    );
     let all = chosen(Synthetic::new(21), 1, "min-pages=1");
     let text = report(&all).text(false);
     assert!(!text.contains("At least") && !text.contains("recorded migrations"));

@@ -114,7 +114,10 @@ pub(super) const COSTS: [OfCost; 4] = [
     OfCost::right("break-even", 14, 2, |cost, _| {
         let text = cost.break_even().map_or_else(
             || NONE.to_owned(),
-            |pages| format!("{} pages", quantity(pages.ceil())),
+            |pages| match pages.ceil() {
+                1.0 => "1 page".to_owned(),
+                pages => format!("{} pages", quantity(pages)),
+            },
         );
         (text, Style::new())
     })

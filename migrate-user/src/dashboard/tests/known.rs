@@ -38,7 +38,7 @@ fn the_time_of_wasted_pages_is_that_of_the_recorded_ones() {
         let migration = synthetic.migration();
         let wasted = migration.ledger.wasted_copy + migration.ledger.wasted_fill;
         all += wasted;
-        recorded += wasted * u64::from(migration.sequence % 10 == 0);
+        recorded += wasted * u64::from(migration.sequence.is_multiple_of(10));
     }
     let pages = words(&mut sampled(), Tab::Pages);
     let said = format!(

@@ -55,6 +55,9 @@ fn figures(report: &Report<'_>) -> Markup {
         (histograms::histograms(report))
         (timeline::timeline(report))
         (batching::batching(report))
+        @if figures::lack_records(report.model) {
+            p.quiet { "All below is " (figures::OF_RECORDED) "." }
+        }
         (tables::who(report))
         (tables::ping_pong(report))
         (tables::slowest(report))

@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::page::Page;
-use crate::figures::NONE;
+use crate::figures::{self, NONE};
 use crate::model::Sums;
 use crate::text::{self, count, counted, duration, percent, printable};
 use crate::trace::ledger::wasted;
@@ -102,6 +102,9 @@ pub(super) fn ping_pong(report: &Report<'_>, page: &mut Page) {
         count(least),
         count(most)
     ));
+    if figures::lack_records(report.model) {
+        page.line(format!("  Pages and trips {}.", figures::OF_RECORDED));
+    }
     if least < most {
         page.line("  Of migrations that moved a part of their pages nobody knows which: so there are bounds.");
     }
