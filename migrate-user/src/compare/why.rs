@@ -59,9 +59,9 @@ fn times(found: &[&Figures], worse: bool) -> Vec<String> {
 pub(super) fn unlike(figures: &[Figures]) -> Option<String> {
     let found = find(figures, Figure::PagesPerCall)?;
     Some(format!(
-        "calls ask for {} pages on average instead of {}: how long they take tells nothing",
-        quantity(found.new?),
-        quantity(found.base?)
+        "pages per call changed from {} to {}: how long calls take tells nothing",
+        quantity(found.base?),
+        quantity(found.new?)
     ))
 }
 
