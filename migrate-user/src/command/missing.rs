@@ -104,7 +104,7 @@ fn in_totals(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::{Synthetic, facts};
+    use migscope_testkit::{Synthetic, facts};
 
     fn said(record_every: u32, of_totals: bool, chosen: Option<&str>) -> Vec<String> {
         let mut synthetic = Synthetic::new(1).with_totals();

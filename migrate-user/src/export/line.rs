@@ -159,7 +159,7 @@ fn known(side: &Side, there: u64) -> [Option<u64>; Memory::ALL.len()] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::Synthetic;
+    use migscope_testkit::Synthetic;
 
     #[test]
     fn memory_that_was_not_looked_for_is_unknown_and_not_none() {

@@ -5,9 +5,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::super::{Action, App, Tab};
 use super::pictures::{picture, text};
 use super::{app, lossy, ordinary, sampled, totals_only};
-use crate::support::{Synthetic, facts};
 use crate::text::{bytes, count};
 use crate::trace::{Ending, Outcome};
+use migscope_testkit::{Synthetic, facts};
 
 fn screen(app: &mut App, tab: Tab, size: (u16, u16)) -> String {
     app.act(Action::Show(tab));
