@@ -23,6 +23,7 @@ use crate::{
         migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_PRIVATE as SELECT_DEVICE_PRIVATE,
     },
     bottom_half::BottomHalf,
+    clock,
     engine::{Engine, Speed},
     eviction, fault,
     folio::{Backing, COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
@@ -31,8 +32,11 @@ use crate::{
     region::Region,
     slots::{Arrival, Mapping, Slots},
     source::Source,
-    uapi::{Configuration, MAX_DELAY_NS, configuration},
+    uapi::{Configuration, MAX_DELAY_NS, MAX_HANG_NS, configuration},
 };
+
+/// How often a call that hangs looks whether it may go on, nanoseconds.
+const HANG_STEP: u64 = 1_000_000;
 
 /// What a device's memory is like.
 #[derive(Clone, Copy)]
@@ -255,6 +259,19 @@ impl DeviceMemory {
     /// Whether migrations wait for the copy engine after pages instead of before.
     pub(crate) fn waits_after_pages(&self) -> bool {
         self.configuration.lock().flags & configuration::WAIT_AFTER_PAGES != 0
+    }
+
+    /// Hangs here, which is one of the bits of [`configuration`] that say so, for as long as the
+    /// device is configured so. Nobody is kept from being killed, and a worker, which takes no
+    /// signals, not for ever.
+    pub(crate) fn hang(&self, place: u64) {
+        let latest = clock::now().saturating_add(MAX_HANG_NS);
+        while self.configuration.lock().flags & place != 0
+            && clock::now() < latest
+            && !current!().signal_pending()
+        {
+            clock::sleep_until(clock::now() + HANG_STEP);
+        }
     }
 
     /// Whether CPU faults take the device's lock.

@@ -22,7 +22,7 @@ use kernel::{
     types::Opaque,
 };
 
-use crate::{clock, device_memory::DeviceMemory, layout};
+use crate::{clock, device_memory::DeviceMemory, layout, uapi::configuration};
 
 /// Threads that can be in a migration at once and have what their mirrors took remembered.
 const MOST_THREADS: usize = 4096;
@@ -173,6 +173,7 @@ unsafe extern "C" fn invalidate_range_start(
     if event == mmu_notifier_event_MMU_NOTIFY_MIGRATE {
         let from = clock::now();
         clock::spin_until(from.saturating_add(mirror.memory.invalidate_ns()));
+        mirror.memory.hang(configuration::HANG_IN_SETUP);
         keep(clock::now() - from);
     }
     0

@@ -19,7 +19,7 @@ use crate::{
     quietly,
     source::Source,
     truth::{Count, Given},
-    uapi::{Truth, cause},
+    uapi::{Truth, cause, configuration},
 };
 
 impl Plan<'_> {
@@ -47,6 +47,7 @@ impl Plan<'_> {
             count.engine += job.wait();
         }
         self.delays.spend(self.delays.alloc_and_copy);
+        self.memory.hang(configuration::HANG_IN_COPY);
         let truth = if self.roll_back {
             self.kind.rolled_back(&count, &collected.roll_back())
         } else {
@@ -79,6 +80,7 @@ impl Plan<'_> {
         });
         count.engine += job.wait();
         self.delays.spend(self.delays.finalize_and_map);
+        self.memory.hang(configuration::HANG_IN_MAP);
         self.kind.completed(count, &migrated.finalize())
     }
 

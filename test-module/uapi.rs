@@ -46,6 +46,9 @@ pub const MAX_PAGES: u64 = 262_144;
 /// to invalidate a range: one second.
 pub const MAX_DELAY_NS: u64 = 1_000_000_000;
 
+/// Longest time that a call hangs in one place: a minute.
+pub const MAX_HANG_NS: u64 = 60_000_000_000;
+
 /// A step that did not happen.
 pub const UNKNOWN: u64 = u64::MAX;
 
@@ -88,8 +91,16 @@ pub mod configuration {
     /// A CPU fault takes the device's lock first, as amdgpu's does (`svms.lock`), which plays of
     /// amdgpu hold.
     pub const LOCKED_FAULTS: u64 = 1 << 1;
+    /// Calls hang after their copies, until this is no longer set, the caller has a signal to take,
+    /// or [`MAX_HANG_NS`](super::MAX_HANG_NS) are over.
+    pub const HANG_IN_COPY: u64 = 1 << 2;
+    /// The same after pages.
+    pub const HANG_IN_MAP: u64 = 1 << 3;
+    /// The same in setup: the device's mirror, where there is one, does not let go of a range.
+    pub const HANG_IN_SETUP: u64 = 1 << 4;
     /// Every bit that has a meaning. Others are `EINVAL`.
-    pub const ALL: u64 = WAIT_AFTER_PAGES | LOCKED_FAULTS;
+    pub const ALL: u64 =
+        WAIT_AFTER_PAGES | LOCKED_FAULTS | HANG_IN_COPY | HANG_IN_MAP | HANG_IN_SETUP;
 }
 
 /// Values of [`Truth::direction`]: where the pages that arrived were, and where they are now. Where

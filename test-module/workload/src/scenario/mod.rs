@@ -9,6 +9,7 @@ mod contended;
 mod declined;
 mod fork;
 mod handover;
+mod hang;
 mod huge;
 mod idle;
 mod mirrored;
@@ -85,6 +86,7 @@ pub static ALL: &[&dyn Scenario] = &[
     &multi::Multi,
     &contended::Contended,
     &mirrored::Mirrored,
+    &hang::Hang,
     &handover::Handover,
     &uvm::Uvm,
     &uvm_numa::UvmNuma,
