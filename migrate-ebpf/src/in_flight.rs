@@ -679,6 +679,25 @@ impl Call {
         owner != 0 && owner & (ASIDE | SWEPT) == 0
     }
 
+    /// When it began. Volatile, for who looks at calls of other threads.
+    #[inline(always)]
+    pub(crate) fn began(&self) -> u64 {
+        // SAFETY: a valid, aligned field.
+        unsafe { core::ptr::read_volatile(&raw const self.record.time_ns) }
+    }
+
+    /// The number of the step that is running, and when it began. Volatile, as [`Self::began`].
+    #[inline(always)]
+    pub(crate) fn running(&self) -> (u32, u64) {
+        // SAFETY: valid, aligned fields; a stage is a number of 32 bits.
+        unsafe {
+            (
+                core::ptr::read_volatile((&raw const self.stage).cast::<u32>()),
+                core::ptr::read_volatile(&raw const self.mark),
+            )
+        }
+    }
+
     /// Can a setup of this one entry be part of it?
     #[inline(always)]
     fn takes_single(&self, src: u64) -> bool {

@@ -108,14 +108,14 @@ fn fill<R: Reported>(entry: &mut RingBufEntry<R>, report: &R, since: Option<u64>
 }
 
 /// What goes into the ring: begins with a [`Record`], aligned to words and made of them.
-trait Reported: 'static {}
+pub(super) trait Reported: 'static {}
 impl Reported for Record {}
 impl Reported for Detailed {}
 
 /// Copies word by word. The compiler makes of an assignment a call of `memcpy`, which is a loop
 /// over bytes here: 2,000 instructions of the thread that migrates.
 #[inline(always)]
-fn copy<R: Reported>(to: *mut R, from: &R) {
+pub(super) fn copy<R: Reported>(to: *mut R, from: &R) {
     let (to, from) = (to.cast::<u64>(), core::ptr::from_ref(from).cast::<u64>());
     for word in 0..size_of::<R>() / size_of::<u64>() {
         // SAFETY: both are made of words. Volatile, or the loop becomes that call.

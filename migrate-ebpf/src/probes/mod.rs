@@ -25,5 +25,6 @@ mod regions;
 mod setup;
 mod sweep;
 mod totals;
+mod under_way;
 mod unmap;
 mod words;

@@ -9,6 +9,7 @@ mod numbered;
 mod place;
 mod record;
 mod totals;
+mod under_way;
 
 pub use config::{
     CAST, CAST_NUMBER, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, MODULE_NAME_WORDS,
@@ -25,11 +26,12 @@ pub use record::{
     SEVERAL_PLACES, Side, Skips, Steps, UNKNOWN, anomaly,
 };
 pub use totals::{CLASSES, Counts, Figure, Histograms, class, count_of};
+pub use under_way::{CallsUnderWay, MOST_UNDER_WAY, UnderWay};
 
 /// Changes whenever the layout or the meaning of anything here does. The object has it in the
 /// section [`names::VERSION_SECTION`], and is attached only where both sides were built for the
 /// same.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended as many as it
 /// can in one run, and there may be more.

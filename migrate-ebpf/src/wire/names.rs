@@ -33,6 +33,8 @@ statics! {
     REGIONS,
     /// A piece of the kernel's memory that user space asked for: a [`Peek`](super::Peek).
     PEEK,
+    /// Calls that are under way: [`CallsUnderWay`](super::CallsUnderWay).
+    UNDER_WAY,
 }
 
 /// The section, and so the map, with the address of the kernel's `struct page`s.
