@@ -133,6 +133,7 @@ impl Synthetic {
             time_ns: self.time_ns,
             ended: self.sequence,
             losses: self.lost,
+            hanging_ns: Some(0),
             exact: self.kernel.as_ref().map(|kernel| Arc::new(kernel.exact())),
         }
     }

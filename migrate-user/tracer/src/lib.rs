@@ -3,6 +3,7 @@
 //! - [`kernel`] loads the probes, attaches them, and decodes what they report.
 //! - [`machine`] tells of this machine's clocks, and what else a recording has to say of it.
 //! - [`doctor`] looks at the machine, and says what stands in the way of tracing it.
+//! - [`threads`] tells which threads are in a migration, by their stacks.
 //! - [`privilege`] is given up once tracing has begun.
 //!
 //! It prints nothing: what is to be told is returned, or given to whoever asked for it. The probes
@@ -14,3 +15,4 @@ pub mod kernel;
 pub mod machine;
 mod memory_cgroups;
 pub mod privilege;
+pub mod threads;

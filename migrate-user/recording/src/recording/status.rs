@@ -1,7 +1,8 @@
 //! What the tracer tells of itself and of all migrations, as the text in column `status`: one JSON
 //! object.
 //!
-//! `ended`: migrations that ended; `losses`: what was lost, by name; and now and then `totals`, the
+//! `ended`: migrations that ended; `losses`: what was lost, by name; `hanging_ns`: how long the oldest
+//! migration under way had been so, 0 for less than a second; and now and then `totals`, the
 //! kernel's own: `counts`, for each direction, cause and outcome, and `figures`, for each direction
 //! and cause a histogram in HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's
 //! decoders of every language take it. All count from when the tracer started; unknown is `null`.
@@ -24,6 +25,8 @@ type Wrong = String;
 struct Account {
     ended: u64,
     losses: Losses,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    hanging_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     totals: Option<Totals>,
 }
@@ -83,6 +86,7 @@ pub(super) fn encode(status: &Status) -> Result<Told, Wrong> {
     let account = Account {
         ended: status.ended,
         losses: Losses(status.losses),
+        hanging_ns: status.hanging_ns,
         totals: status.exact.as_deref().map(Totals::of).transpose()?,
     };
     let text = serde_json::to_string(&account).map_err(|error| error.to_string())?;
@@ -101,6 +105,7 @@ pub(super) fn decode(time_ns: u64, text: &str) -> Result<Status, Wrong> {
         time_ns,
         ended: account.ended,
         losses: account.losses.0,
+        hanging_ns: account.hanging_ns,
         exact: exact.map(Arc::new),
     })
 }

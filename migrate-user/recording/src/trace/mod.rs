@@ -7,6 +7,7 @@ mod exact;
 mod facts;
 pub mod filter;
 pub mod histogram;
+mod in_flight;
 pub mod ledger;
 mod losses;
 mod migration;
@@ -22,13 +23,14 @@ pub use ending::Ending;
 pub use exact::{Exact, ExactCount, ExactFigure};
 pub use facts::{Details, Facts, Moment};
 pub use filter::{Filter, Run};
+pub use in_flight::{InFlight, Unfinished};
 pub use losses::Losses;
 pub use migration::{
     Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
 };
 pub use migrations::Migrations;
 pub use row::Row;
-pub use status::Status;
+pub use status::{HANGS_NS, Status};
 pub use time::time;
 pub use totals::{Kind, Reasons};
 pub use values::Values;

@@ -6,6 +6,9 @@ use migrate_ebpf::wire::{LOSSES, Loss};
 
 use super::Exact;
 
+/// A migration that takes longer than this is looked at while it lasts: a second.
+pub const HANGS_NS: u64 = 1_000_000_000;
+
 /// The tracer's own account of itself. All counts are totals since it started.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
@@ -15,6 +18,9 @@ pub struct Status {
     pub ended: u64,
     /// What was lost, by `migrate_ebpf::wire::Loss`.
     pub losses: [u64; LOSSES],
+    /// How long the oldest migration under way had been so, nanoseconds; 0 where none had been for
+    /// [`HANGS_NS`], and `None` where nobody looked.
+    pub hanging_ns: Option<u64>,
     /// What the kernel counted by itself. It comes now and then, and with the last status.
     pub exact: Option<Arc<Exact>>,
 }
@@ -48,6 +54,7 @@ impl Status {
             time_ns: self.time_ns,
             ended: self.ended.saturating_add(before.ended),
             losses,
+            hanging_ns: self.hanging_ns,
             exact,
         }
     }
@@ -66,6 +73,7 @@ impl Status {
             time_ns: self.time_ns,
             ended: self.ended.saturating_sub(before.ended),
             losses,
+            hanging_ns: self.hanging_ns,
             exact,
         }
     }

@@ -35,6 +35,9 @@ const MODULES: [(&str, &str); 2] = [
 /// The program that reads memory of the kernel's. As [`SWEEP`].
 const PEEK: &str = "peek";
 
+/// The program that looks for calls that are under way. As [`SWEEP`].
+pub(super) const UNDER_WAY: &str = "under_way";
+
 /// Stacks that fit where only one for each driver is kept, and where every migration has its own.
 const FEW_STACKS: u32 = 1024;
 const MANY_STACKS: u32 = 16384;
@@ -304,7 +307,7 @@ impl Attached {
     fn load_tracepoints(&mut self, options: &Options) -> Result<(), TracerError> {
         let hooked = tracepoints(options).map(|(name, _)| name);
         let modules = MODULES.map(|(name, _)| name);
-        for name in hooked.chain([SWEEP, PEEK]).chain(modules) {
+        for name in hooked.chain([SWEEP, PEEK, UNDER_WAY]).chain(modules) {
             raw_tracepoint(&mut self.tracer, name)?
                 .load()
                 .map_err(|cause| refusal(name, &cause))?;

@@ -9,6 +9,7 @@ mod code;
 mod decode;
 mod error;
 mod hooks;
+mod in_flight;
 mod kprobes;
 mod log;
 mod losses;
@@ -45,7 +46,7 @@ use attach::{Attached, Held};
 use decode::Decoder;
 use log::Log;
 use losses::Losses;
-use migscope_recording::trace::{Batch, Details, ExactCount, Facts, Migration, Status};
+use migscope_recording::trace::{Batch, Details, ExactCount, Facts, InFlight, Migration, Status};
 use symbols::Symbols;
 use totals::Totals;
 use watch::Watch;
@@ -208,6 +209,17 @@ impl Tracer {
         self.decoder.names_functions()
     }
 
+    /// The migrations that have been under way for longer than this, and where each is now.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses to look, or to give its answer.
+    pub fn in_flight(&mut self, older: Duration) -> Result<InFlight, TracerError> {
+        self.follow_changes()?;
+        let places = self.watch.places();
+        in_flight::read(&mut self.tracer, &mut self.decoder, places, older)
+    }
+
     /// Ends calls of which nothing more comes; how many are left under way.
     fn sweep(&mut self, silent: Duration) -> Result<u64, TracerError> {
         self.last_sweep = Instant::now();
@@ -313,6 +325,7 @@ impl Tracer {
                 time_ns: machine::boot_time_ns(),
                 ended: self.losses.ended(),
                 losses: self.losses.read(&self.tracer, &self.held)?,
+                hanging_ns: Some(in_flight::hanging_ns(&mut self.tracer)?),
                 exact: None,
             };
             let counts = with_counts.then(|| self.totals.counts());
