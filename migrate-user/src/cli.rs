@@ -63,6 +63,8 @@ pub enum Command {
     /// Serve this machine's figures, or a recording's, to Prometheus and OpenTelemetry. Needs root
     /// without a recording.
     Serve(Serve),
+    /// Say which migrations hang at this moment, and where. Needs root.
+    Stuck(Stuck),
     /// Say what this kernel and this user allow, what is missing, and what to do about it.
     Doctor(Doctor),
     /// Print a manual page, or write all of them to a folder.
@@ -463,6 +465,34 @@ pub struct Serve {
     /// Which migrations to count.
     #[command(flatten)]
     pub only: Only,
+}
+
+/// Options of `stuck`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+It attaches the probes, watches for as long as --older-than says and a little longer, and tells which calls are under way for \
+longer than that: in which step, for whom, and what their threads are in. A call that began before it came is told if its thread is \
+in one of the kernel's functions all the time; how long it has been there is unknown. A driver that hangs between those functions since \
+before then is not seen: have it wait for the next one with --wait, or leave 'migscope serve' running, whose metric \
+migscope_oldest_in_flight_seconds tells of any.
+
+Exit status: 0 if nothing hangs, 1 if something does, 2 if it could not look.
+
+Examples:
+  sudo migscope stuck
+  sudo migscope stuck --wait 1h                  until something hangs, an hour at most
+  sudo migscope stuck --older-than 10s --json | jq '.calls[].stack'
+  sudo migscope stuck || systemctl restart trainer")]
+pub struct Stuck {
+    /// Calls that are under way for longer than this: seconds, or such as 500ms or 2m
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    pub older_than: Seconds,
+    /// Go on watching until something hangs, for this time at most
+    #[arg(long, value_name = "TIME")]
+    pub wait: Option<Seconds>,
+    /// Print one JSON object with the same, times in nanoseconds
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `doctor`.

@@ -38,5 +38,5 @@ pub mod text;
 
 pub use error::Error;
 pub use migscope_recording::{recording, trace};
-pub use migscope_tracer::{doctor, kernel, machine, privilege};
+pub use migscope_tracer::{doctor, kernel, machine, privilege, threads};
 pub use tell::tell;

@@ -20,7 +20,8 @@ const CRATES: &[(&str, &str, Rooms)] = &[
     ("migscope_tracer", "tracer/src", &[
         ("memory_cgroups", ""),
         ("machine", "trace"),
-        ("kernel", "trace memory_cgroups machine"),
+        ("threads", "trace"),
+        ("kernel", "trace memory_cgroups machine threads"),
         ("doctor", "memory_cgroups machine kernel"),
         ("privilege", "doctor"),
     ]),
@@ -41,7 +42,7 @@ const CRATES: &[(&str, &str, Rooms)] = &[
         ("config", "error dashboard"),
         ("cli", "trace recording source export serve dashboard"),
         ("shorthand", "cli"),
-        ("command", "trace text tell signals recording machine kernel doctor privilege source error model insight compare report export serve dashboard config cli"),
+        ("command", "trace text tell signals recording machine threads kernel doctor privilege source error model insight compare report export serve dashboard config cli"),
     ]),
 ];
 

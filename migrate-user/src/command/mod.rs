@@ -12,6 +12,7 @@ mod replace;
 mod report;
 mod serve;
 mod stop;
+mod stuck;
 mod tracing;
 
 use std::io;
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Man(options) => man::man(&options),
             Command::Completions(options) => man::completions(&options),
             Command::Diff(options) => return diff::diff(options),
+            Command::Stuck(options) => return stuck::stuck(&options).await,
             Command::Doctor(options) => return doctor::doctor(&options),
         }?;
         Ok(ExitCode::SUCCESS)

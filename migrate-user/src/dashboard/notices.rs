@@ -2,7 +2,7 @@
 
 use super::app::{App, Ended};
 use crate::figures;
-use crate::text::counted;
+use crate::text::{counted, duration};
 use crate::trace::Ending;
 
 /// Most important first.
@@ -15,6 +15,10 @@ pub(super) fn notices(app: &App) -> Vec<String> {
         Some(Ended::Stream(ending)) => notices.push(describe(ending)),
         None => {}
     }
+    notices.extend(app.shown().hanging_ns().filter(|ns| *ns > 0).map(|ns| {
+        let age = duration(ns);
+        format!("a migration has been under way for {age}: `migscope stuck` tells where it hangs")
+    }));
     if app.is_paused() {
         notices.push("paused: what comes is counted all the same".to_owned());
     }

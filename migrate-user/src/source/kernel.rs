@@ -1,10 +1,12 @@
 //! This kernel as a source: what the tracer yields, as it comes.
 
+use std::time::Duration;
+
 use super::{Error, Source};
 use crate::kernel::{Options, Tracer, TracerError};
 use crate::machine;
 use crate::tell_line;
-use crate::trace::{Batch, Facts};
+use crate::trace::{Batch, Facts, InFlight};
 
 /// Traces this kernel. Dropping it detaches every probe; so does the death of the process.
 pub struct KernelSource(Tracer);
@@ -19,6 +21,15 @@ impl KernelSource {
     /// it.
     pub fn open(options: &Options) -> Result<Self, TracerError> {
         Tracer::open(options, |line| tell_line!("migscope: {line}")).map(Self)
+    }
+
+    /// The migrations that have been under way for longer than this.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tracer::in_flight`].
+    pub fn in_flight(&mut self, older: Duration) -> Result<InFlight, TracerError> {
+        self.0.in_flight(older)
     }
 
     /// Whether the kernel's functions have names, and so drivers.

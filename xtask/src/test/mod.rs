@@ -34,6 +34,7 @@ mod serve;
 mod sigkill;
 mod steps;
 mod stock;
+mod stuck;
 mod tally;
 mod totals;
 mod trace;
@@ -179,6 +180,7 @@ const TESTS: &[Case] = tests![
     live::abandoned_calls_are_all_recorded,
     live::abandoned_calls_are_recorded_at_the_end,
     live::unfinished_calls_are_counted,
+    stuck::calls_that_hang_are_told,
     reloads::names_follow_the_drivers,
     within::a_fault_in_anothers_code_is_not_the_others,
     losses::a_full_table_is_counted,

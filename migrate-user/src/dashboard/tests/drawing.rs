@@ -121,6 +121,7 @@ fn absurd_numbers_are_drawn_too() {
             time_ns: u64::MAX,
             ended: u64::MAX,
             losses: [u64::MAX; LOSSES],
+            hanging_ns: None,
             exact: None,
         });
         app.batch(batch);

@@ -113,6 +113,8 @@ definitions! {
     PROBE_SECONDS = counter("migscope_probe_seconds", SECONDS, "The tracer's own time within migrations, in no other figure.");
     UNBALANCED = counter("migscope_unbalanced_ledgers", None,
         "Migrations whose pages do not add up: each is a bug of the tracer or of a driver.");
+    OLDEST_IN_FLIGHT = gauge("migscope_oldest_in_flight_seconds", SECONDS,
+        "How long the oldest migration that is under way has been so; 0 where none has been for a second.");
     ENDED = counter("migscope_migrations_ended", None, "Migrations that ended in the kernel, counted or lost.");
     RECORDS_LOST = counter("migscope_records_lost", None,
         "Migrations that ended and of which no record came, by reason. Those that are incomplete are not in the totals, either.");

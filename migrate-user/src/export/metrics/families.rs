@@ -151,7 +151,12 @@ impl<'a> Metrics<'a> {
             numbers.map(move |(name, count)| number(vec![(label, name.into())], count as f64))
         };
         let ended = self.model.ended().map(|ended| number(vec![], ended as f64));
+        let hanging = self.model.hanging_ns();
         vec![
+            family(
+                define::OLDEST_IN_FLIGHT,
+                hanging.map(|ns| number(vec![], seconds(ns))),
+            ),
             family(define::ENDED, ended),
             family(define::RECORDS_LOST, named(true, "reason")),
             family(define::ANOMALIES, named(false, "kind")),

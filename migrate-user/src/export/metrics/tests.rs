@@ -102,6 +102,7 @@ fn counters_are_the_models_totals() {
         7.0
     );
     assert_eq!(samples["migscope_migrations_ended_total"], 4007.0);
+    assert_eq!(samples["migscope_oldest_in_flight_seconds"], 0.0);
     assert_eq!(samples["migscope_source_up"], 1.0);
     for name in [
         "migscope_driver_migrations_total",

@@ -1,0 +1,133 @@
+//! `migscope stuck`: a call that hangs is told while it hangs, and where.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::Context;
+use super::trace::{Line, lines, tell};
+use crate::driver;
+use crate::sections::Sections;
+use crate::vm::builder::Task;
+
+/// How far the age that is told may be off.
+const OFF: u64 = 100_000_000;
+
+/// Looks until it has found a call in each place where it can hang: the ones that it asks for are
+/// there for three seconds, one after the other. Then nothing hangs any more.
+const SCRIPT: &str = "workload run hang --duration 200 --truth /tmp/truth.json >/tmp/load 2>&1 & load=$!
+    for look in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+        echo == look-$look
+        migscope stuck --older-than 500ms --wait 10s --json > /tmp/stuck.json; echo $? $(cat /tmp/stuck.json)
+        cat /tmp/stuck.json >> /tmp/all.json
+        grep -q '\"setup\"' /tmp/all.json && grep -q alloc_and_copy /tmp/all.json && grep -q finalize_and_map /tmp/all.json && break
+        sleep $((look % 4))
+    done
+    echo == text; migscope stuck --older-than 500ms --wait 10s
+    kill -INT $load; wait $load || { cat /tmp/load; exit 1; }
+    echo == after; migscope stuck --older-than 500ms; echo $?
+    echo == truth; cat /tmp/truth.json";
+
+pub(super) fn calls_that_hang_are_told(context: &Context<'_>) -> Result<()> {
+    let outcome = driver::load(context.lab.vm("stuck"))
+        .limit(Duration::from_secs(300))
+        .task(Task::shell("stuck", SCRIPT))
+        .task(driver::unload())
+        .run()?;
+    outcome.expect_success("stuck")?;
+    driver::left_nothing_behind(&outcome)?;
+    let sections = Sections::of(&outcome.stdout("stuck"));
+    let is_call = |line: &&str| line.contains("\"time_ns\"");
+    let truths: Vec<_> = sections.get("truth")?.lines().filter(is_call).collect();
+    let truths: Vec<Line> = lines(truths.join("\n").as_bytes())?;
+    let mut places = Vec::new();
+    for look in 1..=15 {
+        let Ok(said) = sections.get(&format!("look-{look}")) else {
+            break;
+        };
+        let (status, page) = said.trim().split_once(' ').context("no status")?;
+        let page: Value = serde_json::from_str(page).context("the page is no JSON")?;
+        let calls = page["calls"].as_array().context("no calls")?;
+        ensure!(
+            (status == "1") == (!calls.is_empty() || page["earlier"][0].is_object()),
+            "status {status} of {page:#}"
+        );
+        for call in calls {
+            places.push(told_rightly(&page, call, &truths)?);
+        }
+        let earlier = page["earlier"].as_array().context("no threads")?;
+        for thread in earlier {
+            places.push(was_there_before(thread, &truths)?);
+        }
+    }
+    tell(
+        context,
+        "stuck",
+        &format!("  found in {}", places.join(", ")),
+    )?;
+    for place in ["setup", "alloc_and_copy", "finalize_and_map"] {
+        ensure!(
+            places.iter().any(|found| found == place),
+            "none was found in {place}: {places:?}"
+        );
+    }
+    let text = sections.get("text")?;
+    ensure!(
+        text.contains("[migrate_test]") && text.contains("driver migrate_test"),
+        "the page for people says {text}"
+    );
+    let after = sections.get("after")?;
+    ensure!(
+        after.contains("No migration") && after.trim_end().ends_with('0'),
+        "nothing hangs any more, and it says {after}"
+    );
+    Ok(())
+}
+
+/// Holds a call that is said to hang against what the driver says of it afterwards; the step.
+fn told_rightly(page: &Value, call: &Value, truths: &[Line]) -> Result<String> {
+    let number = |value: &Value| value.as_u64().context("no number");
+    let step = call["step"].as_str().context("no step")?.to_owned();
+    let (looked, age) = (number(&page["time_ns"])?, number(&call["age_ns"])?);
+    let began = looked - age;
+    let truth = truths
+        .iter()
+        .find(|truth| truth.time_ns.abs_diff(began) < OFF)
+        .with_context(|| format!("the driver made no such call: {call:#}"))?;
+    let of_truth = |name: &str| truth.number(name)?.with_context(|| format!("no {name}"));
+    let in_step = of_truth(&format!("{step}_ns"))?;
+    let frames = call["stack"].as_array().context("no stack")?;
+    let is_drivers = |frame: &Value| {
+        frame
+            .as_str()
+            .is_some_and(|it| it.ends_with("[migrate_test]"))
+    };
+    ensure!(
+        truth.pid.map(u64::from) == call["pid"].as_u64()
+            && truth.tid.map(u64::from) == call["thread"].as_u64()
+            && truth.address == call["address"].as_u64()
+            && of_truth("requested")? == number(&call["requested"])?
+            && call["driver"] == "migrate_test"
+            && number(&call["step_ns"])? <= in_step + OFF
+            && in_step > 2_000_000_000
+            && frames.iter().any(is_drivers),
+        "it is told as {call:#}, and the driver says {truth:?}"
+    );
+    Ok(step)
+}
+
+/// A call from before the tracer came: its thread is one that hung in that step; the step.
+fn was_there_before(thread: &Value, truths: &[Line]) -> Result<String> {
+    let step = thread["step"].as_str().context("no step")?.to_owned();
+    let tid = thread["thread"].as_u64();
+    let long = |truth: &Line| {
+        let time = truth.number(&format!("{step}_ns")).ok().flatten();
+        truth.tid.map(u64::from) == tid && time.is_some_and(|ns| ns > 2_000_000_000)
+    };
+    ensure!(
+        truths.iter().any(long),
+        "the driver made no such call: {thread:#}"
+    );
+    Ok(step)
+}
