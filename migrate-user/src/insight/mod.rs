@@ -6,6 +6,7 @@
 mod declines;
 mod dominant_step;
 mod given_up;
+mod judged;
 mod livelock;
 mod not_followed;
 mod oversubscribed;
@@ -17,6 +18,7 @@ mod setup_parts;
 mod skips;
 mod small_batches;
 mod split;
+mod stuck;
 mod tail;
 mod thresholds;
 mod tracer_cost;
@@ -26,6 +28,7 @@ mod whom;
 
 use std::cmp::Reverse;
 
+pub use judged::judged;
 pub use thresholds::Thresholds;
 
 use crate::model::Model;
@@ -89,6 +92,8 @@ findings! {
     Livelock "livelock" livelock::check,
     /// Large folios are split on their way.
     Split "split" split::check,
+    /// A migration does not come to an end.
+    Stuck "stuck" stuck::check,
     /// A few migrations take many times as long as others of their size.
     Tail "tail" tail::check,
     /// Migrations of which no record came.

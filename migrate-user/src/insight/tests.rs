@@ -388,6 +388,23 @@ fn records_lost() {
 }
 
 #[test]
+fn stuck() {
+    let hanging = |hanging_ns| {
+        let status = Status {
+            hanging_ns,
+            ..Status::default()
+        };
+        with(facts(), status, |_, _| ())
+    };
+    let finding = only(&hanging(Some(12_300_000_000)), Kind::Stuck);
+    assert_eq!(finding.severity, Severity::Serious);
+    assert!(finding.what.contains("under way for 12.3 s"), "{finding:?}");
+    for calm in [Some(9_000_000_000), Some(0), None] {
+        assert_eq!(kinds(&hanging(calm)), BTreeSet::new());
+    }
+}
+
+#[test]
 fn tracer_cost() {
     let probe = |ns: u64| run(move |_, migration| migration.probe = [ns; 3]);
     let finding = only(&probe(3000), Kind::TracerCost);

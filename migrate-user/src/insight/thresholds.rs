@@ -43,6 +43,8 @@ pub struct Thresholds {
     pub retries: u64,
     /// `split`: the time of migrations in which a large folio was split, of all.
     pub split_share: f64,
+    /// `stuck`: how long a migration has been under way, seconds.
+    pub stuck_seconds: u64,
     /// `tail`: of a size there must be so many migrations for one of them to be slow.
     pub tail_migrations: u64,
     /// `tail`: a migration is slow that takes so many times as long as the median of its size.
@@ -75,6 +77,7 @@ impl Default for Thresholds {
             evicted_share: 0.1,
             retries: 10,
             split_share: 0.1,
+            stuck_seconds: 10,
             tail_migrations: 100,
             tail_factor: 10.0,
             tail_share: 0.02,

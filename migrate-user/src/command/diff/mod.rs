@@ -1,6 +1,5 @@
 //! `diff`: what has changed between recordings, and whether it got worse.
 
-mod judged;
 mod runs;
 mod side;
 mod traits;

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::super::{check, tell_unknown, warn_about};
-use super::judged::judged;
+
 use super::runs::runs;
 use super::traits::Traits;
 use crate::Error;
 use crate::compare::Sample;
-use crate::insight::{Kind, Thresholds, findings};
+use crate::insight::{Kind, Thresholds, findings, judged};
 use crate::model::{Model, Origin};
 use crate::source::{Identity, Input, Inputs, Part};
 use crate::text::{count, counted, printable};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::insight::{Kind, Thresholds};
+use super::{Kind, Thresholds};
 use crate::model::Model;
 
 /// Those that were looked for, with enough to find them.
-pub(super) fn judged(model: &Model, at: &Thresholds) -> BTreeSet<Kind> {
+pub fn judged(model: &Model, at: &Thresholds) -> BTreeSet<Kind> {
     let all = Kind::ALL.iter().copied();
     all.filter(|kind| is_judged(*kind, model, at)).collect()
 }
@@ -17,6 +17,7 @@ fn is_judged(kind: Kind, model: &Model, at: &Thresholds) -> bool {
     let enough_records = model.drivers().sum().migrations >= at.migrations;
     match kind {
         Kind::RecordsLost | Kind::NotFollowed => model.losses().is_some(),
+        Kind::Stuck => model.hanging_ns().is_some(),
         Kind::WastedCopies
         | Kind::PinnedSkips
         | Kind::Skips
