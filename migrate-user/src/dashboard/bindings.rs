@@ -4,7 +4,7 @@ use super::action::Action;
 use super::tab::Tab;
 
 /// What can be asked for with a key.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Binding {
     /// In the configuration file.
     pub(super) name: &'static str,
@@ -98,14 +98,38 @@ const fn bind(
     }
 }
 
-const fn tab(name: &'static str, key: &'static [&'static str], tab: Tab) -> Binding {
-    let words = ("", tab.name());
-    bind(name, key, Action::Show(tab), words, When::Always)
+/// All of them, most important first.
+pub(super) const BINDINGS: &[Binding] = &with_tabs();
+
+/// The tabs come last.
+const fn with_tabs() -> [Binding; OTHERS.len() + Tab::ALL.len()] {
+    let mut all = [OTHERS[0]; OTHERS.len() + Tab::ALL.len()];
+    let mut place = 0;
+    while place < all.len() {
+        all[place] = if place < OTHERS.len() {
+            OTHERS[place]
+        } else {
+            of_tab(Tab::ALL[place - OTHERS.len()])
+        };
+        place += 1;
+    }
+    all
 }
 
-/// All of them, most important first. A line each, so that it can be read as a table.
+const fn of_tab(tab: Tab) -> Binding {
+    let words = ("", tab.name());
+    bind(
+        tab.word(),
+        tab.keys(),
+        Action::Show(tab),
+        words,
+        When::Always,
+    )
+}
+
+/// A line each, so that it can be read as a table.
 #[rustfmt::skip]
-pub(super) const BINDINGS: &[Binding] = &[
+const OTHERS: &[Binding] = &[
     bind("quit", &["q", "Q"], Action::Quit, ("quit", "leave (also Ctrl-C, Ctrl-\\)"), When::Always),
     bind("help", &["?", "f1"], Action::Help, ("help", "open or close this help"), When::Always),
     bind("next-tab", &["tab"], Action::Beside(1), ("tab", "the next tab"), When::Always),
@@ -140,12 +164,4 @@ pub(super) const BINDINGS: &[Binding] = &[
     bind("page-down", &["pagedown", "ctrl-f", "ctrl-d"], Action::Page(1), ("", "ten rows or lines down"), When::Moves),
     bind("first", &["home", "g"], Action::Move(isize::MIN), ("", "the first row or line"), When::Moves),
     bind("last", &["end", "G"], Action::Move(isize::MAX), ("", "the last row or line"), When::Moves),
-    tab("overview", &["1"], Tab::Overview),
-    tab("steps", &["2"], Tab::Steps),
-    tab("batching", &["3"], Tab::Batching),
-    tab("pages", &["4"], Tab::Pages),
-    tab("processes", &["5"], Tab::Processes),
-    tab("drivers", &["6"], Tab::Drivers),
-    tab("migrations", &["7"], Tab::Migrations),
-    tab("findings", &["8"], Tab::Findings),
 ];

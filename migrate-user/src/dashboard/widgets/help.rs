@@ -7,7 +7,6 @@ use ratatui::widgets::{Block, BorderType, Clear, Padding, Widget};
 
 use super::super::canvas::Canvas;
 use super::super::keys::Key;
-use super::super::tab::Tab;
 use super::super::theme::sign;
 use crate::text::wrapped;
 use crate::trace::{Step, ledger::Row};
@@ -77,7 +76,7 @@ fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![title(format!("Keys on {}", app.tab().name()))];
     lines.extend(keys);
     lines.push(Line::default());
-    lines.extend(wrapped(about(app.tab()), width).into_iter().map(Line::raw));
+    lines.extend(wrapped(app.tab().about(), width).into_iter().map(Line::raw));
     lines.extend([Line::default(), title("Mouse, on a".to_owned())]);
     lines.extend(mouse);
     lines.extend([Line::default(), title("Pages".to_owned())]);
@@ -109,38 +108,6 @@ fn entry(
 
 /// Columns in which a text can be read.
 const BESIDE: usize = 20;
-
-/// What a tab shows that does not explain itself.
-const fn about(tab: Tab) -> &'static str {
-    match tab {
-        Tab::Overview => {
-            "Rates are the pages that arrived, per second, averaged over five seconds."
-        }
-        Tab::Steps => {
-            "The histogram's scale is logarithmic: four columns for each doubling. In the map below it, each shade \
-             stands for four times as many."
-        }
-        Tab::Batching => {
-            "time = per call + per page × pages requested, a line of least squares through the completed migrations of \
-             each direction and cause. Would have saved: the calls that were smaller, taken together to calls of this \
-             size, would have needed so much less time."
-        }
-        Tab::Pages => {
-            "In vain: of each migration's time, the part of the pages that were copied or made and thrown away. \
-             Ping-pong: pages that arrived on one side and moved back within a second; ≥ at least, ≤ at most, as nobody \
-             knows which pages of a call moved."
-        }
-        Tab::Processes | Tab::Drivers => {
-            "Arrived pages by direction; in vain: the time that went into wasted pages; time: all steps together; per \
-             page: the time of each page that arrived."
-        }
-        Tab::Migrations => {
-            "undone: rolled_back or rejected. began: since the counts began. What is sorted are the migrations that are \
-             listed: the newest or the slowest."
-        }
-        Tab::Findings => "Thresholds can be set in the configuration file, under [findings].",
-    }
-}
 
 /// The widest that lines are to read well.
 const WIDEST: u16 = 100;
