@@ -128,6 +128,7 @@ const LOAD: &[Case] = &[
     case("storm", "3000", &[("batch 1", 3000), ("threads", 2)]),
     case("mirrored", "40", &[("moved", 40)]),
     case("handover", "40", &[("moved", 40)]),
+    case("hang", "3", &[("moved", 48), ("threads", 1)]),
 ];
 
 /// Several processes and threads.

@@ -1,5 +1,6 @@
 //! Takes every offset from the running kernel's BTF.
 
+use std::collections::HashMap;
 use std::fs;
 
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
@@ -176,31 +177,41 @@ fn payer(types: &Types) -> Option<PayerOffsets> {
 }
 
 /// The types of a kernel.
-pub(crate) struct Types(TypeInformation);
+pub(crate) struct Types {
+    all: TypeInformation,
+    /// Structures by their names, of which a function or a variable can have the same.
+    structures: HashMap<String, u32>,
+}
 
 impl Types {
     /// Reads BTF. An error says what is wrong with it.
     pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, String> {
-        let types = TypeInformation::new(&Bytes(bytes));
-        types.map(Self).map_err(|cause| cause.message().to_owned())
+        let all = TypeInformation::new(&Bytes(bytes));
+        let all = all.map_err(|cause| cause.message().to_owned())?;
+        let mut structures = HashMap::new();
+        for (id, variant) in all.get() {
+            if let TypeVariant::Struct(found) = variant
+                && let Some(name) = found.name()
+            {
+                structures.entry(name.clone()).or_insert(*id);
+            }
+        }
+        Ok(Self { all, structures })
     }
 
     /// Whether there is a type or function with this name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.id_of(name).is_some()
+        self.all.id_of(name).is_some()
     }
 
-    /// A structure by its name. A function or a variable can have the same name.
+    /// A structure by its name.
     fn structure(&self, name: &str) -> Option<u32> {
-        let (id, _) = self.0.get().iter().find(|(_, variant)| {
-            matches!(variant, TypeVariant::Struct(found) if found.name().as_deref() == Some(name))
-        })?;
-        Some(*id)
+        self.structures.get(name).copied()
     }
 
     /// A function by its name.
     fn function(&self, name: &str) -> Option<u32> {
-        let (id, _) = self.0.get().iter().find(|(_, variant)| {
+        let (id, _) = self.all.get().iter().find(|(_, variant)| {
             matches!(variant, TypeVariant::Func(found) if found.name().as_deref() == Some(name))
         })?;
         Some(*id)
@@ -208,7 +219,7 @@ impl Types {
 
     /// The size of a structure, in bytes.
     fn size(&self, structure: &str) -> Option<u32> {
-        self.0
+        self.all
             .size_of(self.structure(structure)?)
             .ok()
             .and_then(|size| u32::try_from(size).ok())
@@ -216,7 +227,7 @@ impl Types {
 
     /// Where in a structure a field is, in bytes.
     pub(crate) fn offset(&self, structure: &str, field: &str) -> Option<u32> {
-        match self.0.offset_of(self.structure(structure)?, field) {
+        match self.all.offset_of(self.structure(structure)?, field) {
             Ok((_, Offset::ByteOffset(offset))) => Some(offset),
             _ => None,
         }
@@ -236,7 +247,7 @@ impl Types {
 
     /// The names of an enumeration and their values, but for negative ones.
     pub(crate) fn enumerators(&self, enumeration: &str) -> Option<Vec<(String, u32)>> {
-        let TypeVariant::Enum(found) = self.0.from_id(self.0.id_of(enumeration)?)? else {
+        let TypeVariant::Enum(found) = self.all.from_id(self.all.id_of(enumeration)?)? else {
             return None;
         };
         let values = found.named_value_list().iter().filter_map(|named| {
@@ -251,7 +262,7 @@ impl Types {
 
     /// The names of the tracepoints that begin with something, sorted.
     pub(crate) fn tracepoints(&self, prefix: &str) -> Vec<String> {
-        let types = self.0.get().values().filter_map(|variant| match variant {
+        let types = self.all.get().values().filter_map(|variant| match variant {
             TypeVariant::Typedef(found) => found.name().clone(),
             _ => None,
         });

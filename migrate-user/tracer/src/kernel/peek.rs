@@ -1,7 +1,6 @@
 //! Reads memory of the kernel's, by a program that the kernel has checked.
 
 use std::collections::HashMap;
-use std::fs;
 
 use aya::Ebpf;
 use aya::maps::Array;
@@ -11,28 +10,10 @@ use migrate_ebpf::wire::{self, PEEK_WORDS, names};
 const PROGRAM: &str = "peek";
 const WORDS: usize = size_of::<wire::Peek>() / 8;
 
-/// Variables of the kernel's that are looked for.
-const VARIABLES: [&str; 2] = ["pgmap_array", "vmemmap_base"];
-
-/// Where these variables are; empty where this user may not know.
-pub(super) fn variables() -> HashMap<String, u64> {
-    let symbols = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
-    let found = symbols.lines().filter_map(|line| {
-        let mut words = line.split_ascii_whitespace();
-        let address = u64::from_str_radix(words.next()?, 16).ok()?;
-        let name = words.nth(1)?;
-        // A module can have one of the same name.
-        let is_kernels = words.next().is_none();
-        (address != 0 && is_kernels && VARIABLES.contains(&name))
-            .then(|| (name.to_owned(), address))
-    });
-    found.collect()
-}
-
 /// Reads words at addresses. What cannot be read is `None`.
 pub(super) struct Peek<'a> {
     pub(super) tracer: &'a mut Ebpf,
-    pub(super) variables: &'a HashMap<String, u64>,
+    pub(super) variables: &'a HashMap<&'static str, u64>,
 }
 
 impl Peek<'_> {

@@ -11,7 +11,7 @@ use super::TracerError;
 use super::btf::StructureOffsets;
 use super::code::Meaning;
 use super::options::Options;
-use super::peek::{self, Peek};
+use super::peek::Peek;
 use super::regions::{Places, Regions};
 use super::symbols::Symbols;
 
@@ -22,7 +22,7 @@ const READINGS: usize = 5;
 pub(super) struct Watch {
     regions: Regions,
     meaning: Meaning,
-    variables: HashMap<String, u64>,
+    variables: HashMap<&'static str, u64>,
     /// How often the probes had seen a change when they were told last.
     changes: u64,
 }
@@ -40,7 +40,7 @@ impl Watch {
         let mut watch = Self {
             regions: Regions::open(tracer, offsets)?,
             meaning: Meaning::open(tracer, driver.map(|driver| driver.name().to_owned()))?,
-            variables: peek::variables(),
+            variables: symbols.variables().clone(),
             changes: 0,
         };
         if has_refcount {

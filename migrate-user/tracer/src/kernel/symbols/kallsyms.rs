@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// those of `.exit.text` behind it), and the kernel puts code that it generates behind the last of
 /// them.
 const CODE: [(&str, &str); 2] = [("_text", "_etext"), ("_sinittext", "_einittext")];
+/// Variables of the kernel's that are looked for.
+const VARIABLES: [&str; 2] = ["pgmap_array", "vmemmap_base"];
 /// Modules do not share pages.
 const PAGE: u64 = 4096;
 
@@ -78,6 +80,8 @@ pub(super) struct Table {
     names: String,
     /// In the order of their addresses.
     symbols: Vec<Symbol>,
+    /// Where [`VARIABLES`] are.
+    variables: HashMap<&'static str, u64>,
     /// Where the kernel's own code lies.
     code: Vec<Range<u64>>,
     /// What stands in `[...]` behind a symbol, each once.
@@ -164,19 +168,32 @@ impl Table {
         })
     }
 
-    /// Takes over a line that tells of code: `ffffffffc0401000 t name [module]`.
+    /// Where the kernel's own variables are that are looked for; empty where this user may not know.
+    pub(super) fn variables(&self) -> &HashMap<&'static str, u64> {
+        &self.variables
+    }
+
+    /// Takes over a line that tells of code, or of a variable that is looked for:
+    /// `ffffffffc0401000 t name [module]`.
     fn add<'a>(&mut self, line: &'a str, owners: &mut HashMap<&'a str, u16>) -> Option<()> {
         let mut words = line.split_ascii_whitespace();
         let address = u64::from_str_radix(words.next()?, 16).ok()?;
         let is_code = matches!(words.next()?, "t" | "T" | "w" | "W");
         // Whoever may not know addresses sees zeros.
-        if address == 0 || !is_code {
+        if address == 0 {
             return None;
         }
         let name = words.next()?;
         let owner = words
             .next()
             .and_then(|word| word.strip_prefix('[')?.strip_suffix(']'));
+        if !is_code {
+            // A module can have one of the same name.
+            let wanted = VARIABLES.into_iter().find(|wanted| *wanted == name);
+            self.variables
+                .extend(wanted.filter(|_| owner.is_none()).map(|it| (it, address)));
+            return None;
+        }
         let owner = match owner {
             Some(owner) => Some(self.owner(owner, owners)?),
             None => None,
@@ -314,6 +331,8 @@ ffffffff81001000 t an_alias
 ffffffff81002000 t collect
 ffffffff81003000 T _etext
 ffffffff81003800 D some_data
+ffffffff81003900 b pgmap_array
+ffffffffc0400600 d vmemmap_base	[amdgpu]
 ffffffffc0400000 t svm_migrate	[amdgpu]
 ffffffffc0400500 d state	[amdgpu]
 ffffffffc0401000 t svm_evict	[amdgpu]
@@ -329,6 +348,15 @@ bare 4096 0 - Loading 0xffffffffc0700000
 
     fn function(module: &str, name: &str) -> Place {
         Place::Module(module.into(), Some(name.into()))
+    }
+
+    #[test]
+    fn variables_are_the_kernels_own() {
+        let table = Table::new(KALLSYMS, MODULES);
+        let known = HashMap::from([("pgmap_array", 0xffff_ffff_8100_3900)]);
+        assert_eq!(*table.variables(), known);
+        let hidden = "0000000000000000 b pgmap_array\n";
+        assert!(Table::new(hidden, "").variables().is_empty());
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl Symbols {
         self.readings
     }
 
+    /// Where the kernel's variables are that are looked for.
+    pub(super) fn variables(&self) -> &HashMap<&'static str, u64> {
+        self.table.variables()
+    }
+
     /// Every function of the kernel and its modules.
     pub(super) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
         self.table.functions()
