@@ -1,10 +1,13 @@
 //! What figures would have been, had other units been drawn: by drawing from those that there are,
 //! again and again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use fastrand::Rng;
 
 use super::Figure;
 use super::alike::{Table, times};
+use super::durations::longest;
 use super::sample::{Block, TIMES};
 use crate::trace::{Ledger, Step, ledger};
 
@@ -34,18 +37,23 @@ struct Times {
 impl Times {
     fn new(blocks: &[Block], at: usize) -> Self {
         let times = || blocks.iter().map(|block| &block.times[at]);
-        let recorded = times().flat_map(|times| times.iter_recorded());
-        let mut values: Vec<_> = recorded.map(|value| value.value_iterated_to()).collect();
-        values.sort_unstable();
-        values.dedup();
-        let mut sums = vec![0; blocks.len()];
-        let up_to = values.iter().map(|value| {
-            for (sum, times) in sums.iter_mut().zip(times()) {
-                *sum += times.count_at(*value);
+        let places: BTreeSet<_> = times()
+            .flat_map(|times| times.places().map(|(place, _)| place))
+            .collect();
+        let row_of: BTreeMap<_, _> = places.iter().copied().zip(0..).collect();
+        let mut up_to = vec![vec![0; blocks.len()]; places.len()];
+        for (unit, times) in times().enumerate() {
+            for (place, count) in times.places() {
+                up_to[row_of[&place]][unit] = count;
             }
-            sums.clone()
-        });
-        let up_to = up_to.collect();
+        }
+        for row in 1..up_to.len() {
+            let (before, rest) = up_to.split_at_mut(row);
+            for (sum, before) in rest[0].iter_mut().zip(&before[row - 1]) {
+                *sum += before;
+            }
+        }
+        let values = places.into_iter().map(longest).collect();
         Self { values, up_to }
     }
 

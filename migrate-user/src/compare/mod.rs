@@ -3,6 +3,7 @@
 
 mod alike;
 mod bootstrap;
+mod durations;
 mod figure;
 mod interval;
 mod sample;

@@ -1,9 +1,8 @@
 //! One run, cut into blocks of consecutive migrations, in bounded memory.
 
-use hdrhistogram::Histogram;
-
 use super::alike::Kinds;
-use crate::trace::{Exact, Figure, Ledger, Row, Step, histogram::new_histogram, ledger};
+use super::durations::Durations;
+use crate::trace::{Exact, Figure, Ledger, Row, Step, ledger};
 
 /// As many blocks as this become half as many, each of two.
 const MOST: usize = 64;
@@ -22,7 +21,7 @@ pub(super) struct Block {
     /// By step, nanoseconds.
     pub(super) steps_ns: [u64; Step::COUNT],
     /// Of each step and of whole migrations.
-    pub(super) times: [Histogram<u64>; TIMES],
+    pub(super) times: [Durations; TIMES],
     /// Calls that are alike. Totals do not tell them apart.
     pub(super) kinds: Kinds,
 }
@@ -33,7 +32,7 @@ impl Block {
             migrations: 0,
             ledger: Ledger::default(),
             steps_ns: [0; Step::COUNT],
-            times: std::array::from_fn(|_| new_histogram()),
+            times: Default::default(),
             kinds: Kinds::default(),
         }
     }
@@ -56,7 +55,9 @@ impl Block {
             if let Some(sum) = block.steps_ns.get_mut(at) {
                 *sum = sum.saturating_add(of.sum);
             }
-            of.values.add_to(&mut block.times[at]);
+            for (ns, count) in of.values.recorded() {
+                block.times[at].record_n(ns, count);
+            }
         }
         block
     }
@@ -67,10 +68,10 @@ impl Block {
         for (step, ns) in migration.steps.iter().enumerate() {
             if let Some(ns) = *ns {
                 self.steps_ns[step] = self.steps_ns[step].saturating_add(ns);
-                self.times[step].saturating_record(ns);
+                self.times[step].record(ns);
             }
         }
-        self.times[Step::COUNT].saturating_record(migration.total_ns());
+        self.times[Step::COUNT].record(migration.total_ns());
         self.kinds.count(migration);
     }
 
@@ -81,8 +82,7 @@ impl Block {
             *sum = sum.saturating_add(more);
         }
         for (sum, more) in self.times.iter_mut().zip(&more.times) {
-            // All have the same bounds, so this cannot fail.
-            let _ = sum.add(more);
+            sum.add(more);
         }
         self.kinds.add(&more.kinds);
     }
@@ -207,7 +207,13 @@ mod tests {
             assert_eq!((sum, whole.migrations), (number as u64, number as u64));
             let moved: u64 = all.made().iter().map(|m| m.ledger.moved).sum();
             assert_eq!(whole.ledger.moved, moved);
-            assert_eq!(whole.times[Step::COUNT].len(), number as u64);
+            assert_eq!(
+                whole.times[Step::COUNT]
+                    .places()
+                    .map(|(_, n)| n)
+                    .sum::<u64>(),
+                number as u64
+            );
         }
         assert!(Sample::default().into_blocks().is_empty());
     }
