@@ -117,7 +117,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// A recording could not be read or written.
-    #[error(transparent)]
+    #[error("{error}{advice}", error = .0, advice = source::advice(.0))]
     Recording(#[from] recording::Error),
     /// Nothing comes, or no more.
     #[error(transparent)]

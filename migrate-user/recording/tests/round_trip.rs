@@ -295,7 +295,7 @@ fn says_that_the_format_is_another() {
         recording[at] = other;
         let error = Reader::new("x", &recording[..]).err().unwrap().to_string();
         let words = format!(
-            "recording format {}, and this migscope reads format 5",
+            "recording format {}, and format 5 is read here",
             other as char
         );
         assert!(error.contains(&words), "{error}");

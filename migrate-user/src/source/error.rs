@@ -73,11 +73,23 @@ pub enum Error {
         why: String,
     },
     /// A recording could not be read.
-    #[error(transparent)]
+    #[error("{error}{advice}", error = .0, advice = advice(.0))]
     Recording(#[from] recording::Error),
     /// This kernel, or this user, cannot trace.
     #[error("{error}{doctor}", error = .0, doctor = try_doctor(.0))]
     Tracer(#[from] TracerError),
+}
+
+/// What to do on the command line, of which recordings know nothing.
+pub(crate) fn advice(error: &recording::Error) -> &'static str {
+    match error {
+        recording::Error::NotARecording { .. } => " `migscope record -o FILE` writes one.",
+        recording::Error::Exists { .. } => " Name another file, or replace it with --force.",
+        recording::Error::BinaryToTerminal => {
+            " Pipe it (`migscope record -o - | ...`), or name a file with -o."
+        }
+        _ => "",
+    }
 }
 
 /// Where the kernel said no, how to find out why.

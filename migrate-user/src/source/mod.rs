@@ -9,6 +9,7 @@ mod part;
 mod stream;
 
 pub use error::Error;
+pub(crate) use error::advice;
 pub use input::{Identity, Input, Inputs};
 pub use joined::Joined;
 pub use kernel::KernelSource;

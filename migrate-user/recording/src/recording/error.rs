@@ -6,10 +6,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The input is something else than a recording.
-    #[error(
-        "{input} is not a migscope recording: {found}. Expected an Arrow IPC stream as \
-         `migscope record -o FILE` writes it."
-    )]
+    #[error("{input} is not a migscope recording: {found}. Expected an Arrow IPC stream.")]
     NotARecording {
         /// The file, socket or standard input.
         input: String,
@@ -18,7 +15,7 @@ pub enum Error {
     },
     /// A recording of another version.
     #[error(
-        "{input} was written in recording format {found}, and this migscope reads format {expected}. \
+        "{input} was written in recording format {found}, and format {expected} is read here. \
          Read it with the version of migscope that recorded it."
     )]
     WrongFormat {
@@ -43,9 +40,7 @@ pub enum Error {
         advice: &'static str,
     },
     /// An output file that would be replaced.
-    #[error(
-        "{path} exists already, and is not replaced unasked. Name another file, or replace it with --force."
-    )]
+    #[error("{path} exists already, and is not replaced unasked.")]
     Exists {
         /// The file.
         path: String,
@@ -53,7 +48,7 @@ pub enum Error {
     /// The disk is full, or the write failed for another reason, in the middle of a recording.
     #[error(
         "the recording ended early, because {path} could not be written: {cause}. It is whole up to that moment \
-         ({migrations} migrations). Make room, or name a file on another disk with -o."
+         ({migrations} migrations). Make room, or name a file on another disk."
     )]
     RecordingCut {
         /// The file.
@@ -67,7 +62,7 @@ pub enum Error {
     /// Whoever read the recording has gone before its end.
     #[error(
         "the recording ended early, because whoever read {path} has gone. Until then {migrations} migrations were written; what the \
-         reader has not read of them is lost. To record on whatever becomes of the reader, record to a file (-o FILE)."
+         reader has not read of them is lost. To record on whatever becomes of the reader, record to a file."
     )]
     ReaderLeft {
         /// Standard output, the pipe or the socket.
@@ -76,8 +71,6 @@ pub enum Error {
         migrations: u64,
     },
     /// A recording, or another binary format, would be printed on a terminal.
-    #[error(
-        "this is binary data, which a terminal cannot show. Pipe it (`migscope record -o - | ...`), or name a file with -o."
-    )]
+    #[error("this is binary data, which a terminal cannot show.")]
     BinaryToTerminal,
 }
