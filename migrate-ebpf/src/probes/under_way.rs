@@ -4,6 +4,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     helpers::generated::bpf_loop,
     macros::{map, raw_tracepoint},
     maps::Array,
@@ -14,8 +15,9 @@ use migrate_ebpf::wire::{CallsUnderWay, MOST_UNDER_WAY, Outcome, UnderWay};
 use super::emit::copy;
 use crate::in_flight::{self, Call, SLOTS};
 
+/// User space reads it as memory, for the reason given in [`crate::losses`].
 #[map]
-static UNDER_WAY: Array<CallsUnderWay> = Array::with_max_entries(1, 0);
+static UNDER_WAY: Array<CallsUnderWay> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Calls that began later are not asked for. Not in the answer, which callbacks fill.
 #[unsafe(no_mangle)]

@@ -16,8 +16,8 @@ pub struct UnderWay {
     pub step: u64,
     /// When that step began: nanoseconds of CLOCK_BOOTTIME. Of the first step, when the call did.
     pub since_ns: u64,
-    /// What is known of the call so far. Its outcome is that of one of which nothing more comes, and
-    /// steps that are not over are [`UNKNOWN`](super::UNKNOWN).
+    /// What is known of the call so far. Its outcome is that of one of which nothing more comes,
+    /// and steps that are not over are [`UNKNOWN`](super::UNKNOWN).
     pub record: Record,
 }
 

@@ -13,8 +13,8 @@ impl Model {
             .map(|status| Losses::new(status.losses))
     }
 
-    /// How long the oldest migration under way has been so, nanoseconds; 0 where none has been for a
-    /// second. `None` where nobody looked.
+    /// How long the oldest migration under way has been so, nanoseconds; 0 where none has been for
+    /// a second. `None` where nobody looked.
     pub fn hanging_ns(&self) -> Option<u64> {
         self.status.as_ref()?.hanging_ns
     }

@@ -129,9 +129,13 @@ pub(super) struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// May it lose something, and tell?
-    fn may_lose(&self) -> bool {
-        self.asleep || self.options.iter().any(|option| option.contains("kprobe"))
+    /// May it have no record of something, which is told?
+    fn may_lack(&self) -> bool {
+        let lacks = |option: &&str| {
+            let of = ["kprobe", "--totals-only", "--sample"];
+            of.iter().any(|lacking| option.contains(lacking))
+        };
+        self.asleep || self.options.iter().any(lacks)
     }
 }
 
@@ -231,9 +235,9 @@ pub(super) fn migscope(
     recording: &Path,
 ) -> Result<Finished> {
     let finished = told(context, arguments, recording)?;
-    // What a recorder lost is told, too.
+    // What has no record is told, too.
     ensure!(
-        finished.stderr.is_empty() || by.may_lose(),
+        finished.stderr.is_empty() || by.may_lack(),
         "migscope {} says: {}",
         arguments.join(" "),
         String::from_utf8_lossy(&finished.stderr)

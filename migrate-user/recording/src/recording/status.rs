@@ -1,8 +1,8 @@
 //! What the tracer tells of itself and of all migrations, as the text in column `status`: one JSON
 //! object.
 //!
-//! `ended`: migrations that ended; `losses`: what was lost, by name; `hanging_ns`: how long the oldest
-//! migration under way had been so, 0 for less than a second; and now and then `totals`, the
+//! `ended`: migrations that ended; `losses`: what was lost, by name; `hanging_ns`: how long the
+//! oldest migration under way had been so, 0 for less than a second; and now and then `totals`, the
 //! kernel's own: `counts`, for each direction, cause and outcome, and `figures`, for each direction
 //! and cause a histogram in HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's
 //! decoders of every language take it. All count from when the tracer started; unknown is `null`.

@@ -18,8 +18,8 @@ pub struct InFlight {
 /// A migration that is under way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unfinished {
-    /// What is known of it so far. How it ends is not: its outcome means nothing, and its ledger has
-    /// what the steps that are over told.
+    /// What is known of it so far. How it ends is not: its outcome means nothing, and its ledger
+    /// has what the steps that are over told.
     pub migration: Migration,
     /// The step that is running.
     pub step: Step,

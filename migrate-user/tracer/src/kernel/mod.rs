@@ -86,6 +86,7 @@ pub struct Tracer {
     losses: Losses,
     log: Log,
     totals: Totals,
+    in_flight: in_flight::Answer,
     decoder: Decoder,
     watch: Watch,
     /// Taken out of the ring, and in no batch yet; and how many there have been in all.
@@ -136,6 +137,7 @@ impl Tracer {
         let log = Log::open(tracer, tell)?;
         let losses = Losses::open(tracer)?;
         let totals = Totals::open(tracer)?;
+        let in_flight = in_flight::Answer::open(tracer)?;
         let decoder = Decoder::open(tracer, symbols, options)?;
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -145,6 +147,7 @@ impl Tracer {
             losses,
             log,
             totals,
+            in_flight,
             decoder,
             watch,
             pending: Vec::new(),
@@ -217,7 +220,8 @@ impl Tracer {
     pub fn in_flight(&mut self, older: Duration) -> Result<InFlight, TracerError> {
         self.follow_changes()?;
         let places = self.watch.places();
-        in_flight::read(&mut self.tracer, &mut self.decoder, places, older)
+        self.in_flight
+            .read(&mut self.tracer, &mut self.decoder, places, older)
     }
 
     /// Ends calls of which nothing more comes; how many are left under way.
@@ -325,7 +329,7 @@ impl Tracer {
                 time_ns: machine::boot_time_ns(),
                 ended: self.losses.ended(),
                 losses: self.losses.read(&self.tracer, &self.held)?,
-                hanging_ns: Some(in_flight::hanging_ns(&mut self.tracer)?),
+                hanging_ns: Some(self.in_flight.hanging_ns(&mut self.tracer)?),
                 exact: None,
             };
             let counts = with_counts.then(|| self.totals.counts());

@@ -35,6 +35,11 @@ impl Scenario for Hang {
          is while it hangs."
     }
 
+    /// Nothing happens most of the time.
+    fn is_of_each(&self) -> bool {
+        false
+    }
+
     fn run(&self, process: &Process<'_>) -> Result<()> {
         process.threads(1, hang_and_go_on)
     }

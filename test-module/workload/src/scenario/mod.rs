@@ -40,7 +40,7 @@ use crate::{uapi::Configuration, worker::Process};
 pub const EACH: &str = "all";
 
 /// What [`EACH`] is.
-const ABOUT_EACH: &str = "Each of the scenarios above in turn, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
+const ABOUT_EACH: &str = "Each of the scenarios above in turn but hang, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
      each takes ten seconds, over and over again.";
 
 /// A way to use the driver.
@@ -64,6 +64,11 @@ pub trait Scenario: Sync {
     /// How the device with this number behaves.
     fn configuration(&self, _device: usize) -> Configuration {
         Configuration::default()
+    }
+
+    /// Is it one of those that are run by the name of [`EACH`]?
+    fn is_of_each(&self) -> bool {
+        true
     }
 
     /// Runs one process of it, until its control says that it is over. An error ends the run.
@@ -108,7 +113,8 @@ static BEYOND: &[&dyn Scenario] = &[&rogue::Claim, &rogue::Vanish, &stacks::Stac
 /// The scenarios that a name stands for.
 pub fn named(name: &str) -> Option<Vec<&'static dyn Scenario>> {
     if name == EACH {
-        return Some(ALL.to_vec());
+        let each = ALL.iter().copied();
+        return Some(each.filter(|scenario| scenario.is_of_each()).collect());
     }
     let mut all = ALL.iter().chain(BEYOND).copied();
     all.find(|scenario| scenario.name() == name)
@@ -153,7 +159,7 @@ mod tests {
             assert!(names().contains(scenario.name()));
             assert!(list().contains(scenario.about()));
         }
-        assert_eq!(named(EACH).map(|all| all.len()), Some(ALL.len()));
+        assert_eq!(named(EACH).map(|all| all.len()), Some(ALL.len() - 1));
         assert!(named("no such scenario").is_none());
     }
 

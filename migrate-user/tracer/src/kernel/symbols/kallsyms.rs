@@ -168,7 +168,8 @@ impl Table {
         })
     }
 
-    /// Where the kernel's own variables are that are looked for; empty where this user may not know.
+    /// Where the kernel's own variables are that are looked for; empty where this user may not
+    /// know.
     pub(super) fn variables(&self) -> &HashMap<&'static str, u64> {
         &self.variables
     }
