@@ -145,26 +145,76 @@ mod tests {
         assert_eq!(release("rustc"), None);
     }
 
-    /// As CONTRIBUTING.md asks for.
-    #[test]
-    fn comments_have_at_most_100_columns() {
-        let root = Workspace::find().unwrap().root;
-        let mut folders = vec![root.clone()];
-        let mut long = Vec::new();
+    /// The files of the checkout whose names end so.
+    fn files(root: &Path, end: &str) -> Vec<PathBuf> {
+        let (mut folders, mut files) = (vec![root.to_owned()], Vec::new());
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() && path != root.join("target") {
                     folders.push(path);
-                } else if path.extension().is_some_and(|end| end == "rs") {
-                    let text = fs::read_to_string(&path).unwrap();
-                    let comments = text.lines().zip(1..).filter(|(line, _)| {
-                        line.trim_start().starts_with("//") && line.chars().count() > 100
-                    });
-                    long.extend(comments.map(|(_, at)| format!("{}:{at}", path.display())));
+                } else if path.extension().is_some_and(|extension| extension == end) {
+                    files.push(path);
                 }
             }
         }
+        files
+    }
+
+    /// As CONTRIBUTING.md asks for.
+    #[test]
+    fn comments_have_at_most_100_columns() {
+        let mut long = Vec::new();
+        for path in files(&Workspace::find().unwrap().root, "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let comments = text.lines().zip(1..).filter(|(line, _)| {
+                line.trim_start().starts_with("//") && line.chars().count() > 100
+            });
+            long.extend(comments.map(|(_, at)| format!("{}:{at}", path.display())));
+        }
         assert!(long.is_empty(), "{}", long.join("\n"));
+    }
+
+    /// What a document's links name, but for other sites.
+    fn links(text: &str) -> impl Iterator<Item = &str> {
+        let links = text.split("](").skip(1);
+        let links = links.filter_map(|rest| rest.split_once(')').map(|(link, _)| link));
+        links.filter(|link| !link.contains("://"))
+    }
+
+    /// How a heading is named in links.
+    fn anchor(heading: &str) -> String {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase();
+        let named = heading.chars().filter_map(|c| match c {
+            ' ' => Some('-'),
+            c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
+            _ => None,
+        });
+        named.collect()
+    }
+
+    #[test]
+    fn links_of_documents_lead_somewhere() {
+        let mut lost = Vec::new();
+        for path in files(&Workspace::find().unwrap().root, "md") {
+            let text = fs::read_to_string(&path).unwrap();
+            for link in links(&text) {
+                let (file, part) = link.split_once('#').unwrap_or((link, ""));
+                let to = match file {
+                    "" => path.clone(),
+                    file => path.with_file_name(file),
+                };
+                let leads = to.exists()
+                    && (part.is_empty()
+                        || fs::read_to_string(&to).is_ok_and(|text| {
+                            let headings = text.lines().filter(|line| line.starts_with('#'));
+                            headings.map(anchor).any(|anchor| anchor == part)
+                        }));
+                if !leads {
+                    lost.push(format!("{}: {link}", path.display()));
+                }
+            }
+        }
+        assert!(lost.is_empty(), "{}", lost.join("\n"));
     }
 }

@@ -25,8 +25,11 @@ use crate::workspace::Workspace;
 /// The eBPF object, the programs, the two files.
 const STEPS: usize = 3;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
     "LICENSE-MIT",
     "LICENSE-APACHE",
     "LICENSE-GPL-2.0",
