@@ -40,13 +40,6 @@ struct Stuck {
 
 /// Watches, prints. The exit status says whether anything hangs.
 pub(super) async fn stuck(options: &cli::Stuck) -> Result<ExitCode, Error> {
-    Ok(look(options).await.unwrap_or_else(|error| {
-        tell_line!("migscope: {error}");
-        ExitCode::from(2)
-    }))
-}
-
-async fn look(options: &cli::Stuck) -> Result<ExitCode, Error> {
     let mut stop = Stop::new()?;
     let older = options.older_than.0;
     let mut source = KernelSource::open(&Options::default())?;
