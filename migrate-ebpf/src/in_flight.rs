@@ -679,7 +679,8 @@ impl Call {
         owner != 0 && owner & (ASIDE | SWEPT) == 0
     }
 
-    /// When it began. Volatile, for who looks at calls of other threads.
+    /// When it began; [`UNKNOWN`] or 0 where it has a slot and no time yet. Volatile, for who looks
+    /// at calls of other threads.
     #[inline(always)]
     pub(crate) fn began(&self) -> u64 {
         // SAFETY: a valid, aligned field.
@@ -806,8 +807,13 @@ impl Call {
     /// Gives the slot back.
     #[inline(always)]
     pub(crate) fn release(&mut self) {
-        // SAFETY: a valid, aligned field. Volatile so that it stays the last store to the slot.
-        unsafe { core::ptr::write_volatile(&raw mut self.owner, 0) };
+        // SAFETY: valid, aligned fields. Volatile so that the owner stays the last store to the
+        // slot. Who looks at it from elsewhere must not take when this call began for when the next
+        // one did, which has the slot before it has a time.
+        unsafe {
+            core::ptr::write_volatile(&raw mut self.record.time_ns, UNKNOWN);
+            core::ptr::write_volatile(&raw mut self.owner, 0);
+        }
     }
 
     /// How long the interval that is running has taken at `now`.

@@ -57,7 +57,7 @@ unsafe extern "C" fn look_at_slot(index: u64, _context: *mut c_void) -> i64 {
     // SAFETY: an aligned word. Volatile, or the compiler would take it for what it was at first.
     let before = unsafe { core::ptr::read_volatile(&raw const UNDER_WAY_BEFORE) };
     let began = call.began();
-    if !call.is_taken() || began >= before {
+    if !call.is_taken() || began == 0 || began >= before {
         return 0;
     }
     let found = answer.found;

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::stdout_failed;
 use super::stop::Stop;
@@ -25,9 +25,8 @@ use crate::trace::{InFlight, Migration};
 const MARGIN: Duration = Duration::from_millis(100);
 /// A watch that lasts longer than this is announced.
 const QUIET: Duration = Duration::from_secs(2);
-/// How far two looks lie apart. A call that begins at the moment of a look may have the time of an
-/// earlier one in its place; not twice.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+/// How often it is looked for calls that hang.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What hangs.
 struct Stuck {
@@ -77,7 +76,7 @@ async fn watch(
     loop {
         let batch = tokio::select! {
             batch = timeout_at(next_look.min(until), source.next()) => batch,
-            () = stop.wait() => return Ok((busy, under_way(source, older).await?)),
+            () = stop.wait() => return Ok((busy, source.in_flight(older)?)),
         };
         if let Ok(batch) = batch {
             let migrations = batch?.map(|batch| batch.migrations.into_vec());
@@ -87,8 +86,8 @@ async fn watch(
         if now < next_look.min(until) {
             continue;
         }
-        next_look = now + BETWEEN_LOOKS * 5;
-        let in_flight = under_way(source, older).await?;
+        next_look = now + LOOK_EVERY;
+        let in_flight = source.in_flight(older)?;
         if now >= until || in_flight.oldest_ns.is_some() {
             return Ok((busy, in_flight));
         }
@@ -99,21 +98,6 @@ async fn watch(
 fn thread(migration: &Migration) -> Option<u32> {
     let worker = migration.worker.as_ref().map(|worker| worker.tid);
     worker.or(migration.tid)
-}
-
-/// The calls that are under way in two looks.
-async fn under_way(source: &mut KernelSource, older: Duration) -> Result<InFlight, Error> {
-    let call = |migration: &Migration| (thread(migration), migration.time_ns);
-    let first = source.in_flight(older)?;
-    sleep(BETWEEN_LOOKS).await;
-    let mut second = source.in_flight(older)?;
-    let seen: HashSet<_> = first.calls.iter().map(|it| call(&it.migration)).collect();
-    let is_known = first.more == 0 && second.more == 0;
-    (second.calls).retain(|it| !is_known || seen.contains(&call(&it.migration)));
-    if is_known {
-        second.oldest_ns = second.calls.first().map(|oldest| oldest.age_ns);
-    }
-    Ok(second)
 }
 
 /// The threads that were in a call before, are in one now, and began none in between.
