@@ -91,7 +91,8 @@ pub enum Error {
     ReaderGone,
     /// Recordings without a migration cannot be compared.
     #[error(
-        "{input} has no migration{of}, so there is nothing to compare. Record while a program runs that makes some; \
+        "{input} has no migration{of}, so there is nothing to compare. Record while a program runs that makes some, and without \
+         --totals-only if a filter is to choose; \
          `migscope report` says what a recording holds."
     )]
     NothingToCompare {

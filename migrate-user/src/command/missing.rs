@@ -47,7 +47,7 @@ impl Missing {
         let counted_too = if totals { losses.of(Loss::RingFull) } else { 0 };
         let lost = losses.lost().saturating_sub(counted_too);
         [
-            (!totals).then(|| self.left_out(status.ended)).flatten(),
+            self.left_out(status.ended, totals),
             (counted_too > 0).then(|| in_totals(counted_too)),
             (lost > 0).then(|| self.lost(lost)),
         ]
@@ -62,22 +62,34 @@ impl Missing {
         format!("{lost} lost while recording{before}, and not exported.")
     }
 
-    /// What was not to be recorded at all.
-    fn left_out(&self, ended: u64) -> Option<String> {
-        let before = self.before_the_filter();
+    /// What was not to be recorded at all. `totals`: they are told, and have it.
+    fn left_out(&self, ended: u64, totals: bool) -> Option<String> {
+        let (before, all) = (
+            self.before_the_filter(),
+            counted(ended, "migration", "migrations"),
+        );
         match self.record_every {
+            0 if totals => None,
             0 => Some(format!(
-                "records are off, so that there is nothing to export of {}{before}: -f openmetrics exports the kernel's totals.",
-                counted(ended, "migration", "migrations")
+                "records are off, so that there is nothing to export of {all}{before}: {}-f openmetrics exports the kernel's totals.",
+                if self.is_chosen {
+                    "without the filter, "
+                } else {
+                    ""
+                }
             )),
             every => {
                 let left_out = ended - ended.div_ceil(u64::from(every));
+                let (left, sample) = (count(left_out), count(every.into()));
+                let become_of_it = match totals {
+                    true => {
+                        "counted in what is from the kernel's totals, and missing from the rest"
+                    }
+                    false => "not exported",
+                };
                 (left_out > 0).then(|| {
                     format!(
-                        "{} of {}{before} not to be recorded, and not exported: the recording is a sample, 1 of {}.",
-                        count(left_out),
-                        counted(ended, "migration was", "migrations were"),
-                        count(every.into())
+                        "{left} of {all} were not to be recorded{before}, as the recording is a sample, 1 of {sample}: {become_of_it}."
                     )
                 })
             }
@@ -147,8 +159,20 @@ mod tests {
         // 40 ended: the 1st, 11th, 21st and 31st were to be recorded.
         assert_eq!(
             said(10, false, None)[0],
-            "36 of 40 migrations were not to be recorded, and not exported: the recording is a sample, 1 of 10."
+            "36 of 40 migrations were not to be recorded, as the recording is a sample, 1 of 10: not exported."
         );
+        assert_eq!(
+            said(10, true, None)[0],
+            "36 of 40 migrations were not to be recorded, as the recording is a sample, 1 of 10: counted in what is from the kernel's totals, and missing from the rest."
+        );
+        let filtered = said(10, false, Some("pid=7")).remove(0);
+        assert!(
+            filtered
+                .starts_with("36 of 40 migrations were not to be recorded, before the filter, as"),
+            "{filtered}"
+        );
+        let off = said(0, true, Some("pid=7")).remove(0);
+        assert!(off.contains("without the filter, -f openmetrics"), "{off}");
         assert!(
             said(0, false, None)[0].contains("nothing to export of 40 migrations: -f openmetrics")
         );

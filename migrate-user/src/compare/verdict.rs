@@ -142,6 +142,8 @@ pub struct Comparison {
     pub why: Vec<String>,
     /// Are both sides the same recordings?
     pub same: bool,
+    /// Is something open because calls of one side ask for more pages than those of the other?
+    pub calls_differ: bool,
 }
 
 impl Comparison {
@@ -205,8 +207,10 @@ pub fn compare(base: Vec<Sample>, new: Vec<Sample>, limits: Limits) -> Compariso
     let figures = known;
     let verdict = overall(&figures);
     let mut why = why::why(&figures, verdict);
+    let calls_differ = unlike.is_some();
     why.extend(unlike);
     Comparison {
+        calls_differ,
         unit,
         units: (base.len(), new.len()),
         migrations: (base.migrations(), new.migrations()),

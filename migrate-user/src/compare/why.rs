@@ -59,7 +59,7 @@ fn times(found: &[&Figures], worse: bool) -> Vec<String> {
 pub(super) fn unlike(figures: &[Figures]) -> Option<String> {
     let found = find(figures, Figure::PagesPerCall)?;
     Some(format!(
-        "pages per call changed from {} to {}: how long calls take tells nothing",
+        "pages per call changed from {} to {}: how long calls take may tell nothing",
         quantity(found.base?),
         quantity(found.new?)
     ))

@@ -121,6 +121,7 @@ pub(crate) fn time(model: &Model) -> String {
         .map(|share| format!(" ({} of {whose} time)", percent(share)));
     let share = share.unwrap_or_default();
     match time.threads {
+        0 if time.busy_ns() == 0 => format!("{busy} of {wall}"),
         0 => format!("{busy} of {wall}; by how many threads is not known"),
         _ => format!("{busy} of {wall} by {at_least}{threads}{share}"),
     }

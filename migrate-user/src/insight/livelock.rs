@@ -31,7 +31,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         kind: Kind::Livelock,
         severity: scene.severity_of_records(cost_ns),
         what: format!(
-            "{} calls in a row asked for the same range, and no page of it arrived.",
+            "{} calls in a row asked for pages from the same address on, and none arrived.",
             count(worst.calls)
         ),
         evidence: long

@@ -415,6 +415,21 @@ fn tracer_cost() {
     assert_eq!(kinds(&probe(300)), BTreeSet::new());
 }
 
+/// It is a part of whatever was seen, which what was lost does not make smaller.
+#[test]
+fn the_tracers_part_is_as_bad_where_records_are_lost() {
+    let found = |lost| {
+        let mut status = Status::default();
+        status.losses[Loss::RingFull as usize] = lost;
+        let model = with(facts(), status, |_, migration| migration.probe = [3000; 3]);
+        let found = all(&model).into_iter();
+        let mut cost = found.filter(|finding| finding.kind == Kind::TracerCost);
+        cost.next().map(|finding| finding.severity)
+    };
+    assert!(found(0).is_some());
+    assert_eq!(found(0), found(360));
+}
+
 #[test]
 fn the_worst_comes_first_and_thresholds_can_be_moved() {
     let model = run(|number, migration| {

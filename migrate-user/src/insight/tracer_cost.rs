@@ -15,7 +15,8 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
     let each_ns = probe_ns / scene.migrations.max(1);
     Some(Finding {
         kind: Kind::TracerCost,
-        severity: scene.severity_of_totals(part),
+        // What has no record took the tracer's time as well: it is no part that shrinks.
+        severity: scene.severity(part),
         what: format!(
             "The tracer itself takes {} of the time of {} and its own together. It is in none of the steps, but whatever is traced takes {}.",
             percent(part),

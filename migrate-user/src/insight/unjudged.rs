@@ -6,7 +6,10 @@ use crate::text::count;
 /// A sentence for each reason.
 pub(super) fn reasons(scene: &Scene<'_>) -> Vec<String> {
     if scene.migrations == 0 {
-        return Vec::new();
+        let facts = scene.model.facts();
+        let is_off = facts.record_every == 0 && facts.filters().next().is_some();
+        let off = "records are off: of what the filter lets through nothing was judged";
+        return is_off.then(|| off.to_owned()).into_iter().collect();
     }
     let hidden = scene.model.hidden();
     let (least, recorded) = (scene.at.migrations, scene.records.migrations);

@@ -60,7 +60,9 @@ impl Side {
             let words = printable(&filter.words());
             let of = match words.is_empty() {
                 true => words,
-                false if side.are_unknown => format!(" on record that {words} could let through"),
+                false if side.are_unknown => {
+                    format!(" on record that {words} could let through (records are off)")
+                }
                 false => format!(" that {words} lets through"),
             };
             let input = side.name;

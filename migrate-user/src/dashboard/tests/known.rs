@@ -59,9 +59,27 @@ fn a_filter_that_nothing_can_answer_is_unknown_and_lets_not_nothing_through() {
         assert!(screen.contains("which migrations match the filter is unknown"));
         assert!(!screen.contains("No migration matches"), "{screen}");
     }
+    let screen = words(&mut app, Tab::Overview);
+    assert!(
+        !screen.contains("0 pages/s") && !screen.contains("0 requested"),
+        "{screen}"
+    );
+    assert!(screen.contains("unknown: records are off"), "{screen}");
     let mut app = lossy();
     app.begin_with("pid=7".parse().unwrap()).unwrap();
     assert!(words(&mut app, Tab::Migrations).contains("No recorded migration matches"));
+}
+
+#[test]
+fn what_is_of_records_alone_is_null_without_any() {
+    let app = totals_only();
+    let page = super::report(app.shown(), "run.arrow").json();
+    let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+    assert!(page["ping_pong"].is_null() && page["retries"].is_null());
+    let app = ordinary();
+    let page = super::report(app.shown(), "run.arrow").json();
+    let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+    assert!(page["ping_pong"].is_object() && page["retries"].is_object());
 }
 
 #[test]

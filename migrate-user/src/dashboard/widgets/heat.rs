@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::super::canvas::{Canvas, below, with_x};
+use crate::figures;
 use crate::model::timeline::{CLASSES, Stretch, class_begin};
 use crate::text::{clock, duration};
 use crate::trace::Step;
@@ -84,7 +85,11 @@ pub(in crate::dashboard) fn draw(canvas: &mut Canvas<'_>, step: Option<Step>, ar
         0 => String::new(),
         _ => format!(" in {time}"),
     };
-    let about = format!("how long it took{time}, newest at the right · ░ few, █ many");
+    let of = match figures::lack_records(canvas.model) {
+        true => "how long the recorded ones took",
+        false => "how long it took",
+    };
+    let about = format!("{of}{time}, newest at the right · ░ few, █ many");
     let area = canvas.title(area, "Over time", &about);
     let plot = with_x(area, area.x + NAMES);
     let Some(map) = Map::new(stretches, step, usize::from(plot.width)) else {

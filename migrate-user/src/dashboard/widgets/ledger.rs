@@ -74,7 +74,10 @@ pub(in crate::dashboard) fn head(model: &Model, theme: Theme, area: Rect, buffer
     let (x, _) = buffer.set_stringn(area.x, area.y, "Pages", width, theme.title());
     let requested = model.totals().ledger(None).requested;
     let calls = counted(model.totals().migrations(), "migration", "migrations");
-    let text = format!("  {} requested by {calls}", count(requested));
+    let text = match figures::are_unknown(model) {
+        true => "  unknown: records are off".to_owned(),
+        false => format!("  {} requested by {calls}", count(requested)),
+    };
     buffer.set_stringn(
         x,
         area.y,

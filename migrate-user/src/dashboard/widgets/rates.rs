@@ -35,6 +35,9 @@ fn columns(width: u16) -> (usize, Option<u16>) {
 
 /// The numbers of one direction; bytes in GiB where that is the unit.
 fn numbers(model: &Model, rate: Option<Rate>, unit: Unit) -> [String; 3] {
+    if figures::are_unknown(model) {
+        return ["–"; 3].map(str::to_owned);
+    }
     let mut numbers = figures::rate(model, rate);
     if let (Unit::Gib, Some(rate)) = (unit, rate) {
         numbers[1] = unit.rate(rate.pages, model.facts().page_size);
@@ -66,6 +69,9 @@ pub(in crate::dashboard) fn head(canvas: &mut Canvas<'_>, directions: &[Directio
 
 /// What the charts are about: how much time, and how much the highest column is.
 fn about(canvas: &Canvas<'_>, directions: &[Direction], width: u16) -> String {
+    if figures::are_unknown(canvas.model) {
+        return "unknown: records are off".to_owned();
+    }
     let seconds = chart::pages(canvas.model, directions[0]).seconds;
     if seconds == 0.0 {
         return match canvas.app.ended {

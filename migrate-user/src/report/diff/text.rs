@@ -296,6 +296,10 @@ fn open(comparison: &Comparison) -> Option<String> {
     match comparison.verdict {
         _ if comparison.same => None,
         _ if !comparison.has_intervals() => Some(format!("{}: {more}", no_interval(comparison))),
+        Verdict::Inconclusive | Verdict::Unsure if comparison.calls_differ => Some(
+            "calls are not alike: compare those that are, with --min-pages or --direction"
+                .to_owned(),
+        ),
         Verdict::Inconclusive => Some(format!(
             "it may have got worse by more than the threshold, or better by as much: {more}"
         )),

@@ -143,8 +143,14 @@ fn fit(fit: &Fit) -> Value {
     })
 }
 
+/// Is this unknown, because the filter hides it, or because nothing was recorded?
+fn is_unknown(model: &Model) -> bool {
+    let has_none = model.drivers().sum().migrations == 0;
+    model.hidden().ways_back || (has_none && model.totals().migrations() > 0)
+}
+
 pub(super) fn ping_pong(model: &Model) -> Value {
-    if model.hidden().ways_back {
+    if is_unknown(model) {
         return Value::Null;
     }
     let ping_pong = model.ping_pong();
@@ -173,7 +179,7 @@ pub(super) fn ping_pong(model: &Model) -> Value {
 }
 
 pub(super) fn retries(model: &Model) -> Value {
-    if model.hidden().ways_back {
+    if is_unknown(model) {
         return Value::Null;
     }
     let retries = model.retries();
