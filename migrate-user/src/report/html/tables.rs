@@ -6,7 +6,7 @@ use super::super::Report;
 use crate::figures;
 use crate::figures::NONE;
 use crate::model::Sums;
-use crate::text::{self, at_least, bytes, count, duration, percent, since};
+use crate::text::{self, at_least, bytes, count, counted, duration, percent, since};
 use crate::trace::{Figure, Migration, Step, ledger::Row, ledger::wasted};
 
 /// Rows of a table, at most.
@@ -170,9 +170,9 @@ pub(super) fn ping_pong(report: &Report<'_>) -> Markup {
             p.quiet { "Unknown: the filter leaves out some migrations of a page." }
         } @else if !bounces.is_empty() {
             h2 { "Back within a second" }
-            p { (at_least(ping_pong.total_pages(), ping_pong.most_pages())) " in " (count(ping_pong.total_trips())) " trips." }
+            p { (at_least(ping_pong.total_pages(), ping_pong.most_pages())) " in at least " (counted(ping_pong.total_trips(), "trip", "trips")) "." }
             div.scroll { table {
-                thead { tr { th { "range" } th { "process" } th { "pages, at least" } th { "at most" } th { "trips" } th { "soonest" } th { "mean stay" } } }
+                thead { tr { th { "range" } th { "process" } th { "pages, at least" } th { "at most" } th { "trips, at least" } th { "soonest" } th { "mean stay" } } }
                 tbody {
                     @for bounce in bounces.iter().take(ROWS) {
                         tr {

@@ -79,7 +79,7 @@ pub(super) fn ping_pong(report: &Report<'_>, page: &mut Page) {
         return;
     }
     let [least, most] = ["at least", "at most"];
-    let [trips, soonest, mean] = ["trips", "soonest", "mean stay"];
+    let [trips, soonest, mean] = ["trips ≥", "soonest", "mean stay"];
     page.head(format!(
         "{:<40}{least:>12}{most:>12}{trips:>8}{soonest:>10}{mean:>10}",
         "Pages back within a second"
@@ -104,6 +104,7 @@ pub(super) fn ping_pong(report: &Report<'_>, page: &mut Page) {
     ));
     if figures::lack_records(report.model) {
         page.line(format!("  Pages and trips {}.", figures::OF_RECORDED));
+        page.line("  Mean stays are at most so long: a page may have moved between two records.");
     }
     if least < most {
         page.line("  Of migrations that moved a part of their pages nobody knows which: so there are bounds.");
