@@ -42,7 +42,7 @@ fn counts(findings: &[Finding]) -> String {
         number(Severity::Notable),
         findings.len(),
     ) {
-        (.., 0) => "healthy: nothing to say against this run".to_owned(),
+        (.., 0) => "none: nothing stands out".to_owned(),
         (0, 0, minor) => counted(minor as u64, "minor finding", "minor findings"),
         (serious, notable, all) => {
             let minor = all as u64 - serious - notable;
