@@ -62,6 +62,11 @@ pub(crate) fn are_unknown(model: &Model) -> bool {
 pub(crate) const UNKNOWN: &str =
     "Records are off: which migrations the filter lets through is unknown.";
 
+/// Did migrations happen, and came none as a record? Then what is from records is unknown.
+pub(crate) fn has_no_records(model: &Model) -> bool {
+    model.totals().migrations() > 0 && model.drivers().sum().migrations == 0
+}
+
 /// Are there migrations of which no record came? Then what is from records is of some.
 pub(crate) fn lack_records(model: &Model) -> bool {
     model.left_records().is_some()

@@ -205,7 +205,7 @@ fn bounce_lines(model: &Model) -> usize {
     if model.hidden().ways_back {
         return 2;
     }
-    if has_no_records(model) {
+    if figures::has_no_records(model) {
         return 3;
     }
     match model.ping_pong().sorted().len() {
@@ -222,11 +222,6 @@ fn trips(number: u64) -> String {
     }
 }
 
-/// Did migrations happen, and came none as a record?
-fn has_no_records(model: &Model) -> bool {
-    model.totals().migrations() > 0 && model.drivers().sum().migrations == 0
-}
-
 fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
     if canvas.model.hidden().ways_back {
         let area = canvas.title(area, "Ping-pong", "unknown under this filter");
@@ -234,7 +229,7 @@ fn draw_bounces(canvas: &mut Canvas<'_>, area: Rect) {
         canvas.put(area, text, canvas.theme.quiet());
         return;
     }
-    if has_no_records(canvas.model) {
+    if figures::has_no_records(canvas.model) {
         let area = canvas.title(area, "Ping-pong", "unknown without records");
         return canvas.nothing(area);
     }

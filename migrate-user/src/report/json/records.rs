@@ -145,8 +145,7 @@ fn fit(fit: &Fit) -> Value {
 
 /// Is this unknown, because the filter hides it, or because nothing was recorded?
 fn is_unknown(model: &Model) -> bool {
-    let has_none = model.drivers().sum().migrations == 0;
-    model.hidden().ways_back || (has_none && model.totals().migrations() > 0)
+    model.hidden().ways_back || figures::has_no_records(model)
 }
 
 pub(super) fn ping_pong(model: &Model) -> Value {
