@@ -51,6 +51,7 @@ fn recorded() -> Result<(Vec<u8>, u64), Box<dyn Error>> {
     for _ in 0..REPEATS {
         writer.write(&Batch {
             migrations: migrations.clone().into(),
+            waits: Vec::new(),
             status: None,
         })?;
         happen_again(&mut migrations);

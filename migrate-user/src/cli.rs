@@ -145,6 +145,12 @@ pub struct Tracing {
     /// context switch of the machine
     #[arg(long)]
     pub off_cpu: bool,
+    /// Do not follow waits: of CPUs that touch a page on a device, or one that somebody is migrating
+    #[arg(long)]
+    pub no_waits: bool,
+    /// Follow what a device waits for as well: hmm_range_fault, interval notifiers, exclusive access
+    #[arg(long, conflicts_with = "no_waits")]
+    pub device_side: bool,
     /// How to hook the kernel's functions
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub attach: Attach,

@@ -33,6 +33,7 @@ fn migrations() -> Vec<Migration> {
 fn lines(migrations: &[Migration]) -> Vec<Value> {
     let batch = Batch {
         migrations: migrations.to_vec().into(),
+        waits: Vec::new(),
         status: None,
     };
     let mut out = Vec::new();

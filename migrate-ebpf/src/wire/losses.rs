@@ -9,7 +9,7 @@ wire_enum! {
     /// [`Loss::RingFull`], [`Loss::Incomplete`], [`Loss::Headless`], [`Loss::InFlightFull`],
     /// [`Loss::HookMissed`] and [`Loss::Unfinished`]. Those in the first two are among the
     /// migrations that ended, as in `received + lost = ended`; of the others the tracer does not
-    /// know how they ended. The rest are about records that did arrive.
+    /// know how they ended. The rest are about records that did arrive, and about waits.
     Loss {
         /// Migrations whose record did not fit into the ring buffer.
         RingFull = 0 "ring_full",
@@ -36,6 +36,11 @@ wire_enum! {
         Unfinished = 7 "unfinished",
         /// Stacks that could not be kept: the map of stacks is full, or two fell into one place.
         StackLost = 8 "stack_lost",
+        /// Waits whose record did not fit into the ring buffer. The totals have them.
+        WaitLost = 9 "wait_lost",
+        /// Waits that were not followed, because there was no room, or whose end was not seen. They
+        /// are in no total.
+        WaitMissed = 10 "wait_missed",
     }
 }
 

@@ -10,6 +10,7 @@ mod place;
 mod record;
 mod totals;
 mod under_way;
+mod wait;
 
 pub use config::{
     CAST, CAST_NUMBER, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, MODULE_NAME_WORDS,
@@ -27,6 +28,10 @@ pub use record::{
 };
 pub use totals::{CLASSES, Counts, Figure, Histograms, class, count_of};
 pub use under_way::{CallsUnderWay, MOST_UNDER_WAY, UnderWay};
+pub use wait::{
+    Contended, WAIT_CLASSES, Wait, WaitCounts, WaitFigure, WaitHistogram, WaitKind, WaitResult,
+    wait_class,
+};
 
 /// Changes whenever the layout or the meaning of anything here does. The object has it in the
 /// section [`names::VERSION_SECTION`], and is attached only where both sides were built for the

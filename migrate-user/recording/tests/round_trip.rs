@@ -73,6 +73,7 @@ fn totals_are_written_first_every_30_seconds_and_last() {
     }
     expected.push(Batch {
         migrations: Default::default(),
+        waits: Vec::new(),
         status: batches[34].status.clone(),
     });
     assert_eq!(read(&written(&batches)).0, expected);

@@ -22,6 +22,8 @@ impl TryFrom<cli::Tracing> for Options {
             user_stacks: asked.user_stacks,
             sub_steps: asked.sub_steps,
             off_cpu: asked.off_cpu,
+            waits: !asked.no_waits,
+            device_side: asked.device_side,
             only: asked.only.0,
         };
         options.check()?;

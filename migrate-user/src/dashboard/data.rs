@@ -146,6 +146,7 @@ impl Data {
         } else {
             let kept = Batch {
                 migrations: self.kept_through(None).into(),
+                waits: Vec::new(),
                 status: self.status.clone(),
             };
             model.apply(self.through(kept));

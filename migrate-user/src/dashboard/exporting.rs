@@ -66,6 +66,7 @@ impl Job {
             input,
             kept: Batch {
                 migrations: migrations.into(),
+                waits: Vec::new(),
                 status: None,
             },
         }

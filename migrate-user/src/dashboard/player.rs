@@ -56,6 +56,7 @@ impl<S: Source> Player<S> {
         };
         let batch = Batch {
             migrations: self.rest.take_first(number),
+            waits: Vec::new(),
             status: if all { self.status.take_if(due) } else { None },
         };
         (batch.status.is_some() || !batch.migrations.is_empty()).then_some(batch)

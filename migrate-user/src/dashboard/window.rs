@@ -80,6 +80,7 @@ impl Lately {
     pub(super) fn catch_up(&mut self, run: &Model, migrations: Vec<Migration>) {
         let batch = Batch {
             migrations: migrations.into(),
+            waits: Vec::new(),
             status: None,
         };
         self.begin(run, batch);

@@ -42,6 +42,7 @@ mod tests {
         let detailed = Synthetic::new(1).with_details().migration();
         let batch = Batch {
             migrations: vec![migration, detailed].into(),
+            waits: Vec::new(),
             status: None,
         };
         let mut out = Vec::new();

@@ -37,6 +37,7 @@ fn with(facts: Facts, status: Status, mut change: impl FnMut(u64, &mut Migration
     });
     model.apply(Batch {
         migrations: migrations.collect(),
+        waits: Vec::new(),
         status: Some(Status {
             time_ns: START_NS + CALLS * 1_000_000,
             ended: CALLS,

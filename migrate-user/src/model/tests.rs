@@ -133,6 +133,7 @@ fn a_status_alone_lets_time_pass() {
     };
     let model = model(&[Batch {
         migrations: Default::default(),
+        waits: Vec::new(),
         status: Some(status),
     }]);
     assert_eq!(model.elapsed_ns(), 3_500_000_000);
@@ -167,6 +168,7 @@ fn an_endless_run_does_not_grow() {
         migration.address = Some(number.wrapping_mul(0x9e37_79b9) << 12);
         model.apply(Batch {
             migrations: vec![migration.clone()].into(),
+            waits: Vec::new(),
             status: None,
         });
     }

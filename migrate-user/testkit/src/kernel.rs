@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use migscope_recording::trace::{
-    Cause, Direction, Exact, ExactCount, ExactFigure, Figure, Migration, Outcome, Reasons, ledger,
+    Cause, Direction, Exact, ExactCount, ExactFigure, ExactWaitFigure, ExactWaits, Figure,
+    Migration, Outcome, Reasons, Values, Wait, WaitFigure, WaitKind, WaitResult, ledger,
 };
+
+use crate::waits;
 
 /// Totals, in the order of the enumerations.
 #[derive(Clone, Default)]
 pub(crate) struct Kernel {
     counts: BTreeMap<(Direction, Cause, Outcome), ExactCount>,
     figures: BTreeMap<(Direction, Cause, Figure), ExactFigure>,
+    waits: BTreeMap<(WaitKind, WaitResult), ExactWaits>,
+    wait_figures: BTreeMap<WaitFigure, ExactWaitFigure>,
 }
 
 impl Kernel {
@@ -36,11 +41,38 @@ impl Kernel {
         }
     }
 
+    /// Adds one wait.
+    pub(crate) fn count_wait(&mut self, wait: &Wait) {
+        let (kind, result) = (wait.kind, wait.result);
+        let count = self
+            .waits
+            .entry((kind, result))
+            .or_insert_with(|| ExactWaits::new(kind, result));
+        count.waits += 1;
+        count.pages += wait.pages.unwrap_or(0);
+        count.total_ns += wait.total_ns;
+        count.before_setup_ns += wait.before_setup_ns.unwrap_or(0);
+        count.in_migration_ns += wait.in_migration_ns.unwrap_or(0);
+        count.page_lock_ns += wait.page_lock_ns;
+        for (figure, value) in waits::measured(wait) {
+            let of = self
+                .wait_figures
+                .entry(figure)
+                .or_insert_with(|| ExactWaitFigure {
+                    figure,
+                    values: Values::default(),
+                });
+            of.values.record(value);
+        }
+    }
+
     /// All that was counted.
     pub(crate) fn exact(&self) -> Exact {
         Exact {
             counts: self.counts.values().cloned().collect(),
             figures: self.figures.values().cloned().collect(),
+            waits: self.waits.values().cloned().collect(),
+            wait_figures: self.wait_figures.values().cloned().collect(),
         }
     }
 }

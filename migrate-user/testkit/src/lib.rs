@@ -9,6 +9,7 @@
 pub mod filters;
 mod kernel;
 pub mod packed;
+mod waits;
 
 use std::sync::Arc;
 
@@ -54,6 +55,10 @@ pub struct Synthetic {
     kernel: Option<Kernel>,
     /// Is everything measured that can be asked for?
     detailed: bool,
+    /// Are there waits?
+    waiting: bool,
+    /// How many there were.
+    waits: u64,
 }
 
 /// Where the pages of a migration were and are: in node 0, and on one device.
@@ -85,6 +90,8 @@ impl Synthetic {
             lost: [0; LOSSES],
             kernel: None,
             detailed: false,
+            waiting: false,
+            waits: 0,
         }
     }
 
@@ -100,6 +107,14 @@ impl Synthetic {
     pub fn with_details(self) -> Self {
         Self {
             detailed: true,
+            ..self
+        }
+    }
+
+    /// The same migrations, and waits beside every third. The numbers that follow are others.
+    pub fn with_waits(self) -> Self {
+        Self {
+            waiting: true,
             ..self
         }
     }
@@ -120,9 +135,18 @@ impl Synthetic {
 
     /// A batch of `count` migrations and a status.
     pub fn batch(&mut self, count: usize) -> Batch {
-        let migrations = (0..count).map(|_| self.migration()).collect();
+        let mut waits = Vec::new();
+        let each = |at| {
+            let migration = self.migration();
+            if self.waiting && at % 3 == 0 {
+                waits.push(self.wait(&migration));
+            }
+            migration
+        };
+        let migrations = (0..count).map(each).collect();
         Batch {
             migrations,
+            waits,
             status: Some(self.status()),
         }
     }
@@ -312,6 +336,7 @@ pub fn written(batches: &[Batch]) -> Vec<u8> {
     {
         facts.details = Details::ALL;
     }
+    facts.details.waits |= batches.iter().any(|batch| !batch.waits.is_empty());
     let mut writer = Writer::new(Vec::new(), &facts).unwrap();
     for batch in batches {
         writer.write(batch).unwrap();

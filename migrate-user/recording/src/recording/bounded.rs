@@ -47,7 +47,10 @@ impl<'de> Visitor<'de> for EachLoss {
         let mut losses = [0; LOSSES];
         for loss in Loss::ALL {
             let name = loss.name();
+            // Older formats know of no waits.
+            let is_new = matches!(loss, Loss::WaitLost | Loss::WaitMissed);
             losses[*loss as usize] = found[*loss as usize]
+                .or(is_new.then_some(0))
                 .ok_or_else(|| A::Error::custom(format_args!("it has no {name}")))?;
         }
         Ok(Losses(losses))

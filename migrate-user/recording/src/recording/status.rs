@@ -128,6 +128,7 @@ impl Totals {
         Ok(Exact {
             counts: counts.collect::<Result<_, _>>()?,
             figures: figures.collect::<Result<_, _>>()?,
+            ..Exact::default()
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use migrate_ebpf::wire::{Cause, Direction, Figure, Ledger, Outcome};
 
-use super::{Reasons, Values, ledger};
+use super::{ExactWaitFigure, ExactWaits, Reasons, Values, ledger};
 
 /// Totals over many migrations. Bounded, as there are not many combinations.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +14,10 @@ pub struct Exact {
     pub counts: Vec<ExactCount>,
     /// Of each direction and cause that occurred, and each figure with values.
     pub figures: Vec<ExactFigure>,
+    /// Of waits: each kind and result that occurred.
+    pub waits: Vec<ExactWaits>,
+    /// Of waits: each figure with values.
+    pub wait_figures: Vec<ExactWaitFigure>,
 }
 
 /// Sums over the migrations of one direction, cause and outcome.
@@ -55,7 +59,7 @@ pub struct ExactFigure {
 impl Exact {
     /// How many combinations there are, of counts and of figures.
     pub fn len(&self) -> usize {
-        self.counts.len() + self.figures.len()
+        self.counts.len() + self.figures.len() + self.waits.len() + self.wait_figures.len()
     }
 
     /// Has nothing been counted?
@@ -65,41 +69,97 @@ impl Exact {
 
     /// All that these and `others` counted, which are of other migrations.
     pub fn plus(&self, others: &Self) -> Self {
-        let mut sum = self.clone();
-        for other in &others.counts {
-            let mut counts = sum.counts.iter_mut();
-            match counts.find(|count| count.key() == other.key()) {
-                Some(count) => count.add(other),
-                None => sum.counts.push(other.clone()),
-            }
+        Self {
+            counts: plus(
+                &self.counts,
+                &others.counts,
+                ExactCount::key,
+                ExactCount::add,
+            ),
+            figures: plus(
+                &self.figures,
+                &others.figures,
+                ExactFigure::key,
+                ExactFigure::add,
+            ),
+            waits: plus(&self.waits, &others.waits, ExactWaits::key, ExactWaits::add),
+            wait_figures: plus(
+                &self.wait_figures,
+                &others.wait_figures,
+                |of| of.figure,
+                ExactWaitFigure::add,
+            ),
         }
-        for other in &others.figures {
-            let mut figures = sum.figures.iter_mut();
-            match figures.find(|figure| figure.key() == other.key()) {
-                Some(figure) => figure.add(other),
-                None => sum.figures.push(other.clone()),
-            }
-        }
-        sum.counts.sort_by_key(ExactCount::key);
-        sum.figures.sort_by_key(ExactFigure::key);
-        sum
     }
 
     /// What was counted since `before`, an earlier state of the same totals.
     pub fn since(&self, before: &Self) -> Self {
-        let counts = self.counts.iter().map(|now| {
-            let then = before.counts.iter().find(|then| then.key() == now.key());
-            then.map_or_else(|| now.clone(), |then| now.since(then))
-        });
-        let figures = self.figures.iter().map(|now| {
-            let then = before.figures.iter().find(|then| then.key() == now.key());
-            then.map_or_else(|| now.clone(), |then| now.since(then))
-        });
-        Self {
-            counts: counts.filter(|count| count.migrations > 0).collect(),
-            figures: figures.filter(|figure| !figure.values.is_empty()).collect(),
+        let mut since = Self {
+            counts: since(
+                &self.counts,
+                &before.counts,
+                ExactCount::key,
+                ExactCount::since,
+            ),
+            figures: since(
+                &self.figures,
+                &before.figures,
+                ExactFigure::key,
+                ExactFigure::since,
+            ),
+            waits: since(
+                &self.waits,
+                &before.waits,
+                ExactWaits::key,
+                ExactWaits::since,
+            ),
+            wait_figures: since(
+                &self.wait_figures,
+                &before.wait_figures,
+                |of| of.figure,
+                ExactWaitFigure::since,
+            ),
+        };
+        since.counts.retain(|count| count.migrations > 0);
+        since.figures.retain(|figure| !figure.values.is_empty());
+        since.waits.retain(|count| count.waits > 0);
+        since
+            .wait_figures
+            .retain(|figure| !figure.values.is_empty());
+        since
+    }
+}
+
+/// Both lists, those with the same key in one, sorted by it.
+fn plus<T: Clone, K: Ord>(
+    some: &[T],
+    others: &[T],
+    key: impl Fn(&T) -> K,
+    add: impl Fn(&mut T, &T),
+) -> Vec<T> {
+    let mut sum = some.to_vec();
+    for other in others {
+        match sum.iter_mut().find(|one| key(one) == key(other)) {
+            Some(one) => add(one, other),
+            None => sum.push(other.clone()),
         }
     }
+    sum.sort_by_key(key);
+    sum
+}
+
+/// Each of a list, since what it was before if it was there.
+fn since<T: Clone, K: PartialEq>(
+    now: &[T],
+    before: &[T],
+    key: impl Fn(&T) -> K,
+    since: impl Fn(&T, &T) -> T,
+) -> Vec<T> {
+    let one = |now: &T| {
+        let then = before.iter().find(|then| key(then) == key(now));
+        then.map_or_else(|| now.clone(), |then| since(now, then))
+    };
+    now.iter().map(one).collect()
 }
 
 impl ExactCount {

@@ -71,6 +71,10 @@ pub struct Details {
     pub sub_steps: bool,
     /// How long the thread did not run.
     pub off_cpu: bool,
+    /// Waits of CPUs: for pages that are on a device, or that somebody is migrating.
+    pub waits: bool,
+    /// Waits on the device's side.
+    pub device_side: bool,
 }
 
 impl Details {
@@ -80,15 +84,19 @@ impl Details {
         user_stacks: true,
         sub_steps: true,
         off_cpu: true,
+        waits: true,
+        device_side: true,
     };
 
     /// Name and value of each, with the names of the command line.
-    fn each(&mut self) -> [(&'static str, &mut bool); 4] {
+    fn each(&mut self) -> [(&'static str, &mut bool); 6] {
         [
             ("kernel_stacks", &mut self.kernel_stacks),
             ("user_stacks", &mut self.user_stacks),
             ("sub_steps", &mut self.sub_steps),
             ("off_cpu", &mut self.off_cpu),
+            ("waits", &mut self.waits),
+            ("device_side", &mut self.device_side),
         ]
     }
 

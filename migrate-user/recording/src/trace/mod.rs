@@ -17,6 +17,7 @@ mod status;
 mod time;
 mod totals;
 mod values;
+mod wait;
 
 pub use batch::Batch;
 pub use ending::Ending;
@@ -34,6 +35,7 @@ pub use status::{HANGS_NS, Status};
 pub use time::time;
 pub use totals::{Kind, Reasons};
 pub use values::Values;
+pub use wait::{Contended, ExactWaitFigure, ExactWaits, Wait, WaitFigure, WaitKind, WaitResult};
 
 pub use migrate_ebpf::wire::Figure;
 

@@ -137,6 +137,7 @@ impl<S: Source> Recorder<S> {
         // Were it the last, it would tell nothing of itself without this.
         let begun = Batch {
             migrations: Default::default(),
+            waits: Vec::new(),
             status: Some(now),
         };
         self.write(next, begun).await

@@ -129,6 +129,7 @@ fn what_is_not_known_of_a_step_is_left_out() {
     });
     model.apply(Batch {
         migrations: migrations.collect(),
+        waits: Vec::new(),
         status: Some(Status {
             ended: 50,
             ..Status::default()

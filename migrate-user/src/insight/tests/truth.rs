@@ -120,6 +120,7 @@ fn run_of(seed: u64, calls: u64) -> (Vec<Batch>, Truth) {
             ..memory.call(&some, &mut truth)
         }]
         .into(),
+        waits: Vec::new(),
         status: Some(Status {
             time_ns: memory.now_ns,
             ended: sequence + 1,

@@ -72,6 +72,7 @@ fn twenty_calls_are_enough_to_say_so() {
     });
     model.apply(Batch {
         migrations: migrations.collect(),
+        waits: Vec::new(),
         status: Some(Status {
             ended: 20,
             ..Status::default()

@@ -314,6 +314,7 @@ impl Tracer {
         self.last_batch = Instant::now();
         Ok(Batch {
             migrations: std::mem::take(&mut self.pending).into(),
+            waits: Vec::new(),
             status: Some(status),
         })
     }
@@ -373,6 +374,8 @@ fn facts(options: &Options, attached: &Attached) -> Facts {
             user_stacks: options.user_stacks,
             sub_steps: options.sub_steps,
             off_cpu: options.off_cpu,
+            waits: options.waits,
+            device_side: options.device_side,
         },
         not_hooked: attached.not_hooked.clone(),
         started_ns: Some(attached.started_ns),

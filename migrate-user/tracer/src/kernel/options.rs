@@ -28,6 +28,10 @@ pub struct Options {
     pub sub_steps: bool,
     /// Measure the time that the thread did not run.
     pub off_cpu: bool,
+    /// Follow waits of CPUs.
+    pub waits: bool,
+    /// Follow waits on the device's side.
+    pub device_side: bool,
     /// Which migrations are counted at all: those that the probes can ask.
     pub only: Filter,
 }
@@ -45,6 +49,8 @@ impl Default for Options {
             user_stacks: false,
             sub_steps: false,
             off_cpu: false,
+            waits: true,
+            device_side: false,
             only: Filter::default(),
         }
     }

@@ -62,7 +62,11 @@ impl Totals {
             return Arc::clone(last);
         }
         let figures = self.figures(&counts);
-        let exact = Arc::new(Exact { counts, figures });
+        let exact = Arc::new(Exact {
+            counts,
+            figures,
+            ..Exact::default()
+        });
         self.last = Some((ended, Arc::clone(&exact)));
         exact
     }

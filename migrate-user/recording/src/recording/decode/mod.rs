@@ -90,6 +90,7 @@ impl Rows {
         };
         let mut batch = Batch {
             migrations: Migrations::of_rows(Arc::new(stretch)),
+            waits: Vec::new(),
             status: None,
         };
         left.migrations.start = next;

@@ -15,7 +15,7 @@ pub use range::{Addresses, Bound, Times};
 pub use seen::Seen;
 pub use text::quoted;
 
-use crate::trace::Migration;
+use crate::trace::{Migration, Wait};
 
 /// The conditions that a migration has to meet, all of them. One with several values is met by any
 /// of them; one without a value asks for nothing.
@@ -69,6 +69,42 @@ impl Filter {
         self.takes_owner(migration)
             && self.takes_kind(migration)
             && self.takes_extent(migration, run)
+    }
+
+    /// Does a wait meet every condition? Where one is about what only migrations have, none does.
+    pub fn takes_wait(&self, wait: &Wait, run: &Run) -> bool {
+        let worker = wait.worker.as_ref();
+        let memory = || {
+            let start = wait.address?;
+            let bytes = wait.pages.unwrap_or(1).max(1).saturating_mul(run.page_size);
+            Some(start..start.saturating_add(bytes))
+        };
+        !self.is_of_migrations()
+            && any(&self.pid, wait.pid, |asked, pid| *asked == pid)
+            && any(&self.tid, wait.thread(), |asked, tid| *asked == tid)
+            && any(&self.comm, wait.comm.as_deref(), Comm::is)
+            && any(&self.worker, worker.map(|worker| &*worker.comm), Comm::is)
+            && any(&self.cgroup, wait.cgroup.as_deref(), Cgroup::is)
+            && self.slower_than_ns.unwrap_or(0) <= wait.total_ns
+            && any(&self.address, memory(), Addresses::overlap)
+            && self.time.is_none_or(|times| {
+                let extent = times.on_clock(run).ok();
+                extent.is_some_and(|extent| extent.contains(&wait.end_ns()))
+            })
+    }
+
+    /// Does it ask what only migrations have?
+    pub fn is_of_migrations(&self) -> bool {
+        let own = Self {
+            driver: self.driver.clone(),
+            direction: self.direction.clone(),
+            cause: self.cause.clone(),
+            outcome: self.outcome.clone(),
+            errno: self.errno.clone(),
+            min_pages: self.min_pages,
+            ..Self::default()
+        };
+        !own.is_empty()
     }
 
     /// Whose memory it is, and who migrates it.
