@@ -5,7 +5,7 @@
 
 use migrate_ebpf::wire::{
     CONFIG_WORDS, Config, FIRST_FIELD, Filter, MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN,
-    OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets,
+    OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WaitOffsets,
 };
 
 /// Zero offsets would make every field alias the first.
@@ -36,6 +36,10 @@ pub(crate) static CONFIG: Config = Config {
     module: ModuleOffsets::UNKNOWN,
     words_type: 0,
     cast: 0,
+    wait: WaitOffsets::UNKNOWN,
+    swap_type_shift: 0,
+    device_type: OFFSET_UNKNOWN,
+    waits: 0,
 };
 
 /// Where `struct page`s are, one behind the other by frame number; 0 where that is not known.
@@ -121,6 +125,12 @@ pub(crate) fn names_driver() -> bool {
 #[inline(always)]
 pub(crate) fn records() -> bool {
     config!(record_every) != 0
+}
+
+/// Are waits followed?
+#[inline(always)]
+pub(crate) fn waits() -> bool {
+    config!(waits) != 0
 }
 
 /// Does anything ask for the process and the thread?

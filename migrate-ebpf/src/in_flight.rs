@@ -14,7 +14,8 @@ use migrate_ebpf::wire::{Details, Record, UNKNOWN, anomaly};
 
 use crate::{atomic::compare_and_swap, clock, last_places::LastPlaces};
 
-const SETS: usize = 512;
+/// Sets of the table: a thread's calls are in one of them.
+pub(crate) const SETS: usize = 512;
 const WAYS: usize = 8;
 /// Slots of the table.
 pub(crate) const SLOTS: u32 = (SETS * WAYS) as u32;
@@ -233,7 +234,7 @@ fn set_of(owner: u64) -> &'static mut Set {
 /// The set of a thread. Addresses of threads lie a few kilobytes apart: multiplied (with the golden
 /// ratio), all of their bits have a say.
 #[inline(always)]
-fn spread(owner: u64) -> usize {
+pub(crate) fn spread(owner: u64) -> usize {
     let mut set = owner.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SETS.ilog2());
     // Below that already, which the compiler knows, and the verifier does not.
     // SAFETY: it only computes.
@@ -254,15 +255,21 @@ fn spread(owner: u64) -> usize {
 #[unsafe(no_mangle)]
 static mut WAY_OF: [u8; WAYS] = [0, 1, 2, 3, 4, 5, 6, 7];
 
+/// A way of which the verifier does not know which one it is. `way` is below [`WAYS`].
+#[inline(always)]
+pub(crate) fn some_way(way: usize) -> usize {
+    // SAFETY: nobody writes to it. Volatile, or the compiler would know as much.
+    let way = unsafe { core::ptr::read_volatile((&raw const WAY_OF).cast::<u8>().add(way)) };
+    usize::from(way)
+}
+
 /// The call in this way of a set; `None` past the last.
 #[inline(always)]
 fn at(set: &mut Set, way: usize) -> Option<&mut Call> {
     if way >= WAYS {
         return None;
     }
-    // SAFETY: nobody writes to it. Volatile, or the compiler would know as much.
-    let way = unsafe { core::ptr::read_volatile((&raw const WAY_OF).cast::<u8>().add(way)) };
-    set.get_mut(usize::from(way))
+    set.get_mut(some_way(way))
 }
 
 /// No slot of the table.
@@ -432,7 +439,7 @@ pub(crate) fn others(identity: Identity) -> Others {
 /// The same, as a number to the verifier: an argument of a hook can be a pointer, which it gives to
 /// no function.
 #[inline(always)]
-fn untyped(argument: u64) -> u64 {
+pub(crate) fn untyped(argument: u64) -> u64 {
     let mut number = 0_u64;
     // SAFETY: from one word to another.
     unsafe {

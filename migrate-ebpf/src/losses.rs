@@ -16,6 +16,7 @@ static COUNTERS: Array<[u64; COUNT]> = Array::with_max_entries(1, BPF_F_MMAPABLE
 
 const ENDED: usize = LOSSES;
 const CHANGES: usize = ENDED + 1;
+const WAITS: usize = CHANGES + 1;
 
 /// How many calls of a thread, by the address of its `struct task_struct`, were not followed
 /// because there was no room, and have not come to their end.
@@ -67,6 +68,12 @@ pub(crate) fn add(loss: Loss, number: u64) {
 #[inline(always)]
 pub(crate) fn next_sequence() -> u64 {
     increase(ENDED, 1)
+}
+
+/// Takes the next sequence number of waits.
+#[inline(always)]
+pub(crate) fn next_wait() -> u64 {
+    increase(WAITS, 1)
 }
 
 /// The kernel's memory or code is not what user space has told.

@@ -15,6 +15,7 @@ mod in_flight;
 mod last_places;
 mod losses;
 mod probes;
+mod waiting;
 
 /// The helpers that the probes call are for GPL-compatible programs only; this source is that, and
 /// MIT or Apache-2.0 besides.

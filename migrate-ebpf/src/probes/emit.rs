@@ -1,13 +1,14 @@
-//! Ends a migration: checks its ledger, adds it to the totals, and writes its record.
+//! Ends a migration: checks its ledger, adds it to the totals, and writes its record. Waits go into
+//! the same ring.
 
 use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP,
     macros::map,
     maps::{RingBuf, ring_buf::RingBufEntry},
 };
-use migrate_ebpf::wire::{Details, Ledger, Loss, Record, anomaly};
+use migrate_ebpf::wire::{Details, Ledger, Loss, Record, Wait, anomaly};
 
-use super::{anomalies, details, filter, memory, totals};
+use super::{anomalies, details, filter, memory, totals, waits};
 use crate::{clock, config::config, in_flight::Call, losses};
 
 /// 4 MiB, unless user space says otherwise: room for 13,107 records, each with the ring's header of
@@ -37,6 +38,7 @@ pub(crate) fn emit(call: &mut Call, since: Option<u64>) {
             report(call, since);
         }
     }
+    waits::migration_ends(call, since);
     call.release();
 }
 
@@ -56,8 +58,7 @@ fn report(call: &mut Call, since: Option<u64>) {
     let record = &call.record;
     let probe = &record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;
-    let every = u64::from(config!(record_every));
-    let spent = if every == 0 || (every > 1 && !record.sequence.is_multiple_of(every)) {
+    let spent = if !is_recorded(record.sequence) {
         spent(since)
     } else if details::asked() {
         // SAFETY: `Detailed` is how the two lie in a call.
@@ -73,6 +74,24 @@ fn report(call: &mut Call, since: Option<u64>) {
         write(record, since)
     };
     sums.add_probe_time(probe_ns + spent);
+}
+
+/// Does the one with this number become a record?
+#[inline(always)]
+pub(super) fn is_recorded(sequence: u64) -> bool {
+    let every = u64::from(config!(record_every));
+    every == 1 || (every > 1 && sequence.is_multiple_of(every))
+}
+
+/// Writes the record of a wait.
+#[inline(always)]
+pub(super) fn write_wait(wait: &Wait) {
+    let Some(mut entry) = RECORDS.reserve::<Wait>(0) else {
+        losses::count(Loss::WaitLost);
+        return;
+    };
+    copy(entry.as_mut_ptr(), wait);
+    entry.submit(u64::from(BPF_RB_NO_WAKEUP));
 }
 
 /// What the hook has taken until now.
@@ -107,15 +126,21 @@ fn fill<R: Reported>(entry: &mut RingBufEntry<R>, report: &R, since: Option<u64>
     spent
 }
 
-/// What goes into the ring: begins with a [`Record`], aligned to words and made of them.
-pub(super) trait Reported: 'static {}
+/// What goes into the ring: aligned to words and made of them.
+pub(super) trait Words: 'static {}
+impl Words for Record {}
+impl Words for Detailed {}
+impl Words for Wait {}
+
+/// One that begins with a [`Record`].
+trait Reported: Words {}
 impl Reported for Record {}
 impl Reported for Detailed {}
 
 /// Copies word by word. The compiler makes of an assignment a call of `memcpy`, which is a loop
 /// over bytes here: 2,000 instructions of the thread that migrates.
 #[inline(always)]
-pub(super) fn copy<R: Reported>(to: *mut R, from: &R) {
+pub(super) fn copy<R: Words>(to: *mut R, from: &R) {
     let (to, from) = (to.cast::<u64>(), core::ptr::from_ref(from).cast::<u64>());
     for word in 0..size_of::<R>() / size_of::<u64>() {
         // SAFETY: both are made of words. Volatile, or the loop becomes that call.

@@ -3,9 +3,12 @@
 //! Asked once, at the end, when everything is known: a call cannot be let go before, because
 //! whoever comes to its end would not know that it was let go.
 
-use migrate_ebpf::wire::{Steps, UNKNOWN};
+use migrate_ebpf::wire::{Steps, UNKNOWN, Wait};
 
-use crate::{config::filter, in_flight::Call};
+use crate::{
+    config::{filter, names_driver},
+    in_flight::Call,
+};
 
 /// Is this migration wanted?
 #[inline(always)]
@@ -25,6 +28,23 @@ pub(super) fn wants(call: &Call) -> bool {
         && record.ledger.requested >= filter!(min_pages)
         && total_ns(&record.steps) >= filter!(slower_than_ns)
         && call.foreign == 0
+}
+
+/// Is this wait wanted? None is where something is asked for that only migrations have.
+#[inline(always)]
+pub(super) fn wants_wait(wait: &Wait) -> bool {
+    if filter!(asked) == 0 {
+        return true;
+    }
+    let (comm, worker) = (filter!(comm), filter!(worker));
+    let of_migrations = filter!(cause) | filter!(direction) | filter!(outcome) | filter!(min_pages);
+    of_migrations == 0
+        && !names_driver()
+        && is_or_any(filter!(pid), u64::from(wait.pid))
+        && (comm[0] == 0 || wait.comm == comm)
+        && (worker[0] == 0 || wait.worker_comm == worker)
+        && is_or_any(filter!(cgroup), wait.cgroup)
+        && wait.total_ns >= filter!(slower_than_ns)
 }
 
 #[inline(always)]

@@ -256,39 +256,52 @@ fn find_owner(migrate: impl MigrateVma, call: &mut Call) {
     let mm = migrate
         .pointer(field!(owner.vma))
         .pointer(field!(owner.vma_mm));
+    let record = &mut call.record;
+    let (pid, comm, cgroup) = (&mut record.pid, &mut record.comm, &mut record.cgroup);
+    call.worker = note_owner(mm, Whose { pid, comm, cgroup });
+}
+
+/// Where a record says whose memory it is.
+pub(crate) struct Whose<'a> {
+    pub(crate) pid: &'a mut u32,
+    pub(crate) comm: &'a mut [u64; 2],
+    pub(crate) cgroup: &'a mut u64,
+}
+
+/// Notes who owns an address space. Not 0 if this thread is none of the owner's own.
+#[inline(always)]
+pub(crate) fn note_owner(mm: impl Pointer, whose: Whose<'_>) -> u32 {
     let thread = this_thread();
-    call.worker = u32::from(thread.pointer(field!(owner.task_mm)).address() != mm.address());
+    let worker = u32::from(thread.pointer(field!(owner.task_mm)).address() != mm.address());
     if field!(owner.mm_owner).is_known() {
-        let owner = mm.pointer(field!(owner.mm_owner));
-        note_owner(owner, call);
-    } else if call.worker == 0 {
-        note_owner(thread.pointer(field!(owner.task_leader)), call);
+        note_process(mm.pointer(field!(owner.mm_owner)), whose);
+    } else if worker == 0 {
+        note_process(thread.pointer(field!(owner.task_leader)), whose);
     } else {
-        note_nobody(call);
+        note_nobody(whose);
     }
+    worker
 }
 
 #[inline(always)]
-fn note_owner(owner: impl Pointer, call: &mut Call) {
+fn note_process(owner: impl Pointer, whose: Whose<'_>) {
     // Nobody owns it any more; and newer verifiers want to see this.
     if owner.address() == 0 {
-        note_nobody(call);
+        note_nobody(whose);
         return;
     }
-    let record = &mut call.record;
     if names_process() {
-        record.pid = owner.half(field!(owner.task_tgid));
-        record.comm = command_of(owner);
+        *whose.pid = owner.half(field!(owner.task_tgid));
+        *whose.comm = command_of(owner);
     }
-    record.cgroup = if names_payer() { payer(owner) } else { UNKNOWN };
+    *whose.cgroup = if names_payer() { payer(owner) } else { UNKNOWN };
 }
 
 #[inline(always)]
-fn note_nobody(call: &mut Call) {
-    let record = &mut call.record;
-    record.pid = 0;
-    record.comm = [0; 2];
-    record.cgroup = UNKNOWN;
+pub(crate) fn note_nobody(whose: Whose<'_>) {
+    *whose.pid = 0;
+    *whose.comm = [0; 2];
+    *whose.cgroup = UNKNOWN;
 }
 
 /// The id of the memory cgroup that pays for a process's address space, `UNKNOWN` where this kernel
@@ -338,8 +351,9 @@ pub(crate) fn command() -> [u64; 2] {
     command_of(this_thread())
 }
 
+/// `task_struct::comm` of a thread.
 #[inline(always)]
-fn command_of(thread: impl Pointer) -> [u64; 2] {
+pub(crate) fn command_of(thread: impl Pointer) -> [u64; 2] {
     let comm = field!(owner.task_comm);
     [thread.word(comm), thread.next_word(comm)]
 }

@@ -27,4 +27,5 @@ mod sweep;
 mod totals;
 mod under_way;
 mod unmap;
+mod waits;
 mod words;

@@ -307,7 +307,7 @@ const NO_FRAMES: i32 = -14;
 /// The id of the user's stack that leads here. All of its frames matter. Threads of the kernel have
 /// none, of which nothing is lost.
 #[inline(always)]
-fn keep_users(ctx: &impl StackIdContext) -> i32 {
+pub(super) fn keep_users(ctx: &impl StackIdContext) -> i32 {
     match ctx.get_stackid(&STACKS, u64::from(BPF_F_USER_STACK)) {
         Ok(id) => id as i32,
         Err(NO_FRAMES) => NO_STACK,
@@ -320,7 +320,7 @@ fn keep_users(ctx: &impl StackIdContext) -> i32 {
 
 /// The id of the kernel's stack that leads here.
 #[inline(always)]
-fn keep(ctx: &impl StackIdContext) -> i32 {
+pub(super) fn keep(ctx: &impl StackIdContext) -> i32 {
     let kept = ctx.get_stackid(&STACKS, 0);
     // Where another stack has its place, one that begins a frame or two further out has another:
     // those frames are the tracer's own.

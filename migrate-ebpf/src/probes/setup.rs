@@ -10,7 +10,7 @@ use super::{
     ledger::{self, Stop},
     memory::NOWHERE,
     path::{self, Entered},
-    sweep, unmap,
+    sweep, unmap, waits,
 };
 use crate::{
     clock, config,
@@ -71,6 +71,7 @@ pub(super) fn enter(
     }
     call.setup_requested = call.record.ledger.requested;
     path::take(ctx, call, setup);
+    waits::migration_begins(began);
     call.record.probe.setup_ns = call.next_interval(began);
 }
 
@@ -109,6 +110,8 @@ fn begin(call: &mut Call, began: u64) {
     call.first_frame = UNKNOWN;
     details::begin(call);
     let record = &mut call.record;
+    // None yet.
+    record.sequence = UNKNOWN;
     record.time_ns = began;
     record.ledger = Ledger::default();
     record.skips = Skips {
@@ -211,6 +214,7 @@ fn collected(call: &mut Call, now: u64) {
 #[inline(always)]
 fn set_aside_if_empty(call: &mut Call) {
     if call.collected.sum() == 0 {
+        waits::migration_ends(call, Some(call.mark));
         call.set_aside();
     }
 }

@@ -11,7 +11,10 @@ use aya_ebpf::{
 };
 use migrate_ebpf::wire::{Loss, SWEPT_ALL_IT_COULD};
 
-use super::setup::{abandon, abandon_slot};
+use super::{
+    setup::{abandon, abandon_slot},
+    waits,
+};
 use crate::{
     clock,
     in_flight::{self, NO_SLOT, SLOTS},
@@ -152,6 +155,7 @@ fn thread_exit(_ctx: RawTracePointContext) -> i32 {
     if forgotten > 0 {
         losses::add(Loss::Unfinished, forgotten);
     }
+    waits::thread_ends();
     // What it had set aside is over. Mostly it is one at the most; others are left to the sweep.
     let aside = in_flight::aside_of_this_thread();
     if aside != NO_SLOT {

@@ -2,9 +2,10 @@
 
 use aya_ebpf::{bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
 use migrate_ebpf::wire::{
-    CLASSES, Counts, Figure, Histograms, Ledger, Outcome, Record, UNKNOWN, anomaly, class,
-    count_of,
+    CLASSES, Counts, Figure, Histograms, Ledger, Outcome, Record, UNKNOWN, WAIT_CLASSES, Wait,
+    WaitCounts, WaitFigure, WaitHistogram, anomaly, class, count_of,
     histogram::{BUCKETS, bucket},
+    wait_class,
 };
 
 use crate::{atomic::add, in_flight::Call};
@@ -17,6 +18,15 @@ static COUNTS: Array<Counts> = Array::with_max_entries(PLACES as u32, BPF_F_MMAP
 
 #[map]
 static HISTOGRAMS: Array<Histograms> = Array::with_max_entries(CLASSES as u32, BPF_F_MMAPABLE);
+
+#[map]
+static WAIT_COUNTS: Array<WaitCounts> =
+    Array::with_max_entries(WAIT_CLASSES as u32, BPF_F_MMAPABLE);
+
+/// By [`WaitFigure`].
+#[map]
+static WAIT_HISTOGRAMS: Array<WaitHistogram> =
+    Array::with_max_entries(WaitFigure::ALL.len() as u32, BPF_F_MMAPABLE);
 
 /// Where one migration is added up.
 #[derive(Clone, Copy)]
@@ -148,5 +158,41 @@ fn put(histograms: *mut Histograms, figure: Figure, value: u64) {
             let buckets = (&raw mut (*histograms).buckets).cast::<[u64; Figure::ALL.len()]>();
             add(&raw mut (*buckets.add(place))[figure as usize], 1);
         }
+    }
+}
+
+/// Adds one wait.
+#[inline(always)]
+pub(super) fn count_wait(wait: &Wait) {
+    put_wait(u32::from(wait.kind).wrapping_sub(1), wait.total_ns);
+    let before_ns = if wait.before_setup_ns == UNKNOWN {
+        0
+    } else {
+        put_wait(WaitFigure::BeforeSetup as u32, wait.before_setup_ns);
+        wait.before_setup_ns
+    };
+    let class = wait_class(wait.kind, wait.result);
+    let Some(counts) = WAIT_COUNTS.get_ptr_mut(class as u32) else {
+        return;
+    };
+    // SAFETY: words of the map's value, used by atomic operations only.
+    unsafe {
+        add(&raw mut (*counts).waits, 1);
+        add(&raw mut (*counts).pages, wait.pages);
+        add(&raw mut (*counts).total_ns, wait.total_ns);
+        add(&raw mut (*counts).before_setup_ns, before_ns);
+        add(&raw mut (*counts).in_migration_ns, wait.in_migration_ns);
+        add(&raw mut (*counts).page_lock_ns, wait.page_lock_ns);
+    }
+}
+
+#[inline(always)]
+fn put_wait(figure: u32, value: u64) {
+    let place = bucket(value);
+    if let Some(histogram) = WAIT_HISTOGRAMS.get_ptr_mut(figure)
+        && place < BUCKETS
+    {
+        // SAFETY: a word of the map's value, within the histogram, used by atomic operations only.
+        add(unsafe { histogram.cast::<u64>().add(place) }, 1);
     }
 }

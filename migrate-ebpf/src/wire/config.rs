@@ -43,6 +43,62 @@ pub struct Config {
     /// The kernel's number of [`CAST`]; 0 where there is none. It is known to the probes as a part
     /// of an instruction.
     pub cast: u32,
+    /// Offsets in what threads wait with.
+    pub wait: WaitOffsets,
+    /// How far to shift a page table's entry that is not present, to have the type of a swap entry
+    /// in its low five bits.
+    pub swap_type_shift: u32,
+    /// The first of the two types of pages on a device; [`OFFSET_UNKNOWN`] where they are not known.
+    pub device_type: u32,
+    /// Not 0: waits are followed.
+    pub waits: u32,
+}
+
+/// Bytes from the start of structures with which threads wait. [`OFFSET_UNKNOWN`] where this kernel
+/// has no such field.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
+pub struct WaitOffsets {
+    /// `vm_fault::vma`
+    pub vmf_vma: u32,
+    /// `vm_fault::address`
+    pub vmf_address: u32,
+    /// `vm_fault::orig_pte`
+    pub vmf_entry: u32,
+    /// `vm_fault::pte`
+    pub vmf_pte: u32,
+    /// `vm_fault::pmd`
+    pub vmf_pmd: u32,
+    /// `hmm_range::notifier`
+    pub range_notifier: u32,
+    /// `hmm_range::start`
+    pub range_start: u32,
+    /// `hmm_range::end`
+    pub range_end: u32,
+    /// `mmu_interval_notifier::mm`
+    pub notifier_mm: u32,
+    /// `mutex::owner`
+    pub mutex_owner: u32,
+    /// `rw_semaphore::owner`
+    pub rwsem_owner: u32,
+}
+
+impl WaitOffsets {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        vmf_vma: OFFSET_UNKNOWN,
+        vmf_address: OFFSET_UNKNOWN,
+        vmf_entry: OFFSET_UNKNOWN,
+        vmf_pte: OFFSET_UNKNOWN,
+        vmf_pmd: OFFSET_UNKNOWN,
+        range_notifier: OFFSET_UNKNOWN,
+        range_start: OFFSET_UNKNOWN,
+        range_end: OFFSET_UNKNOWN,
+        notifier_mm: OFFSET_UNKNOWN,
+        mutex_owner: OFFSET_UNKNOWN,
+        rwsem_owner: OFFSET_UNKNOWN,
+    };
 }
 
 /// Bytes from the start of `struct module`.

@@ -15,7 +15,7 @@ mod wait;
 pub use config::{
     CAST, CAST_NUMBER, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, MODULE_NAME_WORDS,
     ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS,
-    WORDS_TYPE, cast_instruction, field_of,
+    WORDS_TYPE, WaitOffsets, cast_instruction, field_of,
 };
 pub use details::{Details, OffCpu, Parts};
 pub use losses::{COUNTERS, LOSSES, Loss};
@@ -36,7 +36,7 @@ pub use wait::{
 /// Changes whenever the layout or the meaning of anything here does. The object has it in the
 /// section [`names::VERSION_SECTION`], and is attached only where both sides were built for the
 /// same.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended as many as it
 /// can in one run, and there may be more.

@@ -25,6 +25,10 @@ statics! {
     COUNTS,
     /// [`Histograms`](super::Histograms) by class.
     HISTOGRAMS,
+    /// [`WaitCounts`](super::WaitCounts) by kind and result.
+    WAIT_COUNTS,
+    /// A [`WaitHistogram`](super::WaitHistogram) of each figure.
+    WAIT_HISTOGRAMS,
     /// Where code is: [`Code`](super::Code).
     CODE,
     /// Ways in which calls come about. User space forgets them.

@@ -56,3 +56,21 @@ fn line(path: &str) -> Option<String> {
         .ok()
         .map(|text| text.trim().to_owned())
 }
+
+/// The first two numbers of a release, `6.12.3-amd64` for instance.
+pub(crate) fn version_of(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(version_of("6.12.3-amd64"), Some((6, 12)));
+        assert_eq!(version_of("7.2+deb13"), Some((7, 2)));
+        assert_eq!(version_of("nonsense"), None);
+    }
+}

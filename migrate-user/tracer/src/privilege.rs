@@ -6,7 +6,7 @@ use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs,
 };
 
-use crate::doctor::version_of;
+use crate::machine::version_of;
 
 /// Since this Linux, whoever has a map or a program open may use it. Before, that takes `CAP_BPF`
 /// where `kernel.unprivileged_bpf_disabled` is set, as it is in most places.

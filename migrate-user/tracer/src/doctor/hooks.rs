@@ -1,7 +1,7 @@
 //! Are the functions there that the probes hang on, and the fields that they read?
 
 use super::{Btf, Check, Root, State, Symbols, unhooked};
-use crate::kernel::{HOOKS, Hook, MEMORY, Need, PARTS, Types};
+use crate::kernel::{DEVICE_SIDE, HOOKS, Hook, MEMORY, Need, PARTS, Types, WAITS};
 
 /// Where the kernel offers kprobes to perf_event_open, by which they are attached.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
@@ -264,26 +264,46 @@ fn field(&Field(structure, name, state, without): &Field, types: &Types) -> Chec
     }
 }
 
-/// What is hooked only when it is asked for. Nobody else misses it.
+/// What is hooked only when it is asked for, or for waits. Migrations do not miss it.
 fn asked_for(types: &Types, symbols: Option<&Symbols>) -> Vec<Check> {
-    let parts = PARTS.iter().map(|hook| {
-        let there = hook.functions.iter().copied().find(|function| {
-            matches!(
-                Seen::of(function, types, symbols),
-                Seen::Described | Seen::Symbol
-            )
-        });
-        let found = match there {
-            Some(_) => "there, for --sub-steps",
-            None => "not there: with --sub-steps its time is not told apart",
-        };
-        Check::new("hooks", there.unwrap_or(hook.functions[0]), found)
+    let groups: [(&[Hook], _, _); 3] = [
+        (
+            &PARTS,
+            "there, for --sub-steps",
+            "not there: with --sub-steps its time is not told apart",
+        ),
+        (
+            &WAITS,
+            "there, for waits",
+            "not there: waits in it are not seen, if there are any",
+        ),
+        (
+            &DEVICE_SIDE,
+            "there, for --device-side",
+            "not there: with --device-side it is not seen, if this kernel has it at all",
+        ),
+    ];
+    let functions = groups.into_iter().flat_map(|(hooks, there, missing)| {
+        hooks.iter().map(move |hook| {
+            let (name, seen) = Seen::of_any(hook, types, symbols);
+            let found = match seen {
+                Seen::Described | Seen::Symbol => there,
+                _ => missing,
+            };
+            Check::new("hooks", name, found)
+        })
     });
-    let found = if types.has("btf_trace_sched_switch") {
-        "a tracepoint, for --off-cpu"
-    } else {
-        "not described by BTF: --off-cpu may be impossible"
-    };
-    let switch = Check::new("hooks", "sched_switch", found);
-    parts.chain([switch]).collect()
+    let tracepoints = [
+        ("sched_switch", "--off-cpu"),
+        ("contention_begin", "locks, with --sub-steps"),
+    ];
+    let tracepoints = tracepoints.map(|(name, what)| {
+        let found = if types.has(&format!("btf_trace_{name}")) {
+            format!("a tracepoint, for {what}")
+        } else {
+            format!("not described by BTF: {what} may be impossible")
+        };
+        Check::new("hooks", name, found)
+    });
+    functions.chain(tracepoints).collect()
 }

@@ -52,12 +52,6 @@ fn ring_buffer(btf: &Btf) -> Check {
 
 const NO_BTF: &str = "It is read from BTF, which is not to be had (see below)";
 
-/// The first two numbers of `6.12.3-amd64`.
-pub(crate) fn version_of(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
 fn architecture() -> Check {
     let check = Check::new("kernel", "architecture", std::env::consts::ARCH);
     match std::env::consts::ARCH {
@@ -100,17 +94,5 @@ fn ftrace(root: &Root) -> Check {
             "This kernel was built without CONFIG_FUNCTION_TRACER, so that fentry has nothing to hang on",
         ),
         None => check("unknown").unknown("/proc/sys/kernel cannot be read"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_read() {
-        assert_eq!(version_of("6.12.3-amd64"), Some((6, 12)));
-        assert_eq!(version_of("7.2+deb13"), Some((7, 2)));
-        assert_eq!(version_of("nonsense"), None);
     }
 }

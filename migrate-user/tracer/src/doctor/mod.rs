@@ -18,7 +18,6 @@ mod unhooked;
 
 use serde::Serialize;
 
-pub(crate) use kernel::version_of;
 pub use root::Root;
 pub use trial::{Outcome, Trial};
 

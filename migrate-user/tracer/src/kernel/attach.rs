@@ -9,9 +9,9 @@ use aya::programs::{
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use migrate_bpf::link::Link;
 use migrate_bpf::multi;
-use migrate_ebpf::wire::{Config, Filter, SWEPT_ALL_IT_COULD, names};
+use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, SWEPT_ALL_IT_COULD, names};
 
-use super::hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
+use super::hooks::{DEVICE_SIDE, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
 use super::kprobes::{self, Fprobes};
 use super::options::{Attach, Options, to_wire};
 use super::{Refusal, TracerError, modules, object};
@@ -24,6 +24,12 @@ const SWEEP: &str = "sweep";
 const THREAD_EXIT: (&str, &str) = ("thread_exit", "sched_process_exit");
 /// The program that notices threads that stop running, and its tracepoint.
 const SCHED_SWITCH: (&str, &str) = ("sched_switch", "sched_switch");
+/// The programs that notice threads that sleep for a lock, and their tracepoints. Kernels before
+/// 5.19 have none.
+const CONTENTION: [(&str, &str); 2] = [
+    ("contention_end", "contention_end"),
+    ("contention_begin", "contention_begin"),
+];
 
 /// The programs that notice code that comes and goes, and their tracepoints. A kernel without
 /// modules has none.
@@ -140,11 +146,20 @@ fn attach_by<T>(
         started_unix_ns: None,
     };
     let functions = Functions::of(method);
-    let parts: &[Hook] = if options.sub_steps { &PARTS } else { &[] };
+    let asked = |asked: bool, hooks: &'static [Hook]| if asked { hooks } else { &[] };
+    let parts = asked(options.sub_steps, &PARTS);
+    let waits = asked(options.waits, &WAITS);
+    let device_side = asked(options.device_side, &DEVICE_SIDE);
+    let details = parts.iter().chain(waits).chain(device_side);
     let mut loaded = Vec::new();
     // What every migration is seen by comes last, and of that how the rarest migrations begin.
-    for hook in MEMORY.iter().chain(parts).chain(&HOOKS) {
-        match attached.load(hook, &btf, &functions)? {
+    for hook in MEMORY.iter().chain(details).chain(&HOOKS) {
+        let found = if is_understood(hook, config) {
+            attached.load(hook, &btf, &functions)?
+        } else {
+            None
+        };
+        match found {
             Some(function) => loaded.push((hook, function)),
             None => attached.not_hooked.push(hook.functions[0].to_owned()),
         }
@@ -171,6 +186,12 @@ fn attach_by<T>(
         attached.hook(hook, function)?;
     }
     Ok((attached, prepared))
+}
+
+/// Can its programs read what this kernel gives them? Where pages on a device do not look as they
+/// are known to, nobody can tell who touches one.
+fn is_understood(hook: &Hook, config: &Config) -> bool {
+    !hook.of_device_pages || config.device_type != OFFSET_UNKNOWN
 }
 
 /// The object with its maps, and nothing that runs yet.
@@ -306,8 +327,8 @@ impl Attached {
 
     fn load_tracepoints(&mut self, options: &Options) -> Result<(), TracerError> {
         let hooked = tracepoints(options).map(|(name, _)| name);
-        let modules = MODULES.map(|(name, _)| name);
-        for name in hooked.chain([SWEEP, PEEK, UNDER_WAY]).chain(modules) {
+        let optional = optional(options).map(|(name, _)| name);
+        for name in hooked.chain([SWEEP, PEEK, UNDER_WAY]).chain(optional) {
             raw_tracepoint(&mut self.tracer, name)?
                 .load()
                 .map_err(|cause| refusal(name, &cause))?;
@@ -321,9 +342,12 @@ impl Attached {
                 .attach(tracepoint)
                 .map_err(|cause| refusal(tracepoint, &cause))?;
         }
-        for (name, tracepoint) in MODULES {
+        for (name, tracepoint) in optional(options) {
             // Where there are no modules, none comes or goes.
-            let _ = raw_tracepoint(&mut self.tracer, name)?.attach(tracepoint);
+            let attached = raw_tracepoint(&mut self.tracer, name)?.attach(tracepoint);
+            if attached.is_err() && !MODULES.contains(&(name, tracepoint)) {
+                self.not_hooked.push(tracepoint.to_owned());
+            }
         }
         Ok(())
     }
@@ -338,6 +362,14 @@ impl Attached {
 fn tracepoints(options: &Options) -> impl Iterator<Item = (&'static str, &'static str)> {
     let switch = options.off_cpu.then_some(SCHED_SWITCH);
     [THREAD_EXIT].into_iter().chain(switch)
+}
+
+/// The same of what not every kernel has.
+fn optional(options: &Options) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let locks = options.sub_steps && (options.waits || options.device_side);
+    MODULES
+        .into_iter()
+        .chain(CONTENTION.into_iter().filter(move |_| locks))
 }
 
 /// The programs of a hook, in the order in which they are attached; is it at the return?

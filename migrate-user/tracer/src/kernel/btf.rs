@@ -6,10 +6,11 @@ use std::fs;
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use migrate_ebpf::wire::{
     CAST, Config, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets,
-    VmaOffsets, WORDS, WORDS_TYPE,
+    VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets,
 };
 
 use super::{TracerError, requirements};
+use crate::machine;
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Where this one is, the other two are.
@@ -65,6 +66,10 @@ fn offsets(
         kernel_stacks: 0,
         user_stacks: 0,
         details: 0,
+        wait: wait(&types),
+        swap_type_shift: SWAP_TYPE_SHIFT.unwrap_or(0),
+        device_type: device_type(&types, &machine::facts().kernel).unwrap_or(OFFSET_UNKNOWN),
+        waits: 0,
     };
     let structures = StructureOffsets {
         xa_head: types.offset("xarray", "xa_head"),
@@ -102,6 +107,50 @@ fn vma(types: &Types) -> Result<VmaOffsets, TracerError> {
         flags: optional("flags"),
         fault_page: optional("fault_page"),
     })
+}
+
+/// What threads wait with.
+fn wait(types: &Types) -> WaitOffsets {
+    let offset = |structure, field| types.offset(structure, field).unwrap_or(OFFSET_UNKNOWN);
+    WaitOffsets {
+        vmf_vma: offset("vm_fault", "vma"),
+        vmf_address: offset("vm_fault", "address"),
+        vmf_entry: offset("vm_fault", "orig_pte"),
+        vmf_pte: offset("vm_fault", "pte"),
+        vmf_pmd: offset("vm_fault", "pmd"),
+        range_notifier: offset("hmm_range", "notifier"),
+        range_start: offset("hmm_range", "start"),
+        range_end: offset("hmm_range", "end"),
+        notifier_mm: offset("mmu_interval_notifier", "mm"),
+        mutex_owner: offset("mutex", "owner"),
+        rwsem_owner: offset("rw_semaphore", "owner"),
+    }
+}
+
+/// Where in a page table's entry the type of a swap entry is: `__swp_type` of this machine. `None`
+/// where nobody has tried it.
+const SWAP_TYPE_SHIFT: Option<u32> = if cfg!(target_arch = "x86_64") {
+    Some(59)
+} else {
+    None
+};
+
+/// The type of a swap entry that stands for a page on a device which may be written to; the next is
+/// that of others. `None` where it is not known.
+///
+/// Linux: `include/linux/swap.h` takes types from the upper end of 32: the last for markers (in every
+/// kernel since 6.2), before it those of devices, of which there have been four since 5.14 (two of
+/// them for exclusive access), and three since 6.15.
+fn device_type(types: &Types, release: &str) -> Option<u32> {
+    SWAP_TYPE_SHIFT?;
+    let of_devices = if types.has("make_device_exclusive") {
+        3
+    } else if machine::version_of(release)? >= (6, 2) {
+        4
+    } else {
+        return None;
+    };
+    Some(32 - 1 - of_devices)
 }
 
 /// The way to the process whose memory it is.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{MapData, StackTraceMap};
 use migrate_ebpf::wire::{
-    self, Cause, Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN, names,
+    self, Cause, Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN, WaitKind,
+    WaitResult, names,
 };
 use zerocopy::FromBytes as _;
 
@@ -15,7 +16,7 @@ use super::cgroups::Cgroups;
 use super::options::Options;
 use super::regions::Places;
 use super::symbols::{Stack, Symbols};
-use migscope_recording::trace::{Migration, Side, Worker};
+use migscope_recording::trace::{Contended, Migration, Side, Wait, Worker};
 
 /// Decodes records. Keeps each name once.
 pub(super) struct Decoder {
@@ -127,12 +128,9 @@ impl Decoder {
             [] => None,
             rest => Some(Details::read_from_bytes(rest).map_err(|_| bad("length"))?),
         };
-        let kernel = self.kernel_stack(&record);
-        let worker = self.name(record.worker_comm).map(|comm| Worker {
-            tid: record.tid,
-            comm,
-        });
-        let user_stack = self.user_stack(&record);
+        let kernel = self.kernel_stack(record.kernel_stack);
+        let worker = self.worker(record.worker_comm, record.tid);
+        let user_stack = self.user_stack(record.user_stack, record.pid);
         Ok(Migration {
             sequence: record.sequence,
             time_ns: record.time_ns,
@@ -175,16 +173,76 @@ impl Decoder {
         })
     }
 
-    fn kernel_stack(&mut self, record: &Record) -> Option<Stack> {
-        self.stacks.as_mut()?.kernel(record.kernel_stack)
+    /// Do these bytes of the ring tell of a wait? Nothing else is so long.
+    pub(super) fn is_wait(&self, bytes: &[u8]) -> bool {
+        bytes.len() == size_of::<wire::Wait>()
     }
 
-    fn user_stack(&mut self, record: &Record) -> Option<Arc<str>> {
-        if record.user_stack == NO_STACK {
+    /// The wait that they tell.
+    pub(super) fn wait(&mut self, bytes: &[u8]) -> Result<Wait, TracerError> {
+        let bad = |what| TracerError::Record {
+            length: bytes.len(),
+            what,
+        };
+        let wait = wire::Wait::read_from_bytes(bytes).map_err(|_| bad("length"))?;
+        let worker = self.worker(wait.worker_comm, wait.tid);
+        // Not those of others: there are stacks only where they were asked for.
+        let kernel_stack = self.kernel_stack(wait.kernel_stack);
+        let made_one = wait.before_setup_ns != UNKNOWN;
+        Ok(Wait {
+            sequence: wait.sequence,
+            time_ns: wait.time_ns,
+            kind: WaitKind::from_wire(wait.kind).ok_or_else(|| bad("kind"))?,
+            result: WaitResult::from_wire(wait.result).ok_or_else(|| bad("result"))?,
+            errno: (wait.errno < 0).then(|| wait.errno.unsigned_abs()),
+            pid: (wait.pid != 0).then_some(wait.pid),
+            tid: worker.is_none().then_some(wait.tid),
+            comm: self.name(wait.comm),
+            worker,
+            cgroup: known(wait.cgroup).and_then(|id| self.cgroups.path(id)),
+            address: known(wait.address),
+            pages: (wait.pages != 0).then_some(wait.pages),
+            total_ns: wait.total_ns,
+            before_setup_ns: known(wait.before_setup_ns),
+            in_migration_ns: made_one.then_some(wait.in_migration_ns),
+            page_lock_ns: wait.page_lock_ns,
+            migration: known(wait.migration),
+            contended: self.contended(&wait.contended),
+            kernel_stack: kernel_stack.map(|stack| stack.folded),
+            user_stack: self.user_stack(wait.user_stack, wait.pid),
+        })
+    }
+
+    /// The locks that a thread slept for; `None` if it slept for none.
+    fn contended(&mut self, contended: &wire::Contended) -> Option<Contended> {
+        if contended.lock == 0 {
+            return None;
+        }
+        let stacks = self.stacks.as_mut();
+        let name = stacks.and_then(|stacks| stacks.symbols.variable(contended.lock));
+        Some(Contended {
+            all_ns: contended.all_ns,
+            ns: contended.ns,
+            lock: name.unwrap_or_else(|| format!("{:#x}", contended.lock).into()),
+            holder: self.worker(contended.holder_comm, contended.holder_tid),
+        })
+    }
+
+    /// A thread, if it has a name.
+    fn worker(&mut self, comm: [u64; 2], tid: u32) -> Option<Worker> {
+        self.name(comm).map(|comm| Worker { tid, comm })
+    }
+
+    fn kernel_stack(&mut self, id: i32) -> Option<Stack> {
+        self.stacks.as_mut()?.kernel(id)
+    }
+
+    fn user_stack(&mut self, id: i32, pid: u32) -> Option<Arc<str>> {
+        if id == NO_STACK {
             return None;
         }
         // The user's frames are those of the thread that called; a worker has none.
-        let stack = self.stacks.as_mut()?.user(record.user_stack, record.pid)?;
+        let stack = self.stacks.as_mut()?.user(id, pid)?;
         Some(stack.folded)
     }
 

@@ -11,6 +11,8 @@ pub(crate) struct Hook {
     /// The program at its entry, if there is one.
     pub(crate) at_entry: Option<&'static str>,
     pub(crate) need: Need,
+    /// It takes to know what a page table's entry of a page on a device looks like.
+    pub(crate) of_device_pages: bool,
 }
 
 /// What it means when a function is missing.
@@ -35,6 +37,7 @@ const fn hook(
         at_return: Some(at_return),
         at_entry: Some(at_entry),
         need,
+        of_device_pages: false,
     }
 }
 
@@ -78,6 +81,7 @@ pub(crate) const HOOKS: [Hook; 9] = [
         at_return: None,
         at_entry: Some("unmap_entry"),
         need: Need::Detail,
+        of_device_pages: false,
     },
     hook(
         &["migrate_vma_setup"],
@@ -106,12 +110,14 @@ pub(crate) const MEMORY: [Hook; 2] = [
         at_return: Some("memremap_return"),
         at_entry: None,
         need: Need::Detail,
+        of_device_pages: false,
     },
     Hook {
         functions: &["memunmap_pages"],
         at_return: None,
         at_entry: Some("memunmap_entry"),
         need: Need::Detail,
+        of_device_pages: false,
     },
 ];
 
@@ -156,5 +162,76 @@ pub(crate) const PARTS: [Hook; 6] = [
         "split_unmapped_entry",
         "split_unmapped_return",
         Need::Detail,
+    ),
+];
+
+/// What waits of CPUs are seen by.
+pub(crate) const WAITS: [Hook; 5] = [
+    Hook {
+        of_device_pages: true,
+        ..hook(
+            &["do_swap_page"],
+            "fault_entry",
+            "fault_return",
+            Need::Detail,
+        )
+    },
+    Hook {
+        of_device_pages: true,
+        ..hook(
+            &["do_huge_pmd_device_private"],
+            "huge_fault_entry",
+            "huge_fault_return",
+            Need::IfThere,
+        )
+    },
+    hook(
+        &["migration_entry_wait"],
+        "migrating_entry",
+        "migrating_return",
+        Need::Detail,
+    ),
+    hook(
+        &["pmd_migration_entry_wait"],
+        "huge_migrating_entry",
+        "huge_migrating_return",
+        Need::Detail,
+    ),
+    hook(
+        &[
+            "softleaf_entry_wait_on_locked",
+            "migration_entry_wait_on_locked",
+        ],
+        "page_lock_entry",
+        "page_lock_return",
+        Need::Detail,
+    ),
+];
+
+/// What waits on the device's side are seen by.
+pub(crate) const DEVICE_SIDE: [Hook; 4] = [
+    hook(
+        &["hmm_range_fault"],
+        "range_fault_entry",
+        "range_fault_return",
+        Need::Detail,
+    ),
+    hook(
+        &["mmu_interval_read_begin"],
+        "notifier_entry",
+        "notifier_return",
+        Need::Detail,
+    ),
+    hook(
+        &["make_device_exclusive"],
+        "exclusive_entry",
+        "exclusive_return",
+        Need::IfThere,
+    ),
+    hook(
+        &["make_device_exclusive_range"],
+        "exclusive_range_entry",
+        "exclusive_range_return",
+        Need::IfThere,
     ),
 ];

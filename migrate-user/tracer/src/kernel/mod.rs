@@ -35,7 +35,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
 pub use error::TracerError;
-pub(crate) use hooks::{HOOKS, Hook, MEMORY, Need, PARTS};
+pub(crate) use hooks::{DEVICE_SIDE, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
 pub use options::{Attach, Options, RING_BYTES};
 pub use refusal::Refusal;
 pub(crate) use requirements::{has_ring_buffer, missing_helpers};
@@ -46,7 +46,9 @@ use attach::{Attached, Held};
 use decode::Decoder;
 use log::Log;
 use losses::Losses;
-use migscope_recording::trace::{Batch, Details, ExactCount, Facts, InFlight, Migration, Status};
+use migscope_recording::trace::{
+    Batch, Details, ExactCount, Facts, InFlight, Migration, Status, Wait,
+};
 use symbols::Symbols;
 use totals::Totals;
 use watch::Watch;
@@ -92,6 +94,8 @@ pub struct Tracer {
     /// Taken out of the ring, and in no batch yet; and how many there have been in all.
     pending: Vec<Migration>,
     received: u64,
+    /// The same of waits.
+    pending_waits: Vec<Wait>,
     drain: Interval,
     last_batch: Instant,
     last_sweep: Instant,
@@ -152,6 +156,7 @@ impl Tracer {
             watch,
             pending: Vec::new(),
             received: 0,
+            pending_waits: Vec::new(),
             drain,
             last_batch: Instant::now(),
             last_sweep: Instant::now(),
@@ -182,7 +187,9 @@ impl Tracer {
             self.take_out()?;
             self.log.read();
             let with_totals = self.totals_are_due() || self.state == State::Ended;
-            let is_due = !self.pending.is_empty() || self.last_batch.elapsed() >= STATUS_EVERY;
+            let is_due = !self.pending.is_empty()
+                || !self.pending_waits.is_empty()
+                || self.last_batch.elapsed() >= STATUS_EVERY;
             if is_due || with_totals {
                 return Ok(Some(self.batch(with_totals)?));
             }
@@ -246,8 +253,12 @@ impl Tracer {
     fn take_out(&mut self) -> Result<(), TracerError> {
         while let Some(item) = self.ring.next() {
             let places = self.watch.places();
-            self.pending.push(self.decoder.migration(&item, places)?);
-            self.received += 1;
+            if self.decoder.is_wait(&item) {
+                self.pending_waits.push(self.decoder.wait(&item)?);
+            } else {
+                self.pending.push(self.decoder.migration(&item, places)?);
+                self.received += 1;
+            }
         }
         Ok(())
     }
@@ -314,7 +325,7 @@ impl Tracer {
         self.last_batch = Instant::now();
         Ok(Batch {
             migrations: std::mem::take(&mut self.pending).into(),
-            waits: Vec::new(),
+            waits: std::mem::take(&mut self.pending_waits),
             status: Some(status),
         })
     }

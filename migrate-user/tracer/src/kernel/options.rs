@@ -97,6 +97,7 @@ impl Options {
         config.kernel_stacks = self.kernel_stacks.into();
         config.user_stacks = self.user_stacks.into();
         config.details = self.details().into();
+        config.waits = (self.waits || self.device_side).into();
     }
 }
 

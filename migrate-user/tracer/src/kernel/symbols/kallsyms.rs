@@ -59,7 +59,12 @@ impl Files {
 
     /// Reads both as they are now. What cannot be read is empty.
     pub(super) fn read(&mut self) -> Table {
-        Table::new(&text(&mut self.kallsyms), &text(&mut self.modules))
+        Table::new(&self.kallsyms(), &text(&mut self.modules))
+    }
+
+    /// The list of symbols as it is now.
+    pub(super) fn kallsyms(&mut self) -> String {
+        text(&mut self.kallsyms)
     }
 }
 

@@ -16,6 +16,7 @@ mod folded;
 mod kallsyms;
 mod maps;
 mod processes;
+mod variables;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 pub(super) use driver::is_helper;
 use kallsyms::{Files, Function, Place, Table};
 use processes::Processes;
+use variables::Variables;
 
 /// How long it may take until a library that has come or gone is noticed.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -64,6 +66,8 @@ pub(super) struct Symbols {
     readings: u64,
     stacks: HashMap<Box<[u64]>, Stack>,
     processes: Processes,
+    /// Those of the modules that were there when somebody asked for one.
+    all_variables: Option<Variables>,
 }
 
 /// The modules that are there, by name, with a number that no other module ever has had.
@@ -88,6 +92,7 @@ impl Symbols {
             readings: 0,
             stacks: HashMap::new(),
             processes: Processes::new(root.clone()),
+            all_variables: None,
             root,
         }
     }
@@ -110,6 +115,14 @@ impl Symbols {
     /// Where the kernel's variables are that are looked for.
     pub(super) fn variables(&self) -> &HashMap<&'static str, u64> {
         self.table.variables()
+    }
+
+    /// The variable of the kernel's, or of a module's, that is at this address.
+    pub(super) fn variable(&mut self, address: u64) -> Option<Arc<str>> {
+        self.readings();
+        self.all_variables
+            .get_or_insert_with(|| Variables::new(&self.files.kallsyms()))
+            .at(address)
     }
 
     /// Every function of the kernel and its modules.
@@ -137,8 +150,14 @@ impl Symbols {
     pub(super) fn read_again(&mut self) {
         self.modules = modules(&self.root);
         self.table = self.files.read();
-        self.stacks.clear();
+        self.forget();
         self.looked_at = Instant::now();
+    }
+
+    /// Forgets what was made of the symbols before.
+    fn forget(&mut self) {
+        self.stacks.clear();
+        self.all_variables = None;
     }
 
     /// Names a stack of the kernel: the instruction pointer, then return addresses, innermost
@@ -189,7 +208,7 @@ impl Symbols {
         }
         self.modules = modules;
         self.table = self.files.read();
-        self.stacks.clear();
+        self.forget();
         self.readings += 1;
         true
     }

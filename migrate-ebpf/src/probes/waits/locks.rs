@@ -1,0 +1,94 @@
+//! Which lock a thread that waits sleeps for, and who holds it.
+//!
+//! Linux: the tracepoints `contention_begin` and `contention_end`, since 5.19.
+
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use migrate_ebpf::wire::Contended;
+
+use crate::{
+    clock,
+    config::field,
+    in_flight::this_thread,
+    probes::kernel::{Pointer, Untyped, command_of},
+    waiting::{self, Side, Waiting},
+};
+
+/// `LCB_F_*` of `include/trace/events/lock.h`.
+const SPIN: u64 = 1 << 0;
+const READ: u64 = 1 << 1;
+const WRITE: u64 = 1 << 2;
+const RT: u64 = 1 << 3;
+const PERCPU: u64 = 1 << 4;
+const MUTEX: u64 = 1 << 5;
+
+/// Low bits of `mutex::owner`, which are flags.
+const MUTEX_FLAGS: u64 = 7;
+/// The same of `rw_semaphore::owner`; the first says that it is a reader, perhaps one that has left.
+const RWSEM_FLAGS: u64 = 3;
+const RWSEM_READER: u64 = 1;
+
+/// The wait that this thread is in: the inner of two.
+#[inline(always)]
+fn this_threads() -> Option<&'static mut Waiting> {
+    let thread = this_thread();
+    waiting::find(thread, Side::Cpu).or_else(|| waiting::find(thread, Side::Device))
+}
+
+#[raw_tracepoint(tracepoint = "contention_begin")]
+fn contention_begin(ctx: RawTracePointContext) -> i32 {
+    if let Some(waiting) = this_threads()
+        && waiting.lock_since == 0
+    {
+        let (lock, flags): (u64, u64) = (ctx.arg(0), ctx.arg(1));
+        waiting.lock = Contended {
+            lock,
+            ..Contended::default()
+        };
+        note_holder(&mut waiting.lock, flags);
+        waiting.lock_since = clock::now();
+    }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "contention_end")]
+fn contention_end(ctx: RawTracePointContext) -> i32 {
+    let lock: u64 = ctx.arg(0);
+    if let Some(waiting) = this_threads()
+        && waiting.lock_since != 0
+        && waiting.lock.lock == lock
+    {
+        let ns = clock::now().wrapping_sub(waiting.lock_since);
+        waiting.lock_since = 0;
+        let all_ns = waiting.wait.contended.all_ns + ns;
+        if ns >= waiting.wait.contended.ns {
+            waiting.wait.contended = waiting.lock;
+            waiting.wait.contended.ns = ns;
+        }
+        waiting.wait.contended.all_ns = all_ns;
+    }
+    0
+}
+
+/// Who holds the lock, where it is of a kind that tells.
+#[inline(always)]
+fn note_holder(contended: &mut Contended, flags: u64) {
+    let lock = Untyped(contended.lock);
+    let holder = if flags & MUTEX != 0 && field!(wait.mutex_owner).is_known() {
+        lock.word(field!(wait.mutex_owner)) & !MUTEX_FLAGS
+    } else if flags & (READ | WRITE) != 0
+        && flags & (SPIN | RT | PERCPU) == 0
+        && field!(wait.rwsem_owner).is_known()
+    {
+        match lock.word(field!(wait.rwsem_owner)) {
+            owner if owner & RWSEM_READER != 0 => 0,
+            owner => owner & !RWSEM_FLAGS,
+        }
+    } else {
+        0
+    };
+    if holder != 0 {
+        let holder = Untyped(holder);
+        contended.holder_tid = holder.half(field!(owner.task_pid));
+        contended.holder_comm = command_of(holder);
+    }
+}

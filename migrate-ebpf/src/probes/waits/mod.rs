@@ -1,0 +1,190 @@
+//! What threads wait for beside the steps of their own migrations: one file for the CPUs' side and
+//! one for the devices', and here what both share.
+//!
+//! A wait that begins in the middle of another of the same side is a part of it: somebody who waits
+//! is counted once.
+
+mod cpu;
+mod device;
+mod hooks;
+mod locks;
+
+use migrate_ebpf::wire::{Loss, UNKNOWN, WaitKind, WaitResult};
+
+use super::{
+    emit::{is_recorded, write_wait},
+    filter,
+    kernel::{self, Pointer, Whose, note_owner},
+    path::{self, Entered},
+    sweep, totals,
+};
+use crate::{
+    clock,
+    config::{self, config},
+    in_flight::{Call, this_thread},
+    losses,
+    waiting::{self, Side, Waiting},
+};
+
+/// A wait begins, unless it is a part of another one.
+#[inline(always)]
+fn begin(
+    ctx: &impl Entered,
+    side: Side,
+    kind: WaitKind,
+    began: u64,
+) -> Option<&'static mut Waiting> {
+    if !sweep::following() {
+        return None;
+    }
+    let (thread, stack) = (this_thread(), ctx.stack());
+    let waiting = match waiting::find(thread, side) {
+        // Deeper on the stack.
+        Some(outer) if stack < outer.stack => {
+            outer.nested += 1;
+            return None;
+        }
+        // Its end was not seen.
+        Some(left) => {
+            losses::count(Loss::WaitMissed);
+            Some(left)
+        }
+        None => waiting::take(thread, side),
+    };
+    let Some(waiting) = waiting else {
+        losses::count(Loss::WaitMissed);
+        return None;
+    };
+    waiting.begin(stack, began);
+    waiting.wait.kind = kind as u8;
+    if config::records() {
+        waiting.wait.tid = kernel::tid();
+        if config!(kernel_stacks) != 0 {
+            waiting.wait.kernel_stack = path::keep(ctx);
+        }
+        if config!(user_stacks) != 0 {
+            waiting.wait.user_stack = path::keep_users(ctx);
+        }
+    }
+    Some(waiting)
+}
+
+/// Notes whose memory it is.
+#[inline(always)]
+fn note_whose(waiting: &mut Waiting, mm: impl Pointer) {
+    let wait = &mut waiting.wait;
+    let (pid, comm, cgroup) = (&mut wait.pid, &mut wait.comm, &mut wait.cgroup);
+    let worker = note_owner(mm, Whose { pid, comm, cgroup });
+    wait.worker_comm = if worker != 0 && config::names_process() {
+        kernel::command()
+    } else {
+        [0; 2]
+    };
+}
+
+/// The wait of this thread that ends where a function returns. `stack` is where the stack was when
+/// the function was entered; where that is not known, each wait that began in the middle of it ends
+/// first.
+#[inline(always)]
+fn ending(side: Side, stack: Option<u64>) -> Option<&'static mut Waiting> {
+    let waiting = waiting::find(this_thread(), side)?;
+    match stack {
+        Some(stack) if stack == waiting.stack => Some(waiting),
+        Some(_) => None,
+        None if waiting.nested == 0 => Some(waiting),
+        None => {
+            waiting.nested -= 1;
+            None
+        }
+    }
+}
+
+/// A wait ends, and its slot is free.
+#[inline(always)]
+fn end(waiting: &mut Waiting, result: WaitResult, now: u64) {
+    let wait = &mut waiting.wait;
+    wait.result = result as u8;
+    wait.total_ns = now.wrapping_sub(wait.time_ns);
+    report(waiting);
+    waiting.release();
+}
+
+/// A function that the verifier checks by itself, as in [`super::frames`]: it is the same for every
+/// wait.
+#[inline(always)]
+fn report(waiting: &mut Waiting) {
+    let wait = &mut waiting.wait;
+    if !filter::wants_wait(wait) {
+        return;
+    }
+    wait.sequence = losses::next_wait();
+    totals::count_wait(wait);
+    if is_recorded(wait.sequence) {
+        write_wait(wait);
+    }
+}
+
+/// This thread begins a migration.
+#[inline(always)]
+pub(super) fn migration_begins(began: u64) {
+    if !config::waits() {
+        return;
+    }
+    let Some(waiting) = waiting::find(this_thread(), Side::Cpu) else {
+        return;
+    };
+    if waiting.wait.before_setup_ns == UNKNOWN {
+        waiting.wait.before_setup_ns = began.wrapping_sub(waiting.wait.time_ns);
+    }
+    if waiting.migrating_since == 0 {
+        waiting.migrating_since = began;
+    }
+}
+
+/// A migration of this thread's ends, about now, or has nothing left to do.
+#[inline(always)]
+pub(super) fn migration_ends(call: &Call, now: Option<u64>) {
+    if !config::waits() {
+        return;
+    }
+    let Some(now) = now else {
+        return;
+    };
+    let Some(waiting) = waiting::find(this_thread(), Side::Cpu) else {
+        return;
+    };
+    let record = &call.record;
+    // One in the middle of it has begun later.
+    if waiting.migrating_since == record.time_ns {
+        waiting.wait.in_migration_ns += now.wrapping_sub(record.time_ns);
+        waiting.migrating_since = 0;
+    }
+    waiting.moved += record.ledger.moved;
+    if record.sequence != UNKNOWN {
+        waiting.wait.migration = record.sequence;
+    }
+}
+
+/// This thread dies, which in the middle of a wait it can only if something went wrong.
+#[inline(always)]
+pub(super) fn thread_ends() {
+    if !config::waits() {
+        return;
+    }
+    for side in [Side::Cpu, Side::Device] {
+        if let Some(waiting) = waiting::find(this_thread(), side) {
+            losses::count(Loss::WaitMissed);
+            waiting.release();
+        }
+    }
+}
+
+/// Ends the wait that is over now; what comes of it `result` tells.
+#[inline(always)]
+fn end_now(waiting: &mut Waiting, result: impl FnOnce(&mut Waiting) -> Option<WaitResult>) {
+    let now = clock::now();
+    match result(waiting) {
+        Some(result) => end(waiting, result, now),
+        None => waiting.release(),
+    }
+}
