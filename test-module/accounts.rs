@@ -9,7 +9,11 @@ use kernel::{
     sync::{Arc, Mutex, SpinLock},
 };
 
-use crate::uapi::{Totals, Truth};
+use crate::{
+    ring::Ring,
+    task_mutex::TaskMutex,
+    uapi::{Totals, Truth},
+};
 
 /// Truths that the log holds before the oldest is lost.
 const CAPACITY: usize = 32_768;
@@ -24,6 +28,9 @@ pub(crate) struct FileAccount {
     pub(crate) id: FileId,
     /// Process that opened it.
     pub(crate) pid: u32,
+    /// Taken by CPU faults on pages that the file brought, if the device is configured so.
+    #[pin]
+    pub(crate) faults: TaskMutex,
     #[pin]
     totals: SpinLock<Totals>,
 }
@@ -46,10 +53,7 @@ struct Files {
 
 /// The device's own account.
 struct Device {
-    /// A ring: `len` truths from `first` on.
-    ring: KVVec<Truth>,
-    first: usize,
-    len: usize,
+    log: Ring<Truth>,
     totals: Totals,
 }
 
@@ -66,9 +70,7 @@ impl Accounts {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             device <- new_spinlock!(Device {
-                ring: KVVec::from_elem(Truth::default(), CAPACITY, GFP_KERNEL)?,
-                first: 0,
-                len: 0,
+                log: Ring::new(CAPACITY)?,
                 totals: Totals::default(),
             }),
             files <- new_mutex!(Files { open: KVec::new(), opened: 0 }),
@@ -84,6 +86,7 @@ impl Accounts {
             pin_init!(FileAccount {
                 id,
                 pid,
+                faults <- TaskMutex::new(),
                 totals <- new_spinlock!(Totals::default()),
             }),
             GFP_KERNEL,
@@ -95,6 +98,12 @@ impl Accounts {
     /// Closes it. What the file did stays in the device's account.
     pub(crate) fn close(&self, account: &FileAccount) {
         self.files.lock().open.retain(|file| file.id != account.id);
+    }
+
+    /// The account of a file that is open.
+    pub(crate) fn find(&self, id: FileId) -> Option<Arc<FileAccount>> {
+        let files = self.files.lock();
+        files.open.iter().find(|open| open.id == id).cloned()
     }
 
     /// Shows the account of every open file.
@@ -127,7 +136,7 @@ impl Accounts {
 
     /// Takes the oldest truth out of the log.
     pub(crate) fn take(&self) -> Option<Truth> {
-        self.device.lock().take()
+        self.device.lock().log.take()
     }
 
     /// Counts a truth that was taken and did not reach its reader.
@@ -143,24 +152,9 @@ impl Accounts {
 impl Device {
     fn keep(&mut self, truth: &Truth) {
         self.totals.count(truth);
-        if self.len == CAPACITY {
-            self.first = (self.first + 1) % CAPACITY;
-            self.len -= 1;
+        if self.log.push(*truth) {
             self.totals.log_lost += 1;
         }
-        let next = (self.first + self.len) % CAPACITY;
-        self.ring[next] = *truth;
-        self.len += 1;
-    }
-
-    fn take(&mut self) -> Option<Truth> {
-        if self.len == 0 {
-            return None;
-        }
-        let truth = self.ring[self.first];
-        self.first = (self.first + 1) % CAPACITY;
-        self.len -= 1;
-        Some(truth)
     }
 }
 

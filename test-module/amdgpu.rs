@@ -84,7 +84,8 @@ fn migrate(act: &mut Act<'_>, style: &Style) -> Result {
     let memory = act.memory();
     let mm = act.mm()?;
     let mmap = mm.mmap_read_lock();
-    let svms = memory.svms.lock();
+    let (svms, _) = memory.svms.lock();
+    let svms = svms.ok_or(EINTR)?;
     let result = act.migrate(&mmap, style);
     drop(svms);
     result

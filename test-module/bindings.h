@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/miscdevice.h>
+#include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 
@@ -45,6 +46,7 @@ static const unsigned long MIGRATE_TEST_SIZE_FILE_OPERATIONS = sizeof(struct fil
 static const unsigned long MIGRATE_TEST_SIZE_FILE = sizeof(struct file);
 static const unsigned long MIGRATE_TEST_SIZE_KIOCB = sizeof(struct kiocb);
 static const unsigned long MIGRATE_TEST_SIZE_INTERVAL = sizeof(struct mmu_interval_notifier);
+static const unsigned long MIGRATE_TEST_SIZE_MUTEX = sizeof(struct mutex);
 static const unsigned long MIGRATE_TEST_SIZE_XARRAY = sizeof(struct xarray);
 
 static const unsigned int MIGRATE_TEST_COMM_LEN = TASK_COMM_LEN;
@@ -79,5 +81,7 @@ void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgm
 void migrate_test_device_folio_dissolve(struct folio *folio);
 struct dev_pagemap *migrate_test_page_pgmap(const struct page *page);
 void migrate_test_interval_changed(struct mmu_interval_notifier *interval, unsigned long sequence);
+void migrate_test_mutex_init(struct mutex *mutex);
+int migrate_test_mutex_lock_killable(struct mutex *mutex);
 
 #endif

@@ -12,12 +12,12 @@ use kernel::{
     container_of, new_mutex, new_spinlock,
     page::PAGE_SHIFT,
     prelude::*,
-    sync::{Mutex, SpinLock},
+    sync::{Arc, Mutex, SpinLock},
     types::Opaque,
 };
 
 use crate::{
-    accounts::{Accounts, FileId},
+    accounts::{Accounts, FileAccount, FileId},
     bindings::{
         self, migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_COHERENT as SELECT_DEVICE_COHERENT,
         migrate_vma_direction_MIGRATE_VMA_SELECT_DEVICE_PRIVATE as SELECT_DEVICE_PRIVATE,
@@ -28,11 +28,14 @@ use crate::{
     eviction, fault,
     folio::{Backing, COMPOUND_PAGES, FolioRef, Frame, NewFolio, Pfn, Size},
     owner::{Owner, Sharing},
+    plan::Delays,
     quietly,
     region::Region,
     slots::{Arrival, Mapping, Slots},
     source::Source,
+    task_mutex::TaskMutex,
     uapi::{Configuration, MAX_DELAY_NS, MAX_HANG_NS, configuration},
+    waits::Waits,
 };
 
 /// How often a call that hangs looks whether it may go on, nanoseconds.
@@ -48,6 +51,23 @@ pub(crate) struct Spec {
     /// The address of memory that was set aside for it, which CPUs reach
     /// (`MEMORY_DEVICE_COHERENT`). Without, none does.
     pub(crate) coherent_at: Option<u64>,
+}
+
+/// A mutex that CPU faults take.
+pub(crate) enum FaultMutex<'a> {
+    /// The device's.
+    Device(&'a TaskMutex),
+    /// That of the file which brought the page.
+    File(Arc<FileAccount>),
+}
+
+impl FaultMutex<'_> {
+    pub(crate) fn mutex(&self) -> &TaskMutex {
+        match self {
+            Self::Device(mutex) => mutex,
+            Self::File(account) => &account.faults,
+        }
+    }
 }
 
 /// Its address is the owner of all that is shared.
@@ -74,13 +94,15 @@ pub(crate) struct DeviceMemory {
     pub(crate) engine: Engine,
     /// Taken before setup by plays of amdgpu, and by CPU faults if the device is configured so.
     #[pin]
-    pub(crate) svms: Mutex<()>,
+    pub(crate) svms: TaskMutex,
     /// The thread that serves the device's faults in plays of nvidia-uvm, made when it is first
     /// needed.
     #[pin]
     pub(crate) bottom_half: Mutex<Option<Pin<KBox<BottomHalf>>>>,
     #[pin]
     pub(crate) accounts: Accounts,
+    #[pin]
+    pub(crate) waits: Waits,
     region: Region,
     spec: Spec,
 }
@@ -132,9 +154,10 @@ impl DeviceMemory {
             slots <- new_spinlock!(Slots::new(spec.bytes >> PAGE_SHIFT)?),
             configuration <- new_spinlock!(Configuration::default()),
             engine <- Engine::new(),
-            svms <- new_mutex!(()),
+            svms <- TaskMutex::new(),
             bottom_half <- new_mutex!(None),
             accounts <- Accounts::new(),
+            waits <- Waits::new(),
             region: match spec.coherent_at {
                 Some(start) => Region::set_aside(start, spec.bytes)?,
                 None => Region::unreachable(spec.bytes)?,
@@ -239,8 +262,11 @@ impl DeviceMemory {
         let fault_pages = new.fault_pages.max(1);
         let odd_fault = !fault_pages.is_power_of_two() || fault_pages > COMPOUND_PAGES as u64;
         let unknown = new.flags & !configuration::ALL != 0;
-        let long = new.engine_setup_ns > MAX_DELAY_NS || new.invalidate_ns > MAX_DELAY_NS;
-        if unknown || odd_fault || long {
+        let mutexes = configuration::LOCKED_FAULTS | configuration::FAULT_MUTEX;
+        let both = new.flags & mutexes == mutexes;
+        let times = [new.engine_setup_ns, new.invalidate_ns, new.fault_ns];
+        let long = times.iter().any(|time| *time > MAX_DELAY_NS);
+        if unknown || both || odd_fault || long {
             return Err(EINVAL);
         }
         let capacity = match new.capacity {
@@ -274,9 +300,24 @@ impl DeviceMemory {
         }
     }
 
-    /// Whether CPU faults take the device's lock.
-    pub(crate) fn locks_faults(&self) -> bool {
-        self.configuration.lock().flags & configuration::LOCKED_FAULTS != 0
+    /// What a CPU fault takes before setup, if it takes anything.
+    pub(crate) fn fault_mutex(&self, file: Option<FileId>) -> Option<FaultMutex<'_>> {
+        let flags = self.configuration.lock().flags;
+        if flags & configuration::LOCKED_FAULTS != 0 {
+            return Some(FaultMutex::Device(&self.svms));
+        }
+        let file = file.filter(|_| flags & configuration::FAULT_MUTEX != 0)?;
+        self.accounts.find(file).map(FaultMutex::File)
+    }
+
+    /// What a CPU fault spends between the kernel's calls.
+    pub(crate) fn fault_delays(&self) -> Delays {
+        let configuration = self.configuration.lock();
+        Delays {
+            alloc_and_copy: configuration.fault_ns,
+            finalize_and_map: 0,
+            asleep: configuration.flags & configuration::FAULT_SLEEPS != 0,
+        }
     }
 
     /// Every n-th page that a CPU fault leaves where it is; 0: none.

@@ -16,16 +16,16 @@
 //!    lock for that;
 //! 2. the mmap lock of an address space: the caller's in `file.rs` (shared, from before setup to
 //!    after finalize), the faulting task's in `fault.rs` (the kernel has it);
-//! 3. `DeviceMemory::svms`, a mutex that plays of amdgpu hold around a migration. CPU faults take
-//!    it with the lock of the faulting folio held: those of large folios only try, since setup
-//!    waits for the locks of such;
+//! 3. `DeviceMemory::svms`, a mutex that plays of amdgpu hold around a migration, or
+//!    `FileAccount::faults`. CPU faults take one of them with the lock of the faulting folio held:
+//!    those of large folios only try, since setup waits for the locks of such;
 //! 4. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only
 //!    try, because they come in whatever order pages have; new destinations are locked before
 //!    anybody else knows them;
 //! 5. `Accounts::files`, a mutex under which memory is allocated;
 //! 6. spinlocks, none of which is taken under another, except the file's totals under nothing but
 //!    `files`: `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`,
-//!    `Engine::state`, `mirror::TAKEN`, the page table's XArray, and `DeviceMemory::slots`, which
+//!    `Engine::state`, `mirror::TAKEN`, `Waits::state`, the page table's XArray, and `DeviceMemory::slots`, which
 //!    `folio_free` takes wherever the kernel drops the last reference.
 
 use kernel::{
@@ -64,16 +64,19 @@ mod play;
 mod range;
 mod region;
 mod registration;
+mod ring;
 mod rogue;
 mod sequence;
 mod slots;
 mod source;
 mod summary;
+mod task_mutex;
 mod timeline;
 mod transfer;
 mod truth;
 pub mod uapi;
 mod uvm;
+mod waits;
 mod who;
 mod worker;
 mod xe;

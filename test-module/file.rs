@@ -34,9 +34,10 @@ use crate::{
     slots::{Arrival, Mapping},
     truth::Kind,
     uapi::{
-        self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Play, Totals, Truth, cause,
-        direction, evict, flags,
+        self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Play, TakeWaits, Totals, Truth,
+        Wait, WaitTotals, cause, direction, evict, flags,
     },
+    waits,
     who::Who,
 };
 
@@ -56,6 +57,14 @@ unsafe impl FromBytes for Configuration {}
 unsafe impl AsBytes for Totals {}
 // SAFETY: Only 64-bit integers.
 unsafe impl AsBytes for Info {}
+// SAFETY: Only integers, without padding: `uapi_waits.rs` asserts the size.
+unsafe impl AsBytes for Wait {}
+// SAFETY: Only 64-bit integers.
+unsafe impl AsBytes for WaitTotals {}
+// SAFETY: Only 64-bit integers.
+unsafe impl FromBytes for TakeWaits {}
+// SAFETY: Only 64-bit integers.
+unsafe impl AsBytes for TakeWaits {}
 
 /// One open file.
 #[pin_data(PinnedDrop)]
@@ -127,6 +136,8 @@ impl MiscDevice for OpenFile {
             uapi::FILE_TOTALS => write(argument, &file.account.totals())?,
             uapi::INFO => write(argument, &file.info())?,
             uapi::PLAY => file.play(argument)?,
+            uapi::TAKE_WAITS => file.take_waits(argument)?,
+            uapi::WAIT_TOTALS => write(argument, &file.memory.waits.totals())?,
             uapi::CONFIGURE => file.memory.configure(&read(argument)?)?,
             _ => return Err(ENOTTY),
         }
@@ -178,6 +189,22 @@ impl OpenFile {
         let mut request: Play = read(argument)?;
         self.own_mm()?;
         play::perform(self, &mut request)?;
+        write(argument, &request)
+    }
+
+    fn take_waits(&self, argument: UserPtr) -> Result {
+        let mut request: TakeWaits = read(argument)?;
+        // Others go on waiting: not more than there were, so that this comes to an end.
+        let room = (request.room as usize).min(waits::CAPACITY);
+        let to = UserPtr::from_addr(request.to as usize);
+        let mut to = UserSlice::new(to, room * size_of::<Wait>()).writer();
+        let log = &self.memory.waits;
+        request.taken = 0;
+        while to.len() >= size_of::<Wait>() {
+            let Some(wait) = log.take() else { break };
+            to.write(&wait).inspect_err(|_| log.lose())?;
+            request.taken += 1;
+        }
         write(argument, &request)
     }
 

@@ -38,6 +38,7 @@ assert_same_size! {
     file: MIGRATE_TEST_SIZE_FILE,
     kiocb: MIGRATE_TEST_SIZE_KIOCB,
     mmu_interval_notifier: MIGRATE_TEST_SIZE_INTERVAL,
+    mutex: MIGRATE_TEST_SIZE_MUTEX,
     xarray: MIGRATE_TEST_SIZE_XARRAY,
 }
 

@@ -212,3 +212,13 @@ void migrate_test_interval_changed(struct mmu_interval_notifier *interval, unsig
 {
 	mmu_interval_set_seq(interval, sequence);
 }
+
+void migrate_test_mutex_init(struct mutex *mutex)
+{
+	mutex_init(mutex);
+}
+
+int migrate_test_mutex_lock_killable(struct mutex *mutex)
+{
+	return mutex_lock_killable(mutex);
+}

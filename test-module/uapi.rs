@@ -15,6 +15,8 @@
 //! The same totals as [`TOTALS`] and [`FILE_TOTALS`], of every device and open file, are in debugfs
 //! as text: `migrate_test/totals`, whose first line names the columns.
 //!
+//! Another log has each call in which somebody may wait, one by one: [`TAKE_WAITS`].
+//!
 //! Every number is in the machine's byte order; there is no padding that is not spelt out.
 
 use core::mem::size_of;
@@ -22,6 +24,10 @@ use core::mem::size_of;
 #[path = "uapi_play.rs"]
 mod played;
 pub use played::{MAX_BLOCK, Play, play, play_flags};
+
+#[path = "uapi_waits.rs"]
+mod waited;
+pub use waited::{TakeWaits, Wait, WaitTotal, WaitTotals, wait, wait_result};
 
 /// Folder entry of the first device. Others have their number behind it, from 1.
 pub const DEVICE_PATH: &str = "/dev/migrate_test";
@@ -42,8 +48,8 @@ pub const COHERENT_PATH: &str = "/dev/migrate_test_coherent";
 /// Most pages that one ioctl takes: 1 GiB of 4 KiB pages.
 pub const MAX_PAGES: u64 = 262_144;
 
-/// Longest delay, and longest time that the copy engine may take for a call's set-up and a mirror
-/// to invalidate a range: one second.
+/// Longest delay, and longest time that the copy engine may take for a call's set-up, a mirror to
+/// invalidate a range, and a CPU fault to copy: one second.
 pub const MAX_DELAY_NS: u64 = 1_000_000_000;
 
 /// Longest time that a call hangs in one place: a minute.
@@ -98,9 +104,22 @@ pub mod configuration {
     pub const HANG_IN_MAP: u64 = 1 << 3;
     /// The same in setup: the device's mirror, where there is one, does not let go of a range.
     pub const HANG_IN_SETUP: u64 = 1 << 4;
+    /// A CPU fault takes the mutex of the file that brought the page, before setup, and has it
+    /// until after finalize, as amdgpu's does with the lock of a process. On large folios it only
+    /// tries, and leaves it to the next fault where another has it. Where the file is closed there
+    /// is no mutex. `EINVAL` with [`LOCKED_FAULTS`].
+    pub const FAULT_MUTEX: u64 = 1 << 5;
+    /// CPU faults spend [`Configuration::fault_ns`](super::Configuration::fault_ns) asleep. Without
+    /// it they spend it busy.
+    pub const FAULT_SLEEPS: u64 = 1 << 6;
     /// Every bit that has a meaning. Others are `EINVAL`.
-    pub const ALL: u64 =
-        WAIT_AFTER_PAGES | LOCKED_FAULTS | HANG_IN_COPY | HANG_IN_MAP | HANG_IN_SETUP;
+    pub const ALL: u64 = WAIT_AFTER_PAGES
+        | LOCKED_FAULTS
+        | HANG_IN_COPY
+        | HANG_IN_MAP
+        | HANG_IN_SETUP
+        | FAULT_MUTEX
+        | FAULT_SLEEPS;
 }
 
 /// Values of [`Truth::direction`]: where the pages that arrived were, and where they are now. Where
@@ -467,8 +486,8 @@ pub const EVICTED_AT_ONCE: u64 = 64;
 
 /// Argument of [`CONFIGURE`]: how the device behaves from now on. All zeroes is how it begins.
 ///
-/// `EINVAL` for unknown flags, a set-up time or an invalidation over [`MAX_DELAY_NS`], and fault
-/// pages that are no power of two or more than a large folio has.
+/// `EINVAL` for flags that are unknown or contradict each other, a time over [`MAX_DELAY_NS`], and
+/// fault pages that are no power of two or more than a large folio has.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
@@ -493,6 +512,9 @@ pub struct Configuration {
     /// Of the pages that a CPU fault could bring home besides the one that was touched, every n-th
     /// is collected and left alone, as xe does with pages that it has retired; 0 means none.
     pub retired_every: u64,
+    /// Time that a CPU fault spends between setup and pages, besides the copying, nanoseconds: with
+    /// the mutex held where it takes one.
+    pub fault_ns: u64,
 }
 
 /// Answer of [`TOTALS`] (of a device, since the module was loaded) and [`FILE_TOTALS`] (of an open
@@ -569,6 +591,8 @@ const NR_INFO: u32 = 5;
 const NR_FILE_TOTALS: u32 = 6;
 const NR_CONFIGURE: u32 = 7;
 const NR_PLAY: u32 = 8;
+const NR_TAKE_WAITS: u32 = 9;
+const NR_WAIT_TOTALS: u32 = 10;
 
 /// Migrates a range of the caller's memory to the device. Argument: [`Migrate`].
 pub const TO_DEVICE: u32 = number(WRITE | READ, NR_TO_DEVICE, size_of::<Migrate>());
@@ -587,6 +611,11 @@ pub const CONFIGURE: u32 = number(WRITE, NR_CONFIGURE, size_of::<Configuration>(
 
 /// Treats a range of the caller's memory as a real driver would. Argument: [`Play`].
 pub const PLAY: u32 = number(WRITE | READ, NR_PLAY, size_of::<Play>());
+
+/// Takes calls in which somebody may have waited out of the device's log. Argument: [`TakeWaits`].
+pub const TAKE_WAITS: u32 = number(WRITE | READ, NR_TAKE_WAITS, size_of::<TakeWaits>());
+/// All of them on this device since it was loaded. Argument: [`WaitTotals`], written.
+pub const WAIT_TOTALS: u32 = number(READ, NR_WAIT_TOTALS, size_of::<WaitTotals>());
 
 const WRITE: u32 = 1;
 const READ: u32 = 2;

@@ -58,6 +58,10 @@ pub struct RunOptions {
     /// end
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
+    /// Write each call in which a thread may have waited here, as the driver timed it, one JSON
+    /// object per call, and their totals at the end
+    #[arg(long, value_name = "FILE")]
+    pub waits: Option<PathBuf>,
 }
 
 /// Options of `workload round-trips`.
@@ -166,7 +170,8 @@ mod tests {
 
     #[test]
     fn every_option_is_taken() {
-        let line = "mixed --duration 3 --calls 40 --seed 5 --rate 600 --threads 7 --truth t.jsonl";
+        let line = "mixed --duration 3 --calls 40 --seed 5 --rate 600 --threads 7 --truth t.jsonl \
+                    --waits w.jsonl";
         let options = run_options(&line.split(' ').collect::<Vec<_>>()).unwrap();
         assert_eq!(options.duration.map(NonZeroU64::get), Some(3));
         assert_eq!(options.calls, Some(40));
@@ -174,6 +179,7 @@ mod tests {
         assert_eq!(options.rate.map(NonZeroU64::get), Some(600));
         assert_eq!(options.threads, Some(7));
         assert_eq!(options.truth, Some(PathBuf::from("t.jsonl")));
+        assert_eq!(options.waits, Some(PathBuf::from("w.jsonl")));
     }
 
     #[test]

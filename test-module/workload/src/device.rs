@@ -11,7 +11,9 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     stack::Stack,
-    uapi::{self, Configuration, Evict, Info, Migrate, Play, Totals, Truth},
+    uapi::{
+        self, Configuration, Evict, Info, Migrate, Play, TakeWaits, Totals, Truth, Wait, WaitTotals,
+    },
 };
 
 /// Where pages are to go.
@@ -50,6 +52,10 @@ unsafe impl Argument for Evict {}
 unsafe impl Argument for Configuration {}
 // SAFETY: Integers only.
 unsafe impl Argument for Play {}
+// SAFETY: Integers only. The driver writes to where it points, too: to room that is there.
+unsafe impl Argument for TakeWaits {}
+// SAFETY: Integers only.
+unsafe impl Argument for WaitTotals {}
 
 /// Where the device with this number is.
 pub fn path(number: u32) -> PathBuf {
@@ -234,6 +240,31 @@ impl Device {
                 each(&unsafe { bytes.as_ptr().cast::<Truth>().read_unaligned() })?;
             }
         }
+    }
+
+    /// Takes everything out of the log of calls in which somebody may have waited.
+    pub fn take_waits(&self, mut each: impl FnMut(&Wait) -> Result<()>) -> Result<()> {
+        let mut room = [Wait::default(); 128];
+        loop {
+            let request = TakeWaits {
+                to: room.as_mut_ptr() as u64,
+                room: room.len() as u64,
+                taken: 0,
+            };
+            let what = || "give its waits".into();
+            let answer = self.call(uapi::TAKE_WAITS, request, what)?;
+            let taken = (answer.taken as usize).min(room.len());
+            room[..taken].iter().try_for_each(&mut each)?;
+            if taken < room.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// All such calls on this device since the driver was loaded.
+    pub fn wait_totals(&self) -> Result<WaitTotals> {
+        let what = || "tell the totals of its waits".into();
+        self.call(uapi::WAIT_TOTALS, WaitTotals::default(), what)
     }
 
     fn call<T: Argument>(

@@ -6,6 +6,7 @@ pub mod area;
 pub mod bench;
 pub mod blind;
 pub mod cli;
+pub mod clock;
 pub mod control;
 pub mod crowd;
 pub mod device;

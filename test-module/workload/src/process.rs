@@ -40,6 +40,12 @@ pub fn fork(body: impl FnOnce() -> Result<()>) -> Result<Child> {
     }
 }
 
+/// The number of the calling thread, as the kernel has it.
+pub fn thread() -> u32 {
+    // SAFETY: Asks for a number; touches no memory.
+    unsafe { libc::gettid() }.unsigned_abs()
+}
+
 fn run(parent: u32, body: impl FnOnce() -> Result<()>) -> i32 {
     // SAFETY: Asks for a signal when the parent is gone; touches no memory.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };

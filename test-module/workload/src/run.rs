@@ -17,11 +17,11 @@ use crate::{
     shared::Shared,
     signals::Signals,
     truth::{
-        TruthFile,
+        TruthFile, WaitFile,
         pipe::{self, Received, Receiver},
         sums,
     },
-    uapi::{Configuration, Totals},
+    uapi::{Configuration, Totals, Truth, Wait, WaitTotals},
     worker::{Orders, Process},
 };
 
@@ -47,6 +47,7 @@ pub fn run(scenarios: &[&'static dyn Scenario], options: &RunOptions) -> Result<
             .flatten()
             .collect(),
         truth: TruthFile::create(options.truth.as_deref())?,
+        waits: WaitFile::create(options.waits.as_deref())?,
         options,
         signals,
         interrupted: false,
@@ -54,8 +55,10 @@ pub fn run(scenarios: &[&'static dyn Scenario], options: &RunOptions) -> Result<
     // What others left in the log is not this run's.
     for device in &stage.devices {
         device.drain(|_| Ok(()))?;
+        device.take_waits(|_| Ok(()))?;
     }
     let before = stage.totals()?;
+    let waited = stage.wait_totals()?;
     let result = stage.parts(&scenarios);
     // Also after a failure: the file ends as it should, with what is known.
     stage.drain()?;
@@ -63,9 +66,23 @@ pub fn run(scenarios: &[&'static dyn Scenario], options: &RunOptions) -> Result<
     for (before, after) in before.iter().zip(&stage.totals()?) {
         sums::add_growth(&mut growth, before, after);
     }
+    let mut waits = WaitTotals::default();
+    for (before, after) in waited.iter().zip(&stage.wait_totals()?) {
+        sums::add_waits(&mut waits, before, after);
+    }
     let migrations = stage.truth.finish(&growth)?;
+    let missing = if stage.waits.is_wanted() {
+        waits.lost
+    } else {
+        0
+    };
+    stage.waits.finish(waits)?;
     result?;
     complete(migrations, &growth)?;
+    ensure!(
+        missing == 0,
+        "{missing} waits are missing from their file: a driver's log was full"
+    );
     eprintln!("workload: {migrations} migrations, every byte intact");
     Ok(())
 }
@@ -98,9 +115,16 @@ fn complete(migrations: u64, growth: &Totals) -> Result<()> {
 struct Stage<'a> {
     devices: Vec<Device>,
     truth: TruthFile,
+    waits: WaitFile,
     options: &'a RunOptions,
     signals: Signals,
     interrupted: bool,
+}
+
+/// Where what the processes say comes in.
+struct Receivers {
+    truths: Receiver<Truth>,
+    waits: Receiver<Wait>,
 }
 
 /// One scenario's share of the run.
@@ -155,9 +179,11 @@ impl Stage<'_> {
         let rate = self.options.rate.map(NonZeroU64::get);
         let control = Shared::new(Control::new(share.calls, rate))?;
         let (sender, receiver) = pipe::pipe()?;
+        let (waits_sender, waits) = pipe::pipe()?;
         let orders = Orders {
             control: &control,
             truths: &sender,
+            waits: &waits_sender,
             seed: self.options.seed,
             threads: self.options.threads,
             alone: scenario.processes() == 1 && self.options.threads.unwrap_or(1) == 1,
@@ -166,27 +192,33 @@ impl Stage<'_> {
             .map(|number| process::fork(|| act(scenario, orders, number)))
             .collect();
         let children = children.inspect_err(|_| control.stop())?;
-        drop(sender);
-        self.watch(&control, share.time, receiver, children)
+        drop((sender, waits_sender));
+        let receivers = Receivers {
+            truths: receiver,
+            waits,
+        };
+        self.watch(&control, share.time, receivers, children)
     }
 
     fn watch(
         &mut self,
         control: &Control,
         time: Option<Duration>,
-        mut receiver: Receiver,
+        mut receivers: Receivers,
         mut children: Vec<Child>,
     ) -> Result<()> {
         let end = time.map(|time| Instant::now() + time);
         let mut told = None;
         loop {
-            let received = receiver.receive(TICK, |truth| self.truth.write(truth))?;
+            let received = (receivers.truths).receive(TICK, |truth| self.truth.write(truth))?;
+            self.receive_waits(&mut receivers.waits)?;
             if received == Received::End {
                 break;
             }
             self.drain()?;
             // Whoever wonders why it goes no further can read how far it came.
             self.truth.flush()?;
+            self.waits.flush()?;
             if children.iter_mut().any(has_failed) {
                 control.stop();
             }
@@ -218,8 +250,25 @@ impl Stage<'_> {
     fn drain(&mut self) -> Result<()> {
         for device in &self.devices {
             device.drain(|truth| self.truth.write(truth))?;
+            if self.waits.is_wanted() {
+                device.take_waits(|wait| self.waits.write(wait))?;
+            }
         }
         Ok(())
+    }
+
+    /// Takes what is there.
+    fn receive_waits(&mut self, receiver: &mut Receiver<Wait>) -> Result<()> {
+        loop {
+            let received = receiver.receive(Duration::ZERO, |wait| self.waits.write_own(wait))?;
+            if !matches!(received, Received::Messages(_)) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wait_totals(&self) -> Result<Vec<WaitTotals>> {
+        self.devices.iter().map(Device::wait_totals).collect()
     }
 
     fn totals(&self) -> Result<Vec<Totals>> {

@@ -1,20 +1,24 @@
 //! What a scenario works with: its process, and one thread's choices and calls.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Barrier, Mutex, PoisonError},
     thread,
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
 use crate::{
+    area::Area,
+    clock,
     control::Control,
     device::{Device, Direction},
     process::{self, Child},
     rng::Rng,
     stack::Stack,
     truth::{pipe::Sender, sums},
-    uapi::{Evict, Migrate, Play, Totals, Truth, cause, direction},
+    uapi::{
+        Evict, Migrate, Play, Totals, Truth, UNKNOWN, Wait, cause, direction, wait, wait_result,
+    },
 };
 
 /// Most threads in a process: each has a number of its own in the whole run.
@@ -26,7 +30,9 @@ pub struct Orders<'a> {
     /// When to call, and when to end.
     pub control: &'a Control,
     /// Where truths go.
-    pub truths: &'a Sender,
+    pub truths: &'a Sender<Truth>,
+    /// Where waits go that the processes measure themselves.
+    pub waits: &'a Sender<Wait>,
     /// Makes the choices.
     pub seed: u64,
     /// How many threads were asked for.
@@ -98,13 +104,75 @@ impl<'a> Process<'a> {
         }
     }
 
+    /// How many threads were asked for, or else `usual`.
+    pub fn thread_count(&self, usual: u16) -> u16 {
+        self.orders.threads.unwrap_or(usual)
+    }
+
+    /// Reads a page, and passes on how long that took.
+    pub fn touch(&self, area: &Area, page: usize) -> Result<()> {
+        let began = clock::now();
+        area.read(page, 1);
+        let ended = clock::now();
+        let process = std::process::id();
+        self.orders.waits.send(&Wait {
+            what: wait::TOUCH,
+            result: wait_result::DONE,
+            // No device's.
+            device: u32::MAX,
+            owner: process,
+            pid: process,
+            tid: process::thread(),
+            address: area.address(page) as u64,
+            pages: 1,
+            began_ns: began,
+            total_ns: ended - began,
+            lock_wait_ns: UNKNOWN,
+            locked_ns: UNKNOWN,
+            setup_ns: UNKNOWN,
+            ..Wait::default()
+        })
+    }
+
+    /// Has so many threads take the same steps. None takes one before all have taken the one
+    /// before, and none ends before all have taken the last.
+    pub fn in_step(
+        &self,
+        threads: u16,
+        steps: usize,
+        body: impl Fn(usize, usize) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let all_are_there = Barrier::new(usize::from(threads));
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..usize::from(threads))
+                .map(|thread| {
+                    let (body, all_are_there) = (&body, &all_are_there);
+                    scope.spawn(move || {
+                        let mut result = Ok(());
+                        for step in 0..steps {
+                            all_are_there.wait();
+                            // The others wait for one that has failed, too.
+                            result = result.and_then(|()| body(thread, step));
+                        }
+                        all_are_there.wait();
+                        result
+                    })
+                })
+                .collect();
+            threads.into_iter().try_for_each(|thread| {
+                let result = thread.join();
+                result.map_err(|_| anyhow!("a thread panicked"))?
+            })
+        })
+    }
+
     /// Runs as many threads as were asked for, or else `usual`. An error in one ends the run.
     pub fn threads(
         &self,
         usual: u16,
         body: impl Fn(&mut Worker<'_>) -> Result<()> + Sync,
     ) -> Result<()> {
-        let count = self.orders.threads.unwrap_or(usual);
+        let count = self.thread_count(usual);
         thread::scope(|scope| {
             let threads: Vec<_> = (0..count)
                 .map(|thread| {

@@ -129,6 +129,8 @@ const LOAD: &[Case] = &[
     case("mirrored", "40", &[("moved", 40)]),
     case("handover", "40", &[("moved", 40)]),
     case("hang", "3", &[("moved", 48), ("threads", 1)]),
+    case("convoy", "3", &[("cause cpu_fault", 96), ("threads", 33)]),
+    case("crowd", "2", &[("cause cpu_fault", 64), ("threads", 2)]),
 ];
 
 /// Several processes and threads.

@@ -222,13 +222,17 @@ pub(super) fn configuration(rng: &mut Rng) -> Configuration {
             0,
             configuration::WAIT_AFTER_PAGES,
             configuration::LOCKED_FAULTS,
+            configuration::FAULT_MUTEX,
+            configuration::FAULT_MUTEX | configuration::FAULT_SLEEPS,
         ]),
         retired_every: rng.pick(&[0, 0, 0, 2, 5]),
+        fault_ns: rng.pick(&[0, 0, 0, 1, 50_000]),
     };
     if rng.one_in(4) {
         let value = edge(rng);
-        match rng.below(5) {
+        match rng.below(6) {
             0 => request.capacity = value,
+            5 => request.fault_ns = value.max(MAX_DELAY_NS + 1),
             1 => request.engine_setup_ns = value.max(MAX_DELAY_NS + 1),
             4 => request.invalidate_ns = value.max(MAX_DELAY_NS + 1),
             2 => request.fault_pages = value,

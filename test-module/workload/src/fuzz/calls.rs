@@ -18,7 +18,9 @@ use super::{
 use crate::{
     device,
     rng::Rng,
-    uapi::{self, Configuration, Evict, Info, Migrate, Play, Totals, Truth},
+    uapi::{
+        self, Configuration, Evict, Info, Migrate, Play, TakeWaits, Totals, Truth, Wait, WaitTotals,
+    },
 };
 
 /// Open files that the threads of a process share.
@@ -130,7 +132,9 @@ impl Caller<'_> {
             55 => self.ask(file, rng, uapi::INFO, Info::default()),
             56 => self.ask(file, rng, uapi::TOTALS, Totals::default()),
             57 => self.ask(file, rng, uapi::FILE_TOTALS, Totals::default()),
-            58..=60 => self.read(file, rng),
+            58 => self.ask(file, rng, uapi::WAIT_TOTALS, WaitTotals::default()),
+            59..=60 => self.read(file, rng),
+            61 => self.take_waits(file, rng),
             _ => self.strange(file, rng),
         }
     }
@@ -217,6 +221,18 @@ impl Caller<'_> {
         self.tally.count_call(read >= 0);
     }
 
+    /// Takes waits to anywhere.
+    fn take_waits(&self, file: RawFd, rng: &mut Rng) {
+        let mut room = [Wait::default(); 3];
+        let (to, room) = match Place::some(rng, self.arena) {
+            Place::Own => (room.as_mut_ptr() as usize, rng.below(room.len() + 1) as u64),
+            Place::Arena(address) => (address, rng.below(8) as u64),
+            Place::Nowhere(address) => (address, arguments::edge(rng)),
+        };
+        let (to, taken) = (to as u64, 0);
+        self.make(file, rng, uapi::TAKE_WAITS, TakeWaits { to, room, taken });
+    }
+
     /// A number that is no call of the driver's, or one with another size, or one of everybody's.
     fn strange(&self, file: RawFd, rng: &mut Rng) {
         const ANYBODYS: [u32; 3] = [0x5401, 0x541b, 0x5421];
@@ -236,6 +252,8 @@ impl Caller<'_> {
             uapi::FILE_TOTALS,
             uapi::CONFIGURE,
             uapi::PLAY,
+            uapi::TAKE_WAITS,
+            uapi::WAIT_TOTALS,
         ];
         let result = ioctl(file, number, argument.as_mut_ptr() as usize);
         self.tally.count_call(result.is_ok());

@@ -6,6 +6,8 @@ mod amdgpu;
 mod batching;
 mod coherent;
 mod contended;
+mod convoy;
+mod crowd;
 mod declined;
 mod fork;
 mod handover;
@@ -40,7 +42,7 @@ use crate::{uapi::Configuration, worker::Process};
 pub const EACH: &str = "all";
 
 /// What [`EACH`] is.
-const ABOUT_EACH: &str = "Each of the scenarios above in turn but hang, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
+const ABOUT_EACH: &str = "Each of the scenarios above in turn but hang, convoy and crowd, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
      each takes ten seconds, over and over again.";
 
 /// A way to use the driver.
@@ -92,6 +94,8 @@ pub static ALL: &[&dyn Scenario] = &[
     &contended::Contended,
     &mirrored::Mirrored,
     &hang::Hang,
+    &convoy::Convoy,
+    &crowd::Crowd,
     &handover::Handover,
     &uvm::Uvm,
     &uvm_numa::UvmNuma,
@@ -159,7 +163,12 @@ mod tests {
             assert!(names().contains(scenario.name()));
             assert!(list().contains(scenario.about()));
         }
-        assert_eq!(named(EACH).map(|all| all.len()), Some(ALL.len() - 1));
+        let left_out = ALL.iter().filter(|scenario| !scenario.is_of_each());
+        let left_out: Vec<_> = left_out.map(|scenario| scenario.name()).collect();
+        assert_eq!(left_out, ["hang", "convoy", "crowd"]);
+        assert!(left_out.iter().all(|name| ABOUT_EACH.contains(name)));
+        let each = named(EACH).map(|all| all.len());
+        assert_eq!(each, Some(ALL.len() - left_out.len()));
         assert!(named("no such scenario").is_none());
     }
 

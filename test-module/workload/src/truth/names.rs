@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::uapi::{self, Comm, Memory, cause, direction, outcome};
+use crate::uapi::{self, Comm, Memory, cause, direction, outcome, wait, wait_result};
 
 pub(super) fn direction_name(direction: u32) -> Result<&'static str> {
     match direction {
@@ -35,6 +35,23 @@ pub(super) fn outcome_name(outcome: u32) -> Result<&'static str> {
         outcome::ABANDONED => Ok("abandoned"),
         outcome::REJECTED => Ok("rejected"),
         other => Err(strange("outcome", other)),
+    }
+}
+
+pub(super) fn wait_name(what: u32) -> Result<&'static str> {
+    match what {
+        wait::FAULT => Ok("fault"),
+        wait::TOUCH => Ok("touch"),
+        other => Err(strange("wait", other)),
+    }
+}
+
+pub(super) fn result_name(result: u32) -> Result<&'static str> {
+    match result {
+        wait_result::DONE => Ok("done"),
+        wait_result::NOTHING => Ok("nothing"),
+        wait_result::FAILED => Ok("failed"),
+        other => Err(strange("result", other)),
     }
 }
 

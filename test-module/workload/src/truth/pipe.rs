@@ -3,32 +3,42 @@
 use std::{
     fs::File,
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
+    marker::PhantomData,
     os::fd::{AsRawFd as _, OwnedFd},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::uapi::Truth;
+use crate::uapi::{Truth, Wait};
 
-const BYTES: usize = size_of::<Truth>();
-/// Truths that are read at once.
+/// Messages that are read at once.
 const BATCH: usize = 512;
 /// Room in the pipe, bytes: a writer waits when it is full.
 const ROOM: libc::c_int = 1 << 20;
 
-// A write of no more is never torn apart, and never mixed with another's.
-const _: () = assert!(BYTES <= libc::PIPE_BUF);
+/// What can be passed on.
+///
+/// # Safety
+///
+/// Integers only, without padding, so that every byte is initialized and any bytes make one.
+pub unsafe trait Message: Copy {}
+
+// SAFETY: Integers only; `uapi.rs` asserts the size.
+unsafe impl Message for Truth {}
+// SAFETY: Integers only; `uapi_waits.rs` asserts the size.
+unsafe impl Message for Wait {}
 
 /// The end for those who call the driver: threads and processes share it.
 #[derive(Debug)]
-pub struct Sender(PipeWriter);
+pub struct Sender<T>(PipeWriter, PhantomData<fn(T)>);
 
 /// The end for the one who writes the file.
 #[derive(Debug)]
-pub struct Receiver {
+pub struct Receiver<T> {
     file: File,
     buffer: Vec<u8>,
+    _messages: PhantomData<fn() -> T>,
 }
 
 /// What a receiver found.
@@ -36,43 +46,49 @@ pub struct Receiver {
 pub enum Received {
     /// Nothing in time.
     Nothing,
-    /// This many truths.
-    Truths(usize),
+    /// This many messages.
+    Messages(usize),
     /// Nobody has the other end any more.
     End,
 }
 
 /// A new pipe.
-pub fn pipe() -> Result<(Sender, Receiver)> {
+pub fn pipe<T: Message>() -> Result<(Sender<T>, Receiver<T>)> {
+    // A write of no more is never torn apart, and never mixed with another's.
+    const { assert!(size_of::<T>() <= libc::PIPE_BUF) };
     let (reader, writer): (PipeReader, PipeWriter) =
         io::pipe().context("cannot make a pipe for the truth")?;
     // SAFETY: Sets a number of a descriptor that we own.
     unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, ROOM) };
     let receiver = Receiver {
         file: File::from(OwnedFd::from(reader)),
-        buffer: vec![0; BATCH * BYTES],
+        buffer: vec![0; BATCH * size_of::<T>()],
+        _messages: PhantomData,
     };
-    Ok((Sender(writer), receiver))
+    Ok((Sender(writer, PhantomData), receiver))
 }
 
-impl Sender {
-    /// Passes a truth on. Waits where there is no room.
-    pub fn send(&self, truth: &Truth) -> Result<()> {
-        // SAFETY: A truth has only integers and no padding, so that every byte is initialized.
-        let bytes = unsafe { std::slice::from_raw_parts((&raw const *truth).cast::<u8>(), BYTES) };
+impl<T: Message> Sender<T> {
+    /// Passes a message on. Waits where there is no room.
+    pub fn send(&self, message: &T) -> Result<()> {
+        // SAFETY: Every byte of a message is initialized.
+        let bytes = unsafe {
+            std::slice::from_raw_parts((&raw const *message).cast::<u8>(), size_of::<T>())
+        };
         (&self.0)
             .write_all(bytes)
             .context("cannot pass a truth on: is the first process gone?")
     }
 }
 
-impl Receiver {
-    /// Waits for truths and takes them.
+impl<T: Message> Receiver<T> {
+    /// Waits for messages and takes them.
     pub fn receive(
         &mut self,
         limit: Duration,
-        mut each: impl FnMut(&Truth) -> Result<()>,
+        mut each: impl FnMut(&T) -> Result<()>,
     ) -> Result<Received> {
+        let size = size_of::<T>();
         if !self.is_ready(limit)? {
             return Ok(Received::Nothing);
         }
@@ -80,15 +96,14 @@ impl Receiver {
             .file
             .read(&mut self.buffer)
             .context("cannot take truths from the pipe")?;
-        ensure!(read % BYTES == 0, "the pipe tore a truth apart");
-        for bytes in self.buffer[..read].chunks_exact(BYTES) {
-            // SAFETY: There are as many bytes as a truth has, and any bytes make one: it has only
-            // integers.
-            each(&unsafe { bytes.as_ptr().cast::<Truth>().read_unaligned() })?;
+        ensure!(read % size == 0, "the pipe tore a truth apart");
+        for bytes in self.buffer[..read].chunks_exact(size) {
+            // SAFETY: There are as many bytes as a message has, and any bytes make one.
+            each(&unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })?;
         }
-        Ok(match read / BYTES {
+        Ok(match read / size {
             0 => Received::End,
-            truths => Received::Truths(truths),
+            messages => Received::Messages(messages),
         })
     }
 
@@ -145,7 +160,7 @@ mod tests {
                     Ok(())
                 });
                 match received.unwrap() {
-                    Received::Truths(count) => left -= count as u64,
+                    Received::Messages(count) => left -= count as u64,
                     other => panic!("{other:?} with {left} to come"),
                 }
             }
@@ -159,7 +174,7 @@ mod tests {
 
     #[test]
     fn it_does_not_wait_for_ever() {
-        let (_sender, mut receiver) = pipe().unwrap();
+        let (_sender, mut receiver) = pipe::<Wait>().unwrap();
         let nothing = receiver.receive(Duration::from_millis(1), |_| Ok(()));
         assert_eq!(nothing.unwrap(), Received::Nothing);
     }

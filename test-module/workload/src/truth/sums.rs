@@ -1,6 +1,6 @@
 //! Arithmetic with the driver's totals.
 
-use crate::uapi::{Ledger, Total, Totals, Truth};
+use crate::uapi::{Ledger, Total, Totals, Truth, WaitTotals};
 
 /// What one device's totals grew by, added to those of others.
 pub fn add_growth(sums: &mut Totals, before: &Totals, after: &Totals) {
@@ -11,6 +11,18 @@ pub fn add_growth(sums: &mut Totals, before: &Totals, after: &Totals) {
     }
     sums.log_lost += after.log_lost - before.log_lost;
     sums.unbalanced += after.unbalanced - before.unbalanced;
+}
+
+/// What one device's waits grew by, added to those of others.
+pub fn add_waits(sums: &mut WaitTotals, before: &WaitTotals, after: &WaitTotals) {
+    let kinds = before.by_kind.iter().zip(&after.by_kind);
+    for (sum, (before, after)) in sums.by_kind.iter_mut().zip(kinds) {
+        sum.calls += after.calls - before.calls;
+        sum.pages += after.pages - before.pages;
+        sum.total_ns += after.total_ns - before.total_ns;
+        sum.lock_wait_ns += after.lock_wait_ns - before.lock_wait_ns;
+    }
+    sums.lost += after.lost - before.lost;
 }
 
 /// Counts one migration.

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0
+
+//! Calls in which somebody may wait, one by one and added up: a part of `uapi.rs`.
+
+use super::UNKNOWN;
+
+/// Values of [`Wait::what`].
+pub mod wait {
+    /// A call of `migrate_to_ram`: a CPU, or the kernel, touched a page on the device.
+    pub const FAULT: u32 = 1;
+    /// A touch of memory. The driver knows nothing of it: the workload measures its own.
+    pub const TOUCH: u32 = 2;
+    /// How many there are, and one more.
+    pub const COUNT: usize = 3;
+}
+
+/// Values of [`Wait::result`].
+pub mod wait_result {
+    /// It did what it was called for: pages moved.
+    pub const DONE: u32 = 1;
+    /// A fault that moved nothing. It is not known why, and will be tried again.
+    pub const NOTHING: u32 = 2;
+    /// It failed: with [`Wait::errno`](super::Wait::errno).
+    pub const FAILED: u32 = 3;
+    /// How many there are, and one more.
+    pub const COUNT: usize = 4;
+}
+
+/// One call in which a thread may have waited. Times are of the kernel's CLOCK_BOOTTIME.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wait {
+    /// One of [`wait`].
+    pub what: u32,
+    /// One of [`wait_result`].
+    pub result: u32,
+    /// Why it failed, positive; else 0.
+    pub errno: u32,
+    /// Number of the device.
+    pub device: u32,
+    /// Process that the memory belongs to; 0: unknown.
+    pub owner: u32,
+    /// Process that called.
+    pub pid: u32,
+    /// Thread that called, and waited.
+    pub tid: u32,
+    /// A fault that takes a mutex: the thread that had it when this one began to wait. 0: none had,
+    /// or it was just about to change hands.
+    pub holder: u32,
+    /// The address, of a range the first one.
+    pub address: u64,
+    /// Base pages: of a fault, those that came home.
+    pub pages: u64,
+    /// When it was called.
+    pub began_ns: u64,
+    /// How long it took until it returned.
+    pub total_ns: u64,
+    /// A fault that takes a mutex: how long it waited for that. Else [`UNKNOWN`].
+    pub lock_wait_ns: u64,
+    /// When it had it. [`UNKNOWN`] where it takes none, or did not get it.
+    pub locked_ns: u64,
+    /// A fault: when it called `migrate_vma_setup`. [`UNKNOWN`] where it did not.
+    pub setup_ns: u64,
+}
+
+/// Sums over the calls of one kind and result.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WaitTotal {
+    /// How many.
+    pub calls: u64,
+    /// Their pages.
+    pub pages: u64,
+    /// Sum of [`Wait::total_ns`].
+    pub total_ns: u64,
+    /// Sum of [`Wait::lock_wait_ns`], where it is known.
+    pub lock_wait_ns: u64,
+}
+
+/// Answer of [`WAIT_TOTALS`](super::WAIT_TOTALS): of a device, since the module was loaded.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitTotals {
+    /// By kind and result, in the order of [`WaitTotals::index`].
+    pub by_kind: [WaitTotal; WaitTotals::KINDS],
+    /// Calls that fell out of the log because nobody took them in time.
+    pub lost: u64,
+}
+
+impl WaitTotals {
+    /// Kinds times results.
+    pub const KINDS: usize = wait::COUNT * wait_result::COUNT;
+
+    /// Where in [`WaitTotals::by_kind`] a kind and a result are counted.
+    pub const fn index(what: u32, result: u32) -> usize {
+        what as usize * wait_result::COUNT + result as usize
+    }
+
+    /// What is counted at a place in [`WaitTotals::by_kind`]: kind and result.
+    pub const fn kind(index: usize) -> (u32, u32) {
+        (
+            (index / wait_result::COUNT) as u32,
+            (index % wait_result::COUNT) as u32,
+        )
+    }
+
+    /// Counts one.
+    pub fn count(&mut self, wait: &Wait) {
+        let total = &mut self.by_kind[Self::index(wait.what, wait.result)];
+        total.calls += 1;
+        total.pages += wait.pages;
+        total.total_ns += wait.total_ns;
+        if wait.lock_wait_ns != UNKNOWN {
+            total.lock_wait_ns += wait.lock_wait_ns;
+        }
+    }
+}
+
+impl Default for WaitTotals {
+    fn default() -> Self {
+        Self {
+            by_kind: [WaitTotal::default(); Self::KINDS],
+            lost: 0,
+        }
+    }
+}
+
+/// Argument of [`TAKE_WAITS`](super::TAKE_WAITS): takes calls out of the device's log, the oldest
+/// first. It never waits.
+///
+/// `EFAULT` where they cannot be written; the one that could not is lost, and counted so.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TakeWaits {
+    /// Address of an array of [`Wait`]s.
+    pub to: u64,
+    /// How many it has room for.
+    pub room: u64,
+    /// Out: how many were taken.
+    pub taken: u64,
+}
+
+const _: () = assert!(size_of::<Wait>() == 88);
