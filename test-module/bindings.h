@@ -81,6 +81,8 @@ void migrate_test_device_folio_init(struct folio *folio, struct dev_pagemap *pgm
 void migrate_test_device_folio_dissolve(struct folio *folio);
 struct dev_pagemap *migrate_test_page_pgmap(const struct page *page);
 void migrate_test_interval_changed(struct mmu_interval_notifier *interval, unsigned long sequence);
+bool migrate_test_interval_read_retry(struct mmu_interval_notifier *interval, unsigned long sequence);
+bool migrate_test_range_is_blockable(const struct mmu_notifier_range *range);
 void migrate_test_mutex_init(struct mutex *mutex);
 int migrate_test_mutex_lock_killable(struct mutex *mutex);
 

@@ -18,7 +18,8 @@
 use kernel::ffi;
 
 pub(crate) use kernel::bindings::{
-    bool_, dev_pagemap, folio, gfp_t, mm_struct, mmu_interval_notifier, mutex, page, vm_area_struct,
+    bool_, dev_pagemap, folio, gfp_t, mm_struct, mmu_interval_notifier, mmu_notifier_range, mutex,
+    page, vm_area_struct,
 };
 
 include!("bindings_generated.rs");

@@ -21,6 +21,7 @@ use crate::{
     device_memory::DeviceMemory,
     eviction,
     folio::{COMPOUND_PAGES, Pfn},
+    hmm::{self, Reading},
     hold::Holder,
     inject::Injection,
     layout,
@@ -34,8 +35,8 @@ use crate::{
     slots::{Arrival, Mapping},
     truth::Kind,
     uapi::{
-        self, Configuration, Evict, Info, MAX_DELAY_NS, Migrate, Play, TakeWaits, Totals, Truth,
-        Wait, WaitTotals, cause, direction, evict, flags,
+        self, Configuration, Evict, Info, MAX_DELAY_NS, Map, Migrate, Play, TakeWaits, Totals,
+        Truth, Wait, WaitTotals, cause, direction, evict, flags,
     },
     waits,
     who::Who,
@@ -63,6 +64,10 @@ unsafe impl AsBytes for Wait {}
 unsafe impl AsBytes for WaitTotals {}
 // SAFETY: Only 64-bit integers.
 unsafe impl FromBytes for TakeWaits {}
+// SAFETY: Only integers, without padding: `uapi_waits.rs` asserts the size.
+unsafe impl FromBytes for Map {}
+// SAFETY: As above.
+unsafe impl AsBytes for Map {}
 // SAFETY: Only 64-bit integers.
 unsafe impl AsBytes for TakeWaits {}
 
@@ -136,6 +141,7 @@ impl MiscDevice for OpenFile {
             uapi::FILE_TOTALS => write(argument, &file.account.totals())?,
             uapi::INFO => write(argument, &file.info())?,
             uapi::PLAY => file.play(argument)?,
+            uapi::MAP => file.map_range(argument)?,
             uapi::TAKE_WAITS => file.take_waits(argument)?,
             uapi::WAIT_TOTALS => write(argument, &file.memory.waits.totals())?,
             uapi::CONFIGURE => file.memory.configure(&read(argument)?)?,
@@ -190,6 +196,36 @@ impl OpenFile {
         self.own_mm()?;
         play::perform(self, &mut request)?;
         write(argument, &request)
+    }
+
+    fn map_range(&self, argument: UserPtr) -> Result {
+        let mut request: Map = read(argument)?;
+        let mm = self.own_mm()?;
+        if request.reserved != 0 || request.delay_ns > MAX_DELAY_NS {
+            return Err(EINVAL);
+        }
+        check_range(request.address, request.pages)?;
+        let reading = Reading {
+            mm: &mm,
+            memory: &self.memory,
+            start: request.address as usize,
+            pages: request.pages as usize,
+            owner: self.memory.owner().as_ptr(),
+            attempts: match request.attempts {
+                0 => hmm::ATTEMPTS,
+                attempts => attempts,
+            },
+            delay: request.delay_ns,
+        };
+        let (found, result) = reading.read();
+        request.range_faults = found.range_faults;
+        request.busy = found.busy;
+        request.retries = found.retries;
+        request.range_fault_ns = found.range_fault_ns;
+        request.read_begin_ns = found.read_begin_ns;
+        request.mapped = found.mapped;
+        write(argument, &request)?;
+        result
     }
 
     fn take_waits(&self, argument: UserPtr) -> Result {
@@ -332,14 +368,22 @@ fn check(request: &Migrate, select: Select) -> Result {
     let unknown = request.flags & !flags::ALL != 0 || request.reserved != 0;
     let contradicts = is_set(flags::SPLIT) && !is_set(flags::COMPOUND)
         || is_set(flags::DEVICE_TOO) && select == Select::Device;
-    let length = request.pages == 0 || request.pages > uapi::MAX_PAGES;
-    let bytes = request.pages.saturating_mul(PAGE_SIZE as u64);
-    let overflow = request.address.checked_add(bytes).is_none();
     let long = request.alloc_and_copy_delay_ns > MAX_DELAY_NS
         || request.finalize_and_map_delay_ns > MAX_DELAY_NS;
-    let unaligned = request.address % PAGE_SIZE as u64 != 0;
     let fine = Injection::is_valid(request);
-    if unknown || contradicts || length || overflow || long || unaligned || !fine {
+    if unknown || contradicts || long || !fine {
+        return Err(EINVAL);
+    }
+    check_range(request.address, request.pages)
+}
+
+/// Refuses what is no range of whole pages, or too long.
+fn check_range(address: u64, pages: u64) -> Result {
+    let length = pages == 0 || pages > uapi::MAX_PAGES;
+    let bytes = pages.saturating_mul(PAGE_SIZE as u64);
+    let overflow = address.checked_add(bytes).is_none();
+    let unaligned = address % PAGE_SIZE as u64 != 0;
+    if length || overflow || unaligned {
         return Err(EINVAL);
     }
     Ok(())

@@ -23,13 +23,12 @@ impl<T: Copy + Default> Ring<T> {
 
     /// Puts one behind the others. Whether the oldest had to make room for it.
     pub(crate) fn push(&mut self, entry: T) -> bool {
-        let capacity = self.entries.len();
-        let is_full = self.len == capacity;
+        let is_full = self.len == self.entries.len();
         if is_full {
-            self.first = (self.first + 1) % capacity;
-            self.len -= 1;
+            self.forget_oldest();
         }
-        self.entries[(self.first + self.len) % capacity] = entry;
+        let next = self.index(self.len);
+        self.entries[next] = entry;
         self.len += 1;
         is_full
     }
@@ -40,8 +39,22 @@ impl<T: Copy + Default> Ring<T> {
             return None;
         }
         let entry = self.entries[self.first];
-        self.first = (self.first + 1) % self.entries.len();
-        self.len -= 1;
+        self.forget_oldest();
         Some(entry)
+    }
+
+    fn forget_oldest(&mut self) {
+        self.first = self.index(1);
+        self.len -= 1;
+    }
+
+    /// Where the n-th is, of as many as there is room for.
+    fn index(&self, n: usize) -> usize {
+        let (index, capacity) = (self.first + n, self.entries.len());
+        if index < capacity {
+            index
+        } else {
+            index - capacity
+        }
     }
 }

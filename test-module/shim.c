@@ -213,6 +213,16 @@ void migrate_test_interval_changed(struct mmu_interval_notifier *interval, unsig
 	mmu_interval_set_seq(interval, sequence);
 }
 
+bool migrate_test_interval_read_retry(struct mmu_interval_notifier *interval, unsigned long sequence)
+{
+	return mmu_interval_read_retry(interval, sequence);
+}
+
+bool migrate_test_range_is_blockable(const struct mmu_notifier_range *range)
+{
+	return mmu_notifier_range_blockable(range);
+}
+
 void migrate_test_mutex_init(struct mutex *mutex)
 {
 	mutex_init(mutex);

@@ -10,20 +10,29 @@ pub mod wait {
     pub const FAULT: u32 = 1;
     /// A touch of memory. The driver knows nothing of it: the workload measures its own.
     pub const TOUCH: u32 = 2;
+    /// A call of `hmm_range_fault`.
+    pub const RANGE_FAULT: u32 = 3;
+    /// A call of `mmu_interval_read_begin`, which waits while the range is changed.
+    pub const READ_BEGIN: u32 = 4;
     /// How many there are, and one more.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 5;
 }
 
 /// Values of [`Wait::result`].
 pub mod wait_result {
-    /// It did what it was called for: pages moved.
+    /// It did what it was called for: pages moved, a range could be used.
     pub const DONE: u32 = 1;
     /// A fault that moved nothing. It is not known why, and will be tried again.
     pub const NOTHING: u32 = 2;
     /// It failed: with [`Wait::errno`](super::Wait::errno).
     pub const FAILED: u32 = 3;
+    /// A range fault during which the range changed: `EBUSY`. It is called anew.
+    pub const BUSY: u32 = 4;
+    /// A range fault after which the range changed, before what it found could be used:
+    /// `mmu_interval_read_retry`. It is called anew.
+    pub const RETRY: u32 = 5;
     /// How many there are, and one more.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 6;
 }
 
 /// One call in which a thread may have waited. Times are of the kernel's CLOCK_BOOTTIME.
@@ -49,7 +58,7 @@ pub struct Wait {
     pub holder: u32,
     /// The address, of a range the first one.
     pub address: u64,
-    /// Base pages: of a fault, those that came home.
+    /// Base pages: of a fault, those that came home; else those of the range.
     pub pages: u64,
     /// When it was called.
     pub began_ns: u64,
@@ -140,4 +149,43 @@ pub struct TakeWaits {
     pub taken: u64,
 }
 
+/// Argument of [`MAP`](super::MAP): the device maps a range of the caller's memory in its own page
+/// table, where its pages are, as `Documentation/mm/hmm.rst` says: an interval notifier, and
+/// `hmm_range_fault` until nothing has changed meanwhile. Pages that are on this device stay there,
+/// those of another device come home, and holes get pages.
+///
+/// `EINVAL` for an address that is not a multiple of the page size, no pages, more than
+/// [`MAX_PAGES`](super::MAX_PAGES), an overflowing range, something in the reserved field, or a
+/// delay over [`MAX_DELAY_NS`](super::MAX_DELAY_NS); `EPERM` for a file of another address space;
+/// `EBUSY` where the range changed in every attempt; `EINTR` for a signal; `EFAULT` where nothing
+/// is mapped.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Map {
+    /// First address, a multiple of the page size.
+    pub address: u64,
+    /// Length in base pages.
+    pub pages: u64,
+    /// Attempts at most; 0: 10,000.
+    pub attempts: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Time that the driver spends, busy, between `hmm_range_fault` and its own lock, in which the
+    /// range may change; nanoseconds.
+    pub delay_ns: u64,
+    /// Out: calls of `hmm_range_fault`.
+    pub range_faults: u64,
+    /// Out, of these: those that said `EBUSY`.
+    pub busy: u64,
+    /// Out, of these: those after which `mmu_interval_read_retry` said that the range had changed.
+    pub retries: u64,
+    /// Out: how long they took.
+    pub range_fault_ns: u64,
+    /// Out: how long the calls of `mmu_interval_read_begin` took, one for each.
+    pub read_begin_ns: u64,
+    /// Out: pages that the device could reach in the end.
+    pub mapped: u64,
+}
+
 const _: () = assert!(size_of::<Wait>() == 88);
+const _: () = assert!(size_of::<Map>() == 80);

@@ -6,12 +6,12 @@
 //! is collected and was retired meanwhile is left alone. A range is evicted by touching it as
 //! another device would.
 
-use core::hint::black_box;
+use core::{hint::black_box, ptr};
 use kernel::{page::PAGE_SIZE, prelude::*};
 
 use crate::{
     eviction,
-    hmm::{self, Interval},
+    hmm::{self, Reading},
     inject::{Injection, Strikes},
     migrate::{Select, Setup},
     plan::{Manner, Plan, Target},
@@ -78,10 +78,16 @@ pub(crate) fn touch(act: &mut Act<'_>) -> Result {
 fn drm_gpusvm_range_evict(act: &mut Act<'_>) -> Result {
     let mm = act.mm()?;
     let (address, pages) = (act.request.address as usize, act.request.pages as usize);
-    let interval = Interval::new(&mm, address, pages * PAGE_SIZE)?;
-    let result = hmm::fault(&mm, &interval, address, pages);
-    drop(interval);
-    result
+    let reading = Reading {
+        mm: &mm,
+        memory: act.memory(),
+        start: address,
+        pages,
+        owner: ptr::null_mut(),
+        attempts: hmm::ATTEMPTS,
+        delay: 0,
+    };
+    reading.read().1
 }
 
 /// Room is needed: pages go home wherever they are mapped.
