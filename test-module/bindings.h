@@ -17,6 +17,7 @@
 #include <linux/miscdevice.h>
 #include <linux/mutex.h>
 #include <linux/pagemap.h>
+#include <linux/rmap.h>
 #include <linux/sched.h>
 
 #ifdef CONFIG_ARCH_ENABLE_THP_MIGRATION

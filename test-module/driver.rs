@@ -47,6 +47,7 @@ mod destinations;
 mod device_memory;
 mod engine;
 mod eviction;
+mod exclusive;
 mod fault;
 mod file;
 mod folio;

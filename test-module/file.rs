@@ -19,7 +19,7 @@ use kernel::{
 use crate::{
     accounts::{FileAccount, FileId},
     device_memory::DeviceMemory,
-    eviction,
+    eviction, exclusive,
     folio::{COMPOUND_PAGES, Pfn},
     hmm::{self, Reading},
     hold::Holder,
@@ -35,8 +35,8 @@ use crate::{
     slots::{Arrival, Mapping},
     truth::Kind,
     uapi::{
-        self, Configuration, Evict, Info, MAX_DELAY_NS, Map, Migrate, Play, TakeWaits, Totals,
-        Truth, Wait, WaitTotals, cause, direction, evict, flags,
+        self, Configuration, Evict, Exclusive, Info, MAX_DELAY_NS, Map, Migrate, Play, TakeWaits,
+        Totals, Truth, Wait, WaitTotals, cause, direction, evict, flags,
     },
     waits,
     who::Who,
@@ -64,6 +64,10 @@ unsafe impl AsBytes for Wait {}
 unsafe impl AsBytes for WaitTotals {}
 // SAFETY: Only 64-bit integers.
 unsafe impl FromBytes for TakeWaits {}
+// SAFETY: Only 64-bit integers.
+unsafe impl FromBytes for Exclusive {}
+// SAFETY: Only 64-bit integers.
+unsafe impl AsBytes for Exclusive {}
 // SAFETY: Only integers, without padding: `uapi_waits.rs` asserts the size.
 unsafe impl FromBytes for Map {}
 // SAFETY: As above.
@@ -142,6 +146,7 @@ impl MiscDevice for OpenFile {
             uapi::INFO => write(argument, &file.info())?,
             uapi::PLAY => file.play(argument)?,
             uapi::MAP => file.map_range(argument)?,
+            uapi::EXCLUSIVE => file.make_exclusive(argument)?,
             uapi::TAKE_WAITS => file.take_waits(argument)?,
             uapi::WAIT_TOTALS => write(argument, &file.memory.waits.totals())?,
             uapi::CONFIGURE => file.memory.configure(&read(argument)?)?,
@@ -224,6 +229,15 @@ impl OpenFile {
         request.range_fault_ns = found.range_fault_ns;
         request.read_begin_ns = found.read_begin_ns;
         request.mapped = found.mapped;
+        write(argument, &request)?;
+        result
+    }
+
+    fn make_exclusive(&self, argument: UserPtr) -> Result {
+        let mut request: Exclusive = read(argument)?;
+        let mm = self.own_mm()?;
+        check_range(request.address, request.pages)?;
+        let result = exclusive::make(&self.memory, &mm, &mut request);
         write(argument, &request)?;
         result
     }

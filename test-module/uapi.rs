@@ -27,7 +27,7 @@ pub use played::{MAX_BLOCK, Play, play, play_flags};
 
 #[path = "uapi_waits.rs"]
 mod waited;
-pub use waited::{Map, TakeWaits, Wait, WaitTotal, WaitTotals, wait, wait_result};
+pub use waited::{Exclusive, Map, TakeWaits, Wait, WaitTotal, WaitTotals, wait, wait_result};
 
 /// Folder entry of the first device. Others have their number behind it, from 1.
 pub const DEVICE_PATH: &str = "/dev/migrate_test";
@@ -594,6 +594,7 @@ const NR_PLAY: u32 = 8;
 const NR_TAKE_WAITS: u32 = 9;
 const NR_WAIT_TOTALS: u32 = 10;
 const NR_MAP: u32 = 11;
+const NR_EXCLUSIVE: u32 = 12;
 
 /// Migrates a range of the caller's memory to the device. Argument: [`Migrate`].
 pub const TO_DEVICE: u32 = number(WRITE | READ, NR_TO_DEVICE, size_of::<Migrate>());
@@ -619,6 +620,8 @@ pub const TAKE_WAITS: u32 = number(WRITE | READ, NR_TAKE_WAITS, size_of::<TakeWa
 pub const WAIT_TOTALS: u32 = number(READ, NR_WAIT_TOTALS, size_of::<WaitTotals>());
 /// Has the device map a range of the caller's memory. Argument: [`Map`].
 pub const MAP: u32 = number(WRITE | READ, NR_MAP, size_of::<Map>());
+/// Has the device get pages of the caller's memory for itself. Argument: [`Exclusive`].
+pub const EXCLUSIVE: u32 = number(WRITE | READ, NR_EXCLUSIVE, size_of::<Exclusive>());
 
 const WRITE: u32 = 1;
 const READ: u32 = 2;

@@ -14,13 +14,15 @@ pub mod wait {
     pub const RANGE_FAULT: u32 = 3;
     /// A call of `mmu_interval_read_begin`, which waits while the range is changed.
     pub const READ_BEGIN: u32 = 4;
+    /// A call of `make_device_exclusive`, for one page.
+    pub const EXCLUSIVE: u32 = 5;
     /// How many there are, and one more.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 }
 
 /// Values of [`Wait::result`].
 pub mod wait_result {
-    /// It did what it was called for: pages moved, a range could be used.
+    /// It did what it was called for: pages moved, a range could be used, a page is exclusive.
     pub const DONE: u32 = 1;
     /// A fault that moved nothing. It is not known why, and will be tried again.
     pub const NOTHING: u32 = 2;
@@ -185,6 +187,28 @@ pub struct Map {
     pub read_begin_ns: u64,
     /// Out: pages that the device could reach in the end.
     pub mapped: u64,
+}
+
+/// Argument of [`EXCLUSIVE`](super::EXCLUSIVE): the device gets pages of the caller's memory for
+/// itself, one by one, until a CPU touches them: `make_device_exclusive`. Pages that are on a
+/// device come home for it, and holes get pages.
+///
+/// Pages of which the kernel does not allow it (those of files, those that may not be written to,
+/// holes in the address space) are no error, and counted. `EINVAL`, `EPERM` and `EINTR` as for
+/// [`Map`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exclusive {
+    /// First address, a multiple of the page size.
+    pub address: u64,
+    /// Length in base pages.
+    pub pages: u64,
+    /// Out: pages that the device has for itself.
+    pub made: u64,
+    /// Out: those of which the kernel did not allow it.
+    pub refused: u64,
+    /// Out: how long the calls took, nanoseconds.
+    pub total_ns: u64,
 }
 
 const _: () = assert!(size_of::<Wait>() == 88);
