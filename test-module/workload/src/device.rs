@@ -12,7 +12,8 @@ use anyhow::{Context as _, Result};
 use crate::{
     stack::Stack,
     uapi::{
-        self, Configuration, Evict, Info, Migrate, Play, TakeWaits, Totals, Truth, Wait, WaitTotals,
+        self, Configuration, Evict, Exclusive, Info, Map, Migrate, Play, TakeWaits, Totals, Truth,
+        Wait, WaitTotals,
     },
 };
 
@@ -52,6 +53,10 @@ unsafe impl Argument for Evict {}
 unsafe impl Argument for Configuration {}
 // SAFETY: Integers only.
 unsafe impl Argument for Play {}
+// SAFETY: Integers only.
+unsafe impl Argument for Map {}
+// SAFETY: Integers only.
+unsafe impl Argument for Exclusive {}
 // SAFETY: Integers only. The driver writes to where it points, too: to room that is there.
 unsafe impl Argument for TakeWaits {}
 // SAFETY: Integers only.
@@ -201,6 +206,22 @@ impl Device {
             format!(
                 "play {} with {} pages at {:#x}, flags {:#x}",
                 request.mode, request.pages, request.address, request.flags
+            )
+        })
+    }
+
+    /// Has the device map a range where its pages are, and says what that took.
+    pub fn map(&self, request: &Map) -> Result<Map> {
+        let what = || format!("map {} pages at {:#x}", request.pages, request.address);
+        self.call(uapi::MAP, *request, what)
+    }
+
+    /// Has the device get pages for itself, and says of how many it did.
+    pub fn make_exclusive(&self, request: &Exclusive) -> Result<Exclusive> {
+        self.call(uapi::EXCLUSIVE, *request, || {
+            format!(
+                "make {} pages at {:#x} exclusive",
+                request.pages, request.address
             )
         })
     }

@@ -17,7 +17,8 @@ use crate::{
     stack::Stack,
     truth::{pipe::Sender, sums},
     uapi::{
-        Evict, Migrate, Play, Totals, Truth, UNKNOWN, Wait, cause, direction, wait, wait_result,
+        Evict, Exclusive, Migrate, Play, Totals, Truth, UNKNOWN, Wait, cause, direction, wait,
+        wait_result,
     },
 };
 
@@ -328,7 +329,15 @@ impl<'a> Worker<'a> {
         device.play(request).map(Some)
     }
 
-    /// The same, and sees to it that what came of it is as it must be. False: the run is over.
+    /// Has the first device get pages for itself when it is time. `None`: the run is over.
+    pub fn make_exclusive(&mut self, request: &Exclusive) -> Result<Option<Exclusive>> {
+        if !self.process.control().next_call() {
+            return Ok(None);
+        }
+        self.device().make_exclusive(request).map(Some)
+    }
+
+    /// Plays, and sees to it that what came of it is as it must be. False: the run is over.
     pub fn expect_play(
         &mut self,
         device: &Device,

@@ -131,6 +131,8 @@ const LOAD: &[Case] = &[
     case("hang", "3", &[("moved", 48), ("threads", 1)]),
     case("convoy", "3", &[("cause cpu_fault", 96), ("threads", 33)]),
     case("crowd", "2", &[("cause cpu_fault", 64), ("threads", 2)]),
+    case("retries", "40", &[("moved", 1000)]),
+    case("exclusive", "12", &[("cause kernel_access", 80)]),
 ];
 
 /// Several processes and threads.

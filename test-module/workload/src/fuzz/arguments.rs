@@ -4,8 +4,8 @@ use super::arena::{Arena, Part};
 use crate::{
     rng::Rng,
     uapi::{
-        self, Configuration, Evict, MAX_BLOCK, MAX_DELAY_NS, Migrate, Play, Strike, configuration,
-        evict, flags, play, play_flags,
+        self, Configuration, Evict, Exclusive, MAX_BLOCK, MAX_DELAY_NS, Map, Migrate, Play, Strike,
+        configuration, evict, flags, play, play_flags,
     },
 };
 
@@ -180,6 +180,46 @@ pub(super) fn play(rng: &mut Rng, arena: &Arena, facts: &Facts) -> Play {
             4 => request.batch = value,
             5 => request.skip.per_million = value as u32,
             _ => request.delay_ns = value.max(MAX_DELAY_NS + 1),
+        }
+    }
+    request
+}
+
+/// A range that the device is to map: mostly one that can be. Holes get pages: not too many.
+pub(super) fn map(rng: &mut Rng, arena: &Arena, facts: &Facts) -> Map {
+    let part = place(rng, arena, facts);
+    let mut request = Map {
+        address: part.address as u64,
+        pages: part.pages.min(facts.compound_pages.max(MAX_BLOCK as usize)) as u64,
+        attempts: 1 + rng.below(20) as u32,
+        delay_ns: rng.pick(&[0, 0, 20_000]),
+        ..Map::default()
+    };
+    if rng.one_in(16) {
+        let value = edge(rng);
+        match rng.below(4) {
+            0 => request.address = value,
+            1 => request.pages = value.max(uapi::MAX_PAGES + 1),
+            2 => request.reserved = value as u32,
+            _ => request.delay_ns = value.max(MAX_DELAY_NS + 1),
+        }
+    }
+    request
+}
+
+/// Pages that the device is to get for itself: mostly some that it can.
+pub(super) fn exclusive(rng: &mut Rng, arena: &Arena, facts: &Facts) -> Exclusive {
+    let part = place(rng, arena, facts);
+    let mut request = Exclusive {
+        address: part.address as u64,
+        pages: part.pages.min(1 + rng.below(32)) as u64,
+        ..Exclusive::default()
+    };
+    if rng.one_in(16) {
+        let value = edge(rng);
+        match rng.below(2) {
+            0 => request.address = value,
+            _ => request.pages = value.max(uapi::MAX_PAGES + 1),
         }
     }
     request

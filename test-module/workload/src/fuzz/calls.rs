@@ -125,7 +125,9 @@ impl Caller<'_> {
     /// One random call.
     pub(super) fn call(&self, file: RawFd, rng: &mut Rng) {
         match rng.below(64) {
-            0..=35 => self.migrate(file, rng),
+            0..=31 => self.migrate(file, rng),
+            32..=33 => self.map(file, rng),
+            34..=35 => self.make_exclusive(file, rng),
             36..=43 => self.play(file, rng),
             44..=51 => self.evict(file, rng),
             52..=54 => self.configure(file, rng),
@@ -156,6 +158,26 @@ impl Caller<'_> {
                 eprintln!("workload: fuzz: this does not add up: {answer:?}");
                 self.tally.count_wrong();
             }
+        }
+    }
+
+    fn map(&self, file: RawFd, rng: &mut Rng) {
+        let request = arguments::map(rng, self.arena, &self.facts);
+        if let Some(answer) = self.make(file, rng, uapi::MAP, request)
+            && answer.range_faults != answer.busy + answer.retries + 1
+        {
+            eprintln!("workload: fuzz: this does not add up: {answer:?}");
+            self.tally.count_wrong();
+        }
+    }
+
+    fn make_exclusive(&self, file: RawFd, rng: &mut Rng) {
+        let request = arguments::exclusive(rng, self.arena, &self.facts);
+        if let Some(answer) = self.make(file, rng, uapi::EXCLUSIVE, request)
+            && answer.pages != answer.made + answer.refused
+        {
+            eprintln!("workload: fuzz: this does not add up: {answer:?}");
+            self.tally.count_wrong();
         }
     }
 
@@ -254,6 +276,8 @@ impl Caller<'_> {
             uapi::PLAY,
             uapi::TAKE_WAITS,
             uapi::WAIT_TOTALS,
+            uapi::MAP,
+            uapi::EXCLUSIVE,
         ];
         let result = ioctl(file, number, argument.as_mut_ptr() as usize);
         self.tally.count_call(result.is_ok());

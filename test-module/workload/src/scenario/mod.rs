@@ -9,6 +9,7 @@ mod contended;
 mod convoy;
 mod crowd;
 mod declined;
+mod exclusive;
 mod fork;
 mod handover;
 mod hang;
@@ -22,6 +23,7 @@ mod oversubscribe;
 mod pages;
 mod ping_pong;
 mod pinned;
+mod retries;
 mod rogue;
 mod sequences;
 mod stacks;
@@ -42,7 +44,7 @@ use crate::{uapi::Configuration, worker::Process};
 pub const EACH: &str = "all";
 
 /// What [`EACH`] is.
-const ABOUT_EACH: &str = "Each of the scenarios above in turn but hang, convoy and crowd, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
+const ABOUT_EACH: &str = "Each of the scenarios above in turn but hang, convoy, crowd, retries and exclusive, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
      each takes ten seconds, over and over again.";
 
 /// A way to use the driver.
@@ -96,6 +98,8 @@ pub static ALL: &[&dyn Scenario] = &[
     &hang::Hang,
     &convoy::Convoy,
     &crowd::Crowd,
+    &retries::Retries,
+    &exclusive::Exclusive,
     &handover::Handover,
     &uvm::Uvm,
     &uvm_numa::UvmNuma,
@@ -165,7 +169,10 @@ mod tests {
         }
         let left_out = ALL.iter().filter(|scenario| !scenario.is_of_each());
         let left_out: Vec<_> = left_out.map(|scenario| scenario.name()).collect();
-        assert_eq!(left_out, ["hang", "convoy", "crowd"]);
+        assert_eq!(
+            left_out,
+            ["hang", "convoy", "crowd", "retries", "exclusive"]
+        );
         assert!(left_out.iter().all(|name| ABOUT_EACH.contains(name)));
         let each = named(EACH).map(|all| all.len());
         assert_eq!(each, Some(ALL.len() - left_out.len()));

@@ -42,6 +42,9 @@ pub(super) fn wait_name(what: u32) -> Result<&'static str> {
     match what {
         wait::FAULT => Ok("fault"),
         wait::TOUCH => Ok("touch"),
+        wait::RANGE_FAULT => Ok("range_fault"),
+        wait::READ_BEGIN => Ok("read_begin"),
+        wait::EXCLUSIVE => Ok("exclusive"),
         other => Err(strange("wait", other)),
     }
 }
@@ -51,6 +54,8 @@ pub(super) fn result_name(result: u32) -> Result<&'static str> {
         wait_result::DONE => Ok("done"),
         wait_result::NOTHING => Ok("nothing"),
         wait_result::FAILED => Ok("failed"),
+        wait_result::BUSY => Ok("busy"),
+        wait_result::RETRY => Ok("retry"),
         other => Err(strange("result", other)),
     }
 }
