@@ -50,7 +50,12 @@ static const unsigned long MIGRATE_TEST_SIZE_INTERVAL = sizeof(struct mmu_interv
 static const unsigned long MIGRATE_TEST_SIZE_MUTEX = sizeof(struct mutex);
 static const unsigned long MIGRATE_TEST_SIZE_XARRAY = sizeof(struct xarray);
 
+/* Whether this kernel has fences (fence.c). */
+static const bool MIGRATE_TEST_HAS_FENCES = IS_ENABLED(CONFIG_DMA_SHARED_BUFFER);
+
 static const unsigned int MIGRATE_TEST_COMM_LEN = TASK_COMM_LEN;
+
+struct dma_fence;
 
 struct mm_struct *migrate_test_current_mm(void);
 int migrate_test_current_pid(void);
@@ -84,6 +89,10 @@ struct dev_pagemap *migrate_test_page_pgmap(const struct page *page);
 void migrate_test_interval_changed(struct mmu_interval_notifier *interval, unsigned long sequence);
 bool migrate_test_interval_read_retry(struct mmu_interval_notifier *interval, unsigned long sequence);
 bool migrate_test_range_is_blockable(const struct mmu_notifier_range *range);
+struct dma_fence *migrate_test_fence_new(void);
+void migrate_test_fence_signal(struct dma_fence *fence);
+void migrate_test_fence_wait(struct dma_fence *fence);
+void migrate_test_fence_put(struct dma_fence *fence);
 void migrate_test_mutex_init(struct mutex *mutex);
 int migrate_test_mutex_lock_killable(struct mutex *mutex);
 

@@ -95,6 +95,9 @@ pub(crate) struct DeviceMemory {
     /// Taken before setup by plays of amdgpu, and by CPU faults if the device is configured so.
     #[pin]
     pub(crate) svms: TaskMutex,
+    /// What calls wait for between the kernel's, if the device is configured so.
+    #[pin]
+    pub(crate) queue: Mutex<()>,
     /// The thread that serves the device's faults in plays of nvidia-uvm, made when it is first
     /// needed.
     #[pin]
@@ -155,6 +158,7 @@ impl DeviceMemory {
             configuration <- new_spinlock!(Configuration::default()),
             engine <- Engine::new(),
             svms <- TaskMutex::new(),
+            queue <- new_mutex!(()),
             bottom_half <- new_mutex!(None),
             accounts <- Accounts::new(),
             waits <- Waits::new(),
@@ -264,10 +268,19 @@ impl DeviceMemory {
         let unknown = new.flags & !configuration::ALL != 0;
         let mutexes = configuration::LOCKED_FAULTS | configuration::FAULT_MUTEX;
         let both = new.flags & mutexes == mutexes;
-        let times = [new.engine_setup_ns, new.invalidate_ns, new.fault_ns];
+        let times = [
+            new.engine_setup_ns,
+            new.invalidate_ns,
+            new.fault_ns,
+            new.fence_ns,
+            new.mutex_ns,
+        ];
         let long = times.iter().any(|time| *time > MAX_DELAY_NS);
         if unknown || both || odd_fault || long {
             return Err(EINVAL);
+        }
+        if new.flags & configuration::FENCES != 0 && !bindings::MIGRATE_TEST_HAS_FENCES {
+            return Err(ENODEV);
         }
         let capacity = match new.capacity {
             0 => usize::MAX,
@@ -298,6 +311,17 @@ impl DeviceMemory {
         {
             clock::sleep_until(clock::now() + HANG_STEP);
         }
+    }
+
+    /// For how long calls have to wait here, which is one of the bits of [`configuration`] that say
+    /// so, if they have to.
+    pub(crate) fn obstacle(&self, place: u64) -> Option<u64> {
+        let configuration = self.configuration.lock();
+        (configuration.flags & place != 0).then_some(if place & configuration::FENCES != 0 {
+            configuration.fence_ns
+        } else {
+            configuration.mutex_ns
+        })
     }
 
     /// What a CPU fault takes before setup, if it takes anything.

@@ -22,13 +22,14 @@
 //! 4. locks of folios: setup takes them and finalize gives them back; `hold.rs` and evictions only
 //!    try, because they come in whatever order pages have; new destinations are locked before
 //!    anybody else knows them;
-//! 5. `Interval::update`, a mutex that the kernel's changes of page tables take in a notifier, and
+//! 5. `DeviceMemory::queue`, a mutex that is taken between the kernel's calls, under which nothing
+//!    is done; and `Interval::update`, a mutex that the kernel's changes of page tables take in a notifier, and
 //!    under which nothing is allocated or taken;
 //! 6. `Accounts::files`, a mutex under which memory is allocated;
 //! 7. spinlocks, none of which is taken under another, except the file's totals under nothing but
 //!    `files`: `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`,
-//!    `Engine::state`, `mirror::TAKEN`, `Waits::state`, the page table's XArray, and `DeviceMemory::slots`, which
-//!    `folio_free` takes wherever the kernel drops the last reference.
+//!    `Engine::state`, `mirror::TAKEN`, `Waits::state`, the page table's XArray, and
+//!    `DeviceMemory::slots`, which `folio_free` takes wherever the kernel drops the last reference.
 
 use kernel::{
     alloc::{self, flags::__GFP_NOWARN},
@@ -59,6 +60,7 @@ mod migrate;
 mod mirror;
 mod mpfn;
 mod nouveau;
+mod obstacles;
 mod owner;
 mod page_table;
 mod places;

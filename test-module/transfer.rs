@@ -15,6 +15,7 @@ use crate::{
     folio::{COMPOUND_PAGES, FolioRef, Frame, NewFolio, Size},
     migrate::{Arrival, Arrived, Collected, Entry, Found, Migrated, Setup},
     mirror,
+    obstacles::{self, Place},
     plan::{Large, Manner, Plan, Target},
     quietly,
     source::Source,
@@ -47,6 +48,7 @@ impl Plan<'_> {
             count.engine += job.wait();
         }
         self.delays.spend(self.delays.alloc_and_copy);
+        obstacles::overcome(self.memory, Place::Copy, &mut count);
         self.memory.hang(configuration::HANG_IN_COPY);
         let truth = if self.roll_back {
             self.kind.rolled_back(&count, &collected.roll_back())
@@ -80,6 +82,7 @@ impl Plan<'_> {
         });
         count.engine += job.wait();
         self.delays.spend(self.delays.finalize_and_map);
+        obstacles::overcome(self.memory, Place::Map, count);
         self.memory.hang(configuration::HANG_IN_MAP);
         self.kind.completed(count, &migrated.finalize())
     }

@@ -50,6 +50,10 @@ pub(crate) struct Count {
     pub(crate) engine: u64,
     /// Nanoseconds that mirrors took in setup.
     pub(crate) invalidate: u64,
+    /// Nanoseconds for which fences were waited for.
+    pub(crate) fence: u64,
+    /// The same for a mutex that another thread had.
+    pub(crate) mutex: u64,
     /// Pages that arrived as part of a large folio.
     pub(crate) whole: u64,
 }
@@ -199,6 +203,8 @@ impl Kind {
             evictions: count.evictions,
             engine_ns: count.engine,
             invalidate_ns: count.invalidate,
+            fence_ns: count.fence,
+            mutex_ns: count.mutex,
             ledger,
             from: count.from,
             to: count.to,

@@ -49,7 +49,7 @@ pub const COHERENT_PATH: &str = "/dev/migrate_test_coherent";
 pub const MAX_PAGES: u64 = 262_144;
 
 /// Longest delay, and longest time that the copy engine may take for a call's set-up, a mirror to
-/// invalidate a range, and a CPU fault to copy: one second.
+/// invalidate a range, a CPU fault to copy, and a call to wait for a fence or a mutex: one second.
 pub const MAX_DELAY_NS: u64 = 1_000_000_000;
 
 /// Longest time that a call hangs in one place: a minute.
@@ -112,6 +112,19 @@ pub mod configuration {
     /// CPU faults spend [`Configuration::fault_ns`](super::Configuration::fault_ns) asleep. Without
     /// it they spend it busy.
     pub const FAULT_SLEEPS: u64 = 1 << 6;
+    /// Calls wait after their copies for a fence (`struct dma_fence`), which is signalled after
+    /// [`Configuration::fence_ns`](super::Configuration::fence_ns). `ENODEV` where the kernel has
+    /// no fences (`CONFIG_DMA_SHARED_BUFFER`).
+    pub const FENCE_IN_COPY: u64 = 1 << 7;
+    /// The same after pages.
+    pub const FENCE_IN_MAP: u64 = 1 << 8;
+    /// Calls wait after their copies for a mutex, which another thread has taken just before and
+    /// has for [`Configuration::mutex_ns`](super::Configuration::mutex_ns).
+    pub const MUTEX_IN_COPY: u64 = 1 << 9;
+    /// The same after pages.
+    pub const MUTEX_IN_MAP: u64 = 1 << 10;
+    /// Those that want a kernel with fences.
+    pub const FENCES: u64 = FENCE_IN_COPY | FENCE_IN_MAP;
     /// Every bit that has a meaning. Others are `EINVAL`.
     pub const ALL: u64 = WAIT_AFTER_PAGES
         | LOCKED_FAULTS
@@ -119,7 +132,10 @@ pub mod configuration {
         | HANG_IN_MAP
         | HANG_IN_SETUP
         | FAULT_MUTEX
-        | FAULT_SLEEPS;
+        | FAULT_SLEEPS
+        | FENCES
+        | MUTEX_IN_COPY
+        | MUTEX_IN_MAP;
 }
 
 /// Values of [`Truth::direction`]: where the pages that arrived were, and where they are now. Where
@@ -374,6 +390,10 @@ pub struct Truth {
     /// How long mirrors of the address space took to invalidate the range, while setup waited for
     /// them; nanoseconds.
     pub invalidate_ns: u64,
+    /// How long the driver waited for fences, nanoseconds.
+    pub fence_ns: u64,
+    /// How long it waited for a mutex between the kernel's calls, nanoseconds.
+    pub mutex_ns: u64,
     /// Where the pages went.
     pub ledger: Ledger,
     /// Where those that moved were.
@@ -515,6 +535,10 @@ pub struct Configuration {
     /// Time that a CPU fault spends between setup and pages, besides the copying, nanoseconds: with
     /// the mutex held where it takes one.
     pub fault_ns: u64,
+    /// After how long a fence is signalled that a call waits for, nanoseconds.
+    pub fence_ns: u64,
+    /// How long another thread has the mutex that a call waits for, nanoseconds.
+    pub mutex_ns: u64,
 }
 
 /// Answer of [`TOTALS`] (of a device, since the module was loaded) and [`FILE_TOTALS`] (of an open
@@ -632,9 +656,9 @@ const fn number(direction: u32, number: u32, size: usize) -> u32 {
     (direction << 30) | ((size as u32) << 16) | ((b'm' as u32) << 8) | number
 }
 
-const _: () = assert!(size_of::<Truth>() == 352);
-const _: () = assert!(size_of::<Migrate>() == 448);
-const _: () = assert!(size_of::<Evict>() == 376);
+const _: () = assert!(size_of::<Truth>() == 368);
+const _: () = assert!(size_of::<Migrate>() == 464);
+const _: () = assert!(size_of::<Evict>() == 392);
 const _: () = assert!(size_of::<Play>() == 160);
 const _: () = assert!(Totals::index(0, 0) == 0);
 const _: () =

@@ -103,10 +103,21 @@ impl Of {
 
 /// Has a worker of this queue do something, and waits until it has.
 pub(crate) fn run_on(queue: Of, body: &mut (dyn FnMut() + Send)) -> Result {
+    meanwhile(queue, body, || ())
+}
+
+/// Has a worker of this queue do something while the caller does something else. Both have been
+/// done when this returns.
+pub(crate) fn meanwhile<T>(
+    queue: Of,
+    theirs: &mut (dyn FnMut() + Send),
+    ours: impl FnOnce() -> T,
+) -> Result<T> {
     // SAFETY: It is put on the queue once, and we wait until it is done.
-    let errand = unsafe { Errand::new(body)? };
+    let errand = unsafe { Errand::new(theirs)? };
     // It is new, so that it is on no queue.
     let _ = queue.queue().enqueue(errand.clone());
+    let result = ours();
     errand.wait();
-    Ok(())
+    Ok(result)
 }

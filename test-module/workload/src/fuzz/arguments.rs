@@ -264,9 +264,14 @@ pub(super) fn configuration(rng: &mut Rng) -> Configuration {
             configuration::LOCKED_FAULTS,
             configuration::FAULT_MUTEX,
             configuration::FAULT_MUTEX | configuration::FAULT_SLEEPS,
+            configuration::FENCE_IN_COPY | configuration::MUTEX_IN_MAP,
+            configuration::FENCE_IN_MAP | configuration::MUTEX_IN_COPY,
+            configuration::MUTEX_IN_COPY,
         ]),
         retired_every: rng.pick(&[0, 0, 0, 2, 5]),
         fault_ns: rng.pick(&[0, 0, 0, 1, 50_000]),
+        fence_ns: rng.pick(&[0, 1, 50_000]),
+        mutex_ns: rng.pick(&[0, 1, 50_000]),
     };
     if rng.one_in(4) {
         let value = edge(rng);

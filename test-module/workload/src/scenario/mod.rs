@@ -31,6 +31,7 @@ mod storm;
 mod thrash;
 mod uvm;
 mod uvm_numa;
+mod waiting;
 mod wasted;
 mod xe;
 
@@ -44,7 +45,7 @@ use crate::{uapi::Configuration, worker::Process};
 pub const EACH: &str = "all";
 
 /// What [`EACH`] is.
-const ABOUT_EACH: &str = "Each of the scenarios above in turn but hang, convoy, crowd, retries and exclusive, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
+const ABOUT_EACH: &str = "Each of the scenarios above in turn but hang, convoy, crowd, retries, exclusive and waiting, as far as the devices are there that it needs. They share the time or the calls that were asked for; without either \
      each takes ten seconds, over and over again.";
 
 /// A way to use the driver.
@@ -100,6 +101,7 @@ pub static ALL: &[&dyn Scenario] = &[
     &crowd::Crowd,
     &retries::Retries,
     &exclusive::Exclusive,
+    &waiting::Waiting,
     &handover::Handover,
     &uvm::Uvm,
     &uvm_numa::UvmNuma,
@@ -171,7 +173,7 @@ mod tests {
         let left_out: Vec<_> = left_out.map(|scenario| scenario.name()).collect();
         assert_eq!(
             left_out,
-            ["hang", "convoy", "crowd", "retries", "exclusive"]
+            ["hang", "convoy", "crowd", "retries", "exclusive", "waiting"]
         );
         assert!(left_out.iter().all(|name| ABOUT_EACH.contains(name)));
         let each = named(EACH).map(|all| all.len());

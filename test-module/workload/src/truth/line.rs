@@ -58,6 +58,8 @@ struct Unseen {
     split: u64,
     evictions: u64,
     engine_ns: u64,
+    fence_ns: u64,
+    mutex_ns: u64,
 }
 
 #[derive(Serialize)]
@@ -135,6 +137,8 @@ impl From<&Truth> for Unseen {
             split: truth.split,
             evictions: truth.evictions,
             engine_ns: truth.engine_ns,
+            fence_ns: truth.fence_ns,
+            mutex_ns: truth.mutex_ns,
         }
     }
 }
@@ -231,7 +235,7 @@ mod tests {
         r#""to_coherent_pages":0,"setup_ns":9,"#,
         r#""alloc_and_copy_ns":null,"pages_ns":null,"finalize_and_map_ns":null,"finalize_ns":null,"invalidate_ns":0,"#,
         r#""device":1,"pinned":0,"locked":3,"referenced":0,"failed":0,"whole":0,"split":0,"evictions":0,"#,
-        r#""engine_ns":0}"#
+        r#""engine_ns":0,"fence_ns":0,"mutex_ns":0}"#
     );
 
     fn comm(name: &str) -> Comm {
