@@ -23,8 +23,8 @@
 //!    try, because they come in whatever order pages have; new destinations are locked before
 //!    anybody else knows them;
 //! 5. `DeviceMemory::queue`, a mutex that is taken between the kernel's calls, under which nothing
-//!    is done; and `Interval::update`, a mutex that the kernel's changes of page tables take in a notifier, and
-//!    under which nothing is allocated or taken;
+//!    is done; and `Interval::update`, a mutex that notifiers take when page tables change, under
+//!    which nothing is allocated or taken;
 //! 6. `Accounts::files`, a mutex under which memory is allocated;
 //! 7. spinlocks, none of which is taken under another, except the file's totals under nothing but
 //!    `files`: `Accounts::device`, `FileAccount::totals`, `DeviceMemory::configuration`,

@@ -39,6 +39,7 @@ mod tally;
 mod totals;
 mod trace;
 mod tracing_ends;
+mod waits;
 mod within;
 
 use std::cell::OnceCell;
@@ -153,6 +154,7 @@ const TESTS: &[Case] = tests![
     stock::migrations_of_linux_7_3_are_counted,
     stock::drivers_with_one_owner_are_told_apart,
     data::every_byte_survives_10000_round_trips,
+    waits::are_what_the_scenarios_promise,
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
     steps::tracer_agrees_with_the_drivers_clock,
