@@ -6,7 +6,9 @@ use std::io::Read;
 use arrow_array::{Array, UInt64Array};
 use arrow_ipc::reader::StreamReader;
 use migscope_recording::recording::{Error, FORMAT, MAX_ROWS, Reader, Writer};
-use migscope_recording::trace::{Batch, Cause, Direction, Ending, Migrations, Row, Status};
+use migscope_recording::trace::{
+    Batch, Cause, Contended, Details, Direction, Ending, Migrations, Row, Status, Wait, WaitFigure,
+};
 use migscope_testkit::{START_NS, Synthetic, facts, recording, written};
 
 /// The bytes after which a recording ends.
@@ -36,7 +38,10 @@ fn round_trip() {
 
 /// Batches with everything that a recording can hold, a second apart.
 fn detailed(seed: u64, batches: usize, size: usize) -> Vec<Batch> {
-    let mut synthetic = Synthetic::new(seed).with_totals().with_details();
+    let mut synthetic = Synthetic::new(seed)
+        .with_totals()
+        .with_details()
+        .with_waits();
     let mut batches: Vec<Batch> = (0..batches).map(|_| synthetic.batch(size)).collect();
     for (second, batch) in (1..).zip(&mut batches) {
         let status = batch.status.as_mut().unwrap();
@@ -58,9 +63,14 @@ fn without_totals(batch: &Batch) -> Batch {
 
 #[test]
 fn round_trip_of_everything() {
-    let batches = detailed(10, 1, 1000);
+    let batches = detailed(10, 1, 750);
     let exact = batches[0].status.as_ref().unwrap().exact.as_ref().unwrap();
     assert!(exact.counts.len() > 10 && exact.figures.len() > 20);
+    assert!(exact.waits.len() > 8 && exact.wait_figures.len() == WaitFigure::ALL.len());
+    let waits = &batches[0].waits;
+    assert!(waits.iter().any(|wait| wait.contended.is_some()));
+    assert!(waits.iter().any(|wait| wait.worker.is_some()));
+    assert!(waits.iter().any(|wait| wait.migration.is_some()));
     assert_eq!(read(&written(&batches)), (batches, Ending::Complete));
 }
 
@@ -140,14 +150,99 @@ fn a_large_batch_comes_in_parts_that_are_not() {
     assert_eq!(all, batch);
 }
 
+/// Each wait comes once, wherever messages and batches end.
+#[test]
+fn waits_come_in_parts_that_are_not_large() {
+    for (migrations, more) in [(0, 0), (1, 0), (MAX_ROWS - 1, 1), (3 * MOST, 3), (0, 3)] {
+        let mut batch = Synthetic::new(18).with_waits().batch(migrations);
+        let waits = Synthetic::new(19)
+            .with_waits()
+            .batch(3 * MAX_ROWS / 2)
+            .waits;
+        for wait in waits.iter().cycle().take(more * (MAX_ROWS - 10)) {
+            let sequence = batch.waits.len() as u64;
+            batch.waits.push(Wait {
+                sequence,
+                ..wait.clone()
+            });
+        }
+        let (read, ending) = read(&written(std::slice::from_ref(&batch)));
+        assert_eq!(ending, Ending::Complete);
+        let fits = |part: &Batch| part.migrations.len() <= MOST && part.waits.len() <= MOST;
+        assert!(read.iter().all(fits));
+        let mut all = Batch::default();
+        read.into_iter().for_each(|part| all.append(part));
+        assert_eq!(all, batch);
+    }
+}
+
+#[test]
+fn waits_alone_are_a_batch_and_need_no_migration() {
+    let mut facts = facts();
+    for details in ["waits", "device_side", "device_side sub_steps"] {
+        facts.details = Details {
+            waits: details == "waits",
+            device_side: details != "waits",
+            sub_steps: details.ends_with("sub_steps"),
+            ..Details::default()
+        };
+        let mut batch = Synthetic::new(20).with_waits().batch(9);
+        batch.migrations = Migrations::default();
+        batch.status = None;
+        let mut writer = Writer::new(Vec::new(), &facts).unwrap();
+        writer.write(&batch).unwrap();
+        let bytes = writer.finish().unwrap();
+        assert_eq!(Reader::new("test", &bytes[..]).unwrap().facts(), &facts);
+        assert_eq!(read(&bytes), (vec![batch], Ending::Complete));
+    }
+}
+
+/// Where they were not followed, there is no column for them.
+#[test]
+fn a_recording_without_waits_has_no_columns_for_them() {
+    let mut batch = Synthetic::new(21).with_waits().batch(3);
+    let mut writer = Writer::new(Vec::new(), &facts()).unwrap();
+    writer.write(&batch).unwrap();
+    let bytes = writer.finish().unwrap();
+    let names = StreamReader::try_new(&bytes[..], None).unwrap().schema();
+    assert!(names.index_of("wait").is_err() && names.index_of("page_lock_ns").is_err());
+    batch.waits.clear();
+    assert_eq!(read(&bytes).0, [batch]);
+}
+
+#[test]
+fn unknown_stays_unknown_in_waits_too() {
+    let mut batch = Synthetic::new(22).with_details().with_waits().batch(6);
+    let wait = &mut batch.waits[0];
+    (wait.pid, wait.tid, wait.comm, wait.worker) = (None, None, None, None);
+    (wait.cgroup, wait.address, wait.pages, wait.errno) = (None, None, None, None);
+    (wait.before_setup_ns, wait.in_migration_ns, wait.migration) = (None, None, None);
+    (wait.kernel_stack, wait.user_stack) = (None, None);
+    (wait.total_ns, wait.page_lock_ns) = (u64::MAX, 0);
+    wait.contended = Some(Contended {
+        all_ns: 0,
+        ns: 0,
+        lock: "".into(),
+        holder: None,
+    });
+    batch.waits[1].contended = None;
+    assert_eq!(read(&written(std::slice::from_ref(&batch))).0, [batch]);
+}
+
 /// A reader must be able to hold a message, whatever stacks are in it.
 #[test]
 fn texts_that_are_too_many_for_one_message_come_in_several() {
-    let mut batch = Synthetic::new(16).with_details().batch(2000);
+    let mut batch = Synthetic::new(16).with_details().with_waits().batch(2000);
     for migration in batch.migrations.make() {
         let stack = format!("{};{}", migration.sequence, "frame;".repeat(1000));
         migration.user_stack = Some(stack.into());
     }
+    for wait in &mut batch.waits {
+        let stack = format!("w{};{}", wait.sequence, "frame;".repeat(1000));
+        wait.user_stack = Some(stack.into());
+    }
+    let waits = batch.waits.iter().flat_map(|w| w.user_stack.as_deref());
+    assert!(waits.map(str::len).sum::<usize>() > MAX_TEXTS / 2);
     let bytes = batch
         .migrations
         .made()
@@ -203,7 +298,7 @@ fn cut_anywhere_gives_every_whole_batch() {
     // place.
     let mut batches = detailed(2, 2, 1);
     batches[1].status.as_mut().unwrap().exact = None;
-    cut_anywhere(&batches, 101);
+    cut_anywhere(&batches, 151);
 }
 
 /// Cuts behind the schema at every n-th place.
@@ -238,7 +333,7 @@ fn cut_anywhere(batches: &[Batch], every: usize) {
 #[test]
 fn survives_damage_anywhere() {
     damage_anywhere(&recording(5, 1, 3).1, 1);
-    damage_anywhere(&detailed(5, 1, 1), 31);
+    damage_anywhere(&detailed(5, 1, 1), 41);
 }
 
 /// Damages behind the schema every n-th byte.
@@ -296,7 +391,7 @@ fn says_that_the_format_is_another() {
         recording[at] = other;
         let error = Reader::new("x", &recording[..]).err().unwrap().to_string();
         let words = format!(
-            "recording format {}, and format 5 is read here",
+            "recording format {}, and format 6 is read here",
             other as char
         );
         assert!(error.contains(&words), "{error}");
@@ -304,7 +399,7 @@ fn says_that_the_format_is_another() {
 }
 
 #[test]
-fn other_tools_read_it_and_sums_leave_status_rows_out() {
+fn other_tools_read_it_and_sums_are_those_of_migrations() {
     let batches = detailed(6, 3, 50);
     let bytes = written(&batches);
     let sum: u64 = StreamReader::try_new(&bytes[..], None)

@@ -9,12 +9,13 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, Field};
 
 use super::dictionary::{Names, Texts};
-use crate::trace::Migration;
+use crate::trace::{Migration, Wait};
 
-/// The rows of one batch: migrations, and behind them the status if there is one.
+/// The rows of one batch: migrations, behind them waits, and the status if there is one.
 pub(super) struct Rows<'a> {
-    pub(super) migrations: &'a [Migration],
-    pub(super) status: Option<Told>,
+    migrations: &'a [Migration],
+    waits: &'a [Wait],
+    status: Option<Told>,
     /// Valid where a row is a migration; `None` if all are.
     nulls: Option<NullBuffer>,
 }
@@ -26,52 +27,70 @@ pub(super) struct Told {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(migrations: &'a [Migration], status: Option<Told>) -> Self {
+    pub(super) fn new(
+        migrations: &'a [Migration],
+        waits: &'a [Wait],
+        status: Option<Told>,
+    ) -> Self {
         let is_migration = |row| row < migrations.len();
-        let nulls = status.as_ref().map(|_| {
-            NullBuffer::new(BooleanBuffer::collect_bool(
-                migrations.len() + 1,
-                is_migration,
-            ))
-        });
+        let rows = migrations.len() + waits.len() + usize::from(status.is_some());
+        let nulls = (rows > migrations.len())
+            .then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, is_migration)));
         Self {
             migrations,
+            waits,
             status,
             nulls,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.migrations.len() + usize::from(self.status.is_some())
+        self.migrations.len() + self.waits.len() + usize::from(self.status.is_some())
     }
 
-    /// A number of each migration; null in the status.
-    fn numbers<T: ArrowPrimitiveType>(&self, get: impl Fn(&Migration) -> T::Native) -> ArrayRef {
-        let mut values: Vec<T::Native> = Vec::with_capacity(self.len());
-        values.extend(self.migrations.iter().map(get));
-        values.resize(self.len(), T::Native::default());
-        Arc::new(PrimitiveArray::<T>::new(values.into(), self.nulls.clone()))
-    }
-
-    /// A number of those migrations that have one.
-    fn optional<T: ArrowPrimitiveType>(
+    /// What each row has; nothing in the status.
+    fn each<T>(
         &self,
-        get: impl Fn(&Migration) -> Option<T::Native>,
-    ) -> ArrayRef {
-        let values = self.migrations.iter().map(get);
-        let status = self.status.iter().map(|_| None);
-        Arc::new(values.chain(status).collect::<PrimitiveArray<T>>())
+        of_migration: impl Fn(&'a Migration) -> Option<T> + Clone,
+        of_wait: impl Fn(&'a Wait) -> Option<T> + Clone,
+    ) -> impl Iterator<Item = Option<T>> + Clone {
+        let migrations = self.migrations.iter().map(of_migration);
+        let waits = self.waits.iter().map(of_wait);
+        let status = self.status.is_some().then_some(());
+        migrations
+            .chain(waits)
+            .chain(status.into_iter().map(|()| None))
+    }
+
+    /// A number of each migration; null in every other row.
+    fn numbers(&self, get: impl Fn(&Migration) -> u64) -> ArrayRef {
+        let mut values = Vec::with_capacity(self.len());
+        values.extend(self.migrations.iter().map(get));
+        values.resize(self.len(), 0);
+        let nulls = self.nulls.clone();
+        Arc::new(PrimitiveArray::<UInt64Type>::new(values.into(), nulls))
     }
 
     fn times(&self) -> ArrayRef {
         let mut values = Vec::with_capacity(self.len());
         values.extend(self.migrations.iter().map(|migration| migration.time_ns));
+        values.extend(self.waits.iter().map(|wait| wait.time_ns));
         values.extend(self.status.iter().map(|status| status.time_ns));
         Arc::new(PrimitiveArray::<UInt64Type>::new(values.into(), None))
     }
 
+    fn events(&self) -> impl Iterator<Item = Option<i8>> {
+        let numbers = [
+            self.migrations.len(),
+            self.waits.len(),
+            usize::from(self.status.is_some()),
+        ];
+        let events = (0..).zip(numbers);
+        events.flat_map(|(event, number)| std::iter::repeat_n(Some(event), number))
+    }
+
     fn statuses(&self) -> ArrayRef {
-        let none = std::iter::repeat_n(None, self.migrations.len());
+        let none = std::iter::repeat_n(None, self.migrations.len() + self.waits.len());
         let status = self.status.iter().map(|status| Some(status.text.as_str()));
         Arc::new(none.chain(status).collect::<StringArray>())
     }
@@ -80,9 +99,38 @@ impl<'a> Rows<'a> {
 /// Makes the column of a batch.
 type Encode = Box<dyn FnMut(&Rows<'_>) -> ArrayRef + Send>;
 
+/// Rows of which events have something in a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    Migrations,
+    Waits,
+    Both,
+    /// Of a table that holds more than one event: which a row is, and what a status says.
+    Mixed,
+}
+
+/// A number in a column: one of 64 bits, or a small one, which nobody adds up.
+pub(super) trait Number: Sized {
+    /// As Arrow calls it.
+    type Arrow: ArrowPrimitiveType<Native = Self>;
+    /// As [`Column::widths`].
+    const WIDTHS: &'static [u64];
+}
+
+impl Number for u64 {
+    type Arrow = UInt64Type;
+    const WIDTHS: &'static [u64] = &[1, 8];
+}
+
+impl Number for u32 {
+    type Arrow = UInt32Type;
+    const WIDTHS: &'static [u64] = &[1, 4];
+}
+
 /// One column.
 pub(super) struct Column {
     pub(super) name: String,
+    pub(super) of: Of,
     unit: &'static str,
     /// What the name does not tell; may be empty.
     note: &'static str,
@@ -94,15 +142,20 @@ pub(super) struct Column {
     pub(super) encode: Encode,
 }
 
+/// Texts of a migration, and of a wait.
+type Text<T> = fn(&T) -> Option<&Arc<str>>;
+
 impl Column {
     fn new(
         name: impl Into<String>,
+        of: Of,
         data_type: DataType,
         widths: &'static [u64],
         encode: Encode,
     ) -> Self {
         Self {
             name: name.into(),
+            of,
             unit: "",
             note: "",
             data_type,
@@ -118,34 +171,74 @@ impl Column {
         unit: &'static str,
         get: impl Fn(&Migration) -> u64 + Send + 'static,
     ) -> Self {
-        let encode = Box::new(move |rows: &Rows<'_>| rows.numbers::<UInt64Type>(&get));
-        Self::new(name, DataType::UInt64, &[1, 8], encode).with_unit(unit)
+        let encode = Box::new(move |rows: &Rows<'_>| rows.numbers(&get));
+        Self::new(name, Of::Migrations, DataType::UInt64, u64::WIDTHS, encode).with_unit(unit)
     }
 
     /// A number that not every migration has.
-    pub(super) fn optional(
+    pub(super) fn optional<N: Number>(
         name: impl Into<String>,
         unit: &'static str,
-        get: impl Fn(&Migration) -> Option<u64> + Send + 'static,
+        get: impl Fn(&Migration) -> Option<N> + Send + 'static,
     ) -> Self {
-        let encode = Box::new(move |rows: &Rows<'_>| rows.optional::<UInt64Type>(&get));
-        Self::new(name, DataType::UInt64, &[1, 8], encode).with_unit(unit)
+        Self::numbers(name, Of::Migrations, get, |_| None).with_unit(unit)
     }
 
-    /// A small number, which nobody adds up.
-    pub(super) fn small(name: &str, get: fn(&Migration) -> Option<u32>) -> Self {
-        let encode = Box::new(move |rows: &Rows<'_>| rows.optional::<UInt32Type>(get));
-        Self::new(name, DataType::UInt32, &[1, 4], encode)
+    /// A number of waits.
+    pub(super) fn optional_of_waits<N: Number>(
+        name: &str,
+        unit: &'static str,
+        get: impl Fn(&Wait) -> Option<N> + Send + 'static,
+    ) -> Self {
+        Self::numbers(name, Of::Waits, |_| None, get).with_unit(unit)
+    }
+
+    /// A number of migrations and of waits.
+    pub(super) fn optional_of_both<N: Number>(
+        name: &str,
+        of_migration: impl Fn(&Migration) -> Option<N> + Send + 'static,
+        of_wait: impl Fn(&Wait) -> Option<N> + Send + 'static,
+    ) -> Self {
+        Self::numbers(name, Of::Both, of_migration, of_wait)
+    }
+
+    fn numbers<N: Number>(
+        name: impl Into<String>,
+        of: Of,
+        of_migration: impl Fn(&Migration) -> Option<N> + Send + 'static,
+        of_wait: impl Fn(&Wait) -> Option<N> + Send + 'static,
+    ) -> Self {
+        let encode = Box::new(move |rows: &Rows<'_>| -> ArrayRef {
+            let each = rows.each(&of_migration, &of_wait);
+            Arc::new(each.collect::<PrimitiveArray<N::Arrow>>())
+        });
+        Self::new(name, of, N::Arrow::DATA_TYPE, N::WIDTHS, encode)
     }
 
     /// A text that many migrations have: a batch holds it once.
-    pub(super) fn text(name: &str, get: fn(&Migration) -> Option<&Arc<str>>) -> Self {
+    pub(super) fn text(name: &str, get: Text<Migration>) -> Self {
+        Self::texts(name, Of::Migrations, get, |_| None)
+    }
+
+    /// The same of waits.
+    pub(super) fn text_of_waits(name: &str, get: Text<Wait>) -> Self {
+        Self::texts(name, Of::Waits, |_| None, get)
+    }
+
+    /// The same of migrations and of waits.
+    pub(super) fn text_of_both(
+        name: &str,
+        of_migration: Text<Migration>,
+        of_wait: Text<Wait>,
+    ) -> Self {
+        Self::texts(name, Of::Both, of_migration, of_wait)
+    }
+
+    fn texts(name: &str, of: Of, of_migration: Text<Migration>, of_wait: Text<Wait>) -> Self {
         let mut texts = Texts::default();
-        let encode = Box::new(move |rows: &Rows<'_>| {
-            let status = rows.status.iter().map(|_| None);
-            texts.column(rows.migrations.iter().map(get).chain(status))
-        });
-        Self::new(name, Texts::data_type(), &[1, 4], encode)
+        let encode =
+            Box::new(move |rows: &Rows<'_>| texts.column(rows.each(of_migration, of_wait)));
+        Self::new(name, of, Texts::data_type(), u32::WIDTHS, encode)
     }
 
     /// One of a few names; `get` tells its place among them.
@@ -154,29 +247,42 @@ impl Column {
         names: impl IntoIterator<Item = &'static str>,
         get: fn(&Migration) -> Option<i8>,
     ) -> Self {
-        let names = Names::new(names);
-        let encode = Box::new(move |rows: &Rows<'_>| {
-            let status = rows.status.iter().map(|_| None);
-            names.column(rows.migrations.iter().map(get).chain(status))
-        });
-        Self::new(name, Names::data_type(), &[1, 1], encode)
+        Self::names(name, Of::Migrations, names, get, |_| None)
     }
 
-    /// The kind of each row: `names` are those of a migration and of a status.
-    pub(super) fn event(name: &str, names: [&'static str; 2]) -> Self {
-        let names = Names::new(names);
-        let encode = Box::new(move |rows: &Rows<'_>| {
-            let migrations = std::iter::repeat_n(Some(0), rows.migrations.len());
-            let status = rows.status.iter().map(|_| Some(1));
-            names.column(migrations.chain(status))
-        });
-        Self::new(name, Names::data_type(), &[1, 1], encode).never_null()
+    /// The same of waits.
+    pub(super) fn name_of_waits(
+        name: &str,
+        names: impl IntoIterator<Item = &'static str>,
+        get: fn(&Wait) -> Option<i8>,
+    ) -> Self {
+        Self::names(name, Of::Waits, names, |_| None, get)
     }
 
-    /// The only number that rows of both kinds have.
+    fn names(
+        name: &str,
+        of: Of,
+        names: impl IntoIterator<Item = &'static str>,
+        of_migration: fn(&Migration) -> Option<i8>,
+        of_wait: fn(&Wait) -> Option<i8>,
+    ) -> Self {
+        let names = Names::new(names);
+        let encode =
+            Box::new(move |rows: &Rows<'_>| names.column(rows.each(of_migration, of_wait)));
+        Self::new(name, of, Names::data_type(), &[1, 1], encode)
+    }
+
+    /// The kind of each row: `names` are those of a migration, a wait and a status.
+    pub(super) fn event(name: &str, names: [&'static str; 3]) -> Self {
+        let names = Names::new(names);
+        let encode = Box::new(move |rows: &Rows<'_>| names.column(rows.events()));
+        Self::new(name, Of::Mixed, Names::data_type(), &[1, 1], encode).never_null()
+    }
+
+    /// The only number that rows of all kinds have.
     pub(super) fn time(name: &str) -> Self {
         let encode = Box::new(|rows: &Rows<'_>| rows.times());
-        Self::new(name, DataType::UInt64, &[1, 8], encode)
+        Self::new(name, Of::Both, DataType::UInt64, u64::WIDTHS, encode)
             .with_unit("ns")
             .never_null()
     }
@@ -184,7 +290,7 @@ impl Column {
     /// What the tracer tells of itself.
     pub(super) fn status(name: &str) -> Self {
         let encode = Box::new(|rows: &Rows<'_>| rows.statuses());
-        Self::new(name, DataType::Utf8, TEXT_WIDTHS, encode)
+        Self::new(name, Of::Mixed, DataType::Utf8, TEXT_WIDTHS, encode)
     }
 
     fn with_unit(self, unit: &'static str) -> Self {

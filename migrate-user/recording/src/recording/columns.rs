@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 
 use arrow_schema::{Field, Schema};
-use migrate_ebpf::wire::{Cause, Direction, Outcome};
+use migrate_ebpf::wire::{Cause, Direction, Outcome, WaitKind, WaitResult};
 
 use super::column::Column;
-use super::metadata::{self, FORMAT};
-use crate::trace::{Details, Facts, Memory, Migration, Parts, Side, Step, ledger};
+use super::metadata;
+use crate::trace::{Contended, Details, Facts, Memory, Migration, Parts, Side, Step, ledger};
 
 /// The column that tells the kind of a row.
 pub(super) const EVENT: &str = "event";
@@ -16,13 +16,13 @@ pub(super) const EVENT: &str = "event";
 /// The column that tells what the tracer has to say of itself.
 pub(super) const STATUS: &str = "status";
 
-/// The kinds of rows.
-pub(super) const EVENTS: [&str; 2] = ["migration", "status"];
+/// The kinds of rows, in the order in which a batch has them.
+pub(super) const EVENTS: [&str; 3] = ["migration", "wait", "status"];
 
 /// The columns of a recording of this format with these details, in order.
 pub(super) fn columns_of(format: u32, details: Details) -> Vec<Column> {
     let mut columns = columns(details);
-    if format < FORMAT {
+    if format < SINCE_CAUSES {
         columns.retain(|column| !NEW.contains(&column.name.as_str()));
         for column in columns.iter_mut().filter(|column| column.name == "cause") {
             column.name = TRIGGER.to_owned();
@@ -31,7 +31,10 @@ pub(super) fn columns_of(format: u32, details: Details) -> Vec<Column> {
     columns
 }
 
-/// What `cause` was called before format 5.
+/// The first format that tells why, and from where to where.
+const SINCE_CAUSES: u32 = 5;
+
+/// What `cause` was called before that.
 pub(super) const TRIGGER: &str = "trigger";
 
 /// Columns that format 5 has and format 4 had not.
@@ -57,12 +60,15 @@ pub(super) fn columns(details: Details) -> Vec<Column> {
     columns.extend(sides());
     columns.extend(pages());
     columns.extend(times());
-    columns.push(Column::small("anomalies", |m| Some(u32::from(m.anomalies))));
+    columns.push(Column::optional("anomalies", "", |m| {
+        Some(u32::from(m.anomalies))
+    }));
     columns.push(
         Column::optional("pgmap_owner", "", |m| m.pgmap_owner)
             .with_note("only its identity means something"),
     );
     columns.extend(asked_for(details));
+    columns.extend(waits(details));
     columns.push(Column::status(STATUS).with_note(
         "of rows of that event: what the tracer tells of itself, totals since it started, as one JSON object",
     ));
@@ -78,9 +84,8 @@ pub(super) fn widths(columns: &[Column]) -> Vec<u64> {
         .collect()
 }
 
-/// The schema, with the facts in its metadata.
-pub(super) fn schema(facts: &Facts) -> Schema {
-    let columns = columns(facts.details);
+/// The schema of these columns, with the facts in its metadata.
+pub(super) fn schema(columns: &[Column], facts: &Facts) -> Schema {
     let fields: Vec<Field> = columns.iter().map(Column::field).collect();
     Schema::new_with_metadata(
         fields,
@@ -98,14 +103,20 @@ fn what() -> Vec<Column> {
     vec![
         Column::number("sequence", "", |m| m.sequence),
         Column::time("time_ns"),
-        Column::small("pid", |m| m.pid),
-        Column::small("tid", |m| m.tid),
-        Column::text("comm", |m| m.comm.as_ref()),
-        Column::small("worker_tid", |m| m.worker.as_ref().map(|worker| worker.tid)),
-        Column::text("worker_comm", |m| {
-            m.worker.as_ref().map(|worker| &worker.comm)
-        }),
-        Column::text("cgroup", |m| m.cgroup.as_ref()),
+        Column::optional_of_both("pid", |m| m.pid, |w| w.pid),
+        Column::optional_of_both("tid", |m| m.tid, |w| w.tid),
+        Column::text_of_both("comm", |m| m.comm.as_ref(), |w| w.comm.as_ref()),
+        Column::optional_of_both(
+            "worker_tid",
+            |m| m.worker.as_ref().map(|worker| worker.tid),
+            |w| w.worker.as_ref().map(|worker| worker.tid),
+        ),
+        Column::text_of_both(
+            "worker_comm",
+            |m| m.worker.as_ref().map(|worker| &worker.comm),
+            |w| w.worker.as_ref().map(|worker| &worker.comm),
+        ),
+        Column::text_of_both("cgroup", |m| m.cgroup.as_ref(), |w| w.cgroup.as_ref()),
         Column::text("driver", |m| m.driver.as_ref()),
         // Numbers on the wire begin at 1, and the last stands for unknown.
         Column::name("direction", directions.map(|d| d.name()), |m| {
@@ -115,8 +126,8 @@ fn what() -> Vec<Column> {
             (m.cause != Cause::Unknown).then_some(m.cause as i8 - 1)
         }),
         Column::name("outcome", outcomes, |m| Some(m.outcome as i8 - 1)),
-        Column::small("errno", |m| m.errno),
-        Column::optional("address", "", |m| m.address),
+        Column::optional_of_both("errno", |m| m.errno, |w| w.errno),
+        Column::optional_of_both("address", |m| m.address, |w| w.address),
     ]
 }
 
@@ -200,17 +211,24 @@ fn of_steps(
 
 /// What is there only where it was asked for: a column of nulls is not free.
 fn asked_for(details: Details) -> Vec<Column> {
-    let stack =
-        |name, get| Column::text(name, get).with_note("outermost frame first, ; between frames");
+    let frames = |column: Column| column.with_note("outermost frame first, ; between frames");
     let part = |name, get: fn(Parts) -> u64| {
         Column::optional(name, "ns", move |m: &Migration| m.parts.map(get))
     };
     let mut columns = Vec::new();
     if details.kernel_stacks {
-        columns.push(stack("kernel_stack", |m| m.kernel_stack.as_ref()));
+        columns.push(frames(Column::text_of_both(
+            "kernel_stack",
+            |m| m.kernel_stack.as_ref(),
+            |w| w.kernel_stack.as_ref(),
+        )));
     }
     if details.user_stacks {
-        columns.push(stack("user_stack", |m| m.user_stack.as_ref()));
+        columns.push(frames(Column::text_of_both(
+            "user_stack",
+            |m| m.user_stack.as_ref(),
+            |w| w.user_stack.as_ref(),
+        )));
     }
     if details.sub_steps {
         columns.extend([
@@ -226,4 +244,49 @@ fn asked_for(details: Details) -> Vec<Column> {
         }));
     }
     columns
+}
+
+/// What only waits have, where they were followed.
+fn waits(details: Details) -> Vec<Column> {
+    if !details.has_waits() {
+        return Vec::new();
+    }
+    let kinds = WaitKind::ALL.iter().map(|kind| kind.name());
+    let results = WaitResult::ALL.iter().map(|result| result.name());
+    let mut columns = vec![
+        Column::optional_of_waits("wait_sequence", "", |w| Some(w.sequence)),
+        // Numbers on the wire begin at 1.
+        Column::name_of_waits("wait", kinds, |w| Some(w.kind as i8 - 1)),
+        Column::name_of_waits("result", results, |w| Some(w.result as i8 - 1)),
+        Column::optional_of_waits("wait_pages", "pages", |w| w.pages),
+        Column::optional_of_waits("wait_ns", "ns", |w| Some(w.total_ns)),
+        Column::optional_of_waits("before_setup_ns", "ns", |w| w.before_setup_ns),
+        Column::optional_of_waits("in_migration_ns", "ns", |w| w.in_migration_ns),
+        Column::optional_of_waits("page_lock_ns", "ns", |w| Some(w.page_lock_ns)),
+        Column::optional_of_waits("migration", "", |w| w.migration)
+            .with_note("the sequence of the last migration that the thread made itself"),
+    ];
+    if details.sub_steps {
+        columns.extend(locks());
+    }
+    columns
+}
+
+/// The locks that a thread slept for in a wait.
+fn locks() -> [Column; 5] {
+    let number = |name, get: fn(&Contended) -> u64| {
+        Column::optional_of_waits(name, "ns", move |w| w.contended.as_ref().map(get))
+    };
+    [
+        number("lock_ns", |locks| locks.all_ns),
+        Column::text_of_waits("lock", |w| Some(&w.contended.as_ref()?.lock))
+            .with_note("the one it slept for longest"),
+        number("lock_longest_ns", |locks| locks.ns),
+        Column::optional_of_waits("holder_tid", "", |w| {
+            Some(w.contended.as_ref()?.holder.as_ref()?.tid)
+        }),
+        Column::text_of_waits("holder_comm", |w| {
+            Some(&w.contended.as_ref()?.holder.as_ref()?.comm)
+        }),
+    ]
 }

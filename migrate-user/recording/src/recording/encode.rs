@@ -9,7 +9,7 @@ use arrow_schema::ArrowError;
 use super::column::{Rows, Told};
 use super::limits::{MAX_ROWS, MAX_STACK, MAX_TEXTS};
 use super::{Table, status};
-use crate::trace::{Batch, Facts, Losses, Migration, Status};
+use crate::trace::{Batch, Facts, Losses, Migration, Status, Wait};
 
 /// How often the kernel's totals are written, nanoseconds of the recording's time: they take some
 /// kilobytes.
@@ -22,7 +22,7 @@ const TOTALS_EVERY_IF_NEEDED_NS: u64 = 10_000_000_000;
 /// are noise to them.
 const LEVEL: i32 = 1;
 
-/// The most migrations in one message with stacks, which may be long: a reader must be able to hold
+/// The most rows in one message with stacks, which may be long: a reader must be able to hold
 /// it.
 const MAX_ROWS_WITH_STACKS: usize = 1024;
 
@@ -30,6 +30,8 @@ const MAX_ROWS_WITH_STACKS: usize = 1024;
 pub(super) struct Encoder {
     table: Table,
     max_rows: usize,
+    /// Are there columns for waits?
+    has_waits: bool,
     /// Is every migration to be recorded?
     records_all: bool,
     stream: StreamWriter<Vec<u8>>,
@@ -57,6 +59,7 @@ impl Encoder {
             } else {
                 MAX_ROWS
             },
+            has_waits: facts.details.has_waits(),
             records_all: facts.record_every == 1,
             stream,
             totals_ns: None,
@@ -64,11 +67,12 @@ impl Encoder {
         })
     }
 
-    /// Encodes one batch; nothing if it has neither migrations nor a status. The kernel's totals in
-    /// it are written when their time has come.
+    /// Encodes one batch; nothing if it has no migrations, waits or status. The kernel's totals in it
+    /// are written when their time has come. Waits are for a recording that is to have some.
     pub(super) fn batch(&mut self, batch: &Batch) -> Result<(), ArrowError> {
         let status = batch.status.as_ref().map(|status| self.sparse(status));
-        self.write(batch.migrations.made(), status.as_ref())
+        let waits = if self.has_waits { &*batch.waits } else { &[] };
+        self.write(batch.migrations.made(), waits, status.as_ref())
     }
 
     /// The status without the kernel's totals, unless their time has come.
@@ -98,6 +102,7 @@ impl Encoder {
     fn write(
         &mut self,
         mut migrations: &[Migration],
+        mut waits: &[Wait],
         status: Option<&Status>,
     ) -> Result<(), ArrowError> {
         let told: Option<Told> = status
@@ -105,25 +110,19 @@ impl Encoder {
             .transpose()
             .map_err(ArrowError::ComputeError)?;
         loop {
-            let (first, rest) = migrations.split_at(self.fitting(migrations));
+            let mut room = Room::new(self.max_rows);
+            let first = room.take(&mut migrations, text_bytes);
+            let behind = if migrations.is_empty() {
+                room.take(&mut waits, wait_text_bytes)
+            } else {
+                &[]
+            };
             // The status is a row, too.
-            if rest.is_empty() && first.len() < self.max_rows {
-                return self.message(Rows::new(first, told));
+            if migrations.is_empty() && waits.is_empty() && room.rows > 0 {
+                return self.message(Rows::new(first, behind, told));
             }
-            self.message(Rows::new(first, None))?;
-            migrations = rest;
+            self.message(Rows::new(first, behind, None))?;
         }
-    }
-
-    /// How many of these, from the first on, one message may hold.
-    fn fitting(&self, migrations: &[Migration]) -> usize {
-        let mut bytes = 0;
-        let fits = |migration: &&Migration| {
-            bytes += text_bytes(migration);
-            bytes <= MAX_TEXTS
-        };
-        let first = migrations.iter().take(self.max_rows);
-        first.take_while(fits).count().max(1).min(migrations.len())
     }
 
     fn message(&mut self, rows: Rows<'_>) -> Result<(), ArrowError> {
@@ -138,7 +137,7 @@ impl Encoder {
     /// written.
     pub(super) fn finish(&mut self) -> Result<(), ArrowError> {
         if let Some(status) = self.unwritten.take() {
-            self.write(&[], Some(&status))?;
+            self.write(&[], &[], Some(&status))?;
         }
         self.stream.finish()
     }
@@ -149,19 +148,72 @@ impl Encoder {
     }
 }
 
+/// What one message may still hold.
+struct Room {
+    rows: usize,
+    bytes: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    fn new(rows: usize) -> Self {
+        Self {
+            rows,
+            bytes: MAX_TEXTS,
+            is_empty: true,
+        }
+    }
+
+    /// Takes off as many, from the first on, as fit in. One fits into an empty message.
+    fn take<'a, T>(&mut self, all: &mut &'a [T], text_bytes: fn(&T) -> usize) -> &'a [T] {
+        let mut number = 0;
+        for one in all.iter().take(self.rows) {
+            let bytes = text_bytes(one);
+            if bytes > self.bytes && !self.is_empty {
+                break;
+            }
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.is_empty = false;
+            number += 1;
+        }
+        self.rows -= number;
+        let (taken, rest) = all.split_at(number);
+        *all = rest;
+        taken
+    }
+}
+
 /// What the texts of a migration take, bytes.
 fn text_bytes(migration: &Migration) -> usize {
-    let stacks = [&migration.kernel_stack, &migration.user_stack];
     let names = [
-        &migration.comm,
-        &migration.cgroup,
-        &migration.driver,
-        &migration.from.place,
-        &migration.to.place,
+        migration.comm.as_ref(),
+        migration.cgroup.as_ref(),
+        migration.driver.as_ref(),
+        migration.from.place.as_ref(),
+        migration.to.place.as_ref(),
+        migration.worker.as_ref().map(|worker| &worker.comm),
     ];
+    let stacks = [&migration.kernel_stack, &migration.user_stack];
+    bytes(names, stacks)
+}
+
+/// What those of a wait take, bytes.
+fn wait_text_bytes(wait: &Wait) -> usize {
+    let locks = wait.contended.as_ref();
+    let holder = locks.and_then(|locks| locks.holder.as_ref());
+    let names = [
+        wait.comm.as_ref(),
+        wait.cgroup.as_ref(),
+        wait.worker.as_ref().map(|worker| &worker.comm),
+        locks.map(|locks| &locks.lock),
+        holder.map(|holder| &holder.comm),
+    ];
+    bytes(names, [&wait.kernel_stack, &wait.user_stack])
+}
+
+fn bytes<const N: usize>(names: [Option<&Arc<str>>; N], stacks: [&Option<Arc<str>>; 2]) -> usize {
     let length = |text: &Arc<str>| text.len();
-    let worker = migration.worker.as_ref().map(|worker| &worker.comm);
-    let names = names.into_iter().flatten().chain(worker).map(length);
+    let names = names.into_iter().flatten().map(length);
     let stacks = stacks.into_iter().flatten().map(length);
     names.chain(stacks.map(|bytes| bytes.min(MAX_STACK))).sum()
 }

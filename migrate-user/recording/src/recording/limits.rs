@@ -2,7 +2,7 @@
 //! file that claims more: what it reserves is bounded by what a recorder writes, and not by what a
 //! few compressed bytes can be made to say.
 
-use migrate_ebpf::wire::{Cause, Direction, Figure, Outcome};
+use migrate_ebpf::wire::{Cause, Direction, Figure, Outcome, WAIT_CLASSES, WaitFigure};
 
 use super::histogram::MAX_TEXT;
 
@@ -24,10 +24,19 @@ pub(super) const MAX_COUNTS: usize = Direction::ALL.len() * Cause::ALL.len() * O
 /// The most histograms in a status: one for each direction, cause and figure.
 pub(super) const MAX_FIGURES: usize = Direction::ALL.len() * Cause::ALL.len() * Figure::ALL.len();
 
+/// The most sums of waits in a status: one for each kind and result.
+pub(super) const MAX_WAITS: usize = WAIT_CLASSES;
+
+/// The most histograms of waits in a status: one for each figure.
+pub(super) const MAX_WAIT_FIGURES: usize = WaitFigure::ALL.len();
+
 /// The most that a sum, or what stands around a histogram, takes in a status: two dozen names and
 /// numbers of 64 bits, bytes.
 const MAX_COUNT_TEXT: usize = 1024;
 
+/// The most of sums and histograms together.
+const MAX_PARTS: usize = MAX_COUNTS + MAX_FIGURES + MAX_WAITS + MAX_WAIT_FIGURES;
+
 /// The longest status, bytes.
 pub(super) const MAX_STATUS: usize =
-    MAX_COUNT_TEXT * (1 + MAX_COUNTS + MAX_FIGURES) + MAX_FIGURES * MAX_TEXT;
+    MAX_COUNT_TEXT * (1 + MAX_PARTS) + (MAX_FIGURES + MAX_WAIT_FIGURES) * MAX_TEXT;

@@ -1,13 +1,15 @@
 //! Recordings: a standard Arrow IPC stream, so that other tools open it with no code of ours.
 //!
-//! One row per migration (`event` = `migration`), and behind those of a batch one for the tracer's
-//! account of itself (`event` = `status`): a JSON object in column `status`. With the first status,
-//! with one of every 30 seconds (10 where the records do not tell everything), and with the last,
-//! come the kernel's own totals, which are exact whatever becomes of the records.
+//! One row per migration (`event` = `migration`), behind those of a batch one per wait (`event` =
+//! `wait`), and behind these one for the tracer's account of itself (`event` = `status`): a JSON
+//! object in column `status`. With the first status, with one of every 30 seconds (10 where the
+//! records do not tell everything), and with the last, come the kernel's own totals, which are exact
+//! whatever becomes of the records.
 //!
-//! A status has nulls in the numbers of a migration, except `time_ns`: sums over a column are the
-//! same with and without it. Facts stand in the schema's metadata, units and notes in that of each
-//! column. What is measured only where it is asked for has columns only in those recordings.
+//! Waits and a status have nulls in the numbers of a migration that can be added up: sums over a
+//! column are the same with and without them. Facts stand in the schema's metadata, units and notes
+//! in that of each column. What is measured only where it is asked for has columns only in those
+//! recordings.
 
 mod bounded;
 mod column;

@@ -5,18 +5,21 @@
 //! oldest migration under way had been so, 0 for less than a second; and now and then `totals`, the
 //! kernel's own: `counts`, for each direction, cause and outcome, and `figures`, for each direction
 //! and cause a histogram in HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's
-//! decoders of every language take it. All count from when the tracer started; unknown is `null`.
+//! decoders of every language take it; and of waits, where they were followed, `waits` and
+//! `wait_figures`. All count from when the tracer started; unknown is `null`.
 
 use std::sync::Arc;
 
-use migrate_ebpf::wire::{Cause, Direction, Figure, Outcome};
+use migrate_ebpf::wire::{Cause, Direction, Figure, Outcome, WaitFigure, WaitKind, WaitResult};
 use serde::{Deserialize, Serialize};
 
 use super::bounded::{Losses, few};
 use super::column::Told;
 use super::histogram;
-use super::limits::{MAX_COUNTS, MAX_FIGURES};
-use crate::trace::{Exact, ExactCount, ExactFigure, Ledger, Reasons, Status, Values};
+use super::limits::{MAX_COUNTS, MAX_FIGURES, MAX_WAIT_FIGURES, MAX_WAITS};
+use crate::trace::{
+    Exact, ExactCount, ExactFigure, ExactWaitFigure, ExactWaits, Ledger, Reasons, Status, Values,
+};
 
 /// What is wrong with a status.
 type Wrong = String;
@@ -37,6 +40,12 @@ struct Totals {
     counts: Vec<Count>,
     #[serde(deserialize_with = "few::<_, _, MAX_FIGURES>")]
     figures: Vec<OfFigure>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[serde(deserialize_with = "few::<_, _, MAX_WAITS>")]
+    waits: Vec<Waits>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[serde(deserialize_with = "few::<_, _, MAX_WAIT_FIGURES>")]
+    wait_figures: Vec<OfWaitFigure>,
 }
 
 /// Sums over the migrations of one direction, cause and outcome. Unit of the ledger: base pages.
@@ -81,6 +90,26 @@ struct OfFigure {
     histogram: String,
 }
 
+/// Sums over the waits of one kind and result.
+#[derive(Serialize, Deserialize)]
+struct Waits {
+    kind: String,
+    result: String,
+    waits: u64,
+    pages: u64,
+    total_ns: u64,
+    before_setup_ns: u64,
+    in_migration_ns: u64,
+    page_lock_ns: u64,
+}
+
+/// The histogram of one figure of waits.
+#[derive(Serialize, Deserialize)]
+struct OfWaitFigure {
+    figure: String,
+    histogram: String,
+}
+
 /// A status as text. Fails for counts that no machine reaches.
 pub(super) fn encode(status: &Status) -> Result<Told, Wrong> {
     let account = Account {
@@ -114,23 +143,24 @@ impl Totals {
     fn of(exact: &Exact) -> Result<Self, Wrong> {
         Ok(Self {
             counts: exact.counts.iter().map(Count::of).collect(),
-            figures: exact
-                .figures
-                .iter()
-                .map(OfFigure::of)
-                .collect::<Result<_, _>>()?,
+            figures: all(exact.figures.iter().map(OfFigure::of))?,
+            waits: exact.waits.iter().map(Waits::of).collect(),
+            wait_figures: all(exact.wait_figures.iter().map(OfWaitFigure::of))?,
         })
     }
 
     fn exact(self) -> Result<Exact, Wrong> {
-        let counts = self.counts.into_iter().map(Count::exact);
-        let figures = self.figures.into_iter().map(OfFigure::exact);
         Ok(Exact {
-            counts: counts.collect::<Result<_, _>>()?,
-            figures: figures.collect::<Result<_, _>>()?,
-            ..Exact::default()
+            counts: all(self.counts.into_iter().map(Count::exact))?,
+            figures: all(self.figures.into_iter().map(OfFigure::exact))?,
+            waits: all(self.waits.into_iter().map(Waits::exact))?,
+            wait_figures: all(self.wait_figures.into_iter().map(OfWaitFigure::exact))?,
         })
     }
+}
+
+fn all<T>(each: impl Iterator<Item = Result<T, Wrong>>) -> Result<Vec<T>, Wrong> {
+    each.collect()
 }
 
 impl Count {
@@ -217,6 +247,50 @@ impl OfFigure {
             cause: or_unknown(self.cause, cause_named, Cause::Unknown)?,
             figure: named(&self.figure, Figure::from_name)?,
             sum: self.sum,
+            values: Values::of_histogram(&histogram::decode(&self.histogram)?),
+        })
+    }
+}
+
+impl Waits {
+    fn of(of: &ExactWaits) -> Self {
+        Self {
+            kind: of.kind.name().to_owned(),
+            result: of.result.name().to_owned(),
+            waits: of.waits,
+            pages: of.pages,
+            total_ns: of.total_ns,
+            before_setup_ns: of.before_setup_ns,
+            in_migration_ns: of.in_migration_ns,
+            page_lock_ns: of.page_lock_ns,
+        }
+    }
+
+    fn exact(self) -> Result<ExactWaits, Wrong> {
+        Ok(ExactWaits {
+            kind: named(&self.kind, WaitKind::from_name)?,
+            result: named(&self.result, WaitResult::from_name)?,
+            waits: self.waits,
+            pages: self.pages,
+            total_ns: self.total_ns,
+            before_setup_ns: self.before_setup_ns,
+            in_migration_ns: self.in_migration_ns,
+            page_lock_ns: self.page_lock_ns,
+        })
+    }
+}
+
+impl OfWaitFigure {
+    fn of(of: &ExactWaitFigure) -> Result<Self, Wrong> {
+        Ok(Self {
+            figure: of.figure.name().to_owned(),
+            histogram: histogram::encode(&of.values.histogram())?,
+        })
+    }
+
+    fn exact(self) -> Result<ExactWaitFigure, Wrong> {
+        Ok(ExactWaitFigure {
+            figure: named(&self.figure, WaitFigure::from_name)?,
             values: Values::of_histogram(&histogram::decode(&self.histogram)?),
         })
     }

@@ -1,13 +1,13 @@
-//! Migrations as rows of a table.
+//! Migrations and waits as rows of a table.
 
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, SchemaRef};
 
-use super::column::{Column, Rows};
-use super::columns::{EVENT, STATUS, columns, schema};
-use crate::trace::{Facts, Migration};
+use super::column::{Column, Of, Rows};
+use super::columns::{columns, schema};
+use crate::trace::{Details, Facts, Migration, Wait};
 
 /// Makes rows in the columns of a recording.
 pub struct Table {
@@ -18,24 +18,29 @@ pub struct Table {
 impl Table {
     /// With the columns of a recording with these facts.
     pub(super) fn of_recording(facts: &Facts) -> Self {
-        Self {
-            schema: Arc::new(schema(facts)),
-            columns: columns(facts.details),
-        }
+        Self::with(columns(facts.details), facts)
     }
 
     /// With those that tell of migrations alone.
     pub fn of_migrations(facts: &Facts) -> Self {
-        let is_kept = |name: &str| name != EVENT && name != STATUS;
-        let Schema { fields, metadata } = schema(facts);
-        let fields = fields.iter().filter(|field| is_kept(field.name())).cloned();
         let mut columns = columns(facts.details);
-        columns.retain(|column| is_kept(&column.name));
+        columns.retain(|column| matches!(column.of, Of::Migrations | Of::Both));
+        Self::with(columns, facts)
+    }
+
+    /// With those that tell of waits alone, also where none were followed.
+    pub fn of_waits(facts: &Facts) -> Self {
+        let mut columns = columns(Details {
+            waits: true,
+            ..facts.details
+        });
+        columns.retain(|column| matches!(column.of, Of::Waits | Of::Both));
+        Self::with(columns, facts)
+    }
+
+    fn with(columns: Vec<Column>, facts: &Facts) -> Self {
         Self {
-            schema: Arc::new(Schema::new_with_metadata(
-                fields.collect::<Vec<_>>(),
-                metadata,
-            )),
+            schema: Arc::new(schema(&columns, facts)),
             columns,
         }
     }
@@ -51,7 +56,16 @@ impl Table {
     ///
     /// Those of Arrow, which none of these columns is known to have.
     pub fn migrations(&mut self, migrations: &[Migration]) -> Result<RecordBatch, ArrowError> {
-        self.rows(&Rows::new(migrations, None))
+        self.rows(&Rows::new(migrations, &[], None))
+    }
+
+    /// One row for each wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`migrations`](Self::migrations).
+    pub fn waits(&mut self, waits: &[Wait]) -> Result<RecordBatch, ArrowError> {
+        self.rows(&Rows::new(&[], waits, None))
     }
 
     pub(super) fn rows(&mut self, rows: &Rows<'_>) -> Result<RecordBatch, ArrowError> {

@@ -88,6 +88,11 @@ impl Details {
         device_side: true,
     };
 
+    /// Were any waits followed?
+    pub fn has_waits(self) -> bool {
+        self.waits || self.device_side
+    }
+
     /// Name and value of each, with the names of the command line.
     fn each(&mut self) -> [(&'static str, &mut bool); 6] {
         [

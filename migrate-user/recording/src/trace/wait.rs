@@ -1,5 +1,6 @@
 //! Waits: what threads wait for besides the steps of their own migrations.
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use migrate_ebpf::wire::{WaitFigure, WaitKind, WaitResult};
@@ -164,12 +165,22 @@ impl ExactWaits {
 }
 
 /// The histogram of one figure of waits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ExactWaitFigure {
     /// What was measured.
     pub figure: WaitFigure,
     /// The values, within 1%.
     pub values: Values,
+}
+
+impl fmt::Debug for ExactWaitFigure {
+    /// Without the thousands of counts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExactWaitFigure")
+            .field("of", &self.figure)
+            .field("values", &self.values.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl ExactWaitFigure {
