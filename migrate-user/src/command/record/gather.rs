@@ -9,7 +9,7 @@ use crate::trace::Batch;
 /// How long something waits for more that can be written with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pace {
-    /// Migrations.
+    /// Migrations and waits.
     busy: Duration,
     /// A batch without any: it only says that time has passed.
     idle: Duration,
@@ -71,7 +71,7 @@ impl Gather {
     }
 
     fn is_due(&self) -> bool {
-        let count = self.pending.migrations.len();
+        let count = self.pending.migrations.len() + self.pending.waits.len();
         let (Some(status), Some(last)) = (&self.pending.status, self.last_ns) else {
             return true;
         };
@@ -100,6 +100,20 @@ mod tests {
             status: Some(status),
             ..Synthetic::new(1).batch(migrations)
         }
+    }
+
+    #[test]
+    fn waits_are_as_urgent_as_migrations() {
+        let mut gather = Gather::new(Pace::LIVE);
+        gather.add(at(0, 0));
+        let of = Synthetic::new(1).with_waits().batch(4);
+        let waits = |ms| Batch {
+            waits: of.waits.clone(),
+            ..at(ms, 0)
+        };
+        assert!(gather.add(waits(10)).is_none());
+        let written = gather.add(waits(200)).unwrap();
+        assert_eq!(written.waits.len(), 2 * of.waits.len());
     }
 
     #[test]
