@@ -35,7 +35,8 @@ const MAX_DATA_KIB: u64 = 208 << 10;
 
 /// A batch with everything that a recording can hold, as other tools see it.
 fn honest() -> (SchemaRef, RecordBatch) {
-    let bytes = written(&[Synthetic::new(3).with_totals().with_details().batch(50)]);
+    let mut synthetic = Synthetic::new(3).with_totals().with_details().with_waits();
+    let bytes = written(&[synthetic.batch(50)]);
     let mut reader = StreamReader::try_new(&bytes[..], None).unwrap();
     let batch = reader.next().unwrap().unwrap();
     (reader.schema(), batch)
@@ -221,7 +222,13 @@ fn a_status_is_no_longer_than_one_of_a_recorder() {
 fn totals_in_a_status_are_as_few_as_there_can_be() {
     let (schema, batch) = honest();
     let mut honest: Value = serde_json::from_str(&status(&batch)).unwrap();
-    for (list, most) in [("counts", 140), ("figures", 280)] {
+    let lists = [
+        ("counts", 140),
+        ("figures", 280),
+        ("waits", 35),
+        ("wait_figures", 6),
+    ];
+    for (list, most) in lists {
         let one = honest["totals"][list][0].clone();
         let mut many = honest.clone();
         many["totals"][list] = vec![one; most + 1].into();
@@ -229,17 +236,79 @@ fn totals_in_a_status_are_as_few_as_there_can_be() {
         assert_damaged(list, &bytes, &format!("a list of {most}"));
     }
     // One after another, as many as there may be in each.
-    let one = honest["totals"]["figures"][0].clone();
-    honest["totals"]["figures"] = vec![one; 280].into();
+    for (list, most) in lists {
+        let one = honest["totals"][list][0].clone();
+        honest["totals"][list] = vec![one; most].into();
+    }
     let batch = with_status(&batch, &honest.to_string());
     assert_read("many totals", &stream(&schema, &vec![batch; 20]));
+}
+
+/// The rows of an event come together, and names that nobody knows are damage.
+#[test]
+fn rows_of_waits_are_looked_at_as_closely_as_migrations() {
+    let (schema, batch) = honest();
+    let rows = batch.num_rows();
+    let events = batch.column_by_name("event").unwrap();
+    let with_events = |event: fn(usize, i8) -> i8| {
+        let events = events.as_dictionary::<Int8Type>();
+        let keys = events.keys().values().iter().enumerate();
+        let keys: Int8Array = keys.map(|(row, key)| Some(event(row, *key))).collect();
+        let column = DictionaryArray::new(keys, events.values().clone());
+        stream(&schema, &[with(&batch, "event", Arc::new(column))])
+    };
+    let mixed = with_events(|row, event| if row == 0 { 1 } else { event });
+    assert_damaged("a wait before migrations", &mixed, "out of order by event");
+    let early = with_events(|row, event| if row == 20 { 2 } else { event });
+    assert_damaged("a status in the middle", &early, "out of order by event");
+    // What is a wait by its event has to have what a wait has.
+    let more = with_events(|row, event| if row == 49 { 1 } else { event });
+    assert_damaged("a migration as a wait", &more, "a row without wait");
+
+    let known = |name: &str| {
+        let column = batch.column_by_name(name).unwrap().as_any_dictionary();
+        let known = column.values().as_string::<i32>().iter();
+        known
+            .map(|text| text.unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    for name in ["wait", "result", "event"] {
+        let mut texts = known(name);
+        texts[0] = "lunch".to_owned();
+        let texts = StringArray::from_iter_values(texts);
+        let bytes = stream(&schema, &[with_texts(&batch, name, texts)]);
+        assert_damaged(name, &bytes, &format!("unknown {name}"));
+    }
+    for name in ["wait_ns", "wait_sequence", "page_lock_ns"] {
+        let column = new_null_array(&DataType::UInt64, rows);
+        let bytes = stream(&schema, &[with(&batch, name, column)]);
+        assert_damaged(name, &bytes, &format!("a row without {name}"));
+    }
+    // Nothing that a wait may lack makes trouble where it is missing, or too large.
+    for name in ["lock_ns", "holder_tid", "migration", "before_setup_ns"] {
+        let place = schema.index_of(name).unwrap();
+        let data_type = schema.field(place).data_type();
+        let all: [ArrayRef; 2] = match data_type {
+            DataType::UInt32 => [
+                new_null_array(data_type, rows),
+                Arc::new(UInt32Array::from(vec![u32::MAX; rows])),
+            ],
+            _ => [
+                new_null_array(data_type, rows),
+                Arc::new(UInt64Array::from(vec![u64::MAX; rows])),
+            ],
+        };
+        for column in all {
+            assert_read(name, &stream(&schema, &[with(&batch, name, column)]));
+        }
+    }
 }
 
 /// What may be in one message, again and again: no more of it waits, and no more is kept, than is
 /// bounded.
 #[test]
 fn long_texts_do_not_pile_up() {
-    let mut synthetic = Synthetic::new(5).with_details();
+    let mut synthetic = Synthetic::new(5).with_details().with_waits();
     let long = "f;".repeat(20_000);
     let mut batch = synthetic.batch(3000);
     for migration in batch.migrations.make().iter_mut() {
@@ -247,6 +316,10 @@ fn long_texts_do_not_pile_up() {
         migration.kernel_stack = text("k");
         migration.user_stack = text("u");
         migration.cgroup = Some(format!("/{}{}", migration.sequence, &long[..4000]).into());
+    }
+    for wait in &mut batch.waits {
+        wait.user_stack = Some(format!("w{}{long}", wait.sequence).into());
+        wait.comm = Some(format!("{}{}", wait.sequence, &long[..4000]).into());
     }
     let bytes = written(&[batch]);
     assert!(bytes.len() <= 2 * MAX_FILE, "{} bytes", bytes.len());
