@@ -155,6 +155,7 @@ const TESTS: &[Case] = tests![
     stock::drivers_with_one_owner_are_told_apart,
     data::every_byte_survives_10000_round_trips,
     waits::are_what_the_scenarios_promise,
+    waits::are_those_of_the_driver,
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
     steps::tracer_agrees_with_the_drivers_clock,

@@ -1,5 +1,7 @@
 //! What the driver says of those who wait: it adds up, and it is what the scenarios promise.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use super::trace::tell;
 use crate::driver;
 use crate::sections::Sections;
 use crate::vm::builder::Task;
+
+pub(super) use told::are_those_of_the_driver;
 
 /// Rounds of `convoy`, and faults in each.
 const ROUNDS: usize = 3;
