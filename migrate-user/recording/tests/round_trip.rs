@@ -3,6 +3,8 @@
 
 use std::io::Read;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int8Type;
 use arrow_array::{Array, UInt64Array};
 use arrow_ipc::reader::StreamReader;
 use migscope_recording::recording::{Error, FORMAT, MAX_ROWS, Reader, Writer};
@@ -422,6 +424,41 @@ fn other_tools_read_it_and_sums_are_those_of_migrations() {
         .map(|m| m.ledger.moved)
         .sum();
     assert_eq!(sum, expected);
+}
+
+/// Sums over what either event has alone are those of that event.
+#[test]
+fn a_column_of_one_event_is_null_in_the_others() {
+    const SHARED: [&str; 12] = [
+        "event",
+        "time_ns",
+        "pid",
+        "tid",
+        "comm",
+        "worker_tid",
+        "worker_comm",
+        "cgroup",
+        "errno",
+        "address",
+        "kernel_stack",
+        "user_stack",
+    ];
+    let bytes = written(&detailed(6, 1, 90));
+    let mut stream = StreamReader::try_new(&bytes[..], None).unwrap();
+    let rows = stream.next().unwrap().unwrap();
+    let events = rows.column_by_name("event").unwrap();
+    let events = events.as_dictionary::<Int8Type>().keys().values();
+    assert!(events.is_sorted() && events.last() == Some(&2));
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let has = |event| (0..).zip(events).any(|(row, of)| *of == event && column.is_valid(row));
+        let (name, has) = (field.name().as_str(), [0, 1, 2].map(has));
+        match name {
+            "event" | "time_ns" => assert_eq!(has, [true; 3], "{name}"),
+            "status" => assert_eq!(has, [false, false, true]),
+            _ if SHARED.contains(&name) => assert_eq!(has, [true, true, false], "{name}"),
+            _ => assert!(!(has[0] && has[1]) && !has[2], "{name}"),
+        }
+    }
 }
 
 #[test]

@@ -67,8 +67,8 @@ impl Encoder {
         })
     }
 
-    /// Encodes one batch; nothing if it has no migrations, waits or status. The kernel's totals in it
-    /// are written when their time has come. Waits are for a recording that is to have some.
+    /// Encodes one batch; nothing if it has no migrations, waits or status. The kernel's totals in
+    /// it are written when their time has come. Waits are for a recording that is to have some.
     pub(super) fn batch(&mut self, batch: &Batch) -> Result<(), ArrowError> {
         let status = batch.status.as_ref().map(|status| self.sparse(status));
         let waits = if self.has_waits { &*batch.waits } else { &[] };

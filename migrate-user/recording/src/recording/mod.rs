@@ -3,8 +3,8 @@
 //! One row per migration (`event` = `migration`), behind those of a batch one per wait (`event` =
 //! `wait`), and behind these one for the tracer's account of itself (`event` = `status`): a JSON
 //! object in column `status`. With the first status, with one of every 30 seconds (10 where the
-//! records do not tell everything), and with the last, come the kernel's own totals, which are exact
-//! whatever becomes of the records.
+//! records do not tell everything), and with the last, come the kernel's own totals, which are
+//! exact whatever becomes of the records.
 //!
 //! Waits and a status have nulls in the numbers of a migration that can be added up: sums over a
 //! column are the same with and without them. Facts stand in the schema's metadata, units and notes

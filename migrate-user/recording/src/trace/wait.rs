@@ -37,8 +37,8 @@ pub struct Wait {
     pub pages: Option<u64>,
     /// How long it took, nanoseconds.
     pub total_ns: u64,
-    /// Of it until the thread's own migration began, nanoseconds: the driver's locks, mostly. `None`
-    /// where it made none.
+    /// Of it until the thread's own migration began, nanoseconds: the driver's locks, mostly.
+    /// `None` where it made none.
     pub before_setup_ns: Option<u64>,
     /// Of it in migrations of its own, nanoseconds; `None` where it made none.
     pub in_migration_ns: Option<u64>,
@@ -81,7 +81,8 @@ impl Wait {
             .map_or(self.tid, |worker| Some(worker.tid))
     }
 
-    /// What is left of it when its own migrations were over, nanoseconds; `None` where it made none.
+    /// What is left of it when its own migrations were over, nanoseconds; `None` where it made
+    /// none.
     pub fn after_ns(&self) -> Option<u64> {
         let before = sum([self.before_setup_ns?, self.in_migration_ns?]);
         Some(self.total_ns.saturating_sub(before))

@@ -23,8 +23,8 @@ use wait::WaitColumns;
 /// What is wrong with a row.
 type Wrong = String;
 
-/// The most migrations in a batch, and the most waits: what a view takes in at once should fit into a processor's
-/// cache.
+/// The most migrations in a batch, and the most waits: what a view takes in at once should fit into
+/// a processor's cache.
 pub(super) const MOST: usize = 1024;
 
 /// Makes batches of rows.
