@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use filter::Only;
 
 use crate::dashboard::{Tab, Theme};
-use crate::export::{Format, metrics::PerOctave};
+use crate::export::{Event, Format, metrics::PerOctave};
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
@@ -145,10 +145,12 @@ pub struct Tracing {
     /// context switch of the machine
     #[arg(long)]
     pub off_cpu: bool,
-    /// Do not follow waits: of CPUs that touch a page on a device, or one that somebody is migrating
+    /// Do not follow waits: of CPUs that touch a page on a device, or one that somebody is
+    /// migrating
     #[arg(long)]
     pub no_waits: bool,
-    /// Follow what a device waits for as well: hmm_range_fault, interval notifiers, exclusive access
+    /// Follow what a device waits for as well: hmm_range_fault, interval notifiers, exclusive
+    /// access
     #[arg(long, conflicts_with = "no_waits")]
     pub device_side: bool,
     /// How to hook the kernel's functions
@@ -391,7 +393,8 @@ Examples:
   migscope export run.arrow --format parquet -o run.parquet
   migscope export run.arrow --format perfetto -o run.pftrace
   migscope export run.arrow --format hgrm --step pages --direction to_device
-  migscope export run.arrow --format folded | flamegraph.pl --countname ns > migrations.svg")]
+  migscope export run.arrow --format folded | flamegraph.pl --countname ns > migrations.svg
+  migscope export run.arrow --format csv --event wait")]
 pub struct Export {
     /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation,
     /// which are one
@@ -400,6 +403,9 @@ pub struct Export {
     /// The format to write
     #[arg(short, long, value_enum)]
     pub format: Format,
+    /// With json, csv, parquet and folded: what a line or row is about
+    #[arg(long, value_enum, value_name = "EVENT", default_value_t)]
+    pub event: Event,
     /// With hgrm: of this step [default: of all together]
     #[arg(long, value_name = "STEP", value_parser = named(&Step::ALL, Step::name))]
     pub step: Option<Step>,

@@ -61,6 +61,15 @@ pub enum Error {
         "--step goes with --format hgrm, which tells of one step; the other formats tell of all."
     )]
     OnlyWithHgrm,
+    /// Formats that are of migrations, or of everything.
+    #[error(
+        "--event wait goes with --format json, csv, parquet and folded, not with {format}. A perfetto trace always has both, \
+         migrations and waits."
+    )]
+    NoFormatOfWaits {
+        /// The one that was asked for.
+        format: String,
+    },
     /// The configuration file says something that means nothing.
     #[error("{path} cannot be understood: {wrong}\nWhat can be set is in docs/config.toml.")]
     Config {

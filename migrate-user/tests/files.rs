@@ -97,6 +97,39 @@ fn an_export_says_what_it_does_not_have() {
     assert_eq!(export("totals-only", "openmetrics").1, "");
 }
 
+#[test]
+fn waits_are_exported_in_place_of_migrations_where_they_are_asked_for() {
+    let mut synthetic = Synthetic::new(8).with_totals().with_waits();
+    let batches = [synthetic.batch(60), synthetic.batch(30)];
+    let waits = || batches.iter().flat_map(|batch| &batch.waits);
+    let (_folder, path) = file(&migscope_testkit::written(&batches));
+    let export =
+        |arguments: &[&str]| run(&[&["export", text(&path), "-f"][..], arguments].concat());
+    for (format, names) in [("json", 0), ("csv", 1)] {
+        let output = export(&[format, "--event", "wait"]);
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+        assert_eq!(stdout(&output).lines().count(), waits().count() + names);
+        assert!(stdout(&output).contains("before_setup_ns"));
+        let output = export(&[format]);
+        assert_eq!(stdout(&output).lines().count(), 90 + names);
+    }
+    let of_one = waits().filter(|wait| wait.pid == Some(1201)).count();
+    let output = export(&["json", "--event", "wait", "--pid", "1201"]);
+    assert_eq!(stdout(&output).lines().count(), of_one);
+    let output = export(&["json", "--event", "wait", "--direction", "to_device"]);
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).contains("what only migrations have"));
+
+    for format in ["hlog", "hgrm", "perfetto", "openmetrics"] {
+        let refused = export(&[format, "--event", "wait"]);
+        assert_refused(&refused, &["--event wait goes with", format]);
+    }
+    let old = format!("{}/tests/data/mixed.arrow", env!("CARGO_MANIFEST_DIR"));
+    let output = run(&["export", "-f", "json", "--event", "wait", &old]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), ""));
+    assert!(stderr(&output).contains("no waits in this recording"));
+}
+
 /// In older recordings, which did not look for it, the kind of memory is unknown, in every format.
 #[test]
 fn memory_of_an_unknown_kind_is_null() {

@@ -1,7 +1,7 @@
 //! Filters by all that they are asked with: each lets through what its words say.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use migscope::export::{Export, Json};
+use migscope::export::{Event, Export, Json};
 use migscope::recording::Reader;
 use migscope::trace::{Batch, Direction, Filter, Migration};
 use migscope_testkit::filters::{CASES, Case};
@@ -38,7 +38,9 @@ fn lines(migrations: &[Migration]) -> Vec<Value> {
     };
     let mut out = Vec::new();
     let mut batches = std::iter::once(batch);
-    Json.export(&facts(), &mut batches, &mut out).unwrap();
+    Json(Event::Migration)
+        .export(&facts(), &mut batches, &mut out)
+        .unwrap();
     let lines = out
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty());

@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use clap::ValueEnum as _;
 use tokio::sync::mpsc;
 
 use super::destination::Destination;
@@ -10,7 +11,7 @@ use super::stop::Stop;
 use super::{check, tell_hints, tell_unknown, warn_about};
 use crate::Error;
 use crate::cli;
-use crate::export::{Export, Format, Hgrm};
+use crate::export::{Event, Export, Format, Hgrm};
 use crate::kernel::Options;
 use crate::recording::Output;
 use crate::source::{Inputs, KernelSource, Source};
@@ -25,17 +26,19 @@ const WAITING: usize = 64;
 pub(super) fn export(options: cli::Export) -> Result<(), Error> {
     let step = options.step;
     let hgrm = Hgrm { step };
-    let format: &dyn Export = match options.format {
-        Format::Hgrm => &hgrm,
+    let format: &dyn Export = match (options.event, options.format) {
+        (Event::Wait, format) => of_waits(format)?,
+        (Event::Migration, Format::Hgrm) => &hgrm,
         _ if step.is_some() => return Err(Error::OnlyWithHgrm),
-        format => format.exporter(),
+        (Event::Migration, format) => format.exporter(),
     };
     let inputs = Inputs(options.inputs);
     let to = destination(options.format, options.output, Some(&inputs), options.force)?;
     tell_hints(&options.only.0);
+    let is_of_migrations = options.only.0.is_of_migrations();
     let mut reader = inputs.open()?.choose(options.only.0)?;
     let facts = reader.facts().clone();
-    let mut missing = Missing::new(&facts);
+    let mut missing = Missing::new(&facts, is_of_migrations);
     let mut batches = reader
         .by_ref()
         .inspect(|batch: &Batch| missing.pass(batch.status.as_ref()));
@@ -44,6 +47,16 @@ pub(super) fn export(options: cli::Export) -> Result<(), Error> {
     tell_unknown(&reader.unknown());
     warn_about(reader.parts());
     check(reader.parts())
+}
+
+/// What writes waits in this format.
+fn of_waits(format: Format) -> Result<&'static dyn Export, Error> {
+    format.exporter_of_waits().ok_or_else(|| {
+        let name = format.to_possible_value();
+        Error::NoFormatOfWaits {
+            format: name.map_or_else(String::new, |name| name.get_name().to_owned()),
+        }
+    })
 }
 
 fn destination(
@@ -71,7 +84,8 @@ pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error
         stop.after(duration.0);
     }
     let facts = source.facts().clone();
-    let mut missing = Missing::new(&facts);
+    // Waits alone are asked for of recordings only.
+    let mut missing = Missing::new(&facts, false);
     let (batches, mut received) = mpsc::channel(WAITING);
     // Formats take batches when they want them, and wait for whoever reads: on a thread of their
     // own.
@@ -119,7 +133,7 @@ async fn pass_on(
 }
 
 fn tell_missing(missing: &Missing, format: &dyn Export) {
-    for sentence in missing.sentences(format.has_totals()) {
+    for sentence in missing.sentences(format.has_totals(), format.events()) {
         tell_line!("migscope: {sentence}");
     }
 }

@@ -2,6 +2,7 @@
 
 use migrate_ebpf::wire::Loss;
 
+use crate::export::Event;
 use crate::text::{count, counted};
 use crate::trace::{Facts, Losses, Status};
 
@@ -10,6 +11,10 @@ pub(super) struct Missing {
     record_every: u32,
     /// Was more chosen than the tracer did?
     is_chosen: bool,
+    /// Were waits followed?
+    has_waits: bool,
+    /// Is what was chosen what only migrations have, so that no wait was?
+    is_of_migrations: bool,
     /// The tracer's last word.
     status: Option<Status>,
     /// Did the kernel tell its totals?
@@ -17,10 +22,12 @@ pub(super) struct Missing {
 }
 
 impl Missing {
-    pub(super) fn new(facts: &Facts) -> Self {
+    pub(super) fn new(facts: &Facts, is_of_migrations: bool) -> Self {
         Self {
             record_every: facts.record_every,
             is_chosen: facts.chosen.is_some(),
+            has_waits: facts.details.has_waits(),
+            is_of_migrations,
             status: None,
             has_totals: false,
         }
@@ -36,8 +43,45 @@ impl Missing {
         }
     }
 
-    /// In sentences; `of_totals`: does the format tell the kernel's totals?
-    pub(super) fn sentences(&self, of_totals: bool) -> Vec<String> {
+    /// In sentences; `of_totals`: does the format tell the kernel's totals? `events`: what else it
+    /// tells.
+    pub(super) fn sentences(&self, of_totals: bool, events: &[Event]) -> Vec<String> {
+        let of_migrations = events.contains(&Event::Migration);
+        let mut sentences = Vec::new();
+        if of_migrations {
+            sentences.extend(self.of_migrations(of_totals));
+        }
+        if events.contains(&Event::Wait) {
+            sentences.extend(self.of_waits(!of_migrations));
+        }
+        sentences
+    }
+
+    /// Of waits; `alone`: was nothing else asked for?
+    fn of_waits(&self, alone: bool) -> Vec<String> {
+        let losses = self.status.as_ref().map(|status| status.losses);
+        let losses = Losses::new(losses.unwrap_or_default());
+        let lost = losses
+            .of(Loss::WaitLost)
+            .saturating_add(losses.of(Loss::WaitMissed));
+        let none = match () {
+            () if !alone => None,
+            () if !self.has_waits => Some(
+                "there are no waits in this recording: it is of an older migscope, or was made with --no-waits.",
+            ),
+            () if self.record_every == 0 => {
+                Some("records are off, so that there are no waits to export.")
+            }
+            () if self.is_of_migrations => Some(
+                "the filter asks for what only migrations have, so that there are no waits to export.",
+            ),
+            () => None,
+        };
+        let lost = (lost > 0).then(|| self.lost(&counted(lost, "wait was", "waits were")));
+        none.map(str::to_owned).into_iter().chain(lost).collect()
+    }
+
+    fn of_migrations(&self, of_totals: bool) -> Vec<String> {
         let Some(status) = &self.status else {
             return Vec::new();
         };
@@ -49,16 +93,15 @@ impl Missing {
         [
             self.left_out(status.ended, totals),
             (counted_too > 0).then(|| in_totals(counted_too)),
-            (lost > 0).then(|| self.lost(lost)),
+            (lost > 0).then(|| self.lost(&counted(lost, "migration was", "migrations were"))),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
 
-    fn lost(&self, lost: u64) -> String {
+    fn lost(&self, lost: &str) -> String {
         let before = self.before_the_filter();
-        let lost = counted(lost, "migration was", "migrations were");
         format!("{lost} lost while recording{before}, and not exported.")
     }
 
@@ -126,14 +169,39 @@ mod tests {
         let mut facts = facts();
         facts.record_every = record_every;
         facts.chosen = chosen.map(str::to_owned);
-        let mut missing = Missing::new(&facts);
+        let mut missing = Missing::new(&facts, false);
         let mut status = synthetic.status();
         if chosen.is_some() {
             status.exact = None;
         }
         missing.pass(Some(&status));
         missing.pass(None);
-        missing.sentences(of_totals)
+        missing.sentences(of_totals, &[Event::Migration])
+    }
+
+    #[test]
+    fn waits_that_are_not_there_are_told_where_waits_were_asked_for() {
+        let mut synthetic = Synthetic::new(1).with_waits();
+        synthetic.lose(Loss::WaitLost as usize, 2);
+        synthetic.lose(Loss::WaitMissed as usize, 1);
+        let (mut facts, status) = (facts(), synthetic.status());
+        let said = |facts: &Facts, is_of_migrations, events: &[Event]| {
+            let mut missing = Missing::new(facts, is_of_migrations);
+            missing.pass(Some(&status));
+            missing.sentences(false, events)
+        };
+        let alone = &[Event::Wait];
+        assert!(said(&facts, false, alone)[0].contains("no waits in this recording"));
+        facts.details.waits = true;
+        let lost = "3 waits were lost while recording, and not exported.";
+        assert_eq!(said(&facts, false, alone), [lost]);
+        assert_eq!(said(&facts, true, &[Event::Migration, Event::Wait]), [lost]);
+        assert!(said(&facts, false, &[Event::Migration]).is_empty());
+        let none = said(&facts, true, alone).remove(0);
+        assert!(none.contains("what only migrations have"), "{none}");
+        facts.record_every = 0;
+        let off = said(&facts, false, alone).remove(0);
+        assert!(off.contains("records are off"), "{off}");
     }
 
     #[test]
@@ -181,6 +249,10 @@ mod tests {
                 .iter()
                 .any(|said| said.contains("records are off"))
         );
-        assert!(Missing::new(&facts()).sentences(false).is_empty());
+        assert!(
+            Missing::new(&facts(), false)
+                .sentences(false, &[Event::Migration])
+                .is_empty()
+        );
     }
 }

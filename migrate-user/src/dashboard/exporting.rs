@@ -119,6 +119,7 @@ impl Job {
         let mut number = 0;
         let mut through = |mut batch: Batch| {
             batch.migrations.retain(|row| is_shown(row.end_ns()));
+            batch.waits.retain(|wait| is_shown(wait.end_ns()));
             batch.choose(&filter, &run);
             number += batch.migrations.len() as u64;
             batch

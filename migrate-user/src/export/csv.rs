@@ -1,30 +1,51 @@
-//! Comma-separated values: a line of names, then one per migration, with the names and in the order
-//! of [`Json`](super::Json). Unknown is empty.
+//! Comma-separated values: a line of names, then one per migration or wait, with the names and in
+//! the order of [`Json`](super::Json). Unknown is empty.
 
 use std::io;
+use std::slice;
+
+use serde::Serialize;
 
 use super::line::Line;
-use super::{Export, Out};
+use super::{Event, Export, Out, wait};
 use crate::trace::{Batch, Facts};
 
 /// Comma-separated values.
-pub struct Csv;
+pub struct Csv(pub Event);
 
 impl Export for Csv {
+    fn events(&self) -> &[Event] {
+        slice::from_ref(&self.0)
+    }
+
     fn export(
         &self,
         _facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
     ) -> io::Result<()> {
-        // Whoever reads it finds the names even where there is no migration.
-        out.write_all(&names()?)?;
+        // Whoever reads it finds the names even where there is no line.
+        out.write_all(&match self.0 {
+            Event::Migration => names(Line::default())?,
+            Event::Wait => names(wait::Line::default())?,
+        })?;
         let mut lines = csv::WriterBuilder::new()
             .has_headers(false)
             .from_writer(out);
         for batch in batches {
-            for migration in &batch.migrations {
-                lines.serialize(Line::new(migration))?;
+            match self.0 {
+                Event::Migration => {
+                    let migrations = batch.migrations.made().iter();
+                    migrations
+                        .map(Line::new)
+                        .try_for_each(|line| lines.serialize(line))?;
+                }
+                Event::Wait => {
+                    let waits = batch.waits.iter();
+                    waits
+                        .map(wait::Line::new)
+                        .try_for_each(|line| lines.serialize(line))?;
+                }
             }
             lines.flush()?;
         }
@@ -33,9 +54,9 @@ impl Export for Csv {
 }
 
 /// The line of names.
-fn names() -> io::Result<Vec<u8>> {
+fn names(line: impl Serialize) -> io::Result<Vec<u8>> {
     let mut lines = csv::Writer::from_writer(Vec::new());
-    lines.serialize(Line::default())?;
+    lines.serialize(line)?;
     let mut lines = lines
         .into_inner()
         .map_err(csv::IntoInnerError::into_error)?;
@@ -61,7 +82,8 @@ mod tests {
     fn names_stand_there_without_a_migration() {
         let mut synthetic = Synthetic::new(1);
         let (none, one) = (synthetic.batch(0), synthetic.batch(1));
-        let (none, one) = (export(&Csv, &none), export(&Csv, &one));
+        let csv = Csv(Event::Migration);
+        let (none, one) = (export(&csv, &none), export(&csv, &one));
         let one = String::from_utf8(one).unwrap();
         let (names, _) = one.split_once('\n').unwrap();
         assert_eq!(String::from_utf8(none).unwrap(), format!("{names}\n"));
@@ -70,19 +92,31 @@ mod tests {
 
     #[test]
     fn says_what_json_says() {
-        let mut synthetic = Synthetic::new(1).with_details();
+        let mut synthetic = Synthetic::new(1).with_details().with_waits();
         let mut batch = synthetic.batch(50);
         batch.migrations.make()[0].comm = Some("a,\"b\"\nc".into());
-        let json = export(&Json, &batch);
-        let csv = export(&Csv, &batch);
-        let mut csv = csv::Reader::from_reader(&csv[..]);
+        batch.waits[0].comm = Some("a,\"b\"\nc".into());
+        for (event, expected) in [(Event::Migration, 50), (Event::Wait, batch.waits.len())] {
+            let json = export(&Json(event), &batch);
+            let csv = export(&Csv(event), &batch);
+            assert_eq!(same_lines(&json, &csv), expected);
+        }
+    }
+
+    /// How many lines there are in both.
+    fn same_lines(json: &[u8], csv: &[u8]) -> usize {
+        let mut csv = csv::Reader::from_reader(csv);
         let names = csv.headers().unwrap().clone();
-        let mut lines = 0;
-        for (line, values) in String::from_utf8(json).unwrap().lines().zip(csv.records()) {
-            let line: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(line).unwrap();
+        let json: Vec<serde_json::Map<String, serde_json::Value>> = str::from_utf8(json)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let records: Vec<_> = csv.records().map(Result::unwrap).collect();
+        assert_eq!(json.len(), records.len());
+        for (line, values) in json.iter().zip(&records) {
             assert_eq!(line.len(), names.len());
-            for (name, value) in names.iter().zip(&values.unwrap()) {
+            for (name, value) in names.iter().zip(values) {
                 let expected = match &line[name] {
                     serde_json::Value::Null => String::new(),
                     serde_json::Value::String(text) => text.clone(),
@@ -90,8 +124,7 @@ mod tests {
                 };
                 assert_eq!(value, expected, "{name}");
             }
-            lines += 1;
         }
-        assert_eq!(lines, 50);
+        json.len()
     }
 }

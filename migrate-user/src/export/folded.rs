@@ -1,39 +1,74 @@
-//! Stacks as tools for flame graphs read them: one line per migration that has any, outermost frame
-//! first, the user's frames before the kernel's, and after a space how long its steps took,
-//! nanoseconds. Such tools add equal lines up.
+//! Stacks as tools for flame graphs read them: one line per migration or wait that has any,
+//! outermost frame first, the user's frames before the kernel's, and after a space how long the
+//! migration's steps took, or the wait, nanoseconds. Such tools add equal lines up.
 
 use std::io;
+use std::slice;
+use std::sync::Arc;
 
-use super::{Export, Out};
+use super::{Event, Export, Out};
 use crate::tell_line;
 use crate::text::stack;
 use crate::trace::{Batch, Facts};
 
 /// Folded stacks.
-pub struct Folded;
+pub struct Folded(pub Event);
 
 impl Export for Folded {
+    fn events(&self) -> &[Event] {
+        slice::from_ref(&self.0)
+    }
+
     fn export(
         &self,
         _facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
     ) -> io::Result<()> {
-        let mut none = true;
-        for migration in batches.flat_map(|batch| batch.migrations) {
-            let (user, kernel) = (&migration.user_stack, &migration.kernel_stack);
-            let stacks = [user, kernel].into_iter().flatten();
-            let stacks: Vec<String> = stacks.map(|frames| stack(frames)).collect();
-            if !stacks.is_empty() {
-                none = false;
-                writeln!(out, "{} {}", stacks.join(";"), migration.total_ns())?;
+        let mut lines = Lines { out, none: true };
+        for batch in batches {
+            match self.0 {
+                Event::Migration => {
+                    for migration in &batch.migrations {
+                        let stacks = [&migration.user_stack, &migration.kernel_stack];
+                        lines.write(stacks, migration.total_ns())?;
+                    }
+                }
+                Event::Wait => {
+                    for wait in &batch.waits {
+                        lines.write([&wait.user_stack, &wait.kernel_stack], wait.total_ns)?;
+                    }
+                }
             }
         }
-        if none {
+        if lines.none {
+            let event = match self.0 {
+                Event::Migration => "migration",
+                Event::Wait => "wait",
+            };
             tell_line!(
-                "migscope: no migration in this recording has a stack. Stacks are kept when they are asked for: see \
+                "migscope: no {event} in this recording has a stack. Stacks are kept when they are asked for: see \
                  `migscope record --help`."
             );
+        }
+        Ok(())
+    }
+}
+
+/// Lines that have been written, or not one.
+struct Lines<'a> {
+    out: Out<'a>,
+    none: bool,
+}
+
+impl Lines<'_> {
+    /// The stacks that there are, and how long it took.
+    fn write(&mut self, stacks: [&Option<Arc<str>>; 2], ns: u64) -> io::Result<()> {
+        let stacks = stacks.into_iter().flatten();
+        let stacks: Vec<String> = stacks.map(|frames| stack(frames)).collect();
+        if !stacks.is_empty() {
+            self.none = false;
+            writeln!(self.out, "{} {ns}", stacks.join(";"))?;
         }
         Ok(())
     }
@@ -58,12 +93,32 @@ mod tests {
             batch.migrations.make()[2].user_stack,
         ) = (None, None);
         let mut out = Vec::new();
-        Folded
+        Folded(Event::Migration)
             .export(&facts(), &mut std::iter::once(batch), &mut out)
             .unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "main;a b;ioctl_[k];driver::migrate_[k] 11\nioctl_[k];driver::migrate_[k] 21\n"
+        );
+    }
+
+    #[test]
+    fn waits_weigh_as_much_as_they_took() {
+        let mut batch = Synthetic::new(1).with_details().with_waits().batch(9);
+        for (wait, total_ns) in batch.waits.iter_mut().zip([10, 20, 30]) {
+            wait.total_ns = total_ns;
+            wait.kernel_stack = Some("do_swap_page_[k]".into());
+            wait.user_stack = Some("main;touch".into());
+        }
+        batch.waits[1].kernel_stack = None;
+        (batch.waits[2].kernel_stack, batch.waits[2].user_stack) = (None, None);
+        let mut out = Vec::new();
+        Folded(Event::Wait)
+            .export(&facts(), &mut std::iter::once(batch), &mut out)
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "main;touch;do_swap_page_[k] 10\nmain;touch 20\n"
         );
     }
 }

@@ -1,15 +1,22 @@
-//! One JSON object per line and migration. Unknown is `null`.
+//! One JSON object per line and migration, or wait. Unknown is `null`.
 
 use std::io;
+use std::slice;
+
+use serde::Serialize;
 
 use super::line::Line;
-use super::{Export, Out};
+use super::{Event, Export, Out, wait};
 use crate::trace::{Batch, Facts};
 
 /// JSON lines, with the names that all of migscope uses.
-pub struct Json;
+pub struct Json(pub Event);
 
 impl Export for Json {
+    fn events(&self) -> &[Event] {
+        slice::from_ref(&self.0)
+    }
+
     fn export(
         &self,
         _facts: &Facts,
@@ -17,15 +24,24 @@ impl Export for Json {
         out: Out<'_>,
     ) -> io::Result<()> {
         for batch in batches {
-            for migration in &batch.migrations {
-                serde_json::to_writer(&mut *out, &Line::new(migration))?;
-                out.write_all(b"\n")?;
+            match self.0 {
+                Event::Migration => lines(batch.migrations.made(), Line::new, out)?,
+                Event::Wait => lines(&batch.waits, wait::Line::new, out)?,
             }
             // Whoever watches waits for no more.
             out.flush()?;
         }
         Ok(())
     }
+}
+
+/// A line of each.
+fn lines<'a, T, L: Serialize>(all: &'a [T], line: fn(&'a T) -> L, out: Out<'_>) -> io::Result<()> {
+    for one in all {
+        serde_json::to_writer(&mut *out, &line(one))?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -46,7 +62,19 @@ mod tests {
             status: None,
         };
         let mut out = Vec::new();
-        Json.export(&facts(), &mut std::iter::once(batch), &mut out)
+        Json(Event::Migration)
+            .export(&facts(), &mut std::iter::once(batch), &mut out)
+            .unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn lines_of_waits_and_of_nothing_else() {
+        let mut batch = Synthetic::new(2).with_details().with_waits().batch(30);
+        batch.waits.truncate(3);
+        let mut out = Vec::new();
+        Json(Event::Wait)
+            .export(&facts(), &mut std::iter::once(batch), &mut out)
             .unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }

@@ -11,6 +11,7 @@ mod output;
 mod parquet;
 mod perfetto;
 mod place;
+mod wait;
 
 use std::io::{self, Write};
 
@@ -46,14 +47,29 @@ pub trait Export {
         false
     }
 
+    /// What it tells one by one, or in figures of each.
+    fn events(&self) -> &[Event] {
+        &[Event::Migration]
+    }
+
     /// Is it nothing that a terminal can show?
     fn is_binary(&self) -> bool {
         false
     }
 }
 
+/// What a line or row of an export is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Event {
+    /// each migration
+    #[default]
+    Migration,
+    /// each wait
+    Wait,
+}
+
 macro_rules! formats {
-    ($($name:ident $about:literal $export:expr,)*) => {
+    ($($name:ident $about:literal $export:expr, $of_waits:expr;)*) => {
         /// What a recording can be exported as.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
         pub enum Format {
@@ -67,18 +83,25 @@ macro_rules! formats {
                     $(Self::$name => &$export,)*
                 }
             }
+
+            /// What writes waits in it, and nothing else; `None` where nothing does.
+            pub fn exporter_of_waits(self) -> Option<&'static dyn Export> {
+                match self {
+                    $(Self::$name => $of_waits,)*
+                }
+            }
         }
     };
 }
 
 // To add one takes its file, its line here and its lines in the documents.
 formats! {
-    Json "one object per line and migration; unknown is null" Json,
-    Csv "the same with a line of names first; unknown is empty" Csv,
-    Parquet "a table with the columns of the recording, one row per migration" Parquet,
-    Hlog "HdrHistogram interval log (V2): per second, one histogram of each step and direction, in nanoseconds" Hlog,
-    Hgrm "HdrHistogram percentile distribution of the time of migrations, or of one step, in nanoseconds" Hgrm::ALL,
-    Perfetto "trace: a slice for each migration with its steps in it, and counters; open it at ui.perfetto.dev" Perfetto,
-    Folded "stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its steps took, in nanoseconds" Folded,
-    Openmetrics "what `serve` would tell at the end: docs/metrics.md" metrics::OpenMetrics,
+    Json "one object per line and migration; unknown is null" Json(Event::Migration), Some(&Json(Event::Wait));
+    Csv "the same with a line of names first; unknown is empty" Csv(Event::Migration), Some(&Csv(Event::Wait));
+    Parquet "a table with the columns of the recording, one row per migration" Parquet(Event::Migration), Some(&Parquet(Event::Wait));
+    Hlog "HdrHistogram interval log (V2): per second, one histogram of each step and direction, in nanoseconds" Hlog, None;
+    Hgrm "HdrHistogram percentile distribution of the time of migrations, or of one step, in nanoseconds" Hgrm::ALL, None;
+    Perfetto "trace: a slice for each migration with its steps in it, one for each wait, and counters; open it at ui.perfetto.dev" Perfetto, None;
+    Folded "stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its steps took, in nanoseconds" Folded(Event::Migration), Some(&Folded(Event::Wait));
+    Openmetrics "what `serve` would tell at the end: docs/metrics.md" metrics::OpenMetrics, None;
 }
