@@ -137,6 +137,12 @@ pub(super) struct TrackEvent {
     pub(super) track_uuid: u64,
     #[prost(int64, optional, tag = "30")]
     pub(super) counter_value: Option<i64>,
+    /// Numbers of arrows: those with the same go from slice to slice, in the order of time.
+    #[prost(fixed64, repeated, packed = "false", tag = "47")]
+    pub(super) flow_ids: Vec<u64>,
+    /// The same of arrows that end here.
+    #[prost(fixed64, repeated, packed = "false", tag = "48")]
+    pub(super) terminating_flow_ids: Vec<u64>,
 }
 
 /// What happens.
@@ -146,6 +152,7 @@ pub(super) enum EventType {
     Unspecified = 0,
     SliceBegin = 1,
     SliceEnd = 2,
+    Instant = 3,
     Counter = 4,
 }
 

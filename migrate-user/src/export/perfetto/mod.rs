@@ -1,12 +1,15 @@
 //! A trace for Perfetto's viewer and trace processor: for each thread a track with a slice for each
-//! migration and in it one for each of its steps, and counters of the pages and bytes that arrived,
-//! by direction. The ledger stands in the migration's annotations.
+//! migration and in it one for each of its steps, below it one with a slice for each wait, and
+//! counters of the pages and bytes that arrived, by direction. The ledger stands in the migration's
+//! annotations. Arrows go from a wait to the migration that it made, and to a mark in the one of
+//! somebody else that it waited for, where that can be only one.
 //!
 //! The tracer's own time is in no step: it is what lies between them. A migration in whose middle
 //! the thread makes another, to evict, has a track below the thread's: the time that the tracer
 //! took for the other is in none of its steps either, so that it would seem to end too early.
 
 mod interned;
+mod links;
 mod messages;
 mod notes;
 mod threads;
@@ -15,15 +18,16 @@ use std::io;
 
 use prost::Message as _;
 
-use super::{Export, Out};
-use crate::trace::{Batch, Direction, Facts, Migration, Step, ledger};
+use super::{Event, Export, Out};
+use crate::trace::{Batch, Direction, Facts, Migration, Step, Wait, ledger};
 use interned::Interned;
+use links::{Link, Links, is_for_another};
 use messages::{
     Clock, ClockSnapshot, CounterDescriptor, EventType, NEEDS_STATE, STATE_CLEARED, Trace,
     TracePacket, TracePacketDefaults, TrackDescriptor, TrackEvent, Unit,
 };
-use notes::annotations;
-use threads::Threads;
+use notes::{annotations, notes, notes_of_wait};
+use threads::{Stay, Threads};
 
 /// Numbers of clocks in a trace.
 const REALTIME: u32 = 1;
@@ -33,12 +37,20 @@ const BOOTTIME: u32 = 6;
 /// All packets are of one sequence.
 const SEQUENCE: u32 = 1;
 
+/// Categories of slices.
+const MIGRATION: &str = "migration";
+const WAIT: &str = "wait";
+
 /// A Perfetto trace.
 pub struct Perfetto;
 
 impl Export for Perfetto {
     fn is_binary(&self) -> bool {
         true
+    }
+
+    fn events(&self) -> &[Event] {
+        &[Event::Migration, Event::Wait]
     }
 
     fn export(
@@ -53,9 +65,14 @@ impl Export for Perfetto {
             for migration in &batch.migrations {
                 trace.migration(migration)?;
             }
+            for wait in &batch.waits {
+                trace.wait(wait)?;
+            }
+            let now_ns = batch.status.as_ref().map_or(0, |status| status.time_ns);
+            trace.arrows(Some(now_ns))?;
             trace.out.flush()?;
         }
-        Ok(())
+        trace.arrows(None)
     }
 }
 
@@ -64,7 +81,9 @@ struct Tracing<'a> {
     out: Out<'a>,
     clock: u32,
     page_size: u64,
+    has_waits: bool,
     threads: Threads,
+    links: Links,
     interned: Interned,
     /// Pages that have arrived, by direction.
     arrived: [u64; Direction::ALL.len()],
@@ -80,7 +99,9 @@ impl<'a> Tracing<'a> {
                 BOOTTIME
             },
             page_size: facts.page_size,
+            has_waits: facts.details.has_waits(),
             threads: Threads::default(),
+            links: Links::default(),
             interned: Interned::default(),
             arrived: [0; Direction::ALL.len()],
         }
@@ -118,20 +139,22 @@ impl<'a> Tracing<'a> {
     }
 
     fn migration(&mut self, migration: &Migration) -> io::Result<()> {
-        let (track, new) = self.threads.track(migration);
-        new.into_iter().try_for_each(|track| self.track(track))?;
-        self.begin_state()?;
+        let track = self.track_of(&Stay::from(migration))?;
         let mut now = migration.time_ns;
-        let began = TrackEvent {
-            debug_annotations: annotations(migration, &mut self.interned),
-            ..self.slice("migration")
+        let mut began = TrackEvent {
+            debug_annotations: annotations(notes(migration), &mut self.interned),
+            ..self.slice(MIGRATION, MIGRATION)
         };
+        if self.has_waits {
+            began.flow_ids.push(made(migration.sequence));
+            self.links.migration(migration, track, self.page_size);
+        }
         self.event(now, track, began)?;
         let [setup, pages, finalize] = migration.probe;
         let behind = [setup, 0, pages, 0, finalize];
         for ((step, ns), probe_ns) in Step::ALL.into_iter().zip(migration.steps).zip(behind) {
             if let Some(ns) = ns {
-                let began = self.slice(step.name());
+                let began = self.slice(MIGRATION, step.name());
                 self.event(now, track, began)?;
                 now = now.saturating_add(ns);
                 self.event(now, track, end())?;
@@ -140,6 +163,66 @@ impl<'a> Tracing<'a> {
         }
         self.event(migration.end_ns(), track, end())?;
         self.count(migration)
+    }
+
+    fn wait(&mut self, wait: &Wait) -> io::Result<()> {
+        let track = self.track_of(&Stay::from(wait))?;
+        let mut began = TrackEvent {
+            debug_annotations: annotations(notes_of_wait(wait), &mut self.interned),
+            ..self.slice(WAIT, wait.kind.name())
+        };
+        began.flow_ids.extend(wait.migration.map(made));
+        if is_for_another(wait) {
+            let flow = waited_for(wait.sequence);
+            began.flow_ids.push(flow);
+            self.links.wait(wait, flow);
+        }
+        self.event(wait.time_ns, track, began)?;
+        // Where it made several migrations, what lies between them is behind them here: only sums
+        // are known.
+        let parts = [
+            ("before_setup", wait.before_setup_ns),
+            ("in_migration", wait.in_migration_ns),
+            ("after", wait.after_ns()),
+        ];
+        let (mut now, end_ns) = (wait.time_ns, wait.end_ns());
+        for (name, ns) in parts {
+            if let Some(ns) = ns {
+                let began = self.slice(WAIT, name);
+                self.event(now, track, began)?;
+                now = now.saturating_add(ns).min(end_ns);
+                self.event(now, track, end())?;
+            }
+        }
+        self.event(end_ns, track, end())
+    }
+
+    /// The arrows that are known by now, to migrations of somebody else: those have been told
+    /// already, so that a mark in them is where it ends.
+    fn arrows(&mut self, now_ns: Option<u64>) -> io::Result<()> {
+        for Link {
+            flow,
+            track,
+            time_ns,
+        } in self.links.due(now_ns)
+        {
+            self.begin_state()?;
+            let mark = TrackEvent {
+                r#type: EventType::Instant.into(),
+                terminating_flow_ids: vec![flow],
+                ..self.slice(WAIT, "waited for")
+            };
+            self.event(time_ns, track, mark)?;
+        }
+        Ok(())
+    }
+
+    /// Where it goes, which is told if it is new.
+    fn track_of(&mut self, stay: &Stay) -> io::Result<u64> {
+        let (track, new) = self.threads.track(stay);
+        new.into_iter().try_for_each(|track| self.track(track))?;
+        self.begin_state()?;
+        Ok(track)
     }
 
     /// How much has arrived by now.
@@ -178,10 +261,10 @@ impl<'a> Tracing<'a> {
         })
     }
 
-    fn slice(&mut self, name: &str) -> TrackEvent {
+    fn slice(&mut self, category: &str, name: &str) -> TrackEvent {
         TrackEvent {
             r#type: EventType::SliceBegin.into(),
-            category_iids: vec![self.interned.categories.number("migration")],
+            category_iids: vec![self.interned.categories.number(category)],
             name_iid: Some(self.interned.names.number(name)),
             ..TrackEvent::default()
         }
@@ -224,6 +307,16 @@ impl<'a> Tracing<'a> {
 /// have not.
 fn counter(direction: Direction, of: u64) -> u64 {
     2 * direction as u64 + of
+}
+
+/// The number of the arrow to a migration from the wait that made it.
+fn made(sequence: u64) -> u64 {
+    sequence << 1
+}
+
+/// The number of the arrow from a wait to a migration of somebody else.
+fn waited_for(wait_sequence: u64) -> u64 {
+    wait_sequence << 1 | 1
 }
 
 fn end() -> TrackEvent {

@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 
 use super::messages::{DebugAnnotation, InternedString, Value};
-use super::notes::{Note, notes};
+use super::notes::Note;
 use super::*;
+use crate::trace::{WaitKind, WaitResult};
 use migscope_testkit::{Synthetic, facts};
 
 /// A slice that has ended: where, when, its name, its depth and its annotations.
@@ -16,6 +17,7 @@ struct Slice {
     name: String,
     depth: usize,
     notes: Vec<(String, Read)>,
+    flows: Vec<u64>,
 }
 
 /// What an annotation says, resolved.
@@ -50,7 +52,7 @@ struct State {
 }
 
 /// An event of the trace, resolved.
-struct Event {
+struct Happened {
     now: u64,
     event: TrackEvent,
     name: Option<String>,
@@ -87,15 +89,16 @@ impl State {
         }
     }
 
-    fn resolve(&self, packet: TracePacket) -> Option<Event> {
+    fn resolve(&self, packet: TracePacket) -> Option<Happened> {
         let (event, now) = (packet.track_event?, packet.timestamp?);
         assert_eq!(packet.sequence_flags, Some(NEEDS_STATE));
         assert!(self.is_valid);
         assert_eq!(self.clock, Some(BOOTTIME));
         for category in &event.category_iids {
-            assert_eq!(self.categories[category], "migration");
+            let category = self.categories[category].as_str();
+            assert!(["migration", "wait"].contains(&category));
         }
-        Some(Event {
+        Some(Happened {
             now,
             name: event.name_iid.map(|iid| self.names[&iid].clone()),
             notes: event
@@ -122,6 +125,8 @@ impl State {
 struct Played {
     slices: Vec<Slice>,
     counters: HashMap<u64, i64>,
+    /// Of each mark: the slice that it is in, by when that began, and the arrow that ends there.
+    marks: Vec<(u64, u64)>,
     cleared: usize,
 }
 
@@ -133,8 +138,8 @@ fn play(trace: Trace) -> Played {
         events.extend(state.resolve(packet));
     }
     events.sort_by_key(|event| event.now);
-    let (mut slices, mut counters) = (Vec::new(), HashMap::new());
-    let mut open: HashMap<u64, Vec<Event>> = HashMap::new();
+    let (mut slices, mut counters, mut marks) = (Vec::new(), HashMap::new(), Vec::new());
+    let mut open: HashMap<u64, Vec<Happened>> = HashMap::new();
     for event in events {
         let track = event.event.track_uuid;
         let stack = open.entry(track).or_default();
@@ -149,10 +154,15 @@ fn play(trace: Trace) -> Played {
                     name: began.name.unwrap(),
                     depth: stack.len(),
                     notes: began.notes,
+                    flows: began.event.flow_ids,
                 });
             }
             EventType::Counter => {
                 counters.insert(track, event.event.counter_value.unwrap());
+            }
+            EventType::Instant => {
+                assert_eq!(event.name.as_deref(), Some("waited for"));
+                marks.push((stack[0].now, event.event.terminating_flow_ids[0]));
             }
             EventType::Unspecified => panic!("an event of no type"),
         }
@@ -161,14 +171,17 @@ fn play(trace: Trace) -> Played {
     Played {
         slices,
         counters,
+        marks,
         cleared: state.cleared,
     }
 }
 
 fn exported(batches: &[Batch]) -> Vec<u8> {
     let mut out = Vec::new();
+    let mut facts = facts();
+    facts.details.waits = batches.iter().any(|batch| !batch.waits.is_empty());
     Perfetto
-        .export(&facts(), &mut batches.iter().cloned(), &mut out)
+        .export(&facts, &mut batches.iter().cloned(), &mut out)
         .unwrap();
     out
 }
@@ -254,4 +267,110 @@ fn a_trace_of_too_many_strings_forgets_and_begins_again() {
     let played = play(Trace::decode(&exported(std::slice::from_ref(&batch))[..]).unwrap());
     assert_eq!(played.cleared, 2);
     assert_slices(batch.migrations.made(), played.slices);
+}
+
+/// What lies on tracks of waits, and what on those of migrations.
+fn apart(slices: Vec<Slice>) -> (Vec<Slice>, Vec<Slice>) {
+    let kinds = WaitKind::ALL.iter().map(|kind| kind.name());
+    let of_waits: Vec<_> = kinds
+        .chain(["before_setup", "in_migration", "after"])
+        .collect();
+    let is_of_wait = |slice: &Slice| of_waits.contains(&slice.name.as_str());
+    slices.into_iter().partition(is_of_wait)
+}
+
+#[test]
+fn waits_have_slices_of_their_own_with_their_parts_in_them() {
+    let batch = Synthetic::new(4).with_details().with_waits().batch(300);
+    let played = play(Trace::decode(&exported(std::slice::from_ref(&batch))[..]).unwrap());
+    let (of_waits, _) = apart(played.slices);
+    let (outer, inner): (Vec<_>, Vec<_>) = of_waits.iter().partition(|slice| slice.depth == 0);
+    assert_eq!(outer.len(), batch.waits.len());
+    let mut parts = 0;
+    for wait in &batch.waits {
+        let is_it = |slice: &&&Slice| {
+            let sequence = ("wait_sequence".to_owned(), Read::Number(wait.sequence));
+            slice.notes.contains(&sequence)
+        };
+        let slice = outer.iter().find(is_it).unwrap();
+        assert_eq!(slice.name, wait.kind.name());
+        assert_eq!((slice.began, slice.ended), (wait.time_ns, wait.end_ns()));
+        let expected = notes_of_wait(wait).into_iter();
+        let expected: Vec<_> = expected
+            .map(|(name, note)| (name.to_owned(), Read::from(note)))
+            .collect();
+        assert_eq!(slice.notes, expected);
+        let within = |name: &str, began: u64, ns: u64| {
+            let is_it = |part: &&Slice| {
+                (part.track, part.name.as_str(), part.began, part.ended)
+                    == (slice.track, name, began, began + ns)
+            };
+            assert!(inner.iter().copied().any(|part| is_it(&part)), "{name}");
+        };
+        if let (Some(before), Some(in_ns)) = (wait.before_setup_ns, wait.in_migration_ns) {
+            let behind = wait.time_ns + before + in_ns;
+            within("before_setup", wait.time_ns, before);
+            within("in_migration", wait.time_ns + before, in_ns);
+            within("after", behind, wait.end_ns() - behind);
+            parts += 3;
+        }
+    }
+    assert_eq!((inner.len(), parts > 0), (parts, true));
+}
+
+#[test]
+fn an_arrow_leads_from_a_wait_to_the_migration_that_it_made() {
+    let batch = Synthetic::new(4).with_waits().batch(300);
+    let played = play(Trace::decode(&exported(std::slice::from_ref(&batch))[..]).unwrap());
+    let (of_waits, of_migrations) = apart(played.slices);
+    let mut arrows = 0;
+    for wait in batch.waits.iter().filter(|wait| wait.migration.is_some()) {
+        let sequence = wait.migration.unwrap();
+        let flow = made(sequence);
+        let has_it = |slice: &&Slice| slice.flows.contains(&flow);
+        let from: Vec<_> = of_waits.iter().filter(has_it).collect();
+        let to: Vec<_> = of_migrations.iter().filter(has_it).collect();
+        assert_eq!((from.len(), to.len()), (1, 1));
+        assert_eq!(from[0].began, wait.time_ns);
+        let sequence = ("sequence".to_owned(), Read::Number(sequence));
+        assert!(to[0].notes.contains(&sequence));
+        arrows += 1;
+    }
+    assert!(arrows > 10);
+}
+
+/// In another process's migrations, and where it can be two, there is none.
+#[test]
+fn an_arrow_leads_from_a_wait_to_the_migration_of_somebody_else_that_it_is_for() {
+    let mut early = Synthetic::new(4).with_waits().batch(3);
+    let mut late = Synthetic::new(5).batch(3);
+    let mut wait = early.waits.remove(0);
+    (wait.kind, wait.result) = (WaitKind::Migrating, WaitResult::Done);
+    early.waits = vec![wait];
+    let migrations = late.migrations.make();
+    migrations.retain(|migration| migration.address.is_some());
+    let (wait, migration) = (&mut early.waits[0], &migrations[0]);
+    (wait.pid, wait.address, wait.migration) = (migration.pid, migration.address, None);
+    // It is over, and told, before the migration is.
+    (wait.time_ns, wait.total_ns) = (migration.time_ns + 7, 5);
+    let wait = wait.clone();
+    early.migrations = Default::default();
+    (early.status, late.status) = (None, None);
+    let marks = |batches: &[Batch]| play(Trace::decode(&exported(batches)[..]).unwrap()).marks;
+    let mark = (migration.time_ns, waited_for(wait.sequence));
+    assert_eq!(marks(&[early.clone(), late.clone()]), [mark]);
+    assert_eq!(marks(&[late.clone(), early.clone()]), [mark]);
+    // Two at the same place and time.
+    let mut twice = late.clone();
+    let mut again = twice.migrations.make()[0].clone();
+    again.sequence += 100;
+    twice.migrations.make().insert(1, again);
+    assert_eq!(marks(&[early, twice]), []);
+}
+
+#[test]
+fn recordings_without_waits_have_no_arrows() {
+    let batch = Synthetic::new(3).batch(30);
+    let played = play(Trace::decode(&exported(std::slice::from_ref(&batch))[..]).unwrap());
+    assert!(played.slices.iter().all(|slice| slice.flows.is_empty()));
 }

@@ -26,6 +26,14 @@ const EXPORTS: &[(&str, &[&str])] = &[
     ("run.json", &["export", "--format", "json"]),
     ("run.csv", &["export", "--format", "csv"]),
     ("run.parquet", &["export", "--format", "parquet"]),
+    (
+        "waits.json",
+        &["export", "--format", "json", "--event", "wait"],
+    ),
+    (
+        "waits.parquet",
+        &["export", "--format", "parquet", "--event", "wait"],
+    ),
     ("run.hlog", &["export", "--format", "hlog"]),
     (
         "setup.hgrm",

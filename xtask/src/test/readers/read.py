@@ -1,6 +1,6 @@
 """Reads what migscope wrote with tools that know nothing of it, and holds their sums against `migscope report --json`.
 
-Usage: read.py FOLDER, with run.arrow, report.json, run.json, run.csv, run.parquet, run.hlog, setup.hgrm, run.pftrace, and recording.md,
+Usage: read.py FOLDER, with run.arrow, report.json, run.json, run.csv, run.parquet, waits.json, waits.parquet, run.hlog, setup.hgrm, run.pftrace, and recording.md,
 whose examples are run as they stand there.
 Prints a line for each reader; any difference is an error.
 """
@@ -80,7 +80,7 @@ def recording(expected):
     with pyarrow.ipc.open_stream(path("run.arrow")) as stream:
         table = stream.read_all()
     is_migration = pyarrow.compute.equal(table["event"].cast("string"), "migration")
-    # Statuses are null in what is added up.
+    # Waits and statuses are null in what is added up.
     everything = {name: pyarrow.compute.sum(table[name]).as_py() for name in columns()}
     migrations = table.filter(is_migration)
     expect("pyarrow, all rows", everything | {"migrations": migrations.num_rows}, expected)
@@ -131,6 +131,22 @@ def files(expected):
     expect("DuckDB, CSV", by_duckdb(f"'{path('run.csv')}'"), expected)
     expect("DuckDB, JSON", by_duckdb(f"read_json('{path('run.json')}', format = 'newline_delimited')"), expected)
     print("Parquet, CSV and JSON: the same sums by pyarrow, polars and DuckDB")
+
+
+def waits(table):
+    """Rows of waits, and what the kernel counted of them. Without any, there are no columns for them."""
+    rows = table.filter(pyarrow.compute.equal(table["event"].cast("string"), "wait"))
+    lines = [json.loads(line) for line in (FOLDER / "waits.json").open()]
+    expect("waits, JSON", len(lines), rows.num_rows)
+    parquet = pyarrow.parquet.read_table(path("waits.parquet"))
+    expect("waits, Parquet", parquet.num_rows, rows.num_rows)
+    for name in ["wait_ns", "page_lock_ns", "wait_pages"]:
+        there = sum(line[name] or 0 for line in lines)
+        expect(f"waits, {name} in Parquet", pyarrow.compute.sum(parquet[name]).as_py() or 0, there)
+        if name in table.column_names:
+            expect(f"waits, {name}", pyarrow.compute.sum(table[name]).as_py() or 0, there)
+    print(f"waits: {len(lines)} by pyarrow")
+    return {line["wait_sequence"]: line for line in lines}
 
 
 def values_of(table, step, direction):
@@ -189,7 +205,7 @@ def distribution(data):
     return [(float(line[0]), float(line[1]), int(line[2])) for line in lines]
 
 
-def trace():
+def trace(waits):
     """The slices of the trace, as its published schema and the viewer's rules have them."""
     lines = (json.loads(line) for line in (FOLDER / "run.json").open())
     expected = {line["sequence"]: line for line in lines}
@@ -216,7 +232,7 @@ def trace():
             events.append(packet)
     events.sort(key=lambda packet: packet.timestamp)
     event = perfetto.TrackEvent
-    done = steps = 0
+    done = steps = waited = arrows = 0
     for packet in events:
         now, what = packet.timestamp, packet.track_event
         stack = slices[what.track_uuid]
@@ -224,9 +240,19 @@ def trace():
             stack.append((what, now))
         elif what.type == event.TYPE_COUNTER:
             counters[what.track_uuid] = what.counter_value
+        elif what.type == event.TYPE_INSTANT:
+            expect("Perfetto, arrows that end in a mark", len(what.terminating_flow_ids), 1)
+            expect("Perfetto, what a mark is in", stack[0][0].name, "migration")
+            arrows += 1
         else:
             begin, began = stack.pop()
-            if begin.name == "migration":
+            if "wait" in begin.categories and not stack:
+                of = waits.pop(annotations(begin)["wait_sequence"])
+                expect("Perfetto, wait", (begin.name, began, now - began), (of["wait"], of["time_ns"], of["wait_ns"]))
+                waited += 1
+            elif "wait" in begin.categories:
+                expect("Perfetto, part of a wait", begin.name in ["before_setup", "in_migration", "after"], True)
+            elif begin.name == "migration":
                 line = annotations(begin)
                 of = expected.pop(line["sequence"])
                 expect("Perfetto, begin", began, of["time_ns"])
@@ -244,8 +270,9 @@ def trace():
                 expect(f"Perfetto, {begin.name}", now - began, of[f"{begin.name}_ns"])
                 steps += 1
     expect("Perfetto, slices that lack", len(expected), 0)
+    expect("Perfetto, waits that lack", len(waits), 0)
     expect("Perfetto, slices that do not end", sum(map(len, slices.values())), 0)
-    print(f"Perfetto: {done} migrations and {steps} steps, nested, with the same times and annotations")
+    print(f"Perfetto: {done} migrations and {steps} steps, nested, with the same times and annotations; {waited} waits, {arrows} for others")
     return {tracks[track].name: value for track, value in counters.items()}
 
 
@@ -287,7 +314,7 @@ def main():
     totals(table, report)
     files(expected)
     histograms(table, report)
-    arrived = sum(value for name, value in trace().items() if name.startswith("pages "))
+    arrived = sum(value for name, value in trace(waits(table)).items() if name.startswith("pages "))
     expect("Perfetto, counters", arrived, expected["moved"] + expected["populated"])
 
 
