@@ -56,8 +56,8 @@ pub struct Contended {
     pub ns: u64,
     /// Where the lock is; 0 if it slept for none.
     pub lock: u64,
-    /// The command name of the thread that held it when the wait began, padded with zero bytes; zero
-    /// where the lock does not tell.
+    /// The command name of the thread that held it when the wait began, padded with zero bytes;
+    /// zero where the lock does not tell.
     pub holder_comm: [u64; 2],
     /// The number of that thread; 0 where the lock does not tell.
     pub holder_tid: u32,
@@ -85,7 +85,8 @@ pub struct Wait {
     pub cgroup: u64,
     /// How long it took, nanoseconds, the tracer's own time in it included.
     pub total_ns: u64,
-    /// Of it until the thread's own migration began; [`UNKNOWN`](super::UNKNOWN) where it made none.
+    /// Of it until the thread's own migration began; [`UNKNOWN`](super::UNKNOWN) where it made
+    /// none.
     pub before_setup_ns: u64,
     /// Of it in migrations of its own.
     pub in_migration_ns: u64,

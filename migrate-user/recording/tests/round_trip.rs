@@ -450,7 +450,11 @@ fn a_column_of_one_event_is_null_in_the_others() {
     let events = events.as_dictionary::<Int8Type>().keys().values();
     assert!(events.is_sorted() && events.last() == Some(&2));
     for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
-        let has = |event| (0..).zip(events).any(|(row, of)| *of == event && column.is_valid(row));
+        let has = |event| {
+            (0..)
+                .zip(events)
+                .any(|(row, of)| *of == event && column.is_valid(row))
+        };
         let (name, has) = (field.name().as_str(), [0, 1, 2].map(has));
         match name {
             "event" | "time_ns" => assert_eq!(has, [true; 3], "{name}"),
