@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::window::{Lately, Window};
 use crate::model::{Model, Origin};
 use crate::text::{clock, printable};
-use crate::trace::{Batch, Facts, Filter, Migration, Status, filter::Seen};
+use crate::trace::{Batch, Facts, Filter, Migration, Status, Wait, filter::Seen};
 
 /// Migrations that are kept for a filter or a window that comes later, where they cannot be read
 /// again.
@@ -28,10 +28,14 @@ pub(super) struct Data {
     /// Can the source be read again? Then `all` is what the filter lets through.
     readable: bool,
     kept: VecDeque<Migration>,
+    /// The same of waits, which are fewer.
+    kept_waits: VecDeque<Wait>,
     /// The tracer's last word.
     status: Option<Status>,
     /// Has anything come that is kept no more?
     forgot: bool,
+    /// Of waits that are kept no more, when the last one ended; `None`: all are kept.
+    forgot_waits_ns: Option<u64>,
     /// Since when it is counted, nanoseconds of the recording's clock, where it was asked to be
     /// counted anew.
     anew: Option<Option<u64>>,
@@ -49,8 +53,10 @@ impl Data {
             facts,
             readable,
             kept: VecDeque::new(),
+            kept_waits: VecDeque::new(),
             status: None,
             forgot: false,
+            forgot_waits_ns: None,
             anew: None,
         }
     }
@@ -89,6 +95,7 @@ impl Data {
         batch.migrations.each(|row| self.seen.note(row));
         if !self.readable {
             self.keep(batch.migrations.made());
+            self.keep_waits(&batch.waits);
             self.status = batch.status.clone().or(self.status.take());
         }
         if self.filter.is_empty() {
@@ -118,6 +125,17 @@ impl Data {
         self.forgot |= too_many > 0 || fresh.len() < migrations.len();
     }
 
+    fn keep_waits(&mut self, waits: &[Wait]) {
+        let fresh = &waits[waits.len().saturating_sub(KEPT)..];
+        let too_many = (self.kept_waits.len() + fresh.len()).saturating_sub(KEPT);
+        let forgot = self.kept_waits.drain(..too_many).next_back();
+        self.kept_waits.extend(fresh.iter().cloned());
+        self.forgot_waits_ns = forgot.map(|wait| wait.end_ns()).or(self.forgot_waits_ns);
+        if fresh.len() < waits.len() {
+            self.forgot_waits_ns = fresh.first().map(Wait::end_ns);
+        }
+    }
+
     /// Shows only what a filter lets through. A source that can be read again has to be, from its
     /// beginning, and before that [`Data::restart`].
     pub(super) fn set_filter(&mut self, filter: Filter) {
@@ -145,9 +163,8 @@ impl Data {
             self.all = model;
         } else {
             let kept = Batch {
-                migrations: self.kept_through(None).into(),
-                waits: Vec::new(),
                 status: self.status.clone(),
+                ..self.kept_through(None)
             };
             model.apply(self.through(kept));
             self.filtered = (!self.filter.is_empty()).then_some(model);
@@ -183,31 +200,35 @@ impl Data {
             // Of what the kernel counted earlier only the sum is known.
             return self.run().now_ns();
         }
-        self.forgot
-            .then(|| self.kept.front().map(Migration::end_ns))?
+        self.forgot_until_ns()
     }
 
-    /// Of those that are kept and ended after a time, what the filter lets through, oldest first.
-    pub(super) fn kept_through(&self, after_ns: Option<u64>) -> Vec<Migration> {
-        let late = |m: &&Migration| after_ns.is_none_or(|after| m.end_ns() > after);
+    /// Of what is kept and ended after a time, what the filter lets through, oldest first.
+    pub(super) fn kept_through(&self, after_ns: Option<u64>) -> Batch {
+        let is_late = |end_ns: u64| after_ns.is_none_or(|after| end_ns > after);
         let run = self.facts.run();
-        let takes = |m: &&Migration| self.filter.takes(m, &run);
-        self.kept
-            .iter()
-            .filter(late)
-            .filter(takes)
-            .cloned()
-            .collect()
+        let migrations = self.kept.iter();
+        let takes = |of: &&Migration| is_late(of.end_ns()) && self.filter.takes(of, &run);
+        let waits = self.kept_waits.iter();
+        let takes_wait = |of: &&Wait| is_late(of.end_ns()) && self.filter.takes_wait(of, &run);
+        Batch {
+            migrations: migrations.filter(takes).cloned().collect(),
+            waits: waits.filter(takes_wait).cloned().collect(),
+            status: None,
+        }
+    }
+
+    /// When the first of what is kept ended, where anything is kept no more.
+    fn forgot_until_ns(&self) -> Option<u64> {
+        let first_ns = || self.kept.front().map(Migration::end_ns);
+        let migrations_ns = self.forgot.then(first_ns).flatten();
+        migrations_ns.max(self.forgot_waits_ns)
     }
 
     fn filtered_facts(&self) -> Facts {
         let mut facts = self.facts.chosen_by(&self.filter);
         if !self.readable && !self.filter.is_empty() {
-            let known_ns = if self.forgot {
-                self.kept.front().map(Migration::end_ns)
-            } else {
-                self.all.began_ns()
-            };
+            let known_ns = self.forgot_until_ns().or(self.all.began_ns());
             let asked_ns = self.filter.extent_ns(&self.facts.run());
             facts.started_ns = known_ns.max(asked_ns.map(|extent| extent.start));
         }
@@ -235,7 +256,7 @@ impl Data {
     /// Has anything come after a time that is kept no more?
     pub(super) fn forgot(&self, after_ns: Option<u64>) -> bool {
         let first_ns = self.kept.front().map(Migration::end_ns);
-        self.forgot && after_ns < first_ns
+        (self.forgot && after_ns < first_ns) || after_ns < self.forgot_waits_ns
     }
 
     /// Was it asked to be counted anew, and was all that came before forgotten?
@@ -255,7 +276,9 @@ impl Data {
         self.all.reset();
         self.filtered.iter_mut().for_each(Model::reset);
         self.kept.clear();
+        self.kept_waits.clear();
         self.forgot = false;
+        self.forgot_waits_ns = None;
         self.look_back(None);
     }
 

@@ -52,8 +52,8 @@ impl Job {
     pub(super) fn new(app: &App, wanted: Export, input: Option<Inputs>) -> Self {
         let window_ns = app.of_ns().and(app.shown().began_ns());
         let after_ns = window_ns.max(app.data.counted_after_ns());
-        let migrations = match &input {
-            Some(_) => Vec::new(),
+        let kept = match &input {
+            Some(_) => Batch::default(),
             None => app.data.kept_through(after_ns),
         };
         Self {
@@ -64,11 +64,7 @@ impl Job {
             forgot: input.is_none() && app.data.forgot(after_ns),
             extent_ns: (after_ns, app.playback().and_then(Playback::here_ns)),
             input,
-            kept: Batch {
-                migrations: migrations.into(),
-                waits: Vec::new(),
-                status: None,
-            },
+            kept,
         }
     }
 

@@ -3,13 +3,15 @@
 use super::playback::Until;
 use crate::Error;
 use crate::source::Source;
-use crate::trace::{Batch, Migrations, Row, Status};
+use crate::trace::{Batch, Migrations, Row, Status, Wait};
+use std::collections::VecDeque;
 
 /// A source of which not everything is taken at once.
 pub(super) struct Player<S> {
     pub(super) source: S,
     /// What has come, and is not due.
     rest: Migrations,
+    waits: VecDeque<Wait>,
     status: Option<Status>,
 }
 
@@ -18,6 +20,7 @@ impl<S: Source> Player<S> {
         Self {
             source,
             rest: Migrations::default(),
+            waits: VecDeque::new(),
             status: None,
         }
     }
@@ -28,13 +31,14 @@ impl<S: Source> Player<S> {
             if let Some(due) = self.due(until) {
                 return Ok(Some(due));
             }
-            if !self.rest.is_empty() || self.status.is_some() {
+            if !self.rest.is_empty() || !self.waits.is_empty() || self.status.is_some() {
                 std::future::pending::<()>().await;
             }
             let Some(batch) = self.source.next().await? else {
                 return Ok(None);
             };
             self.rest = batch.migrations;
+            self.waits = batch.waits.into();
             self.status = batch.status;
         }
     }
@@ -48,18 +52,38 @@ impl<S: Source> Player<S> {
             }
             Until::Next => self.rest.len().min(1),
         };
-        let all = number == self.rest.len();
+        let migrations = self.rest.take_first(number);
+        let waits = self.due_waits(until, &migrations);
+        let all = self.rest.is_empty() && self.waits.is_empty();
         let due = |status: &mut Status| match until {
             Until::End => true,
             Until::Time(time_ns) => status.time_ns <= time_ns,
-            Until::Next => number == 0,
+            Until::Next => migrations.is_empty(),
         };
+        let status = if all { self.status.take_if(due) } else { None };
         let batch = Batch {
-            migrations: self.rest.take_first(number),
-            waits: Vec::new(),
-            status: if all { self.status.take_if(due) } else { None },
+            migrations,
+            waits,
+            status,
         };
-        (batch.status.is_some() || !batch.migrations.is_empty()).then_some(batch)
+        let is_due = !batch.migrations.is_empty() || !batch.waits.is_empty();
+        (is_due || batch.status.is_some()).then_some(batch)
+    }
+
+    /// The waits that were over by then, or when the last of these migrations ended.
+    fn due_waits(&mut self, until: Until, migrations: &Migrations) -> Vec<Wait> {
+        let time_ns = match until {
+            Until::Time(time_ns) => Some(time_ns),
+            Until::End => None,
+            Until::Next => {
+                let mut last_ns = None;
+                migrations.each(|row| last_ns = last_ns.max(Some(row.end_ns())));
+                last_ns
+            }
+        };
+        let over = |wait: &Wait| time_ns.is_none_or(|time_ns| wait.end_ns() <= time_ns);
+        let number = self.waits.iter().take_while(|wait| over(wait)).count();
+        self.waits.drain(..number).collect()
     }
 }
 

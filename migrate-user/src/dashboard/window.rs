@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::model::Model;
-use crate::trace::{Batch, Migration};
+use crate::trace::Batch;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,13 +77,8 @@ impl Lately {
     }
 
     /// Goes on with what is already known from the start on, oldest first, of a run as it is now.
-    pub(super) fn catch_up(&mut self, run: &Model, migrations: Vec<Migration>) {
-        let batch = Batch {
-            migrations: migrations.into(),
-            waits: Vec::new(),
-            status: None,
-        };
-        self.begin(run, batch);
+    pub(super) fn catch_up(&mut self, run: &Model, known: Batch) {
+        self.begin(run, known);
     }
 
     /// What is shown; `None` before the start has been reached.
@@ -114,6 +109,7 @@ impl Lately {
     fn begin(&mut self, run: &Model, mut batch: Batch) {
         if let Some(start) = self.start_ns {
             batch.migrations.retain(|row| row.end_ns() > start);
+            batch.waits.retain(|wait| wait.end_ns() > start);
         }
         let mut model = run.afresh(self.start_ns.max(run.began_ns()));
         model.apply(batch);
@@ -151,6 +147,7 @@ fn extent(batch: &Batch) -> Option<(u64, u64)> {
         extent = Some((first.min(time), last.max(time)));
     };
     batch.migrations.each(|row| reach(row.end_ns()));
+    batch.waits.iter().for_each(|wait| reach(wait.end_ns()));
     batch.status.iter().for_each(|status| reach(status.time_ns));
     extent
 }

@@ -26,6 +26,7 @@ mod tally;
 pub mod threads;
 mod time;
 pub mod timeline;
+pub mod waits;
 mod whereabouts;
 
 pub use batching::{Alike, Batching, Group, Size};
@@ -48,6 +49,7 @@ pub use tally::Tally;
 pub use threads::Threads;
 pub use time::MigrationTime;
 pub use timeline::Timeline;
+pub use waits::Waits;
 
 use ended::Ended;
 use kernel::Kernel;
@@ -81,11 +83,14 @@ pub struct Model {
     retries: Retries,
     parts: PartSums,
     off_cpu: OffCpuSums,
+    waits: Waits,
     kernel: Kernel,
     hidden: Hidden,
     status: Option<Status>,
     /// Records that were lost before counting began.
     lost_before: u64,
+    /// The same of waits.
+    waits_lost_before: u64,
     began_ns: Option<u64>,
     now_ns: Option<u64>,
 }
@@ -110,10 +115,12 @@ impl Model {
             retries: Retries::default(),
             parts: PartSums::default(),
             off_cpu: OffCpuSums::default(),
+            waits: Waits::default(),
             kernel: Kernel::new(began_ns),
             hidden,
             status: None,
             lost_before: 0,
+            waits_lost_before: 0,
             began_ns,
             now_ns: None,
         }
@@ -130,6 +137,7 @@ impl Model {
             self.kernel.status(&status);
             self.status = Some(status);
         }
+        self.count_waits(&batch.waits);
     }
 
     /// Did every migration come as a record, as far as the newest status tells? Without one, nobody
@@ -171,6 +179,7 @@ impl Model {
             self.processes.count(migration);
             self.threads.count(migration);
         }
+        self.note_moved(some);
         for (at, migration) in some.iter().enumerate() {
             self.ping_pong.count(migration, self.facts.page_size);
             self.retries.count(migration, || whole(at).errno);
@@ -214,6 +223,7 @@ impl Model {
         Self {
             facts: self.facts.clone(),
             lost_before: self.records_lost(),
+            waits_lost_before: self.wait_records_lost(),
             kernel,
             status: self.status.clone(),
             now_ns: self.now_ns.max(began_ns),

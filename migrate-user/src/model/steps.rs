@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use migrate_ebpf::wire::{Cause, Direction, Figure};
 
 use super::Tally;
-use crate::trace::{Exact, Step, histogram::new_histogram};
+use crate::trace::{Exact, Step, Values, histogram::new_histogram};
 
 /// Do so many values carry this quantile (0 to 1)? At least one of them has to lie beyond it: p50
 /// takes 2, p90 10, p99 100 and p99.9 1,000 values. With fewer, it would be the largest value by
@@ -32,6 +32,15 @@ pub struct Distribution {
 }
 
 impl Distribution {
+    /// Of counts, their exact sum and the largest value; `None` where only the counts tell that.
+    pub(super) fn of_values(values: Option<&Values>, sum: u64, largest: Option<u64>) -> Self {
+        Self {
+            histogram: values.map_or_else(new_histogram, Values::histogram),
+            sum,
+            largest,
+        }
+    }
+
     /// How many values there are.
     pub fn count(&self) -> u64 {
         self.histogram.len()

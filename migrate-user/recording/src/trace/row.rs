@@ -8,6 +8,8 @@ use super::{Cause, Direction, Ledger, Migration, Outcome, Parts, Skips, Step};
 /// What is counted of a migration, wherever it stands. Fields mean what those of [`Migration`] do.
 #[derive(Clone, Debug)]
 pub struct Row<'a> {
+    /// Counts every migration since the tracer started.
+    pub sequence: u64,
     /// When setup was entered, nanoseconds of the recording's clock.
     pub time_ns: u64,
     /// The process whose memory it is.
@@ -54,6 +56,7 @@ impl<'a> From<&'a Migration> for Row<'a> {
     #[inline]
     fn from(migration: &'a Migration) -> Self {
         Self {
+            sequence: migration.sequence,
             time_ns: migration.time_ns,
             pid: migration.pid,
             tid: migration

@@ -158,6 +158,7 @@ impl MigrationColumns {
     #[inline]
     fn row(&self, row: usize) -> Row<'_> {
         Row {
+            sequence: self.sequence[row],
             time_ns: self.time_ns[row],
             pid: self.pid.get(row),
             tid: self
