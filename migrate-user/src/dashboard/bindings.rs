@@ -72,7 +72,9 @@ impl When {
             }
             Self::Sorts | Self::Columns => !tables.is_empty(),
             Self::Tables => tables.len() > 1,
-            Self::Amounts => !matches!(tab, Tab::Steps | Tab::Findings | Tab::Batching),
+            Self::Amounts => {
+                !matches!(tab, Tab::Steps | Tab::Findings | Tab::Batching | Tab::Waits)
+            }
             Self::Migrations => tab == Tab::Migrations && !detail,
             Self::Migration => detail,
             Self::Replay => now.replays,

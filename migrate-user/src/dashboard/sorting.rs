@@ -25,11 +25,17 @@ pub enum Table {
     Drivers,
     /// Single migrations.
     Migrations,
+    /// Waits by kind and result.
+    Waits,
+    /// Who waits.
+    Waiters,
+    /// The longest waits.
+    Worst,
 }
 
 impl Table {
     /// All of them, in their order on screen.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Steps,
         Self::Kinds,
         Self::Sizes,
@@ -40,6 +46,9 @@ impl Table {
         Self::Processes,
         Self::Drivers,
         Self::Migrations,
+        Self::Waits,
+        Self::Waiters,
+        Self::Worst,
     ];
 }
 

@@ -91,6 +91,11 @@ tabs! {
     /// What is wrong, and what to do about it.
     Findings "findings" "8" []
         "Thresholds can be set in the configuration file, under [findings].",
+    /// What threads wait for.
+    Waits "waits" "9" [Waits, Waiters, Worst]
+        "fault: a thread touches a page on a device. migrating: it needs a page that somebody else migrates. Before \
+         setup: the part of a fault before its own migration began, which is mostly the driver's locks. Of the run: \
+         more than 100% where several threads wait at once. Times of different kinds may be the same time twice.",
 }
 
 impl Tab {

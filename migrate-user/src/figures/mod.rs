@@ -2,6 +2,7 @@
 //! agree.
 
 pub(crate) mod units;
+pub(crate) mod waits;
 
 use crate::model::{Model, Origin, PARTS, Rate};
 use crate::text::{bytes, clock, count, counted, duration, percent, printable, quantity, utc};

@@ -49,6 +49,8 @@ pub struct Hidden {
     pub evictions: bool,
     /// Anything may be left out: of what is not there, it is not known that it never was.
     pub anything: bool,
+    /// All waits are left out, as it is asked what only migrations have.
+    pub waits: bool,
     /// By [`Direction`]: all of its migrations are left out.
     directions: [bool; Direction::ALL.len()],
 }
@@ -60,6 +62,7 @@ impl Hidden {
         ways_back: true,
         evictions: true,
         anything: true,
+        waits: true,
         directions: [false; Direction::ALL.len()],
     };
 
@@ -94,6 +97,7 @@ impl Hidden {
             ways_back: has(&SOME_OF_A_PAGE),
             evictions: has(&SOME_EVICTIONS),
             anything: !filter.is_empty(),
+            waits: filter.is_of_migrations(),
             directions,
         }
     }
@@ -108,6 +112,7 @@ impl Hidden {
             ways_back: self.ways_back || other.ways_back,
             evictions: self.evictions || other.evictions,
             anything: self.anything || other.anything,
+            waits: self.waits || other.waits,
             directions,
         }
     }
@@ -151,6 +156,19 @@ mod tests {
         );
         let one = Hidden::by(["min-pages=1"]);
         assert!(one.ways_back && one.evictions && one.anything);
+    }
+
+    #[test]
+    fn what_asks_for_migrations_alone_hides_waits() {
+        for (words, hides) in [
+            ("pid=7 slower-than=1ms", false),
+            ("min-pages=0", false),
+            ("min-pages=2", true),
+            ("cause=cpu_fault", true),
+            ("colour=red", true),
+        ] {
+            assert_eq!(Hidden::by([words]).waits, hides, "{words}");
+        }
     }
 
     #[test]

@@ -31,12 +31,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, opened: &Opened, area: Rect) {
     } else {
         heights[0] + heights[1]
     };
-    let lines = 1 + Step::COUNT + gap + both + stacks.len();
+    let before = before(canvas, migration);
+    let bars = Step::COUNT + usize::from(before.is_some());
+    let lines = 1 + bars + gap + both + stacks.len();
     canvas.scrolled(page, lines, opened.above, |canvas, area| {
         let about = about(canvas, opened);
         let area = canvas.title(area, "Migration", &about);
-        waterfall::draw(canvas, migration, top(area, Step::COUNT as u16));
-        let area = below(area, (Step::COUNT + gap) as u16);
+        waterfall::draw(canvas, before, migration, top(area, bars as u16));
+        let area = below(area, (bars + gap) as u16);
         let [ledger, facts] = &halves;
         if wide {
             canvas.put_lines(left(area, HALF), ledger);
@@ -46,6 +48,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, opened: &Opened, area: Rect) {
         }
         canvas.put_lines(below(area, both as u16), &stacks);
     });
+}
+
+/// How long the thread that made it had waited before, nanoseconds, where a fault made it and that
+/// is known.
+fn before(canvas: &Canvas<'_>, migration: &Migration) -> Option<u64> {
+    canvas.model.waits().before(migration.sequence)
 }
 
 /// Which one it is, and how long it took.

@@ -9,6 +9,7 @@ mod overview;
 mod pages;
 mod processes;
 mod steps;
+mod waits;
 
 use ratatui::layout::Rect;
 
@@ -29,6 +30,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         Tab::Drivers => drivers::draw(canvas, area),
         Tab::Migrations => migrations::draw(canvas, area),
         Tab::Findings => findings::draw(canvas, area),
+        Tab::Waits => waits::draw(canvas, area),
     }
 }
 
@@ -38,7 +40,7 @@ pub(super) struct Tabs;
 impl Lists for Tabs {
     fn rows(&self, view: &View, model: &Model) -> usize {
         match view.tab {
-            Tab::Overview | Tab::Batching | Tab::Pages | Tab::Findings => 0,
+            Tab::Overview | Tab::Batching | Tab::Pages | Tab::Findings | Tab::Waits => 0,
             Tab::Steps => steps::ROWS,
             Tab::Processes => model.processes().len(),
             Tab::Drivers => model.drivers().sorted().len(),
@@ -79,8 +81,13 @@ impl Lists for Tabs {
             Table::Drivers => drivers::COLUMNS
                 .iter()
                 .position(|column| column.head == "time"),
-            // By group and step, by driver and process, the newest or the slowest: the rows know.
-            Table::Costs | Table::Parts | Table::Migrations => None,
+            Table::Waiters => waits::WAITERS
+                .iter()
+                .position(|column| column.head == "time"),
+            Table::Worst => waits::WORST.iter().position(|column| column.head == "time"),
+            // By group and step, by driver and process, the newest or the slowest, by kind and
+            // result: the rows know.
+            Table::Costs | Table::Parts | Table::Migrations | Table::Waits => None,
         };
         Sort {
             by: head,
@@ -121,8 +128,10 @@ mod tests {
     /// Every column of every table, by keys alone.
     #[test]
     fn every_table_is_sorted_by_each_of_its_columns() {
-        let mut app = start("live", facts(), Settings::default(), false);
-        let mut synthetic = Synthetic::new(3).with_details();
+        let mut facts = facts();
+        facts.details = crate::trace::Details::ALL;
+        let mut app = start("live", facts, Settings::default(), false);
+        let mut synthetic = Synthetic::new(3).with_details().with_waits();
         (0..20).for_each(|_| app.batch(synthetic.batch(100)));
         for tab in Tab::ALL {
             app.act(Action::Show(tab));
@@ -139,6 +148,9 @@ mod tests {
                     Table::Processes => processes::COLUMNS.len(),
                     Table::Drivers => drivers::COLUMNS.len(),
                     Table::Migrations => migrations::COLUMNS.len(),
+                    Table::Waits => waits::KINDS.len(),
+                    Table::Waiters => waits::WAITERS.len(),
+                    Table::Worst => waits::WORST.len(),
                 };
                 let mut seen = std::collections::BTreeSet::new();
                 for _ in 0..columns(*table) {

@@ -10,6 +10,7 @@ use ratatui::style::Style;
 
 use super::super::{Action, App, Drawn, Tab, draw};
 use super::{app, empty, lossy, ordinary, sampled, totals_only};
+use crate::trace::{Details, Migration};
 use migscope_testkit::{Synthetic, facts};
 
 /// The sizes of the pictures, columns and lines.
@@ -172,6 +173,42 @@ fn migrations() {
 #[test]
 fn findings() {
     pictures(Tab::Findings);
+}
+
+/// Threads that wait, as far as that can be followed.
+fn waiting() -> App {
+    let mut facts = facts();
+    facts.details = Details::ALL;
+    let mut app = app(facts);
+    let mut synthetic = Synthetic::new(8).with_details().with_waits();
+    (0..20).for_each(|_| app.batch(synthetic.batch(100)));
+    app
+}
+
+#[test]
+fn waits() {
+    pictures(Tab::Waits);
+    let mut app = waiting();
+    app.act(Action::Show(Tab::Waits));
+    for size in [SIZES[0], SIZES[1], (200, 90)] {
+        snapshot(&format!("waiting_{}x{}", size.0, size.1), &app, size);
+    }
+    let text = super::report(app.shown(), "run.arrow").text(false);
+    insta::assert_snapshot!("waiting_report", text);
+}
+
+#[test]
+fn a_migration_of_a_fault_that_had_to_wait() {
+    let mut app = waiting();
+    app.act(Action::Show(Tab::Migrations));
+    let at = {
+        let waits = app.shown().waits();
+        let made = |of: &Migration| waits.before(of.sequence).is_some_and(|ns| ns > 100_000);
+        app.shown().recent().iter().position(made).unwrap()
+    };
+    (0..at).for_each(|_| app.act(Action::Move(1)));
+    app.act(Action::Open);
+    snapshot("waiting_migration", &app, (120, 40));
 }
 
 fn snapshot(name: &str, app: &App, size: (u16, u16)) {

@@ -24,7 +24,7 @@ fn names(shown: Tab, width: u16) -> Option<[String; Tab::ALL.len()]> {
         Tab::ALL.map(short),
         Tab::ALL.map(shortest),
     ];
-    let fits = |names: &[String; 8]| {
+    let fits = |names: &[String; Tab::ALL.len()]| {
         let widths = names.iter().map(|name| Line::raw(name).width());
         widths.sum::<usize>() <= usize::from(width)
     };

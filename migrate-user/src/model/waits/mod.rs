@@ -5,6 +5,7 @@
 mod convoys;
 mod joined;
 mod locks;
+mod made;
 mod ranges;
 mod sums;
 mod tally;
@@ -25,6 +26,7 @@ use crate::trace::{Wait, WaitKind, WaitResult};
 use convoys::Convoys;
 use joined::Joins;
 use locks::Locks;
+use made::Made;
 use migrate_ebpf::wire::Loss;
 use ranges::Ranges;
 use tally::WaitTally;
@@ -40,6 +42,7 @@ pub struct Waits {
     convoys: Convoys,
     locks: Locks,
     ranges: Ranges,
+    made: Made,
     joins: Joins,
 }
 
@@ -53,6 +56,7 @@ impl Waits {
         self.convoys.count(wait);
         self.locks.count(wait);
         self.ranges.count(wait);
+        self.made.count(wait);
         self.joins.wait(wait, page_size);
     }
 
@@ -61,6 +65,11 @@ impl Waits {
         for (sequence, moved) in self.joins.settle(now_ns) {
             self.worst.answer(sequence, moved);
         }
+    }
+
+    /// Counts, sums and durations, of the records that came.
+    pub fn totals(&self) -> WaitTotals<'_> {
+        self.tally.totals()
     }
 
     /// Processes, by what they waited for: those that waited longest first.
@@ -78,6 +87,16 @@ impl Waits {
         self.processes
             .evicted()
             .saturating_add(self.threads.evicted())
+    }
+
+    /// How long the thread that made a migration had waited before that began, nanoseconds; `None`
+    /// where no fault made it, or that is not known any more.
+    pub fn before(&self, sequence: u64) -> Option<u64> {
+        self.made.before(sequence).or_else(|| {
+            let mut worst = self.worst.iter();
+            let made = worst.find(|of| of.wait.migration == Some(sequence))?;
+            made.wait.before_setup_ns
+        })
     }
 
     /// The longest waits of all kinds, the longest first, with the migration that each was for
@@ -133,17 +152,18 @@ impl Model {
 
     /// Were waits of any kind followed? If not, they are unknown.
     pub fn follows_waits(&self) -> bool {
-        let details = &self.facts.details;
-        details.waits || details.device_side
+        self.follows(WaitKind::Fault) || self.follows(WaitKind::RangeFault)
     }
 
-    /// Were waits of this kind followed? If not, it is unknown whether there were any.
+    /// Were waits of this kind followed? If not, or where a filter asks what only
+    /// migrations have, it is unknown whether there were any.
     pub fn follows(&self, kind: WaitKind) -> bool {
         let details = &self.facts.details;
-        match kind {
+        let is_followed = match kind {
             WaitKind::Fault | WaitKind::Migrating => details.waits,
             WaitKind::RangeFault | WaitKind::Notifier | WaitKind::Exclusive => details.device_side,
-        }
+        };
+        is_followed && !self.hidden.waits
     }
 
     /// The kinds of waits that were followed, in their order.
@@ -163,7 +183,7 @@ impl Model {
     pub fn wait_totals(&self) -> WaitTotals<'_> {
         match (self.waits_from(), self.kernel.totals()) {
             (Origin::Kernel, Some(exact)) => WaitTotals::of_totals(exact),
-            _ => self.waits.tally.totals(),
+            _ => self.waits.totals(),
         }
     }
 
@@ -175,6 +195,15 @@ impl Model {
             Origin::Records
         } else {
             Origin::Kernel
+        }
+    }
+
+    /// How much time [`Model::wait_totals`] are about, nanoseconds; `None` where the kernel has not
+    /// told.
+    pub fn waits_span_ns(&self) -> Option<u64> {
+        match self.waits_from() {
+            Origin::Records => Some(self.elapsed_ns()),
+            Origin::Kernel => self.kernel.span_ns(),
         }
     }
 

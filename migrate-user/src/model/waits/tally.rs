@@ -133,8 +133,8 @@ impl<'a> WaitTotals<'a> {
         Distribution::of_values(values, self.sum_of(figure), largest)
     }
 
-    /// The exact sum of what a figure is about.
-    fn sum_of(&self, figure: WaitFigure) -> u64 {
+    /// The exact sum of what a figure is about, nanoseconds.
+    pub fn sum_of(&self, figure: WaitFigure) -> u64 {
         let kind = WaitKind::ALL
             .iter()
             .find(|kind| WaitFigure::from(**kind) == figure);

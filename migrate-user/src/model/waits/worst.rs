@@ -44,6 +44,11 @@ impl List {
         }
     }
 
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Worst> {
+        self.0.iter().flatten()
+    }
+
     /// All of them, the longest first, with what is known so far.
     pub(super) fn sorted(&self, so_far: &HashMap<u64, Moved>) -> Vec<Worst> {
         let mut all: Vec<Worst> = self.0.iter().flatten().cloned().collect();

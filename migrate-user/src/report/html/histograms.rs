@@ -24,7 +24,7 @@ pub(super) fn histograms(report: &Report<'_>) -> Markup {
         div.plots {
             @for (name, times) in all.filter(|(_, times)| times.count() > 0) {
                 figure {
-                    (histogram(name, &times))
+                    (histogram(name, "migrations", &times))
                     figcaption { (name) ": migrations by duration; dashed: median and p99" }
                 }
             }
@@ -32,7 +32,8 @@ pub(super) fn histograms(report: &Report<'_>) -> Markup {
     }
 }
 
-fn histogram(name: &str, times: &Distribution) -> Markup {
+/// How many of something took how long.
+pub(super) fn histogram(name: &str, what: &str, times: &Distribution) -> Markup {
     let mut bars = BTreeMap::<i32, u64>::new();
     for (value, count) in times.values() {
         let bar = ((value.max(1) as f64).log2() * PARTS).floor() as i32;
@@ -60,7 +61,7 @@ fn histogram(name: &str, times: &Distribution) -> Markup {
             path.mark d=(format!("M{0:.1} {1:.1}V{2:.1}", x.at(ns as f64), y.at(0.0), y.at(most as f64))) {}
         }
     };
-    let about = format!("{name}: how many migrations took how long");
+    let about = format!("{name}: how many {what} took how long");
     plot(
         &about,
         (x, &|ns| duration(ns as u64)),

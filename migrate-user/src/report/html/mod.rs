@@ -6,6 +6,7 @@ mod histograms;
 mod plot;
 mod tables;
 mod timeline;
+mod waits;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -54,6 +55,7 @@ fn figures(report: &Report<'_>) -> Markup {
         (tables::steps(report))
         (histograms::histograms(report))
         (timeline::timeline(report))
+        (waits::waits(report))
         (batching::batching(report))
         @if figures::lack_records(report.model) {
             p.quiet { "All below is " (figures::OF_RECORDED) "." }

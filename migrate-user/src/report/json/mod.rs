@@ -31,6 +31,8 @@
 //! - `off_cpu`: of the records in which it was measured, `null` if in none: how many
 //!   (`migrations`), and by step `off_cpu_ns` (how long threads did not run in it), `step_ns` (all
 //!   of it) and `share`
+//! - `waits`: what threads waited for besides the steps of their own migrations, as in [`waits`];
+//!   `null` where they were not followed
 //! - `findings`: what it means, the worst first: `kind`, `severity` (`serious`, `notable`,
 //!   `minor`), `what`, `evidence`, `cost`, `cost_ns` (`null` where it is not known, or not what it
 //!   costs), `try`
@@ -45,6 +47,7 @@
 
 mod exact;
 mod records;
+mod waits;
 
 use serde_json::{Map, Value, json};
 
@@ -107,6 +110,7 @@ fn counts(model: &Model) -> Value {
         "records": exact(model.records()),
         "parts": parts(model),
         "off_cpu": off_cpu(model),
+        "waits": waits::waits(model),
     });
     let unknown = figures::are_unknown(model);
     for (name, value) in of_all(model) {

@@ -7,6 +7,7 @@ mod ledger;
 mod page;
 mod steps;
 mod tables;
+mod waits;
 
 pub(super) use findings::remarks_of as remarks;
 pub(super) use heading::{covers, losses};
@@ -16,17 +17,19 @@ use crate::figures;
 use page::Page;
 
 /// The parts, in the order in which they are printed.
-const PARTS: [fn(&Report<'_>, &mut Page); 13] = [
+const PARTS: [fn(&Report<'_>, &mut Page); 15] = [
     heading::heading,
     heading::kinds,
     heading::rates,
     ledger::ledger,
     steps::steps,
     steps::parts,
+    waits::waits,
     batching::sizes,
     batching::fits,
     tables::drivers,
     tables::processes,
+    waits::waiters,
     tables::ping_pong,
     findings::findings,
     findings::remarks,
