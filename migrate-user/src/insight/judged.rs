@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Kind, Thresholds};
 use crate::model::Model;
+use crate::trace::WaitKind;
 
 /// Those that were looked for, with enough to find them.
 pub fn judged(model: &Model, at: &Thresholds) -> BTreeSet<Kind> {
@@ -32,8 +33,18 @@ fn is_judged(kind: Kind, model: &Model, at: &Thresholds) -> bool {
         Kind::PingPong | Kind::Livelock => {
             enough_records && !hidden.ways_back && model.has_all_records()
         }
+        Kind::LockConvoy => has_waits(model, at, WaitKind::Fault),
+        Kind::WaitsForOthers => has_waits(model, at, WaitKind::Migrating),
+        Kind::RetryStorm => has_waits(model, at, WaitKind::RangeFault),
         Kind::SetupDrain | Kind::SetupInvalidation | Kind::Split => {
             enough && model.parts().migrations > 0
         }
     }
+}
+
+/// Were waits of this kind followed, and was there none or enough of them?
+fn has_waits(model: &Model, at: &Thresholds, kind: WaitKind) -> bool {
+    let waits = model.wait_totals().of_kind(kind);
+    let enough = waits == 0 || waits >= at.migrations;
+    model.follows(kind) && !model.hidden().by_result && enough
 }

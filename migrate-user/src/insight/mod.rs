@@ -8,10 +8,12 @@ mod dominant_step;
 mod given_up;
 mod judged;
 mod livelock;
+mod lock_convoy;
 mod not_followed;
 mod oversubscribed;
 mod ping_pong;
 mod records_lost;
+mod retry_storm;
 mod rollbacks;
 mod scene;
 mod setup_parts;
@@ -23,6 +25,7 @@ mod tail;
 mod thresholds;
 mod tracer_cost;
 mod unjudged;
+mod waits_for_others;
 mod wasted_copies;
 mod whom;
 
@@ -96,6 +99,12 @@ findings! {
     Stuck "stuck" stuck::check,
     /// A few migrations take many times as long as others of their size.
     Tail "tail" tail::check,
+    /// Threads wait for one another before they migrate.
+    LockConvoy "lock_convoy" lock_convoy::check,
+    /// Threads wait for pages that others migrate.
+    WaitsForOthers "waits_for_others" waits_for_others::check,
+    /// A device asks where memory is, over and over.
+    RetryStorm "retry_storm" retry_storm::check,
     /// Migrations of which no record came.
     RecordsLost "records_lost" records_lost::check,
     /// Migrations that the tracer could not follow.

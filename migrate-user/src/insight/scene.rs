@@ -3,7 +3,7 @@
 use super::{Severity, Thresholds};
 use crate::model::{GivenUp, Model, Origin, Sums};
 use crate::text::{bytes, count, counted, duration, percent};
-use crate::trace::{Ledger, Reasons, ledger};
+use crate::trace::{Ledger, Reasons, WaitKind, ledger};
 
 /// A run, and from where on something in it is a finding.
 pub(super) struct Scene<'a> {
@@ -173,6 +173,26 @@ impl<'a> Scene<'a> {
         } else {
             " in the recorded migrations"
         }
+    }
+
+    /// Were waits of this kind followed, and not chosen by how long they took?
+    pub(super) fn judges_waits(&self, kind: WaitKind) -> bool {
+        self.model.follows(kind) && !self.model.hidden().by_result
+    }
+
+    /// A time in which threads waited, as a share of it and the time of all migrations together.
+    pub(super) fn share_beside(&self, ns: u64) -> f64 {
+        share(ns, self.total_ns.saturating_add(ns))
+    }
+
+    /// The same in words: `1.2 s, 12.3% of that and the time of all migrations together`.
+    pub(super) fn beside(&self, ns: u64) -> String {
+        let part = percent(self.share_beside(ns));
+        let all = self.all();
+        format!(
+            "{}, {part} of that and the time of {all} together",
+            duration(ns)
+        )
     }
 
     /// Is everything recorded?

@@ -6,6 +6,7 @@ mod properties;
 mod recordings;
 mod truth;
 mod vain;
+mod waits;
 
 use std::collections::BTreeSet;
 

@@ -51,6 +51,14 @@ pub struct Thresholds {
     pub tail_factor: f64,
     /// `tail`: the time that slow ones took beyond the median, of all recorded time.
     pub tail_share: f64,
+    /// `lock_convoy`: the time of faults before their own migration, of all their time.
+    pub before_setup_share: f64,
+    /// `lock_convoy`: of that time, what passed while another thread of the process waited, too.
+    pub together_share: f64,
+    /// `waits_for_others`: the time of these waits, of it and that of all migrations.
+    pub others_share: f64,
+    /// `retry_storm`: calls of a device that have to be tried again, of all.
+    pub retry_share: f64,
     /// `records_lost`, `not_followed`: migrations without a record, of all. With 0, one is enough.
     pub lost_share: f64,
     /// `tracer_cost`: the tracer's own time, of the migrations' and its own.
@@ -81,6 +89,10 @@ impl Default for Thresholds {
             tail_migrations: 100,
             tail_factor: 10.0,
             tail_share: 0.02,
+            before_setup_share: 0.5,
+            together_share: 0.3,
+            others_share: 0.05,
+            retry_share: 0.3,
             lost_share: 0.0,
             tracer_share: 0.05,
         }
