@@ -120,6 +120,12 @@ definitions! {
         "Migrations that ended and of which no record came, by reason. Those that are incomplete are not in the totals, either.");
     ANOMALIES = counter("migscope_anomalies", None,
         "What else the tracer could not see or keep, by kind; some are reasons of lost records.");
+    WAITS = counter("migscope_waits", None,
+        "Waits besides the steps of migrations that are over, by what they were for and what came of them.");
+    WAIT_SECONDS = histogram("migscope_wait_seconds", SECONDS, 8..34,
+        "How long a wait took. Kinds may be the same time twice: they are not to be added up.");
+    WAIT_BEFORE_SETUP = histogram("migscope_wait_before_setup_seconds", SECONDS, 8..34,
+        "How long a fault that made a migration waited before that began: for the driver's locks, mostly.");
     DRIVER_MIGRATIONS = counter("migscope_driver_migrations", None, "Migrations by driver, of the records that came.");
     DRIVER_PAGES = counter("migscope_driver_pages", None,
         "Base pages by driver and where they ended up, of the records that came.");

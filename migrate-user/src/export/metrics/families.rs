@@ -6,9 +6,11 @@ use migrate_ebpf::wire::Figure;
 
 use super::definition::{self as define, Definition};
 use super::{Family, Histogram, Label, Series, Value};
+use crate::model::waits::WaitTotals;
 use crate::model::{Driver, Model, Process, Sums};
 use crate::trace::{
-    Exact, ExactCount, ExactFigure, Facts, Losses, Moment, Step, ledger, ledger::Row,
+    Exact, ExactCount, ExactFigure, ExactWaitFigure, Facts, Losses, Moment, Step, WaitFigure,
+    WaitKind, ledger, ledger::Row,
 };
 
 /// What metrics are made of.
@@ -50,6 +52,7 @@ impl<'a> Metrics<'a> {
         let mut families = self.about_the_source();
         families.extend(self.totals());
         families.extend(self.losses());
+        families.extend(self.waits());
         families.extend(self.drivers());
         families.extend(self.processes());
         families.retain(|family| !family.series.is_empty());
@@ -160,6 +163,48 @@ impl<'a> Metrics<'a> {
             family(define::ENDED, ended),
             family(define::RECORDS_LOST, named(true, "reason")),
             family(define::ANOMALIES, named(false, "kind")),
+        ]
+    }
+
+    /// Waits, where they were followed; from where [`Metrics::exact`] is.
+    fn waits(&self) -> Vec<Family<'a>> {
+        if !self.model.follows_waits() {
+            return Vec::new();
+        }
+        let exact = self.model.exact();
+        let totals = exact.map_or_else(|| self.model.waits().totals(), WaitTotals::of_totals);
+        let counts = totals.counts().iter().map(|count| {
+            let kind = ("kind", count.kind.name().into());
+            let result = ("result", count.result.name().into());
+            number(vec![kind, result], count.waits as f64)
+        });
+        let histogram = |of: &'a ExactWaitFigure| {
+            let sum = totals.sum_of(of.figure);
+            Value::Histogram(Histogram::of_ns(&of.values, sum))
+        };
+        let kind = |of: &'a ExactWaitFigure| {
+            let kind = WaitKind::ALL.iter();
+            let kind = kind
+                .copied()
+                .find(|kind| WaitFigure::from(*kind) == of.figure)?;
+            let labels = vec![("kind", kind.name().into())];
+            let value = histogram(of);
+            Some(Series { labels, value })
+        };
+        let figures = totals.figures().iter();
+        let before = figures
+            .clone()
+            .filter(|of| of.figure == WaitFigure::BeforeSetup);
+        vec![
+            family(define::WAITS, counts),
+            family(define::WAIT_SECONDS, figures.filter_map(kind)),
+            family(
+                define::WAIT_BEFORE_SETUP,
+                before.map(|of| Series {
+                    labels: vec![],
+                    value: histogram(of),
+                }),
+            ),
         ]
     }
 
