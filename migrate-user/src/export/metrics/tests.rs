@@ -11,7 +11,7 @@ use prost::Message as _;
 use super::text::Dialect;
 use super::{ALL, Kind, Metrics, PerOctave, Times, Value, otlp, text};
 use crate::model::Model;
-use crate::trace::{Exact, ledger, ledger::Row};
+use crate::trace::{Details, Exact, ledger, ledger::Row};
 use migscope_testkit::{Synthetic, facts};
 
 /// A run with records and totals, of which something was lost.
@@ -242,7 +242,12 @@ fn names_follow_the_rules_and_nothing_is_exported_that_is_not_defined() {
             assert!(definition.name.ends_with(unit), "{}", definition.name);
         }
     }
-    let model = model();
+    let mut facts = facts();
+    facts.details = Details::ALL;
+    let mut model = Model::new(facts);
+    let mut synthetic = Synthetic::new(3).with_totals().with_waits();
+    synthetic.lose(0, 7);
+    model.apply(synthetic.batch(2000));
     let families = metrics(&model).families();
     let names: Vec<_> = families
         .iter()
