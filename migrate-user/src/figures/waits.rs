@@ -9,7 +9,8 @@ use super::NONE;
 
 /// What is said where waits are unknown, and how they would be known.
 pub(crate) fn unknown(model: &Model) -> [&'static str; 2] {
-    if model.hidden().waits {
+    let details = &model.facts().details;
+    if model.hidden().waits && (details.waits || details.device_side) {
         let why =
             "The filter asks what only migrations have: which waits go with those is unknown.";
         [
