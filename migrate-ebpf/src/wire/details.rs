@@ -1,5 +1,7 @@
 //! What is measured in a migration only when it is asked for.
 
+use super::Contended;
+
 /// Parts of setup (and of the other steps, where the kernel does the same there), nanoseconds.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,25 @@ pub struct Parts {
     pub rmap_ns: u64,
     /// In splitting large folios.
     pub split_ns: u64,
+}
+
+/// Where the time of one of the driver's steps goes, nanoseconds. Time that belongs to two of these
+/// is in the inner one only, so that they add up to no more than the step.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct DriverParts {
+    /// Waiting for a `dma_fence`: mostly until the device has copied.
+    pub fence_ns: u64,
+    /// Waiting for a lock that somebody else had.
+    pub lock_ns: u64,
+    /// Allocating pages.
+    pub alloc_ns: u64,
+    /// Mapping pages for DMA.
+    pub dma_map_ns: u64,
 }
 
 /// How long the thread did not run in each step, nanoseconds: it slept, or waited for a lock or a
@@ -44,6 +65,10 @@ pub struct Details {
     pub parts: Parts,
     /// Zero unless off-CPU time was asked for.
     pub off_cpu: OffCpu,
+    /// Of `alloc_and_copy`, and of `finalize_and_map`; zero unless sub-steps were asked for.
+    pub driver: [DriverParts; 2],
+    /// Where the thread waited for locks in those steps; zero unless sub-steps were asked for.
+    pub contended: Contended,
 }
 
-const _: () = assert!(size_of::<Details>() == 72);
+const _: () = assert!(size_of::<Details>() == 184);

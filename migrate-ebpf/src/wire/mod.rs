@@ -17,7 +17,7 @@ pub use config::{
     ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS,
     WORDS_TYPE, WaitOffsets, cast_instruction, field_of,
 };
-pub use details::{Details, OffCpu, Parts};
+pub use details::{Details, DriverParts, OffCpu, Parts};
 pub use losses::{COUNTERS, LOSSES, Loss};
 pub use place::{
     CODE_RANGES, Code, DEVICE_REGIONS, NODE_REGIONS, PEEK_WORDS, Peek, Region, Regions, code,

@@ -65,6 +65,19 @@ pub struct Contended {
     pub padding: u32,
 }
 
+impl Contended {
+    /// Adds a time that the thread slept for this lock.
+    #[inline(always)]
+    pub fn add(&mut self, lock: &Self, ns: u64) {
+        let all_ns = self.all_ns + ns;
+        if ns >= self.ns {
+            *self = *lock;
+            self.ns = ns;
+        }
+        self.all_ns = all_ns;
+    }
+}
+
 /// One wait.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,6 +80,8 @@
 //!     kernel_stack: None,
 //!     user_stack: None,
 //!     parts: None,
+//!     driver_parts: None,
+//!     contended: None,
 //!     off_cpu: None,
 //!     anomalies: 0,
 //! };

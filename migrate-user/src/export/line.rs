@@ -62,6 +62,19 @@ pub(super) struct Line<'a> {
     invalidate_ns: Option<u64>,
     rmap_ns: Option<u64>,
     split_ns: Option<u64>,
+    alloc_and_copy_fence_ns: Option<u64>,
+    alloc_and_copy_lock_ns: Option<u64>,
+    alloc_and_copy_alloc_ns: Option<u64>,
+    alloc_and_copy_dma_map_ns: Option<u64>,
+    finalize_and_map_fence_ns: Option<u64>,
+    finalize_and_map_lock_ns: Option<u64>,
+    finalize_and_map_alloc_ns: Option<u64>,
+    finalize_and_map_dma_map_ns: Option<u64>,
+    lock_ns: Option<u64>,
+    lock: Option<&'a str>,
+    lock_longest_ns: Option<u64>,
+    holder_tid: Option<u32>,
+    holder_comm: Option<&'a str>,
     off_cpu_setup_ns: Option<u64>,
     off_cpu_alloc_and_copy_ns: Option<u64>,
     off_cpu_pages_ns: Option<u64>,
@@ -84,6 +97,11 @@ impl<'a> Line<'a> {
             known(&migration.from, ledger.moved);
         let [to_system_pages, to_private_pages, to_coherent_pages] =
             known(&migration.to, ledger::arrived(&ledger));
+        let [copy, map] = migration
+            .driver_parts
+            .map_or([None; 2], |parts| parts.map(Some));
+        let locks = migration.contended.as_ref();
+        let holder = locks.and_then(|locks| locks.holder.as_ref());
         let off_cpu = |step: Step| migration.off_cpu.map(|ns| ns[step as usize]);
         Self {
             time_ns: migration.time_ns,
@@ -140,6 +158,19 @@ impl<'a> Line<'a> {
             invalidate_ns: migration.parts.map(|parts| parts.invalidate_ns),
             rmap_ns: migration.parts.map(|parts| parts.rmap_ns),
             split_ns: migration.parts.map(|parts| parts.split_ns),
+            alloc_and_copy_fence_ns: copy.map(|parts| parts.fence_ns),
+            alloc_and_copy_lock_ns: copy.map(|parts| parts.lock_ns),
+            alloc_and_copy_alloc_ns: copy.map(|parts| parts.alloc_ns),
+            alloc_and_copy_dma_map_ns: copy.map(|parts| parts.dma_map_ns),
+            finalize_and_map_fence_ns: map.map(|parts| parts.fence_ns),
+            finalize_and_map_lock_ns: map.map(|parts| parts.lock_ns),
+            finalize_and_map_alloc_ns: map.map(|parts| parts.alloc_ns),
+            finalize_and_map_dma_map_ns: map.map(|parts| parts.dma_map_ns),
+            lock_ns: locks.map(|locks| locks.all_ns),
+            lock: locks.map(|locks| &*locks.lock),
+            lock_longest_ns: locks.map(|locks| locks.ns),
+            holder_tid: holder.map(|holder| holder.tid),
+            holder_comm: holder.map(|holder| &*holder.comm),
             off_cpu_setup_ns: off_cpu(Step::Setup),
             off_cpu_alloc_and_copy_ns: off_cpu(Step::AllocAndCopy),
             off_cpu_pages_ns: off_cpu(Step::Pages),

@@ -4,7 +4,7 @@
 pub(crate) mod units;
 pub(crate) mod waits;
 
-use crate::model::{Model, Origin, PARTS, Rate};
+use crate::model::{DRIVER_PARTS, Model, OF_DRIVER, Origin, PARTS, Rate};
 use crate::text::{bytes, clock, count, counted, duration, percent, printable, quantity, utc};
 use crate::trace::{Direction, Filter, Step, ledger::Row};
 
@@ -153,6 +153,38 @@ pub(crate) fn parts(model: &Model) -> Vec<PartFigure> {
         share: sum_ns as f64 / parts.total_ns.max(1) as f64,
     };
     PARTS.into_iter().zip(parts.sums_ns).map(figure).collect()
+}
+
+/// A step of the driver's, and where its time goes.
+pub(crate) struct DriverStep {
+    pub(crate) step: Step,
+    /// How long it took in all the migrations that were measured so, nanoseconds.
+    pub(crate) total_ns: u64,
+    /// The shares are of the step.
+    pub(crate) parts: Vec<PartFigure>,
+}
+
+/// Where the time of the driver's steps goes; none where that was not asked for.
+pub(crate) fn driver_steps(model: &Model) -> Vec<DriverStep> {
+    let sums = model.driver_parts();
+    if sums.migrations == 0 {
+        return Vec::new();
+    }
+    let step = |(nth, step): (usize, Step)| {
+        let total_ns = sums.steps_ns[nth];
+        let part = |(name, sum_ns): (&'static str, u64)| PartFigure {
+            name,
+            sum_ns,
+            share: sum_ns as f64 / total_ns.max(1) as f64,
+        };
+        let parts = DRIVER_PARTS.into_iter().zip(sums.sums_ns[nth]);
+        DriverStep {
+            step,
+            total_ns,
+            parts: parts.map(part).collect(),
+        }
+    };
+    OF_DRIVER.into_iter().enumerate().map(step).collect()
 }
 
 /// The share of each step in which the thread did not run, 0 to 1; `None` where that was not asked

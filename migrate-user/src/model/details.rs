@@ -3,7 +3,7 @@
 use migrate_ebpf::wire::Parts;
 
 use super::Ended;
-use crate::trace::Step;
+use crate::trace::{DriverParts, Migration, Step};
 
 /// Names of the parts, as in columns and JSON.
 pub const PARTS: [&str; 4] = ["lru_drain", "invalidate", "rmap", "split"];
@@ -48,6 +48,52 @@ impl PartSums {
         if split_ns > 0 {
             add(&mut self.split_migrations, 1);
             add(&mut self.split_total_ns, migration.total_ns);
+        }
+    }
+}
+
+/// Names of the parts of a driver's step, as in columns and JSON.
+pub const DRIVER_PARTS: [&str; 4] = ["fence", "lock", "alloc", "dma_map"];
+
+/// The steps in which the driver works.
+pub const OF_DRIVER: [Step; 2] = [Step::AllocAndCopy, Step::FinalizeAndMap];
+
+/// Where the time of the driver's steps goes. Parts do not overlap; what is in none of them is the
+/// driver's own work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DriverSums {
+    /// Migrations that were measured so.
+    pub migrations: u64,
+    /// By step, in the order of [`OF_DRIVER`], nanoseconds.
+    pub steps_ns: [u64; OF_DRIVER.len()],
+    /// By step, and by part in the order of [`DRIVER_PARTS`], nanoseconds.
+    pub sums_ns: [[u64; DRIVER_PARTS.len()]; OF_DRIVER.len()],
+}
+
+/// The parts of one step, in the order of [`DRIVER_PARTS`], nanoseconds.
+pub fn parts_of_step(parts: &DriverParts) -> [u64; DRIVER_PARTS.len()] {
+    let DriverParts {
+        fence_ns,
+        lock_ns,
+        alloc_ns,
+        dma_map_ns,
+    } = *parts;
+    [fence_ns, lock_ns, alloc_ns, dma_map_ns]
+}
+
+impl DriverSums {
+    /// Adds one migration, if it was measured so.
+    pub(super) fn count(&mut self, migration: &Migration) {
+        let Some(parts) = migration.driver_parts else {
+            return;
+        };
+        self.migrations = self.migrations.saturating_add(1);
+        for (nth, parts) in parts.iter().enumerate() {
+            let step_ns = migration.steps[OF_DRIVER[nth] as usize].unwrap_or(0);
+            add(&mut self.steps_ns[nth], step_ns);
+            for (sum, more) in self.sums_ns[nth].iter_mut().zip(parts_of_step(parts)) {
+                add(sum, more);
+            }
         }
     }
 }

@@ -31,7 +31,9 @@ mod whereabouts;
 
 pub use batching::{Alike, Batching, Group, Size};
 pub use coverage::{Coverage, Origin};
-pub use details::{OffCpuSums, PARTS, PartSums};
+pub use details::{
+    DRIVER_PARTS, DriverSums, OF_DRIVER, OffCpuSums, PARTS, PartSums, parts_of_step,
+};
 pub use drivers::{Driver, Drivers};
 pub use fit::Fit;
 pub use given_up::GivenUp;
@@ -82,6 +84,7 @@ pub struct Model {
     ping_pong: PingPong,
     retries: Retries,
     parts: PartSums,
+    driver_parts: DriverSums,
     off_cpu: OffCpuSums,
     waits: Waits,
     kernel: Kernel,
@@ -114,6 +117,7 @@ impl Model {
             ping_pong: PingPong::default(),
             retries: Retries::default(),
             parts: PartSums::default(),
+            driver_parts: DriverSums::default(),
             off_cpu: OffCpuSums::default(),
             waits: Waits::default(),
             kernel: Kernel::new(began_ns),
@@ -187,6 +191,9 @@ impl Model {
         for (at, migration) in some.iter().enumerate() {
             self.slowest.count(migration.total_ns, || whole(at));
             self.parts.count(migration);
+            if self.facts.details.sub_steps {
+                self.driver_parts.count(&whole(at));
+            }
             self.off_cpu.count(migration);
         }
     }
@@ -320,6 +327,11 @@ impl Model {
     /// Where the kernel's time went, of the records that tell.
     pub fn parts(&self) -> &PartSums {
         &self.parts
+    }
+
+    /// Where the time of the driver's steps goes, of the records in which that was measured.
+    pub fn driver_parts(&self) -> &DriverSums {
+        &self.driver_parts
     }
 
     /// When threads did not run, of the records that tell.

@@ -17,8 +17,8 @@ use kernel::Kernel;
 use migrate_ebpf::wire::LOSSES;
 use migscope_recording::recording::Writer;
 use migscope_recording::trace::{
-    Batch, Cause, Details, Direction, Facts, Ledger, Migration, Outcome, Parts, Side, Skips,
-    Status, Step, Worker,
+    Batch, Cause, Contended, Details, Direction, DriverParts, Facts, Ledger, Migration, Outcome,
+    Parts, Side, Skips, Status, Step, Worker,
 };
 
 /// When every synthetic run begins.
@@ -186,6 +186,28 @@ impl Synthetic {
             // Few have to.
             split_ns: part(16).saturating_sub(setup / 17),
         });
+        let mut driver = |step: usize| {
+            let ns = migration.steps[step].unwrap_or(0);
+            let mut part = |of: u64| self.below(ns / of + 1);
+            DriverParts {
+                fence_ns: part(3),
+                lock_ns: part(6),
+                alloc_ns: part(5),
+                dma_map_ns: part(7),
+            }
+        };
+        let parts = [driver(1), driver(3)];
+        migration.driver_parts = Some(parts);
+        let lock_ns = parts[0].lock_ns + parts[1].lock_ns;
+        migration.contended = (lock_ns > 1_000).then(|| Contended {
+            all_ns: lock_ns,
+            ns: lock_ns / 2,
+            lock: "svms_lock".into(),
+            holder: Some(Worker {
+                tid: 40,
+                comm: "kworker/u8:1".into(),
+            }),
+        });
         migration.off_cpu = Some(migration.steps.map(|step| step.unwrap_or(0) / 3));
         migration.pgmap_owner = Some(0xffff_8881_0000_0000 + self.below(2) * 64);
         let function = ["prefetch", "evict", "fault"][self.below(3) as usize];
@@ -250,6 +272,8 @@ impl Synthetic {
             kernel_stack: None,
             user_stack: None,
             parts: None,
+            driver_parts: None,
+            contended: None,
             off_cpu: None,
             anomalies: 0,
         }

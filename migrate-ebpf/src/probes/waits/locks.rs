@@ -1,4 +1,4 @@
-//! Which lock a thread that waits sleeps for, and who holds it.
+//! Which lock a thread waits for, in a wait or in a step of the driver's, and who holds it.
 //!
 //! Linux: the tracepoints `contention_begin` and `contention_end`, since 5.19.
 
@@ -7,9 +7,12 @@ use migrate_ebpf::wire::Contended;
 
 use crate::{
     clock,
-    config::field,
+    config::{self, field},
     in_flight::this_thread,
-    probes::kernel::{Pointer, Untyped, command_of},
+    probes::{
+        kernel::{Pointer, Untyped, command_of},
+        parts,
+    },
     waiting::{self, Side, Waiting},
 };
 
@@ -30,43 +33,52 @@ const RWSEM_READER: u64 = 1;
 /// The wait that this thread is in: the inner of two.
 #[inline(always)]
 fn this_threads() -> Option<&'static mut Waiting> {
+    if !config::waits() {
+        return None;
+    }
     let thread = this_thread();
     waiting::find(thread, Side::Cpu).or_else(|| waiting::find(thread, Side::Device))
 }
 
 #[raw_tracepoint(tracepoint = "contention_begin")]
 fn contention_begin(ctx: RawTracePointContext) -> i32 {
+    let now = clock::now();
+    let (lock, flags): (u64, u64) = (ctx.arg(0), ctx.arg(1));
     if let Some(waiting) = this_threads()
         && waiting.lock_since == 0
     {
-        let (lock, flags): (u64, u64) = (ctx.arg(0), ctx.arg(1));
-        waiting.lock = Contended {
-            lock,
-            ..Contended::default()
-        };
-        note_holder(&mut waiting.lock, flags);
-        waiting.lock_since = clock::now();
+        waiting.lock = contended(lock, flags);
+        waiting.lock_since = now;
     }
+    parts::enter_lock(lock, flags, now);
     0
 }
 
 #[raw_tracepoint(tracepoint = "contention_end")]
 fn contention_end(ctx: RawTracePointContext) -> i32 {
+    let now = clock::now();
     let lock: u64 = ctx.arg(0);
     if let Some(waiting) = this_threads()
         && waiting.lock_since != 0
         && waiting.lock.lock == lock
     {
-        let ns = clock::now().wrapping_sub(waiting.lock_since);
+        let ns = now.wrapping_sub(waiting.lock_since);
+        waiting.wait.contended.add(&waiting.lock, ns);
         waiting.lock_since = 0;
-        let all_ns = waiting.wait.contended.all_ns + ns;
-        if ns >= waiting.wait.contended.ns {
-            waiting.wait.contended = waiting.lock;
-            waiting.wait.contended.ns = ns;
-        }
-        waiting.wait.contended.all_ns = all_ns;
     }
+    parts::leave_lock(lock, now);
     0
+}
+
+/// A lock that a thread begins to wait for.
+#[inline(always)]
+pub(in super::super) fn contended(lock: u64, flags: u64) -> Contended {
+    let mut contended = Contended {
+        lock,
+        ..Contended::default()
+    };
+    note_holder(&mut contended, flags);
+    contended
 }
 
 /// Who holds the lock, where it is of a kind that tells.

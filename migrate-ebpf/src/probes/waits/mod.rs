@@ -11,6 +11,8 @@ mod locks;
 
 use migrate_ebpf::wire::{Loss, UNKNOWN, WaitKind, WaitResult};
 
+pub(super) use locks::contended;
+
 use super::{
     emit::{is_recorded, write_wait},
     filter,

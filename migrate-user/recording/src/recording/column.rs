@@ -220,11 +220,6 @@ impl Column {
         Self::texts(name, Of::Migrations, get, |_| None)
     }
 
-    /// The same of waits.
-    pub(super) fn text_of_waits(name: &str, get: Text<Wait>) -> Self {
-        Self::texts(name, Of::Waits, |_| None, get)
-    }
-
     /// The same of migrations and of waits.
     pub(super) fn text_of_both(
         name: &str,
@@ -293,7 +288,7 @@ impl Column {
         Self::new(name, Of::Mixed, DataType::Utf8, TEXT_WIDTHS, encode)
     }
 
-    fn with_unit(self, unit: &'static str) -> Self {
+    pub(super) fn with_unit(self, unit: &'static str) -> Self {
         Self { unit, ..self }
     }
 

@@ -8,7 +8,9 @@ use migrate_ebpf::wire::{Cause, Direction, Outcome, WaitKind, WaitResult};
 
 use super::column::Column;
 use super::metadata;
-use crate::trace::{Contended, Details, Facts, Memory, Migration, Parts, Side, Step, ledger};
+use crate::trace::{
+    Contended, Details, DriverParts, Facts, Memory, Migration, Parts, Side, Step, Wait, ledger,
+};
 
 /// The column that tells the kind of a row.
 pub(super) const EVENT: &str = "event";
@@ -22,6 +24,13 @@ pub(super) const EVENTS: [&str; 3] = ["migration", "wait", "status"];
 /// The columns of a recording of this format with these details, in order.
 pub(super) fn columns_of(format: u32, details: Details) -> Vec<Column> {
     let mut columns = columns(details);
+    if format < SINCE_DRIVER_PARTS {
+        let new: Vec<_> = of_driver()
+            .chain(locks())
+            .map(|column| column.name)
+            .collect();
+        columns.retain(|column| !new.contains(&column.name));
+    }
     if format < SINCE_CAUSES {
         columns.retain(|column| !NEW.contains(&column.name.as_str()));
         for column in columns.iter_mut().filter(|column| column.name == "cause") {
@@ -30,6 +39,9 @@ pub(super) fn columns_of(format: u32, details: Details) -> Vec<Column> {
     }
     columns
 }
+
+/// The first format that has parts of the driver's steps beside those of setup.
+const SINCE_DRIVER_PARTS: u32 = 6;
 
 /// The first format that tells why, and from where to where.
 const SINCE_CAUSES: u32 = 5;
@@ -237,6 +249,8 @@ fn asked_for(details: Details) -> Vec<Column> {
             part("rmap_ns", |parts| parts.rmap_ns),
             part("split_ns", |parts| parts.split_ns),
         ]);
+        columns.extend(of_driver());
+        columns.extend(locks());
     }
     if details.off_cpu {
         columns.extend(of_steps("off_cpu_", |m, step| {
@@ -253,7 +267,7 @@ fn waits(details: Details) -> Vec<Column> {
     }
     let kinds = WaitKind::ALL.iter().map(|kind| kind.name());
     let results = WaitResult::ALL.iter().map(|result| result.name());
-    let mut columns = vec![
+    vec![
         Column::optional_of_waits("wait_sequence", "", |w| Some(w.sequence)),
         // Numbers on the wire begin at 1.
         Column::name_of_waits("wait", kinds, |w| Some(w.kind as i8 - 1)),
@@ -265,28 +279,59 @@ fn waits(details: Details) -> Vec<Column> {
         Column::optional_of_waits("page_lock_ns", "ns", |w| Some(w.page_lock_ns)),
         Column::optional_of_waits("migration", "", |w| w.migration)
             .with_note("the sequence of the last migration that the thread made itself"),
-    ];
-    if details.sub_steps {
-        columns.extend(locks());
-    }
-    columns
+    ]
 }
 
-/// The locks that a thread slept for in a wait.
+/// The steps in which the driver works, in the order of [`Migration::driver_parts`].
+pub(super) const OF_DRIVER: [Step; 2] = [Step::AllocAndCopy, Step::FinalizeAndMap];
+
+/// The parts of such a step, by the name that a column ends with.
+pub(super) const DRIVER_PARTS: [(&str, fn(&DriverParts) -> u64); 4] = [
+    ("fence_ns", |parts| parts.fence_ns),
+    ("lock_ns", |parts| parts.lock_ns),
+    ("alloc_ns", |parts| parts.alloc_ns),
+    ("dma_map_ns", |parts| parts.dma_map_ns),
+];
+
+/// Parts of the driver's steps.
+fn of_driver() -> impl Iterator<Item = Column> {
+    OF_DRIVER.into_iter().enumerate().flat_map(|(nth, step)| {
+        DRIVER_PARTS.into_iter().map(move |(part, get)| {
+            let name = format!("{}_{part}", step.name());
+            Column::optional(name, "ns", move |m| m.driver_parts.map(|of| get(&of[nth])))
+        })
+    })
+}
+
+/// The locks that a thread waited for, in a wait or in the driver's steps of a migration.
 fn locks() -> [Column; 5] {
     let number = |name, get: fn(&Contended) -> u64| {
-        Column::optional_of_waits(name, "ns", move |w| w.contended.as_ref().map(get))
+        Column::optional_of_both(
+            name,
+            move |m: &Migration| m.contended.as_ref().map(get),
+            move |w: &Wait| w.contended.as_ref().map(get),
+        )
+        .with_unit("ns")
     };
+    let holder = |of: &Option<Contended>| of.as_ref()?.holder.as_ref().map(|holder| holder.tid);
     [
         number("lock_ns", |locks| locks.all_ns),
-        Column::text_of_waits("lock", |w| Some(&w.contended.as_ref()?.lock))
-            .with_note("the one it slept for longest"),
+        Column::text_of_both(
+            "lock",
+            |m| m.contended.as_ref().map(|locks| &locks.lock),
+            |w| w.contended.as_ref().map(|locks| &locks.lock),
+        )
+        .with_note("the one it waited for longest"),
         number("lock_longest_ns", |locks| locks.ns),
-        Column::optional_of_waits("holder_tid", "", |w| {
-            Some(w.contended.as_ref()?.holder.as_ref()?.tid)
-        }),
-        Column::text_of_waits("holder_comm", |w| {
-            Some(&w.contended.as_ref()?.holder.as_ref()?.comm)
-        }),
+        Column::optional_of_both(
+            "holder_tid",
+            move |m| holder(&m.contended),
+            move |w| holder(&w.contended),
+        ),
+        Column::text_of_both(
+            "holder_comm",
+            |m| Some(&m.contended.as_ref()?.holder.as_ref()?.comm),
+            |w| Some(&w.contended.as_ref()?.holder.as_ref()?.comm),
+        ),
     ]
 }

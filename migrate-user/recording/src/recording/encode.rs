@@ -185,6 +185,8 @@ impl Room {
 
 /// What the texts of a migration take, bytes.
 fn text_bytes(migration: &Migration) -> usize {
+    let locks = migration.contended.as_ref();
+    let holder = locks.and_then(|locks| locks.holder.as_ref());
     let names = [
         migration.comm.as_ref(),
         migration.cgroup.as_ref(),
@@ -192,6 +194,8 @@ fn text_bytes(migration: &Migration) -> usize {
         migration.from.place.as_ref(),
         migration.to.place.as_ref(),
         migration.worker.as_ref().map(|worker| &worker.comm),
+        locks.map(|locks| &locks.lock),
+        holder.map(|holder| &holder.comm),
     ];
     let stacks = [&migration.kernel_stack, &migration.user_stack];
     bytes(names, stacks)

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use migrate_ebpf::wire::{self, Figure};
-pub use migrate_ebpf::wire::{Cause, Direction, Ledger, Memory, Outcome, Parts, Skips};
+pub use migrate_ebpf::wire::{
+    Cause, Direction, DriverParts, Ledger, Memory, Outcome, Parts, Skips,
+};
 
-use super::ledger;
+use super::{Contended, ledger};
 
 /// One migration. Unknown is `None`, never 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,12 @@ pub struct Migration {
     pub user_stack: Option<Arc<str>>,
     /// Parts of setup; `None` unless asked for.
     pub parts: Option<Parts>,
+    /// Parts of the driver's steps: of `alloc_and_copy`, and of `finalize_and_map`. `None` unless
+    /// asked for.
+    pub driver_parts: Option<[DriverParts; 2]>,
+    /// The locks that the thread waited for in those steps; `None` unless asked for, or if it waited
+    /// for none.
+    pub contended: Option<Contended>,
     /// How long the thread did not run in each step, nanoseconds, by [`Step`]; `None` unless asked
     /// for.
     pub off_cpu: Option<[u64; Step::COUNT]>,

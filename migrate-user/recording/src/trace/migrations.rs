@@ -318,6 +318,8 @@ mod tests {
             kernel_stack: None,
             user_stack: None,
             parts: None,
+            driver_parts: None,
+            contended: None,
             off_cpu: None,
             anomalies: 0,
         }

@@ -27,7 +27,8 @@ pub use filter::{Filter, Run};
 pub use in_flight::{InFlight, Unfinished};
 pub use losses::Losses;
 pub use migration::{
-    Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
+    Cause, Direction, DriverParts, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips,
+    Step, Worker,
 };
 pub use migrations::Migrations;
 pub use row::Row;

@@ -8,9 +8,9 @@ use super::super::state::Opened;
 use super::super::theme::{Theme, sign};
 use super::super::widgets::waterfall;
 use crate::figures::units::Unit;
-use crate::model::PARTS;
+use crate::model::{DRIVER_PARTS, OF_DRIVER, PARTS, parts_of_step};
 use crate::text::{self, bytes, count, duration, function, percent, printable, since};
-use crate::trace::{MIXED, Memory, Migration, Side, Step, ledger, ledger::Row};
+use crate::trace::{DriverParts, MIXED, Memory, Migration, Side, Step, ledger, ledger::Row};
 
 /// The width of one half, where both fit beside each other.
 const HALF: u16 = 62;
@@ -120,6 +120,8 @@ fn fact_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> 
     }
     lines.extend(off_cpu(migration).map(|text| fact(canvas, "off CPU", &text)));
     lines.extend(parts(migration).map(|text| fact(canvas, "of which", &text)));
+    lines.extend(driver_parts(migration).map(|text| fact(canvas, "the driver", &text)));
+    lines.extend(locks(migration).map(|text| fact(canvas, "lock", &text)));
     lines
 }
 
@@ -191,6 +193,39 @@ fn parts(migration: &Migration) -> Option<String> {
     let part = |(name, ns): (&str, u64)| format!("{name} {}", duration(ns));
     let parts: Vec<String> = PARTS.into_iter().zip(times).map(part).collect();
     Some(parts.join(", "))
+}
+
+/// What the driver's time went to; what took none is left out.
+fn driver_parts(migration: &Migration) -> Option<String> {
+    let steps = OF_DRIVER.into_iter().zip(migration.driver_parts?);
+    let step = |(step, parts): (Step, DriverParts)| {
+        let parts = DRIVER_PARTS.into_iter().zip(parts_of_step(&parts));
+        let some = parts.filter(|(_, ns)| *ns > 0);
+        let some: Vec<_> = some
+            .map(|(name, ns)| format!("{name} {}", duration(ns)))
+            .collect();
+        (!some.is_empty()).then(|| format!("{}: {}", step.name(), some.join(", ")))
+    };
+    let steps: Vec<_> = steps.filter_map(step).collect();
+    Some(if steps.is_empty() {
+        "no fence, lock, allocation or DMA mapping took time".to_owned()
+    } else {
+        steps.join(" · ")
+    })
+}
+
+/// The lock that it waited for longest, and who had it.
+fn locks(migration: &Migration) -> Option<String> {
+    let locks = migration.contended.as_ref()?;
+    let holder = match &locks.holder {
+        Some(holder) => format!("{}, thread {}, had it", printable(&holder.comm), holder.tid),
+        None => "who had it is not known".to_owned(),
+    };
+    Some(format!(
+        "{} for {}; {holder}",
+        printable(&locks.lock),
+        duration(locks.ns)
+    ))
 }
 
 /// Where the pages went.

@@ -28,6 +28,9 @@
 //! - `parts`: of the records in which they were measured, `null` if in none: how many
 //!   (`migrations`), their `setup_ns`, their `total_ns` (all steps), and the sum of each part; a
 //!   part has what the kernel did in setup, and where it does the same in other steps
+//! - `driver_parts`: of the records in which they were measured, `null` if in none: how many
+//!   (`migrations`), and by step of the driver's (`alloc_and_copy`, `finalize_and_map`) `step_ns`
+//!   (all its time), `fence_ns`, `lock_ns`, `alloc_ns`, `dma_map_ns`
 //! - `off_cpu`: of the records in which it was measured, `null` if in none: how many
 //!   (`migrations`), and by step `off_cpu_ns` (how long threads did not run in it), `step_ns` (all
 //!   of it) and `share`
@@ -54,7 +57,7 @@ use serde_json::{Map, Value, json};
 use super::Report;
 use crate::figures;
 use crate::insight::Finding;
-use crate::model::{Distribution, Model, PARTS, Rate};
+use crate::model::{DRIVER_PARTS, Distribution, Model, OF_DRIVER, PARTS, Rate};
 use crate::source::Part;
 use crate::trace::{Direction, Ending, Figure, Step};
 use exact::{exact, rows};
@@ -109,6 +112,7 @@ fn counts(model: &Model) -> Value {
         "exact": model.exact().map(exact),
         "records": exact(model.records()),
         "parts": parts(model),
+        "driver_parts": driver_parts(model),
         "off_cpu": off_cpu(model),
         "waits": waits::waits(model),
     });
@@ -295,6 +299,19 @@ fn parts(model: &Model) -> Option<Map<String, Value>> {
     ];
     let whole = whole.map(|(name, number)| (name.to_owned(), json!(number)));
     (parts.migrations > 0).then(|| whole.into_iter().chain(sums).collect())
+}
+
+fn driver_parts(model: &Model) -> Option<Map<String, Value>> {
+    let sums = model.driver_parts();
+    let steps = OF_DRIVER.into_iter().enumerate().map(|(nth, step)| {
+        let parts = DRIVER_PARTS.into_iter().zip(sums.sums_ns[nth]);
+        let parts = parts.map(|(name, ns)| (format!("{name}_ns"), json!(ns)));
+        let whole = ("step_ns".to_owned(), json!(sums.steps_ns[nth]));
+        let object: Map<_, _> = std::iter::once(whole).chain(parts).collect();
+        (step.name().to_owned(), Value::Object(object))
+    });
+    let migrations = ("migrations".to_owned(), json!(sums.migrations));
+    (sums.migrations > 0).then(|| std::iter::once(migrations).chain(steps).collect())
 }
 
 fn off_cpu(model: &Model) -> Option<Map<String, Value>> {

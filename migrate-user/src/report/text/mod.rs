@@ -17,13 +17,14 @@ use crate::figures;
 use page::Page;
 
 /// The parts, in the order in which they are printed.
-const PARTS: [fn(&Report<'_>, &mut Page); 15] = [
+const PARTS: [fn(&Report<'_>, &mut Page); 16] = [
     heading::heading,
     heading::kinds,
     heading::rates,
     ledger::ledger,
     steps::steps,
     steps::parts,
+    steps::driver_steps,
     waits::waits,
     batching::sizes,
     batching::fits,

@@ -85,3 +85,27 @@ pub(super) fn parts(report: &Report<'_>, page: &mut Page) {
     let measured = counted(report.model.parts().migrations, "migration", "migrations");
     page.line(format!("  Measured in {measured}."));
 }
+
+/// Where the time of the driver's steps goes, where that was asked for.
+pub(super) fn driver_steps(report: &Report<'_>, page: &mut Page) {
+    for step in figures::driver_steps(report.model) {
+        page.head(format!(
+            "{:<18}{:>13}{:>18}",
+            step.step.name(),
+            "time",
+            "of the step"
+        ));
+        for part in &step.parts {
+            let (time, share) = (duration(part.sum_ns), percent(part.share));
+            page.bar(
+                &format!("  {:<16}{time:>13}{share:>18}", part.name),
+                part.share,
+            );
+        }
+        page.line(format!(
+            "  {:<16}{:>13}",
+            "all of it",
+            duration(step.total_ns)
+        ));
+    }
+}

@@ -1,7 +1,7 @@
 //! Are the functions there that the probes hang on, and the fields that they read?
 
 use super::{Btf, Check, Root, State, Symbols, unhooked};
-use crate::kernel::{DEVICE_SIDE, HOOKS, Hook, MEMORY, Need, PARTS, Types, WAITS};
+use crate::kernel::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, Types, WAITS};
 
 /// Where the kernel offers kprobes to perf_event_open, by which they are attached.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
@@ -266,9 +266,14 @@ fn field(&Field(structure, name, state, without): &Field, types: &Types) -> Chec
 
 /// What is hooked only when it is asked for, or for waits. Migrations do not miss it.
 fn asked_for(types: &Types, symbols: Option<&Symbols>) -> Vec<Check> {
-    let groups: [(&[Hook], _, _); 3] = [
+    let groups: [(&[Hook], _, _); 4] = [
         (
             &PARTS,
+            "there, for --sub-steps",
+            "not there: with --sub-steps its time is not told apart",
+        ),
+        (
+            &DRIVER_PARTS,
             "there, for --sub-steps",
             "not there: with --sub-steps its time is not told apart",
         ),
@@ -296,6 +301,7 @@ fn asked_for(types: &Types, symbols: Option<&Symbols>) -> Vec<Check> {
     let tracepoints = [
         ("sched_switch", "--off-cpu"),
         ("contention_begin", "locks, with --sub-steps"),
+        ("dma_fence_wait_start", "fences, with --sub-steps"),
     ];
     let tracepoints = tracepoints.map(|(name, what)| {
         let found = if types.has(&format!("btf_trace_{name}")) {

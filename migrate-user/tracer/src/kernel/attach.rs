@@ -11,7 +11,7 @@ use migrate_bpf::link::Link;
 use migrate_bpf::multi;
 use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, SWEPT_ALL_IT_COULD, names};
 
-use super::hooks::{DEVICE_SIDE, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
+use super::hooks::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
 use super::kprobes::{self, Fprobes};
 use super::options::{Attach, Options, to_wire};
 use super::{Refusal, TracerError, modules, object};
@@ -24,11 +24,13 @@ const SWEEP: &str = "sweep";
 const THREAD_EXIT: (&str, &str) = ("thread_exit", "sched_process_exit");
 /// The program that notices threads that stop running, and its tracepoint.
 const SCHED_SWITCH: (&str, &str) = ("sched_switch", "sched_switch");
-/// The programs that notice threads that sleep for a lock, and their tracepoints. Kernels before
-/// 5.19 have none.
-const CONTENTION: [(&str, &str); 2] = [
+/// The programs that notice threads that wait for a lock or a fence, and their tracepoints. Kernels
+/// before 5.19 have none for locks, and those without drivers of devices none for fences.
+const SLEEPS: [(&str, &str); 4] = [
     ("contention_end", "contention_end"),
     ("contention_begin", "contention_begin"),
+    ("fence_wait_end", "dma_fence_wait_end"),
+    ("fence_wait_start", "dma_fence_wait_start"),
 ];
 
 /// The programs that notice code that comes and goes, and their tracepoints. A kernel without
@@ -148,9 +150,14 @@ fn attach_by<T>(
     let functions = Functions::of(method);
     let asked = |asked: bool, hooks: &'static [Hook]| if asked { hooks } else { &[] };
     let parts = asked(options.sub_steps, &PARTS);
+    let driver_parts = asked(options.sub_steps, &DRIVER_PARTS);
     let waits = asked(options.waits, &WAITS);
     let device_side = asked(options.device_side, &DEVICE_SIDE);
-    let details = parts.iter().chain(waits).chain(device_side);
+    let details = parts
+        .iter()
+        .chain(driver_parts)
+        .chain(waits)
+        .chain(device_side);
     let mut loaded = Vec::new();
     // What every migration is seen by comes last, and of that how the rarest migrations begin.
     for hook in MEMORY.iter().chain(details).chain(&HOOKS) {
@@ -366,10 +373,10 @@ fn tracepoints(options: &Options) -> impl Iterator<Item = (&'static str, &'stati
 
 /// The same of what not every kernel has.
 fn optional(options: &Options) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let locks = options.sub_steps && (options.waits || options.device_side);
+    let sleeps = options.sub_steps;
     MODULES
         .into_iter()
-        .chain(CONTENTION.into_iter().filter(move |_| locks))
+        .chain(SLEEPS.into_iter().filter(move |_| sleeps))
 }
 
 /// The programs of a hook, in the order in which they are attached; is it at the return?

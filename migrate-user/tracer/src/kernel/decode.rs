@@ -166,6 +166,10 @@ impl Decoder {
             parts: details
                 .filter(|_| self.asked.sub_steps)
                 .map(|details| details.parts),
+            driver_parts: details
+                .filter(|_| self.asked.sub_steps)
+                .map(|details| details.driver),
+            contended: details.and_then(|details| self.contended(&details.contended)),
             off_cpu: details
                 .filter(|_| self.asked.off_cpu)
                 .map(|details| details.off_cpu.steps),

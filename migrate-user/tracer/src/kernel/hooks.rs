@@ -165,6 +165,32 @@ pub(crate) const PARTS: [Hook; 6] = [
     ),
 ];
 
+/// What parts of the driver's steps are seen by, beside tracepoints.
+pub(crate) const DRIVER_PARTS: [Hook; 3] = [
+    hook(
+        &[
+            "__alloc_frozen_pages_noprof",
+            "__alloc_pages_noprof",
+            "__alloc_pages",
+        ],
+        "alloc_entry",
+        "alloc_return",
+        Need::Detail,
+    ),
+    hook(
+        &["dma_map_phys", "dma_map_page_attrs"],
+        "dma_map_entry",
+        "dma_map_return",
+        Need::Detail,
+    ),
+    hook(
+        &["dma_map_sg_attrs"],
+        "dma_map_sg_entry",
+        "dma_map_sg_return",
+        Need::Detail,
+    ),
+];
+
 /// What waits of CPUs are seen by.
 pub(crate) const WAITS: [Hook; 5] = [
     Hook {

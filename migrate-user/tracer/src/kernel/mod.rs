@@ -35,7 +35,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
 pub use error::TracerError;
-pub(crate) use hooks::{DEVICE_SIDE, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
+pub(crate) use hooks::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
 pub use options::{Attach, Options, RING_BYTES};
 pub use refusal::Refusal;
 pub(crate) use requirements::{has_ring_buffer, missing_helpers};

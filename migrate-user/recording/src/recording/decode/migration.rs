@@ -9,9 +9,11 @@ use migrate_ebpf::wire::{Cause, Direction, Outcome};
 use super::Wrong;
 use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
-use crate::recording::{columns::TRIGGER, columns::short, status::cause_of_trigger};
+use super::wait::LockColumns;
+use crate::recording::columns::{DRIVER_PARTS, OF_DRIVER, TRIGGER, short};
+use crate::recording::status::cause_of_trigger;
 use crate::trace::{
-    Details, Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips, Step, Worker,
+    Details, DriverParts, Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips, Step, Worker,
 };
 
 /// Some of the rows of a message.
@@ -51,6 +53,9 @@ impl Rows for Stretch {
 /// A column for each step.
 type OfSteps = [Numbers<u64>; Step::COUNT];
 
+/// A column for each part of a step of the driver's.
+type OfDriver = [Numbers<u64>; DRIVER_PARTS.len()];
+
 /// The columns of rows that are all of event `migration`.
 pub(super) struct MigrationColumns {
     /// What a row takes, as its part of all columns and their texts, bytes.
@@ -83,6 +88,8 @@ pub(super) struct MigrationColumns {
     kernel_stack: Option<TextColumn>,
     user_stack: Option<TextColumn>,
     parts: Option<[Numbers<u64>; 4]>,
+    driver_parts: Option<[OfDriver; 2]>,
+    locks: Option<LockColumns>,
     off_cpu: Option<OfSteps>,
     /// The name of a worker without one.
     no_text: Arc<str>,
@@ -100,6 +107,8 @@ impl MigrationColumns {
         let user_stack = stack(details.user_stacks, "user_stack")?;
         let mut name = |name| texts.names(columns, name);
         let is_new = columns.has("cause");
+        // Older recordings have parts of setup alone.
+        let has_driver_parts = details.sub_steps && columns.has("lock_ns");
         // Texts of a dictionary are there twice: as it stands in the message, and shared among all
         // that have them.
         let bytes = 2 * columns.rows.get_array_memory_size();
@@ -147,6 +156,10 @@ impl MigrationColumns {
             kernel_stack,
             user_stack,
             parts: details.sub_steps.then(|| parts(columns)).transpose()?,
+            driver_parts: has_driver_parts.then(|| of_driver(columns)).transpose()?,
+            locks: has_driver_parts
+                .then(|| LockColumns::new(columns, texts))
+                .transpose()?,
             off_cpu: details
                 .off_cpu
                 .then(|| of_steps(columns, "off_cpu_"))
@@ -223,6 +236,8 @@ impl MigrationColumns {
             kernel_stack: stack(&self.kernel_stack),
             user_stack: stack(&self.user_stack),
             parts: row.parts,
+            driver_parts: self.driver_parts(at),
+            contended: self.locks.as_ref().and_then(|locks| locks.get(at)),
             off_cpu: row.off_cpu,
             anomalies: row.anomalies,
         }
@@ -244,6 +259,20 @@ impl MigrationColumns {
             not_collected: self.not_collected.get(row)?,
             unmap_failed: self.unmap_failed.get(row)?,
         })
+    }
+
+    fn driver_parts(&self, row: usize) -> Option<[DriverParts; 2]> {
+        let [first, second] = self.driver_parts.as_ref()?;
+        let of_step = |columns: &OfDriver| {
+            let [fence_ns, lock_ns, alloc_ns, dma_map_ns] = all(columns, row)?;
+            Some(DriverParts {
+                fence_ns,
+                lock_ns,
+                alloc_ns,
+                dma_map_ns,
+            })
+        };
+        Some([of_step(first)?, of_step(second)?])
     }
 
     #[inline]
@@ -298,6 +327,16 @@ fn parts(columns: &Columns<'_>) -> Result<[Numbers<u64>; 4], Wrong> {
         columns.numbers("rmap_ns")?,
         columns.numbers("split_ns")?,
     ])
+}
+
+fn of_driver(columns: &Columns<'_>) -> Result<[OfDriver; 2], Wrong> {
+    let of_step = |step: Step| -> Result<OfDriver, Wrong> {
+        let column = |(part, _)| columns.numbers(&format!("{}_{part}", step.name()));
+        let [fence, lock, alloc, dma_map] = DRIVER_PARTS.map(column);
+        Ok([fence?, lock?, alloc?, dma_map?])
+    };
+    let [alloc_and_copy, finalize_and_map] = OF_DRIVER.map(of_step);
+    Ok([alloc_and_copy?, finalize_and_map?])
 }
 
 fn of_steps(columns: &Columns<'_>, prefix: &str) -> Result<OfSteps, Wrong> {

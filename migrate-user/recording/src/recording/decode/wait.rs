@@ -128,8 +128,8 @@ impl ThreadColumns {
     }
 }
 
-/// The columns of locks that a thread slept for.
-struct LockColumns {
+/// The columns of locks that a thread waited for.
+pub(super) struct LockColumns {
     all_ns: Numbers<u64>,
     lock: TextColumn,
     ns: Numbers<u64>,
@@ -137,7 +137,7 @@ struct LockColumns {
 }
 
 impl LockColumns {
-    fn new(columns: &Columns<'_>, texts: &mut Texts) -> Result<Self, Wrong> {
+    pub(super) fn new(columns: &Columns<'_>, texts: &mut Texts) -> Result<Self, Wrong> {
         Ok(Self {
             all_ns: columns.numbers("lock_ns")?,
             lock: texts.names(columns, "lock")?,
@@ -146,7 +146,7 @@ impl LockColumns {
         })
     }
 
-    fn get(&self, at: usize) -> Option<Contended> {
+    pub(super) fn get(&self, at: usize) -> Option<Contended> {
         Some(Contended {
             all_ns: self.all_ns.get(at)?,
             ns: self.ns.get(at)?,
