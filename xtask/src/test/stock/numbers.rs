@@ -1,7 +1,7 @@
 //! On Debian's own kernel every number is right, too: the module in C drives the API there and
 //! counts for itself, by trampolines and by kprobes.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{boot, run};
@@ -85,6 +85,7 @@ fn script() -> String {
             wait $recorder || { cat /tmp/said >&2; exit 1; }
             echo \"== $1 driver\"; cat /sys/kernel/debug/migrate_stock/calls
             echo \"== $1 tracer\"; migscope export --format json /tmp/$1.arrow
+            echo \"== $1 waits\"; migscope export --event wait --format json /tmp/$1.arrow
             echo \"== $1 report\"; migscope report --json /tmp/$1.arrow
         }
 ",
@@ -120,7 +121,46 @@ fn calls_are_equal(sections: &Sections, way: &str, attached: &str) -> Result<Vec
         equal(traced, truth, MODULE)
             .with_context(|| format!("call {index}\ntraced: {traced}\nmodule: {truth}"))?;
     }
+    faults_are_told(&traced, &lines(sections.get(&format!("{way} waits"))?)?)?;
     Ok(traced)
+}
+
+/// Each migration of a CPU's fault is in the middle of one, and each fault is about one of them.
+fn faults_are_told(migrations: &[Value], waits: &[Value]) -> Result<()> {
+    let is_fault = |wait: &&Value| wait["wait"] == "fault";
+    let waits: Vec<_> = waits.iter().filter(is_fault).collect();
+    let of_faults = migrations.iter().filter(|it| it["cause"] == "cpu_fault");
+    let mut found = 0;
+    for migration in of_faults {
+        let its: Vec<_> = waits
+            .iter()
+            .filter(|wait| wait["migration"] == migration["sequence"])
+            .collect();
+        let [wait] = its.as_slice() else {
+            bail!("{} faults made {migration}", its.len());
+        };
+        let number = |of: &Value, name: &str| {
+            of[name]
+                .as_u64()
+                .with_context(|| format!("no {name} in {of}"))
+        };
+        let began = number(wait, "time_ns")? + number(wait, "before_setup_ns")?;
+        let moved = number(migration, "moved")? > 0;
+        ensure!(
+            began == number(migration, "time_ns")?
+                && wait["tid"] == migration["tid"]
+                && wait["pid"] == migration["pid"]
+                && (wait["result"] == "moved") == moved,
+            "{wait} is said of {migration}"
+        );
+        found += 1;
+    }
+    ensure!(
+        found == waits.len() && found > 10,
+        "{found} of {} faults made a migration",
+        waits.len()
+    );
+    Ok(())
 }
 
 /// Two accounts of one call by that driver.
