@@ -9,6 +9,7 @@ mod data;
 mod debug;
 mod diff;
 mod dist;
+mod driver_parts;
 mod ends;
 mod findings;
 mod headless;
@@ -172,6 +173,7 @@ const TESTS: &[Case] = tests![
     asked::stacks_name_the_driver_and_the_program,
     asked::the_driver_is_known_anyway,
     asked::parts_and_sleep_are_within_the_steps,
+    driver_parts::are_what_the_driver_waits_for,
     asked::filters_let_through_what_is_asked_for,
     kprobes::many_threads_lose_nothing_untold,
     kprobes::sleepers_lose_nothing_untold,
