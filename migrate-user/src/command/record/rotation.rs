@@ -149,15 +149,21 @@ impl Rotation {
     ///
     /// The kernel's totals are read while migrations go on, so that their difference may have a few
     /// that stand in the next file, or lack some. Where every migration of a file has its record,
-    /// its totals are counted from those.
+    /// its totals are counted from those. Those of waits stay the kernel's.
     pub(super) fn tell(&self, status: Status, facts: &Facts) -> Status {
         let mut status = match &self.before {
             Some(before) => status.since(before),
             None => status,
         };
         let is_told = facts.record_every == 1 && !status.lacks_records();
-        if self.limit.is_some() && is_told && status.exact.is_some() {
-            status.exact = Some(Arc::new(self.tally.exact().clone()));
+        if self.limit.is_some()
+            && is_told
+            && let Some(exact) = &mut status.exact
+        {
+            let told = self.tally.exact();
+            let exact = Arc::make_mut(exact);
+            exact.counts.clone_from(&told.counts);
+            exact.figures.clone_from(&told.figures);
         }
         status
     }
