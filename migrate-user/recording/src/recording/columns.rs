@@ -285,8 +285,11 @@ fn waits(details: Details) -> Vec<Column> {
 /// The steps in which the driver works, in the order of [`Migration::driver_parts`].
 pub(super) const OF_DRIVER: [Step; 2] = [Step::AllocAndCopy, Step::FinalizeAndMap];
 
-/// The parts of such a step, by the name that a column ends with.
-pub(super) const DRIVER_PARTS: [(&str, fn(&DriverParts) -> u64); 4] = [
+/// A part of such a step: the name that its columns end with, and how long it took.
+type DriverPart = (&'static str, fn(&DriverParts) -> u64);
+
+/// All of them.
+pub(super) const DRIVER_PARTS: [DriverPart; 4] = [
     ("fence_ns", |parts| parts.fence_ns),
     ("lock_ns", |parts| parts.lock_ns),
     ("alloc_ns", |parts| parts.alloc_ns),
