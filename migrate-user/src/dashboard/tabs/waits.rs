@@ -162,7 +162,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let longest_one = worst
         .first()
         .map_or_else(Vec::new, |of| one(of, canvas.theme));
-    let list = |rows: usize| rows.min(MOST).max(1) + 2;
+    let list = |rows: usize| rows.clamp(1, MOST) + 2;
     let all: [Section<'_>; 5] = [
         (kinds.len() + 2, &|canvas, area| {
             draw_kinds(canvas, &kinds, area)
