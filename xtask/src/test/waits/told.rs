@@ -8,6 +8,7 @@ use super::{CROWD, FAULT_NS, OFF, PAGES, Wait, Waits};
 use crate::driver;
 use crate::sections::Sections;
 use crate::test::Context;
+use crate::test::steps::median;
 use crate::test::trace::tell;
 use crate::vm::builder::Task;
 
@@ -23,9 +24,6 @@ const SCRIPT: &str = "run() {
     run convoy 3 --sub-steps; run crowd 1 --sub-steps; run retries 40; run exclusive 8
     run convoy 1 --totals-only .totals; run crowd 1 --totals-only .totals
     run retries 40 --totals-only .totals";
-
-/// How much of a touch may be before and behind its wait, nanoseconds.
-const OUTSIDE: u64 = FAULT_NS / 3;
 
 /// A wait, as an export has it.
 #[derive(Clone, Debug, Deserialize)]
@@ -238,7 +236,7 @@ fn one_page(sides: &Sides) -> Result<String> {
     let counted = faults_are_counted(sides)?;
     let faults = sides.truth.of("fault", "done");
     let touches = sides.truth.of("touch", "done");
-    let mut waited = 0;
+    let (mut waited, mut told, mut shares) = (0, 0, Vec::new());
     for touch in &touches {
         let of_it: Vec<_> = sides.told.iter().filter(|told| told.is_of(touch)).collect();
         let sum: u64 = of_it.iter().map(|told| told.wait_ns).sum();
@@ -255,18 +253,25 @@ fn one_page(sides: &Sides) -> Result<String> {
         );
         if !makes_it && touch.total_ns > FAULT_NS / 3 {
             waited += 1;
-            // The rest is the way into the kernel and out, on processors that others want.
-            ensure!(
-                others.count() > 0 && on_page + OUTSIDE >= touch.total_ns,
-                "of {touch:?} only {on_page} ns are told: {of_it:?}"
-            );
+            told += usize::from(others.count() > 0);
+            shares.push(on_page as f64 / touch.total_ns as f64);
         }
     }
     ensure!(
         faults.len() == PAGES && touches.len() == PAGES * CROWD && waited >= 3 * PAGES,
         "{waited} waited"
     );
-    Ok(format!("{counted}; {waited} threads waited for them"))
+    // The rest of a touch is the way into the kernel and out, on processors that others want: a
+    // thread can come too late to wait, or have to wait for a processor once it may go on.
+    let share = median(shares.into_iter());
+    ensure!(
+        told * 10 >= waited * 9 && share > 0.8,
+        "{told} of {waited} are told to wait, half of them for at most {share} of their time"
+    );
+    Ok(format!(
+        "{counted}; {told} of {waited} threads waited for them, half for more than {:.0}% of a touch",
+        share * 100.0
+    ))
 }
 
 fn a_range_that_changes(sides: &Sides) -> Result<String> {
