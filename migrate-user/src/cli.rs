@@ -137,9 +137,9 @@ pub struct Tracing {
     /// Keep the program's stack that led to each migration
     #[arg(long)]
     pub user_stacks: bool,
-    /// Measure parts of setup (draining the LRU caches, MMU notifiers, reverse mappings, splits) and
-    /// of the driver's steps (fences, locks and who holds them, allocation, mapping for DMA). About
-    /// 1,000 instructions more per page that is mapped, and some for each allocation of a page
+    /// Measure parts of setup (draining the LRU caches, MMU notifiers, reverse mappings, splits)
+    /// and of the driver's steps (fences, locks and who holds them, allocation, mapping for DMA).
+    /// About 1,000 instructions more per page that is mapped, and some for each page allocated
     #[arg(long)]
     pub sub_steps: bool,
     /// Measure how long the thread slept or waited in each step. About 100 instructions more per

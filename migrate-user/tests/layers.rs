@@ -23,7 +23,7 @@ const CRATES: &[(&str, &str, Rooms)] = &[
         ("threads", "trace"),
         ("kernel", "trace memory_cgroups machine threads"),
         ("doctor", "memory_cgroups machine kernel"),
-        ("privilege", "doctor"),
+        ("privilege", "machine"),
     ]),
     ("migscope", "src", &[
         ("text", ""),

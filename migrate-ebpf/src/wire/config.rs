@@ -48,7 +48,8 @@ pub struct Config {
     /// How far to shift a page table's entry that is not present, to have the type of a swap entry
     /// in its low five bits.
     pub swap_type_shift: u32,
-    /// The first of the two types of pages on a device; [`OFFSET_UNKNOWN`] where they are not known.
+    /// The first of the two types of pages on a device; [`OFFSET_UNKNOWN`] where they are not
+    /// known.
     pub device_type: u32,
     /// Not 0: waits are followed.
     pub waits: u32,

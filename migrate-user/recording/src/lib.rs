@@ -87,6 +87,7 @@
 //! };
 //! let batch = Batch {
 //!     migrations: vec![migration].into(),
+//!     waits: Vec::new(),
 //!     status: Some(Status { time_ns: 5_000_200_000, ended: 1, ..Status::default() }),
 //! };
 //! let mut writer = Writer::new(Vec::new(), &facts)?;

@@ -429,7 +429,7 @@ fn other_tools_read_it_and_sums_are_those_of_migrations() {
 /// Sums over what either event has alone are those of that event.
 #[test]
 fn a_column_of_one_event_is_null_in_the_others() {
-    const SHARED: [&str; 12] = [
+    const SHARED: [&str; 16] = [
         "event",
         "time_ns",
         "pid",
@@ -442,6 +442,10 @@ fn a_column_of_one_event_is_null_in_the_others() {
         "address",
         "kernel_stack",
         "user_stack",
+        "lock",
+        "lock_longest_ns",
+        "holder_tid",
+        "holder_comm",
     ];
     let bytes = written(&detailed(6, 1, 90));
     let mut stream = StreamReader::try_new(&bytes[..], None).unwrap();

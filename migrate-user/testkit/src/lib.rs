@@ -79,6 +79,17 @@ fn sides(direction: Direction, ledger: &Ledger) -> (Side, Side) {
     }
 }
 
+/// Parts of a step of the driver's: a third for the copy, and so on. None of them by chance, so that
+/// what is by chance stays as it was before there were any.
+fn driver_parts(step_ns: u64) -> DriverParts {
+    DriverParts {
+        fence_ns: step_ns / 3,
+        lock_ns: step_ns / 6,
+        alloc_ns: step_ns / 5,
+        dma_map_ns: step_ns / 7,
+    }
+}
+
 impl Synthetic {
     /// A stream that begins anew; another for each seed.
     pub fn new(seed: u64) -> Self {
@@ -186,17 +197,7 @@ impl Synthetic {
             // Few have to.
             split_ns: part(16).saturating_sub(setup / 17),
         });
-        let mut driver = |step: usize| {
-            let ns = migration.steps[step].unwrap_or(0);
-            let mut part = |of: u64| self.below(ns / of + 1);
-            DriverParts {
-                fence_ns: part(3),
-                lock_ns: part(6),
-                alloc_ns: part(5),
-                dma_map_ns: part(7),
-            }
-        };
-        let parts = [driver(1), driver(3)];
+        let parts = [1, 3].map(|step| driver_parts(migration.steps[step].unwrap_or(0)));
         migration.driver_parts = Some(parts);
         let lock_ns = parts[0].lock_ns + parts[1].lock_ns;
         migration.contended = (lock_ns > 1_000).then(|| Contended {

@@ -26,7 +26,8 @@ const MUTEX: u64 = 1 << 5;
 
 /// Low bits of `mutex::owner`, which are flags.
 const MUTEX_FLAGS: u64 = 7;
-/// The same of `rw_semaphore::owner`; the first says that it is a reader, perhaps one that has left.
+/// The same of `rw_semaphore::owner`; the first says that it is a reader, perhaps one that has
+/// left.
 const RWSEM_FLAGS: u64 = 3;
 const RWSEM_READER: u64 = 1;
 

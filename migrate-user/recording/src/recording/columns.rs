@@ -9,7 +9,7 @@ use migrate_ebpf::wire::{Cause, Direction, Outcome, WaitKind, WaitResult};
 use super::column::Column;
 use super::metadata;
 use crate::trace::{
-    Contended, Details, DriverParts, Facts, Memory, Migration, Parts, Side, Step, Wait, ledger,
+    Contended, Details, DriverParts, Facts, Memory, Migration, Parts, Side, Step, ledger,
 };
 
 /// The column that tells the kind of a row.
@@ -308,24 +308,22 @@ fn of_driver() -> impl Iterator<Item = Column> {
 
 /// The locks that a thread waited for, in a wait or in the driver's steps of a migration.
 fn locks() -> [Column; 5] {
-    let number = |name, get: fn(&Contended) -> u64| {
-        Column::optional_of_both(
-            name,
-            move |m: &Migration| m.contended.as_ref().map(get),
-            move |w: &Wait| w.contended.as_ref().map(get),
-        )
-        .with_unit("ns")
-    };
     let holder = |of: &Option<Contended>| of.as_ref()?.holder.as_ref().map(|holder| holder.tid);
     [
-        number("lock_ns", |locks| locks.all_ns),
+        // Of a migration the parts tell, by step.
+        Column::optional_of_waits("lock_ns", "ns", |w| Some(w.contended.as_ref()?.all_ns)),
         Column::text_of_both(
             "lock",
             |m| m.contended.as_ref().map(|locks| &locks.lock),
             |w| w.contended.as_ref().map(|locks| &locks.lock),
         )
         .with_note("the one it waited for longest"),
-        number("lock_longest_ns", |locks| locks.ns),
+        Column::optional_of_both(
+            "lock_longest_ns",
+            |m| Some(m.contended.as_ref()?.ns),
+            |w| Some(w.contended.as_ref()?.ns),
+        )
+        .with_unit("ns"),
         Column::optional_of_both(
             "holder_tid",
             move |m| holder(&m.contended),

@@ -73,8 +73,8 @@ pub struct Migration {
     /// Parts of the driver's steps: of `alloc_and_copy`, and of `finalize_and_map`. `None` unless
     /// asked for.
     pub driver_parts: Option<[DriverParts; 2]>,
-    /// The locks that the thread waited for in those steps; `None` unless asked for, or if it waited
-    /// for none.
+    /// The locks that the thread waited for in those steps; `None` unless asked for, or if it
+    /// waited for none. Altogether as long as the parts say.
     pub contended: Option<Contended>,
     /// How long the thread did not run in each step, nanoseconds, by [`Step`]; `None` unless asked
     /// for.

@@ -10,7 +10,7 @@ use super::super::widgets::waterfall;
 use crate::figures::units::Unit;
 use crate::model::{DRIVER_PARTS, OF_DRIVER, PARTS, parts_of_step};
 use crate::text::{self, bytes, count, duration, function, percent, printable, since};
-use crate::trace::{DriverParts, MIXED, Memory, Migration, Side, Step, ledger, ledger::Row};
+use crate::trace::{MIXED, Memory, Migration, Side, Step, ledger, ledger::Row};
 
 /// The width of one half, where both fit beside each other.
 const HALF: u16 = 62;
@@ -120,7 +120,8 @@ fn fact_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> 
     }
     lines.extend(off_cpu(migration).map(|text| fact(canvas, "off CPU", &text)));
     lines.extend(parts(migration).map(|text| fact(canvas, "of which", &text)));
-    lines.extend(driver_parts(migration).map(|text| fact(canvas, "the driver", &text)));
+    let of_driver = driver_parts(migration);
+    lines.extend(of_driver.map(|(name, text)| fact(canvas, name, &text)));
     lines.extend(locks(migration).map(|text| fact(canvas, "lock", &text)));
     lines
 }
@@ -195,22 +196,18 @@ fn parts(migration: &Migration) -> Option<String> {
     Some(parts.join(", "))
 }
 
-/// What the driver's time went to; what took none is left out.
-fn driver_parts(migration: &Migration) -> Option<String> {
-    let steps = OF_DRIVER.into_iter().zip(migration.driver_parts?);
-    let step = |(step, parts): (Step, DriverParts)| {
+/// What the time of the driver's steps went to, for each that happened.
+fn driver_parts(migration: &Migration) -> impl Iterator<Item = (&'static str, String)> {
+    const NAMES: [&str; OF_DRIVER.len()] = ["the copy", "the mapping"];
+    let parts = migration.driver_parts.into_iter().flatten();
+    let steps = NAMES.into_iter().zip(OF_DRIVER).zip(parts);
+    let some = steps.filter(|((_, step), _)| migration.steps[*step as usize].is_some());
+    some.map(|((name, _), parts)| {
         let parts = DRIVER_PARTS.into_iter().zip(parts_of_step(&parts));
-        let some = parts.filter(|(_, ns)| *ns > 0);
-        let some: Vec<_> = some
-            .map(|(name, ns)| format!("{name} {}", duration(ns)))
+        let parts: Vec<_> = parts
+            .map(|(part, ns)| format!("{part} {}", duration(ns)))
             .collect();
-        (!some.is_empty()).then(|| format!("{}: {}", step.name(), some.join(", ")))
-    };
-    let steps: Vec<_> = steps.filter_map(step).collect();
-    Some(if steps.is_empty() {
-        "no fence, lock, allocation or DMA mapping took time".to_owned()
-    } else {
-        steps.join(" · ")
+        (name, parts.join(", "))
     })
 }
 

@@ -24,8 +24,8 @@
 //! - `convoys`: of each process, its faults that made migrations (`pid`, `comm`, `waits`,
 //!   `total_ns`, `before_setup_ns`); of those, at least so many waited before setup while another
 //!   thread did (`together`, `together_ns`), and at least so many `threads` at once
-//! - `locks`: each `lock` with `waits`, `total_ns`, `longest_ns`, and `holder_tid`, `holder_comm` of
-//!   the longest of those that tell
+//! - `locks`: each `lock` with `waits`, `total_ns`, `longest_ns`, and `holder_tid`, `holder_comm`
+//!   of the longest of those that tell
 //! - `longest`: the longest waits, with all that is known; `for_migration` is the number of the
 //!   migration by somebody else that it was for
 

@@ -138,9 +138,9 @@ const SWAP_TYPE_SHIFT: Option<u32> = if cfg!(target_arch = "x86_64") {
 /// The type of a swap entry that stands for a page on a device which may be written to; the next is
 /// that of others. `None` where it is not known.
 ///
-/// Linux: `include/linux/swap.h` takes types from the upper end of 32: the last for markers (in every
-/// kernel since 6.2), before it those of devices, of which there have been four since 5.14 (two of
-/// them for exclusive access), and three since 6.15.
+/// Linux: `include/linux/swap.h` takes types from the upper end of 32: the last for markers (in
+/// every kernel since 6.2), before it those of devices, of which there have been four since 5.14
+/// (two of them for exclusive access), and three since 6.15.
 fn device_type(types: &Types, release: &str) -> Option<u32> {
     SWAP_TYPE_SHIFT?;
     let of_devices = if types.has("make_device_exclusive") {

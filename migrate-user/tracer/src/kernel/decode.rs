@@ -169,7 +169,7 @@ impl Decoder {
             driver_parts: details
                 .filter(|_| self.asked.sub_steps)
                 .map(|details| details.driver),
-            contended: details.and_then(|details| self.contended(&details.contended)),
+            contended: details.and_then(|details| self.contended_in(&details)),
             off_cpu: details
                 .filter(|_| self.asked.off_cpu)
                 .map(|details| details.off_cpu.steps),
@@ -214,6 +214,17 @@ impl Decoder {
             contended: self.contended(&wait.contended),
             kernel_stack: kernel_stack.map(|stack| stack.folded),
             user_stack: self.user_stack(wait.user_stack, wait.pid),
+        })
+    }
+
+    /// The locks that a thread waited for in the driver's steps, altogether as long as their parts
+    /// say.
+    fn contended_in(&mut self, details: &Details) -> Option<Contended> {
+        let contended = self.contended(&details.contended)?;
+        let of_steps = details.driver.iter().map(|parts| parts.lock_ns);
+        Some(Contended {
+            all_ns: of_steps.sum(),
+            ..contended
         })
     }
 

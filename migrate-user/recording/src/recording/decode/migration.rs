@@ -13,7 +13,8 @@ use super::wait::LockColumns;
 use crate::recording::columns::{DRIVER_PARTS, OF_DRIVER, TRIGGER, short};
 use crate::recording::status::cause_of_trigger;
 use crate::trace::{
-    Details, DriverParts, Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips, Step, Worker,
+    Contended, Details, DriverParts, Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips,
+    Step, Worker,
 };
 
 /// Some of the rows of a message.
@@ -237,7 +238,7 @@ impl MigrationColumns {
             user_stack: stack(&self.user_stack),
             parts: row.parts,
             driver_parts: self.driver_parts(at),
-            contended: self.locks.as_ref().and_then(|locks| locks.get(at)),
+            contended: self.contended(at),
             off_cpu: row.off_cpu,
             anomalies: row.anomalies,
         }
@@ -259,6 +260,12 @@ impl MigrationColumns {
             not_collected: self.not_collected.get(row)?,
             unmap_failed: self.unmap_failed.get(row)?,
         })
+    }
+
+    fn contended(&self, at: usize) -> Option<Contended> {
+        let [first, second] = self.driver_parts(at)?;
+        let all_ns = first.lock_ns.saturating_add(second.lock_ns);
+        self.locks.as_ref()?.get(at, all_ns)
     }
 
     fn driver_parts(&self, row: usize) -> Option<[DriverParts; 2]> {

@@ -95,7 +95,10 @@ impl WaitColumns {
             in_migration_ns: self.in_migration_ns.get(at),
             page_lock_ns: self.page_lock_ns[at],
             migration: self.migration.get(at),
-            contended: self.locks.as_ref().and_then(|locks| locks.get(at)),
+            contended: self.locks.as_ref().and_then(|locks| {
+                let all_ns = locks.all_ns.get(at)?;
+                locks.get(at, all_ns)
+            }),
             kernel_stack: stack(&self.kernel_stack),
             user_stack: stack(&self.user_stack),
         }
@@ -146,9 +149,10 @@ impl LockColumns {
         })
     }
 
-    pub(super) fn get(&self, at: usize) -> Option<Contended> {
+    /// Those of a row that waited for so long altogether.
+    pub(super) fn get(&self, at: usize, all_ns: u64) -> Option<Contended> {
         Some(Contended {
-            all_ns: self.all_ns.get(at)?,
+            all_ns,
             ns: self.ns.get(at)?,
             lock: self.lock.get(at).cloned()?,
             holder: self.holder.get(at),
