@@ -117,6 +117,9 @@ impl Sides {
     }
 }
 
+/// Says what it has found, or what is wrong.
+type Check = fn(&Sides) -> Result<String>;
+
 /// Are these sums the same, within 3% or 20 us each?
 fn is_near(told: u64, truth: u64, each: usize) -> bool {
     told.abs_diff(truth) <= (truth * 3 / 100).max(each as u64 * 20_000)
@@ -132,7 +135,7 @@ pub(in super::super) fn are_those_of_the_driver(context: &Context<'_>) -> Result
     driver::left_nothing_behind(&outcome)?;
     let sections = Sections::of(&outcome.stdout("waits"));
     let mut said = Vec::new();
-    let scenarios: [(&str, fn(&Sides) -> Result<String>); 7] = [
+    let scenarios: [(&str, Check); 7] = [
         ("convoy", one_lock),
         ("crowd", one_page),
         ("retries", a_range_that_changes),
