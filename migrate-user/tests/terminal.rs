@@ -132,7 +132,7 @@ impl Drop for Terminal {
 }
 
 /// What each tab begins with.
-const TABS: [(&str, &str); 8] = [
+const TABS: [(&str, &str); 9] = [
     ("2", "whole migration"),
     ("3", "Batching  3,"),
     ("4", "Wasted: "),
@@ -140,6 +140,7 @@ const TABS: [(&str, &str); 8] = [
     ("6", "Drivers  2 drivers"),
     ("7", "Migrations  the newest 1,000"),
     ("8", "evidence"),
+    ("9", "Waits  unknown"),
     ("1", "Rates "),
 ];
 
