@@ -42,7 +42,7 @@ const CRATES: &[(&str, &str, Rooms)] = &[
         ("config", "error dashboard"),
         ("cli", "trace recording source export serve dashboard"),
         ("shorthand", "cli"),
-        ("command", "trace text tell signals recording machine threads kernel doctor privilege source error model insight compare report export serve dashboard config cli"),
+        ("command", "trace text tell signals recording machine threads kernel doctor privilege source error model insight compare figures report export serve dashboard config cli"),
     ]),
 ];
 

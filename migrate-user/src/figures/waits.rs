@@ -1,9 +1,11 @@
 //! What threads waited for, in words and numbers, the same in every view.
 
+use migrate_ebpf::wire::Loss;
+
 use crate::model::Model;
 use crate::model::waits::{Moved, Waiter, Worst};
 use crate::text::{count, counted, duration, percent, printable, process};
-use crate::trace::{Contended, Wait, WaitFigure, WaitKind, WaitResult};
+use crate::trace::{Contended, Losses, Wait, WaitFigure, WaitKind, WaitResult};
 
 use super::NONE;
 
@@ -213,6 +215,20 @@ pub(crate) fn coverage(model: &Model) -> Option<String> {
     });
     let both: Vec<_> = [lost, missed].into_iter().flatten().collect();
     (!both.is_empty()).then(|| both.join("; "))
+}
+
+/// Waits that the tracer lost or did not follow, if any: `12 waits lost, 3 not followed`.
+pub(crate) fn lost(losses: &Losses) -> Option<String> {
+    let waits = |number: u64| counted(number, "wait", "waits");
+    match (losses.of(Loss::WaitLost), losses.of(Loss::WaitMissed)) {
+        (0, 0) => None,
+        (lost, 0) => Some(format!("{} lost", waits(lost))),
+        (0, missed) => Some(format!("{} not followed", waits(missed))),
+        (lost, missed) => {
+            let missed = count(missed);
+            Some(format!("{} lost, {missed} not followed", waits(lost)))
+        }
+    }
 }
 
 /// The figure of the kind that took most time, if there was any.

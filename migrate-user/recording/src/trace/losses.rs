@@ -54,15 +54,39 @@ impl Losses {
         Loss::ALL.iter().map(|loss| (loss.name(), self.of(*loss)))
     }
 
-    /// The counters that are not 0, with their names.
+    /// The counters that are not 0, with their names, but those of waits: among counts of
+    /// migrations, nobody would know them apart.
     pub fn nonzero(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.named().filter(|(_, count)| *count > 0)
+        let of_waits = [Loss::WaitLost, Loss::WaitMissed].map(Loss::name);
+        self.named()
+            .filter(move |(name, count)| *count > 0 && !of_waits.contains(name))
     }
 
-    /// Counters that are not 0 and not part of [`Losses::lost`]: what else went wrong, under the
-    /// name that views use. Unbalanced and unreadable records did come, and are marked.
+    /// Counters that are not 0, not part of [`Losses::lost`] and not of waits: what else went
+    /// wrong, under the name that views use. Unbalanced and unreadable records did come, and are marked.
     pub fn beside_lost(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.nonzero()
             .filter(|(name, _)| !Self::is_of_migrations(name) && *name != Loss::Unbalanced.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wait is no migration: it is in none of their counts, however many there are.
+    #[test]
+    fn waits_are_not_among_lost_migrations() {
+        let mut counters = [0; LOSSES];
+        counters[Loss::WaitLost as usize] = 12;
+        counters[Loss::WaitMissed as usize] = 3;
+        let losses = Losses::new(counters);
+        assert_eq!((losses.lost(), losses.lost_of_ended()), (0, 0));
+        assert_eq!(losses.nonzero().count() + losses.beside_lost().count(), 0);
+        assert!(!Losses::is_of_migrations("wait_lost"));
+        // Under their own names they are told.
+        let named = losses.named().filter(|(_, count)| *count > 0);
+        let named: Vec<_> = named.collect();
+        assert_eq!(named, [("wait_lost", 12), ("wait_missed", 3)]);
     }
 }

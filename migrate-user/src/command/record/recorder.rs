@@ -6,6 +6,7 @@ use super::rotation::{Due, Rotation};
 use super::workload::Workload;
 use crate::Error;
 use crate::command::stop::Stop;
+use crate::figures;
 use crate::recording::{Output, Recording};
 use crate::source::Source;
 use crate::tell_line;
@@ -230,6 +231,9 @@ impl<S: Source> Recorder<S> {
         );
         for (name, number) in self.losses().nonzero() {
             tell_line!("  {name}: {}", count(number));
+        }
+        if let Some(waits) = figures::waits::lost(&self.losses()) {
+            tell_line!("  {waits}");
         }
         if migrations == 0 && self.ended() == 0 && self.losses().lost() == 0 {
             tell_line!(

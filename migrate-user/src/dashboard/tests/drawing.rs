@@ -1,13 +1,13 @@
 //! What holds for every picture.
 
-use migrate_ebpf::wire::LOSSES;
+use migrate_ebpf::wire::{LOSSES, Loss};
 use ratatui::style::Color;
 
 use super::super::{Action, App, Tab, Theme};
 use super::pictures::{picture, picture_of, text};
-use super::{empty, lossy, ordinary, report, sampled, totals_only};
+use super::{app, empty, lossy, ordinary, report, sampled, totals_only};
 use crate::trace::{Ending, Status};
-use migscope_testkit::Synthetic;
+use migscope_testkit::{Synthetic, facts};
 
 /// Every tab, a migration by itself, the help, a question.
 fn everything(app: impl Fn() -> App) -> Vec<App> {
@@ -190,6 +190,21 @@ fn losses_are_always_in_sight() {
             }
         }
     }
+}
+
+/// Among counts of migrations, nobody would know them apart.
+#[test]
+fn lost_waits_are_called_waits() {
+    let mut synthetic = Synthetic::new(2).with_waits();
+    let mut batch = synthetic.batch(20);
+    let status = batch.status.as_mut().unwrap();
+    status.losses[Loss::WaitLost as usize] = 12;
+    status.losses[Loss::WaitMissed as usize] = 3;
+    let mut app = app(facts());
+    app.batch(batch);
+    let screen = text(&picture(&app, (120, 30)));
+    let said = "0 lost · 12 waits lost, 3 not followed";
+    assert!(screen.contains(said), "{screen}");
 }
 
 #[test]

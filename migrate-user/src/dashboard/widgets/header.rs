@@ -9,6 +9,7 @@ use ratatui::widgets::Widget;
 use super::super::app::App;
 use super::super::cell::shorten;
 use super::super::theme::Theme;
+use crate::figures;
 use crate::text::{clock, count, percent, printable};
 
 /// Draws the line. Losses have the right end, and what is watched gets the room that they leave.
@@ -87,9 +88,11 @@ fn right(app: &App, theme: Theme, width: u16) -> Line<'static> {
     // A style of the line's own would be all of the screen's first line's.
     let mut line = Line::from(Span::styled(format!("{} lost{of}", count(lost)), style));
     let unbalanced = [("unbalanced", model.totals().unbalanced())];
-    let troubles = unbalanced.into_iter().chain(losses.beside_lost());
-    for (name, number) in troubles.filter(|(_, number)| *number > 0) {
-        let trouble = Span::styled(format!(" · {} {name}", count(number)), theme.alarm());
+    let named = unbalanced.into_iter().chain(losses.beside_lost());
+    let named = named.filter(|(_, number)| *number > 0);
+    let named = named.map(|(name, number)| format!("{} {name}", count(number)));
+    for trouble in named.chain(figures::waits::lost(&losses)) {
+        let trouble = Span::styled(format!(" · {trouble}"), theme.alarm());
         if line.width() + trouble.width() > usize::from(width) {
             line.push_span(Span::styled(" !", theme.alarm()));
             return line;

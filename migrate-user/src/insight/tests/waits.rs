@@ -214,3 +214,15 @@ fn what_was_not_followed_or_was_chosen_by_its_time_is_not_judged() {
     };
     assert_eq!(judged(of_cpus, None), [true, true, false]);
 }
+
+/// Findings of what was lost are of migrations.
+#[test]
+fn lost_waits_are_no_lost_migrations() {
+    let mut status = Status::default();
+    status.losses[Loss::WaitLost as usize] = 350;
+    status.losses[Loss::WaitMissed as usize] = 350;
+    let model = with(facts(), status, |_, _| ());
+    assert_eq!(kinds(&model), BTreeSet::new());
+    assert_eq!((model.made(), model.lost_since()), (Some(CALLS), Some(0)));
+    assert!(model.has_all_records() && !model.has_all_waits());
+}

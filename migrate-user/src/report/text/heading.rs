@@ -88,6 +88,9 @@ pub(in super::super) fn losses(model: &Model) -> String {
     if let Some(left_out) = model.left_out().filter(|number| *number > 0) {
         text += &format!("; {} not to be recorded", count(left_out));
     }
+    if let Some(waits) = figures::waits::lost(&losses) {
+        text += &format!("; {waits}");
+    }
     if model.coverage().chosen.is_some() {
         text += ", before the filter";
     }
