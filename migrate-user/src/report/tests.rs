@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::Report;
 use crate::insight::{Thresholds, findings};
 use crate::model::Model;
+use crate::text::{count, duration};
+use crate::trace::{Batch, Details, Facts, Step, Wait, WaitKind, WaitResult};
 use migscope_testkit::{Synthetic, facts};
 
 fn model() -> Model {
@@ -244,4 +246,175 @@ fn a_circle_says_of_which_pages_the_time_is() {
     let html = report(&model).html();
     let said = "<title>3 calls of about 1 page: 1.00 µs per page asked for</title>";
     assert!(html.contains(said), "{html}");
+}
+
+/// A run whose waits were followed, and those waits.
+fn waiting() -> (Model, Vec<Wait>) {
+    let mut synthetic = Synthetic::new(23).with_waits();
+    let details = Details {
+        waits: true,
+        device_side: true,
+        ..Details::default()
+    };
+    let mut model = Model::new(Facts { details, ..facts() });
+    let batches: Vec<Batch> = (0..5).map(|_| synthetic.batch(300)).collect();
+    let waits = batches.iter().flat_map(|batch| batch.waits.clone());
+    let waits = waits.collect();
+    batches.into_iter().for_each(|batch| model.apply(batch));
+    (model, waits)
+}
+
+/// The sum over some waits.
+fn of(waits: &[Wait], which: impl Fn(&Wait) -> bool, number: impl Fn(&Wait) -> u64) -> u64 {
+    waits.iter().filter(|wait| which(wait)).map(number).sum()
+}
+
+/// Against plain sums of the records.
+#[test]
+fn waits_add_up_in_json() {
+    let (model, waits) = waiting();
+    let json = json(&model);
+    let json = &json["waits"];
+    assert_eq!(
+        json["followed"].as_array().unwrap().len(),
+        WaitKind::ALL.len()
+    );
+    assert_eq!(
+        (&json["from"], &json["lost"]),
+        (&"records".into(), &0.into())
+    );
+    for count in json["counts"].as_array().unwrap() {
+        let name = |name: &str| count[name].as_str().unwrap().to_owned();
+        let (kind, result) = (name("kind"), name("result"));
+        let is_it = |wait: &Wait| (wait.kind.name(), wait.result.name()) == (&*kind, &*result);
+        let numbers: [(&str, fn(&Wait) -> u64); 6] = [
+            ("waits", |_| 1),
+            ("pages", |wait| wait.pages.unwrap_or(0)),
+            ("total_ns", |wait| wait.total_ns),
+            ("before_setup_ns", |wait| wait.before_setup_ns.unwrap_or(0)),
+            ("in_migration_ns", |wait| wait.in_migration_ns.unwrap_or(0)),
+            ("page_lock_ns", |wait| wait.page_lock_ns),
+        ];
+        for (name, number) in numbers {
+            assert_eq!(count[name], of(&waits, is_it, number), "{count}");
+        }
+    }
+    let number = waits.len() as u64;
+    let total_ns = of(&waits, |_| true, |wait| wait.total_ns);
+    for list in ["counts", "processes", "threads"] {
+        assert_eq!(sum(&json[list], "/waits"), number, "{list}");
+        assert_eq!(sum(&json[list], "/total_ns"), total_ns, "{list}");
+    }
+    let retries = of(&waits, |wait| wait.result == WaitResult::Retry, |_| 1);
+    assert_eq!(sum(&json["processes"], "/retries"), retries);
+    let made = of(&waits, |wait| wait.migration.is_some(), |_| 1);
+    assert_eq!(sum(&json["convoys"], "/waits"), made);
+    assert_eq!(json["figures"]["before_setup_ns"]["count"], made);
+    for &kind in WaitKind::ALL {
+        let figure = &json["figures"][format!("{}_ns", kind.name())];
+        let is_it = |wait: &Wait| wait.kind == kind;
+        assert_eq!(figure["count"], of(&waits, is_it, |_| 1));
+        assert_eq!(figure["sum_ns"], of(&waits, is_it, |wait| wait.total_ns));
+    }
+    let for_page =
+        |wait: &Wait| wait.kind == WaitKind::Migrating || wait.result == WaitResult::MovedByOther;
+    let others = &json["for_others"];
+    let told = ["waits", "unknown"].map(|name| others[name].as_u64().unwrap());
+    assert_eq!(told.iter().sum::<u64>(), of(&waits, for_page, |_| 1));
+    let longest = waits.iter().map(|wait| wait.total_ns).max();
+    assert_eq!(json["longest"][0]["total_ns"].as_u64(), longest);
+}
+
+#[test]
+fn waits_are_in_text_and_html_where_they_were_followed() {
+    let (model, waits) = waiting();
+    let (text, html) = (report(&model).text(false), report(&model).html());
+    for &kind in WaitKind::ALL {
+        let number = count(of(&waits, |wait| wait.kind == kind, |_| 1));
+        let row = |line: &str| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(kind.name()) && words.next() == Some(&*number)
+        };
+        assert!(text.lines().any(row), "{} {number}:\n{text}", kind.name());
+        let cells = format!("<td>{}</td><td>{number}</td>", kind.name());
+        assert!(html.contains(&cells), "{cells}");
+    }
+    let longest = waits.iter().map(|wait| wait.total_ns).max().unwrap();
+    let said = format!("The longest: {}, ", duration(longest));
+    assert!(text.contains(&said), "{said}");
+    assert!(html.contains("<h2>Longest waits</h2>"));
+    // Where they were not, they are unknown.
+    let (text, html) = (
+        report(&self::model()).text(false),
+        report(&self::model()).html(),
+    );
+    assert!(!text.contains("\nWaits ") && !html.contains("<h2>Waits</h2>"));
+    assert!(json(&self::model())["waits"].is_null());
+}
+
+/// Against plain sums of the records.
+#[test]
+fn parts_of_the_drivers_steps_add_up() {
+    let mut synthetic = Synthetic::new(24).with_details();
+    let facts = Facts {
+        details: Details {
+            sub_steps: true,
+            ..Details::default()
+        },
+        ..facts()
+    };
+    let mut model = Model::new(facts);
+    let batch = synthetic.batch(500);
+    let all: Vec<_> = batch.migrations.made().to_vec();
+    model.apply(batch);
+    let (json, text) = (json(&model), report(&model).text(false));
+    let json = &json["driver_parts"];
+    assert_eq!(json["migrations"], 500);
+    for (nth, step) in [Step::AllocAndCopy, Step::FinalizeAndMap]
+        .into_iter()
+        .enumerate()
+    {
+        let parts = all
+            .iter()
+            .map(|migration| migration.driver_parts.unwrap()[nth]);
+        let sums = parts.fold([0; 4], |sums: [u64; 4], of| {
+            let more = [of.fence_ns, of.lock_ns, of.alloc_ns, of.dma_map_ns];
+            [0, 1, 2, 3].map(|at| sums[at] + more[at])
+        });
+        let steps = all
+            .iter()
+            .map(|migration| migration.steps[step as usize].unwrap_or(0));
+        let step_ns = steps.sum::<u64>();
+        let object = &json[step.name()];
+        assert_eq!(object["step_ns"], step_ns);
+        let section = text.split(&format!("\n{} ", step.name())).nth(1).unwrap();
+        let section = section.split("\n\n").next().unwrap();
+        for (name, sum) in ["fence", "lock", "alloc", "dma_map"].into_iter().zip(sums) {
+            assert_eq!(object[format!("{name}_ns")], sum, "{name}");
+            let row = section
+                .lines()
+                .find(|line| line.trim_start().starts_with(name));
+            let row = row.unwrap_or_else(|| panic!("{name}:\n{section}"));
+            assert!(row.contains(&duration(sum)), "{row}");
+        }
+        assert!(section.contains(&duration(step_ns)), "{section}");
+    }
+    // What was not measured is unknown.
+    let mut model = Model::new(migscope_testkit::facts());
+    model.apply(Synthetic::new(24).batch(10));
+    assert!(self::json(&model)["driver_parts"].is_null());
+}
+
+#[test]
+fn lost_waits_are_called_waits() {
+    let mut model = Model::new(facts());
+    let mut batch = Synthetic::new(25).batch(10);
+    let status = batch.status.as_mut().unwrap();
+    status.losses[migrate_ebpf::wire::Loss::WaitLost as usize] = 12;
+    model.apply(batch);
+    let text = report(&model).text(false);
+    let said = "Lost        0 of 10 migrations; 12 waits lost\n";
+    assert!(text.contains(said), "{text}");
+    assert_eq!(json(&model)["lost"], 0);
+    assert_eq!(json(&model)["losses"]["wait_lost"], 12);
 }
