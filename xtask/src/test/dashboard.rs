@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(200);
 
 /// What each tab shows when there are migrations.
-const TABS: [(&str, &str); 7] = [
+const TABS: [(&str, &str); 8] = [
     ("2", "whole migration"),
     ("3", "pages/call"),
     ("4", "Wasted: "),
@@ -23,6 +23,7 @@ const TABS: [(&str, &str); 7] = [
     ("6", "migrate_test"),
     ("7", "Migrations  the newest"),
     ("8", "Findings"),
+    ("9", "Who waits"),
 ];
 
 pub(super) fn shows_the_vm_live(context: &Context<'_>) -> Result<()> {
