@@ -28,17 +28,23 @@ struct Detailed {
 /// is the probe's own time of finalize; `None` for a call that had none.
 #[inline(always)]
 pub(crate) fn emit(call: &mut Call, since: Option<u64>) {
+    let mut is_wanted = false;
     if call.incomplete != 0 {
         // What a gap does to the ledger is no finding of its own.
         losses::next_sequence();
         losses::count(Loss::Incomplete);
     } else {
         note_direction(&mut call.record);
-        if filter::wants(call) {
-            report(call, since);
+        is_wanted = filter::wants(call);
+        if is_wanted {
+            call.record.sequence = losses::next_sequence();
         }
     }
+    // In the time that the record tells, which ends with it.
     waits::migration_ends(call, since);
+    if is_wanted {
+        report(call, since);
+    }
     call.release();
 }
 
@@ -51,9 +57,7 @@ fn note_direction(record: &mut Record) {
 
 #[inline(always)]
 fn report(call: &mut Call, since: Option<u64>) {
-    let record = &mut call.record;
-    record.sequence = losses::next_sequence();
-    check(record);
+    check(&mut call.record);
     let sums = totals::count(call);
     let record = &call.record;
     let probe = &record.probe;

@@ -79,8 +79,8 @@ fn sides(direction: Direction, ledger: &Ledger) -> (Side, Side) {
     }
 }
 
-/// Parts of a step of the driver's: a third for the copy, and so on. None of them by chance, so that
-/// what is by chance stays as it was before there were any.
+/// Parts of a step of the driver's: a third for the copy, and so on. None of them by chance, so
+/// that what is by chance stays as it was before there were any.
 fn driver_parts(step_ns: u64) -> DriverParts {
     DriverParts {
         fence_ns: step_ns / 3,

@@ -63,7 +63,8 @@ impl Losses {
     }
 
     /// Counters that are not 0, not part of [`Losses::lost`] and not of waits: what else went
-    /// wrong, under the name that views use. Unbalanced and unreadable records did come, and are marked.
+    /// wrong, under the name that views use. Unbalanced and unreadable records did come, and are
+    /// marked.
     pub fn beside_lost(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.nonzero()
             .filter(|(name, _)| !Self::is_of_migrations(name) && *name != Loss::Unbalanced.name())
