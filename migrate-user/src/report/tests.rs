@@ -269,6 +269,9 @@ fn of(waits: &[Wait], which: impl Fn(&Wait) -> bool, number: impl Fn(&Wait) -> u
     waits.iter().filter(|wait| which(wait)).map(number).sum()
 }
 
+/// A number of a wait.
+type Number = fn(&Wait) -> u64;
+
 /// Against plain sums of the records.
 #[test]
 fn waits_add_up_in_json() {
@@ -287,7 +290,7 @@ fn waits_add_up_in_json() {
         let name = |name: &str| count[name].as_str().unwrap().to_owned();
         let (kind, result) = (name("kind"), name("result"));
         let is_it = |wait: &Wait| (wait.kind.name(), wait.result.name()) == (&*kind, &*result);
-        let numbers: [(&str, fn(&Wait) -> u64); 6] = [
+        let numbers: [(&str, Number); 6] = [
             ("waits", |_| 1),
             ("pages", |wait| wait.pages.unwrap_or(0)),
             ("total_ns", |wait| wait.total_ns),
