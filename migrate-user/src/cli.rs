@@ -349,7 +349,7 @@ pub struct Diff {
     /// A time that is longer by up to so many percent is not worse
     #[arg(long, value_name = "PERCENT", default_value = "10")]
     pub threshold: Percent,
-    /// A share of pages that is larger by up to so many percentage points is not worse
+    /// A share of pages or waits that is larger by up to so many percentage points is not worse
     #[arg(long, value_name = "POINTS", default_value = "1")]
     pub share_threshold: Percent,
     /// Print one JSON object with the same figures, unrounded

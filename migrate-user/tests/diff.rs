@@ -8,9 +8,10 @@ use std::fs::File;
 use std::thread;
 
 use fastrand::Rng;
+use migrate_ebpf::wire::Loss;
 use migscope::compare::{Limits, Sample, Verdict, compare};
 use migscope::recording::{Reader, Writer};
-use migscope::trace::{Batch, Facts, Migration};
+use migscope::trace::{Batch, Details, Facts, Migration, Wait, WaitKind};
 use migscope_testkit::{Synthetic, facts, recording};
 use program::{assert_refused, file, run, stderr, stdout};
 use serde_json::Value;
@@ -339,6 +340,144 @@ fn diff_tells_by_its_exit_status_whether_it_got_worse() {
     assert!(page.contains("Verdict: worse\n  - a page takes"), "{page}");
     assert!(page.contains("in alloc_and_copy"), "{page}");
     insta::assert_snapshot!(page.replace(base, "base.arrow").replace(slow, "slow.arrow"));
+}
+
+/// Waits of CPUs, and of devices.
+fn followed(waits: bool, device_side: bool) -> Details {
+    Details {
+        waits,
+        device_side,
+        ..Details::default()
+    }
+}
+
+/// A recording of which waits were followed as `details` say, and so many of them lost.
+fn waiting(
+    seed: u64,
+    details: Details,
+    lost: u64,
+    change: impl Fn(&mut Wait),
+) -> (tempfile::TempDir, String) {
+    let mut synthetic = Synthetic::new(seed).with_waits();
+    let facts = Facts { details, ..facts() };
+    let mut writer = Writer::new(Vec::new(), &facts).unwrap();
+    for _ in 0..20 {
+        let mut batch = synthetic.batch(300);
+        let is_device = |wait: &Wait| wait.kind as u8 >= WaitKind::RangeFault as u8;
+        batch.waits.retain(|wait| match is_device(wait) {
+            true => details.device_side,
+            false => details.waits,
+        });
+        batch.waits.iter_mut().for_each(&change);
+        let status = batch.status.as_mut().unwrap();
+        status.losses[Loss::WaitLost as usize] = lost;
+        writer.write(&batch).unwrap();
+    }
+    let (folder, path) = file(&writer.finish().unwrap());
+    (folder, path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn diff_compares_waits_that_both_sides_followed() {
+    let (_base, base) = waiting(41, followed(true, true), 0, |_| ());
+    let (_new, new) = waiting(42, followed(true, true), 0, |wait| {
+        wait.total_ns += wait.before_setup_ns.unwrap_or(0);
+        wait.before_setup_ns = wait.before_setup_ns.map(|ns| ns * 2);
+    });
+    let (status, page) = json(&base, &new);
+    assert_eq!((status, &page["verdict"]), (Some(1), &"worse".into()));
+    let report = run(&["report", "--json", &base]);
+    let report: Value = serde_json::from_str(stdout(&report)).unwrap();
+    let figure = |name: &str| {
+        let mut figures = page["figures"].as_array().unwrap().iter();
+        figures.find(|figure| figure["figure"] == name).unwrap()
+    };
+    // As the report of the same recording has it.
+    for kind in [
+        "fault",
+        "migrating",
+        "range_fault",
+        "notifier",
+        "exclusive",
+        "before_setup",
+    ] {
+        let times = &report["waits"]["figures"][format!("{kind}_ns")];
+        let number = |name: &str| times[name].as_f64().unwrap();
+        let base = |name: &str| figure(name)["base"].as_f64().unwrap();
+        let mean = base(&format!("wait_{kind}_mean_ns"));
+        assert!((mean / (number("sum_ns") / number("count")) - 1.0).abs() < 1e-9);
+        let median = base(&format!("wait_{kind}_p50_ns"));
+        assert!((median / number("p50_ns") - 1.0).abs() < 0.02, "{kind}");
+    }
+    assert_eq!(figure("wait_before_setup_mean_ns")["verdict"], "worse");
+    assert!(figure("wait_before_setup_share")["verdict"].is_null());
+    assert!(figure("wait_range_fault_retry_share")["base"].is_f64());
+    makes_sense(&base, &new);
+    let text = run(&["diff", &base, &new]);
+    let text = stdout(&text);
+    for said in [
+        "Waits, mean",
+        "Shares of waits",
+        "  asked again",
+        "Before setup: of a fault",
+    ] {
+        assert!(text.contains(said), "{said}:\n{text}");
+    }
+    assert!(!text.contains("not compared"), "{text}");
+}
+
+#[test]
+fn waits_that_one_side_did_not_follow_are_not_compared_and_that_is_said() {
+    let whole = waiting(43, followed(true, true), 0, |_| ());
+    let cpus = waiting(44, followed(true, false), 0, |_| ());
+    let none = waiting(45, followed(false, false), 0, |_| ());
+    let lossy = waiting(46, followed(true, false), 400, |_| ());
+    let few = waiting(47, followed(true, false), 3, |_| ());
+    let compared = |base: &str, new: &str, more: &[&str]| {
+        let output = run(&[&["diff", "--json", base, new], more].concat());
+        let page: Value = serde_json::from_str(stdout(&output)).unwrap();
+        let figures = page["figures"].as_array().unwrap().iter();
+        let has = |name: &str| figures.clone().any(|figure| figure["figure"] == name);
+        let has = [has("wait_fault_mean_ns"), has("wait_range_fault_mean_ns")];
+        let text = |name: &str| {
+            page[name]
+                .to_string()
+                .replace(base, "BASE")
+                .replace(new, "NEW")
+        };
+        (has, text("remarks"), text("differences"))
+    };
+    let (has, why, differences) = compared(&whole.1, &cpus.1, &[]);
+    assert_eq!(has, [true, false]);
+    let said = "Waits of devices are not compared: the new side did not follow them.";
+    assert!(why.contains(said), "{why}");
+    assert!(differences.contains("of CPUs and devices"), "{differences}");
+    let (has, why, _) = compared(&none.1, &cpus.1, &[]);
+    assert_eq!(has, [false, false]);
+    let said = "Waits of CPUs are not compared: the base did not follow them.";
+    assert!(why.contains(said) && !why.contains("devices"), "{why}");
+    let (has, why, differences) = compared(&none.1, &none.1, &[]);
+    assert_eq!((has, &*differences), ([false, false], "[]"));
+    assert!(
+        why.contains("Waits are not compared: neither side followed them."),
+        "{why}"
+    );
+    let (has, why, _) = compared(&cpus.1, &cpus.1, &["--direction", "to_system"]);
+    assert_eq!(has, [false, false]);
+    assert!(
+        why.contains("has a filter that asks what only migrations have"),
+        "{why}"
+    );
+    let (has, why, _) = compared(&cpus.1, &lossy.1, &[]);
+    assert_eq!(has, [false, false]);
+    let said = "Waits of CPUs are not compared: the new side lost more than one in a hundred.";
+    assert!(
+        why.contains(said) && why.contains("of 400 waits no record came"),
+        "{why}"
+    );
+    let (has, why, _) = compared(&cpus.1, &few.1, &[]);
+    assert_eq!(has, [true, false]);
+    assert!(why.contains("of 3 waits no record came"), "{why}");
 }
 
 #[test]

@@ -7,9 +7,10 @@ use fastrand::Rng;
 
 use super::Figure;
 use super::alike::{Table, times};
-use super::durations::longest;
+use super::durations::{Durations, longest};
 use super::sample::{Block, TIMES};
-use crate::trace::{Ledger, Step, ledger};
+use super::waits::{FIGURES, Sums};
+use crate::trace::{Ledger, Step, WaitKind, WaitResult, ledger};
 
 /// How often is drawn: a standard error takes no more (Efron and Tibshirani, An Introduction to the
 /// Bootstrap, 6.4).
@@ -25,6 +26,8 @@ pub(super) struct Units {
     steps_ns: Vec<[u64; Step::COUNT]>,
     times: [Times; TIMES],
     alike: Table,
+    waits: Vec<Sums>,
+    wait_times: [Times; FIGURES],
 }
 
 /// The durations of all units: each value that occurs, and for each of them how many are not above
@@ -35,8 +38,8 @@ struct Times {
 }
 
 impl Times {
-    fn new(blocks: &[Block], at: usize) -> Self {
-        let times = || blocks.iter().map(|block| &block.times[at]);
+    fn new(blocks: &[Block], of: impl Fn(&Block) -> &Durations) -> Self {
+        let times = || blocks.iter().map(&of);
         let places: BTreeSet<_> = times()
             .flat_map(|times| times.places().map(|(place, _)| place))
             .collect();
@@ -58,7 +61,8 @@ impl Times {
     }
 
     /// The quantile of the units, each taken so often; `None` if there are too few values to tell.
-    fn quantile(&self, taken: &[u64], quantile: f64) -> Option<u64> {
+    fn quantile(&self, taken: &[u64], thousandths: u16) -> Option<f64> {
+        let quantile = f64::from(thousandths) / 1000.0;
         let count = |by_unit: &[u64]| {
             let mut sum = 0;
             for (count, taken) in by_unit.iter().zip(taken) {
@@ -72,7 +76,7 @@ impl Times {
         }
         let below = |by_unit: &Vec<u64>| count(by_unit) < quantile * all;
         let at = self.up_to.partition_point(below);
-        self.values.get(at).copied()
+        self.values.get(at).map(|ns| *ns as f64)
     }
 }
 
@@ -82,8 +86,12 @@ impl Units {
             ledgers: blocks.iter().map(|block| block.ledger).collect(),
             migrations: blocks.iter().map(|block| block.migrations).collect(),
             steps_ns: blocks.iter().map(|block| block.steps_ns).collect(),
-            times: std::array::from_fn(|at| Times::new(blocks, at)),
+            times: std::array::from_fn(|at| Times::new(blocks, |block| &block.times[at])),
             alike: Table::new(blocks.iter().map(|block| &block.kinds)),
+            waits: blocks.iter().map(|block| block.waits.sums).collect(),
+            wait_times: std::array::from_fn(|at| {
+                Times::new(blocks, |block| &block.waits.times[at])
+            }),
         }
     }
 
@@ -94,6 +102,20 @@ impl Units {
     /// Migrations of all units.
     pub(super) fn migrations(&self) -> u64 {
         self.migrations.iter().sum()
+    }
+
+    /// The waits of all units.
+    pub(super) fn waits(&self) -> Sums {
+        Sums::together(&self.waits, &vec![1; self.len()])
+    }
+
+    /// Of how many a share is: waits, or else migrations.
+    pub(super) fn number(&self, figure: Figure) -> u64 {
+        match figure {
+            Figure::RetryShare => self.waits().waits(WaitKind::RangeFault),
+            Figure::BeforeSetupShare => self.waits().waits(WaitKind::Fault),
+            _ => self.migrations(),
+        }
     }
 
     /// A figure of all units.
@@ -180,8 +202,7 @@ impl Units {
             ),
             Figure::Quantile(step, thousandths) => {
                 let at = step.map_or(Step::COUNT, |step| step as usize);
-                let quantile = f64::from(thousandths) / 1000.0;
-                self.times[at].quantile(taken, quantile).map(|ns| ns as f64)
+                self.times[at].quantile(taken, thousandths)
             }
             Figure::WastedShare => {
                 let wasted = self.pages(taken, ledger::wasted);
@@ -202,6 +223,15 @@ impl Units {
                     self.pages(taken, |ledger| ledger.requested),
                     calls.sum::<u64>() as f64,
                 )
+            }
+            Figure::WaitMean(of) => Sums::together(&self.waits, taken).mean(of),
+            Figure::WaitQuantile(of, thousandths) => {
+                self.wait_times[of as usize].quantile(taken, thousandths)
+            }
+            Figure::BeforeSetupShare => Sums::together(&self.waits, taken).before_setup(),
+            Figure::RetryShare => {
+                let sums = Sums::together(&self.waits, taken);
+                sums.share(WaitKind::RangeFault, WaitResult::Retry)
             }
         }
     }

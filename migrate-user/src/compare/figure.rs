@@ -1,6 +1,6 @@
 //! What is compared.
 
-use crate::trace::Step;
+use crate::trace::{Step, WaitFigure, WaitKind};
 
 /// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +25,22 @@ pub enum Figure {
     FailedShare,
     /// Pages that were asked for, by calls.
     PagesPerCall,
+    /// The mean of how long waits of a kind took, or of their part before setup, nanoseconds.
+    WaitMean(WaitFigure),
+    /// The value that this share (in thousandths) of those does not exceed, nanoseconds.
+    WaitQuantile(WaitFigure, u16),
+    /// Of the time of faults that moved their page, that before their own migrations.
+    BeforeSetupShare,
+    /// Of a device's calls for a range, those that have to be made again.
+    RetryShare,
 }
 
 /// The quantiles that are compared, in thousandths.
 const QUANTILES: [u16; 2] = [500, 990];
 
 impl Figure {
-    /// All of them, in the order in which they are listed.
-    pub fn all() -> Vec<Self> {
+    /// All of migrations, in the order in which they are listed.
+    pub fn of_migrations() -> Vec<Self> {
         let steps = || Step::ALL.into_iter();
         let times = || steps().map(Some).chain([None]);
         let quantiles = times().flat_map(|step| QUANTILES.map(|q| Self::Quantile(step, q)));
@@ -51,6 +59,28 @@ impl Figure {
             .collect()
     }
 
+    /// All of waits of these kinds, in the order in which they are listed.
+    pub fn of_waits(kinds: &[WaitKind]) -> Vec<Self> {
+        let has = |kind| kinds.contains(&kind);
+        let before = has(WaitKind::Fault).then_some(WaitFigure::BeforeSetup);
+        let of_kinds = kinds.iter().map(|kind| WaitFigure::from(*kind));
+        let times: Vec<_> = of_kinds.chain(before).collect();
+        let quantiles = QUANTILES.into_iter().flat_map(|q| {
+            let times = times.iter();
+            times.map(move |figure| Self::WaitQuantile(*figure, q))
+        });
+        let shares = [
+            (WaitKind::Fault, Self::BeforeSetupShare),
+            (WaitKind::RangeFault, Self::RetryShare),
+        ];
+        let shares = shares.into_iter().filter(|(kind, _)| has(*kind));
+        let means = times.iter().map(|figure| Self::WaitMean(*figure));
+        means
+            .chain(quantiles)
+            .chain(shares.map(|(_, share)| share))
+            .collect()
+    }
+
     /// The name used on screen and in JSON.
     pub fn name(self) -> String {
         match self {
@@ -66,31 +96,63 @@ impl Figure {
             Self::DeclinedShare => "declined_share".to_owned(),
             Self::FailedShare => "failed_share".to_owned(),
             Self::PagesPerCall => "pages_per_call".to_owned(),
+            Self::WaitMean(of) => format!("wait_{}_mean_ns", wait_name(of)),
+            Self::WaitQuantile(of, q) => format!("wait_{}_p{}_ns", wait_name(of), q / 10),
+            Self::BeforeSetupShare => "wait_before_setup_share".to_owned(),
+            Self::RetryShare => "wait_range_fault_retry_share".to_owned(),
         }
     }
 
-    /// Is it a share of pages? Its change is a difference; that of others is a ratio.
-    pub fn is_share(self) -> bool {
+    /// Is it a share of pages?
+    pub fn is_share_of_pages(self) -> bool {
         matches!(
             self,
             Self::WastedShare | Self::SkippedShare | Self::DeclinedShare | Self::FailedShare
         )
     }
 
-    /// Is it about the slowest calls?
+    /// Is it a share, of pages or of waits? Its change is a difference; that of others is a ratio.
+    pub fn is_share(self) -> bool {
+        self.is_share_of_pages() || matches!(self, Self::BeforeSetupShare | Self::RetryShare)
+    }
+
+    /// Is it about the slowest calls, or waits?
     pub(super) fn is_of_the_slowest(self) -> bool {
-        matches!(self, Self::Quantile(_, thousandths) if thousandths > 500)
+        match self {
+            Self::Quantile(_, thousandths) | Self::WaitQuantile(_, thousandths) => {
+                thousandths > 500
+            }
+            _ => false,
+        }
     }
 
-    /// Is it about single calls, whatever they ask for?
+    /// Is it about single calls, whatever they ask for? A wait may be for a call, or have one in
+    /// it.
     pub(super) fn is_of_calls(self) -> bool {
-        matches!(self, Self::Quantile(..))
+        matches!(self, Self::Quantile(..)) || self.kind_of_waits().is_some()
     }
 
-    /// Is more of it worse? What programs ask for is neither.
-    pub fn is_judged(self) -> bool {
-        self != Self::PagesPerCall
+    /// The kind of waits whose whole time it is about. What is before setup depends neither on
+    /// what the migration asks for nor on what becomes of it.
+    pub(super) fn kind_of_waits(self) -> Option<WaitKind> {
+        let (Self::WaitMean(of) | Self::WaitQuantile(of, _)) = self else {
+            return None;
+        };
+        let mut kinds = WaitKind::ALL.iter().copied();
+        kinds.find(|kind| WaitFigure::from(*kind) == of)
     }
+
+    /// Is more of it worse? What programs ask for is neither; and the share before setup is larger
+    /// where the rest of a fault became shorter.
+    pub fn is_judged(self) -> bool {
+        !matches!(self, Self::PagesPerCall | Self::BeforeSetupShare)
+    }
+}
+
+/// What a figure of waits is about: a kind, or the part before setup.
+pub fn wait_name(figure: WaitFigure) -> &'static str {
+    let name = figure.name();
+    name.strip_suffix("_ns").unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -99,15 +161,32 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_have_their_unit() {
-        let names: Vec<_> = Figure::all().into_iter().map(Figure::name).collect();
+        let all = [Figure::of_migrations(), Figure::of_waits(WaitKind::ALL)].concat();
+        let names: Vec<_> = all.into_iter().map(Figure::name).collect();
         let unique: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
-        assert!(names.contains(&"alloc_and_copy_p99_ns".to_owned()));
+        for name in ["alloc_and_copy_p99_ns", "wait_range_fault_mean_ns"] {
+            assert!(names.contains(&name.to_owned()), "{names:?}");
+        }
         let has_unit = |name: &String| {
             ["_ns", "_share", "_page", "_per_call"]
                 .iter()
                 .any(|unit| name.ends_with(unit))
         };
         assert!(names.iter().all(has_unit), "{names:?}");
+    }
+
+    #[test]
+    fn only_kinds_that_are_asked_for_have_figures() {
+        assert_eq!(Figure::of_waits(&[]), []);
+        let of_fault = Figure::of_waits(&[WaitKind::Fault]);
+        assert_eq!(of_fault.len(), 7, "{of_fault:?}");
+        assert!(of_fault.contains(&Figure::BeforeSetupShare));
+        let of_device = Figure::of_waits(&[WaitKind::RangeFault]);
+        let shares: Vec<_> = of_device
+            .iter()
+            .filter(|figure| figure.is_share())
+            .collect();
+        assert_eq!(shares, [&Figure::RetryShare]);
     }
 }

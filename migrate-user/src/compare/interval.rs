@@ -153,8 +153,8 @@ impl<'a> Sides<'a> {
             Figure::TimeAlike => self.alike_error?.powi(2),
             _ => self.base_errors[at]?.powi(2) + self.new_errors[at]?.powi(2),
         };
-        // What no unit has may still be: once in as many migrations as there are, who knows.
-        let once = |units: &Units| (units.migrations() as f64).max(1.0).recip().powi(2);
+        // What no unit has may still be: once in as many migrations, or waits, as there are.
+        let once = |units: &Units| (units.number(figure) as f64).max(1.0).recip().powi(2);
         let least = if figure.is_share() {
             once(self.base) + once(self.new)
         } else {

@@ -8,9 +8,10 @@ mod figure;
 mod interval;
 mod sample;
 mod verdict;
+mod waits;
 mod why;
 
-pub use figure::Figure;
+pub use figure::{Figure, wait_name};
 pub use interval::{FEWEST, Unit};
 pub use sample::Sample;
 pub use verdict::{Comparison, Figures, Limits, Verdict, compare};

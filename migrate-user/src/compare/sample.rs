@@ -2,7 +2,8 @@
 
 use super::alike::Kinds;
 use super::durations::Durations;
-use crate::trace::{Exact, Figure, Ledger, Row, Step, ledger};
+use super::waits::Waits;
+use crate::trace::{Batch, Exact, Figure, Ledger, Row, Step, Wait, WaitKind, ledger};
 
 /// As many blocks as this become half as many, each of two.
 const MOST: usize = 64;
@@ -24,6 +25,8 @@ pub(super) struct Block {
     pub(super) times: [Durations; TIMES],
     /// Calls that are alike. Totals do not tell them apart.
     pub(super) kinds: Kinds,
+    /// Those that ended while these migrations did.
+    pub(super) waits: Waits,
 }
 
 impl Block {
@@ -34,6 +37,7 @@ impl Block {
             steps_ns: [0; Step::COUNT],
             times: Default::default(),
             kinds: Kinds::default(),
+            waits: Waits::default(),
         }
     }
 
@@ -42,6 +46,7 @@ impl Block {
         let mut block = Self::new();
         block.migrations = exact.migrations();
         block.ledger = exact.ledger(None);
+        block.waits = Waits::of_totals(exact);
         for of in &exact.figures {
             let steps = Step::ALL.into_iter();
             let step = steps
@@ -85,6 +90,7 @@ impl Block {
             sum.add(more);
         }
         self.kinds.add(&more.kinds);
+        self.waits.add(&more.waits);
     }
 }
 
@@ -98,9 +104,39 @@ pub struct Sample {
     totals: Vec<Block>,
     /// The last reading.
     read: Exact,
+    /// The kinds of waits that are known.
+    followed: Vec<WaitKind>,
 }
 
 impl Sample {
+    /// Says which kinds of waits are known; unless this is said, none is.
+    pub fn knows_waits(&mut self, kinds: impl Iterator<Item = WaitKind>) {
+        self.followed = kinds.collect();
+    }
+
+    /// Are waits of this kind known?
+    pub(super) fn follows(&self, kind: WaitKind) -> bool {
+        self.followed.contains(&kind)
+    }
+
+    /// Adds what has happened: each wait where the migrations are that ended when it did, so that
+    /// blocks are of one time.
+    pub fn add(&mut self, batch: &Batch) {
+        let mut waits = batch.waits.iter().peekable();
+        batch.migrations.each(|migration| {
+            let until_ns = migration.end_ns();
+            while let Some(wait) = waits.next_if(|wait| wait.end_ns() <= until_ns) {
+                self.count_wait(wait);
+            }
+            self.count(migration);
+        });
+        waits.for_each(|wait| self.count_wait(wait));
+        let status = batch.status.as_ref();
+        if let Some(exact) = status.and_then(|status| status.exact.as_ref()) {
+            self.count_totals(exact);
+        }
+    }
+
     /// Adds the next migration.
     pub fn count(&mut self, migration: &Row<'_>) {
         let full = FIRST << self.doubled;
@@ -119,6 +155,15 @@ impl Sample {
         }
     }
 
+    fn count_wait(&mut self, wait: &Wait) {
+        if self.blocks.is_empty() {
+            self.blocks.push(Block::new());
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            block.waits.count(wait);
+        }
+    }
+
     fn halve(&mut self) {
         halve(&mut self.blocks);
         self.doubled += 1;
@@ -127,6 +172,7 @@ impl Sample {
     /// Adds what the kernel had counted by itself at some moment, since the run began.
     pub fn count_totals(&mut self, exact: &Exact) {
         let since = exact.since(&self.read);
+        // Waits alone stay for the next reading with migrations.
         if since.migrations() == 0 {
             return;
         }
@@ -145,6 +191,7 @@ impl Sample {
             doubled: 0,
             totals: Vec::new(),
             read: Exact::default(),
+            followed: self.followed,
         }
     }
 
@@ -216,5 +263,39 @@ mod tests {
             );
         }
         assert!(Sample::default().into_blocks().is_empty());
+    }
+
+    #[test]
+    fn waits_are_with_the_migrations_of_their_time_and_none_gets_lost() {
+        let mut synthetic = Synthetic::new(9).with_waits();
+        let mut sample = Sample::default();
+        let batches: Vec<_> = (0..20).map(|_| synthetic.batch(60)).collect();
+        batches.iter().for_each(|batch| sample.add(batch));
+        let all = batches.iter().flat_map(|batch| &batch.waits);
+        let faults = all.filter(|wait| wait.kind == WaitKind::Fault).count() as u64;
+        let blocks = sample.into_blocks();
+        let each = blocks
+            .iter()
+            .map(|block| block.waits.sums.waits(WaitKind::Fault));
+        let each: Vec<_> = each.collect();
+        assert_eq!(each.iter().sum::<u64>(), faults);
+        let fewest = each.iter().min().unwrap();
+        assert!(*fewest > 0 || each.len() > 20, "{each:?}");
+    }
+
+    #[test]
+    fn waits_before_the_first_migration_are_in_the_first_block() {
+        let batch = Synthetic::new(9).with_waits().batch(60);
+        let mut sample = Sample::default();
+        sample.add(&Batch {
+            waits: batch.waits.clone(),
+            ..Batch::default()
+        });
+        sample.add(&Batch {
+            waits: Vec::new(),
+            ..batch
+        });
+        let blocks = sample.into_blocks();
+        assert!(blocks[0].migrations > 0 && blocks[1].waits.sums.waits(WaitKind::Fault) == 0);
     }
 }

@@ -1,7 +1,7 @@
 //! It tells what has changed, and is quiet where nothing has.
 
 use super::{Comparison, Figure, Figures, Limits, Sample, Unit, Verdict, compare};
-use crate::trace::{Ledger, Migration};
+use crate::trace::{Ledger, Migration, Wait, WaitFigure, WaitKind, WaitResult};
 use migscope_testkit::Synthetic;
 
 fn sample(seed: u64, calls: usize, mut change: impl FnMut(&mut Migration)) -> Sample {
@@ -229,4 +229,167 @@ fn effects_are_of_units_of_like_size() {
         Limits::default(),
     );
     assert!(effects(&runs) > 5 && runs.has_units_alike());
+}
+
+/// A run whose waits of these kinds are known.
+fn waiting(seed: u64, kinds: &[WaitKind], mut change: impl FnMut(&mut Wait) -> bool) -> Sample {
+    let mut synthetic = Synthetic::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).with_waits();
+    let mut sample = Sample::default();
+    sample.knows_waits(kinds.iter().copied());
+    for _ in 0..60 {
+        let mut batch = synthetic.batch(100);
+        batch.waits.retain_mut(&mut change);
+        sample.add(&batch);
+    }
+    sample
+}
+
+fn figure(comparison: &Comparison, figure: Figure) -> Option<&Figures> {
+    let mut figures = comparison.figures.iter();
+    figures.find(|found| found.figure == figure)
+}
+
+#[test]
+fn waits_are_compared_where_both_sides_know_them_and_they_occur() {
+    let all = |seed| waiting(seed, WaitKind::ALL, |_| true);
+    let of = |base, new| one(base, new).figures.len();
+    let none = of(plain(1), plain(2));
+    assert_eq!(of(all(1), plain(2)), none);
+    assert_eq!(of(plain(1), all(2)), none);
+    let both = none + Figure::of_waits(WaitKind::ALL).len();
+    assert_eq!(of(all(1), all(2)), both);
+    let faults = |seed| waiting(seed, &[WaitKind::Fault], |_| true);
+    let of_fault = none + Figure::of_waits(&[WaitKind::Fault]).len();
+    assert_eq!(of(faults(1), all(2)), of_fault);
+    // What neither side has seen is no figure; what one has is one that the other does not tell.
+    let seldom = |seed| waiting(seed, WaitKind::ALL, |wait| wait.kind == WaitKind::Fault);
+    assert_eq!(of(seldom(1), seldom(2)), of_fault);
+    let comparison = one(seldom(1), all(2));
+    let found = figure(&comparison, Figure::WaitMean(WaitFigure::Exclusive)).unwrap();
+    assert_eq!((found.base, found.verdict), (None, None));
+    assert!(found.new.is_some());
+}
+
+/// Against plain sums of the waits themselves.
+#[test]
+fn figures_of_waits_are_what_plain_sums_say() {
+    let mut waits = Vec::new();
+    let known = waiting(3, WaitKind::ALL, |wait| {
+        waits.push(wait.clone());
+        true
+    });
+    let comparison = one(known, waiting(4, WaitKind::ALL, |_| true));
+    let base = |of| figure(&comparison, of).unwrap().base.unwrap();
+    let of = |kind| waits.iter().filter(move |wait| wait.kind == kind);
+    for &kind in WaitKind::ALL {
+        let mut all: Vec<_> = of(kind).map(|wait| wait.total_ns).collect();
+        all.sort_unstable();
+        let mean = all.iter().sum::<u64>() as f64 / all.len() as f64;
+        assert!((base(Figure::WaitMean(kind.into())) / mean - 1.0).abs() < 1e-9);
+        let median = all[(all.len() - 1) / 2] as f64;
+        let found = base(Figure::WaitQuantile(kind.into(), 500));
+        assert!((found / median - 1.0).abs() < 0.01, "{found} {median}");
+    }
+    let asked = of(WaitKind::RangeFault);
+    let again = asked
+        .clone()
+        .filter(|wait| wait.result == WaitResult::Retry);
+    let share = again.count() as f64 / asked.count() as f64;
+    assert!((base(Figure::RetryShare) - share).abs() < 1e-9);
+    let moved = of(WaitKind::Fault).filter(|wait| wait.result == WaitResult::Moved);
+    let sum = |ns: fn(&Wait) -> u64| moved.clone().map(ns).sum::<u64>() as f64;
+    let before = sum(|wait| wait.before_setup_ns.unwrap());
+    let share = before / sum(|wait| wait.total_ns);
+    assert!((base(Figure::BeforeSetupShare) - share).abs() < 1e-9);
+    let mean = before / moved.count() as f64;
+    assert!((base(Figure::WaitMean(WaitFigure::BeforeSetup)) / mean - 1.0).abs() < 1e-9);
+}
+
+/// All intervals hold at once in 19 of 20 comparisons.
+#[test]
+fn intervals_of_equal_waits_hold_no_change() {
+    let of = |seed| waiting(seed, WaitKind::ALL, |_| true);
+    let of_waits = Figure::of_waits(WaitKind::ALL);
+    let pairs = (0..8).filter(|pair| {
+        let comparison = one(of(2 * pair + 101), of(2 * pair + 102));
+        of_waits.iter().any(|of| {
+            let found = figure(&comparison, *of).unwrap();
+            found
+                .interval
+                .is_some_and(|(low, high)| low > 0.0 || high < 0.0)
+        })
+    });
+    let off: Vec<_> = pairs.collect();
+    assert!(off.len() <= 1, "{off:?}");
+}
+
+#[test]
+fn longer_waits_are_found_and_named() {
+    let slower = waiting(6, WaitKind::ALL, |wait| {
+        wait.total_ns += wait.before_setup_ns.unwrap_or(0);
+        wait.before_setup_ns = wait.before_setup_ns.map(|ns| ns * 2);
+        true
+    });
+    let comparison = one(waiting(5, WaitKind::ALL, |_| true), slower);
+    let of_waits = |of| verdict(&comparison, Figure::WaitMean(of));
+    assert_eq!(of_waits(WaitFigure::BeforeSetup), Some(Verdict::Worse));
+    assert_ne!(of_waits(WaitFigure::Notifier), Some(Verdict::Worse));
+    assert_eq!(comparison.verdict, Verdict::Worse);
+    // It is shown, and a larger share of a fault is not worse by itself.
+    let share = figure(&comparison, Figure::BeforeSetupShare).unwrap();
+    assert!(share.change.unwrap() > 0.05 && share.verdict.is_none());
+    let says =
+        |why: &String| why.starts_with("longer mean waits: ") && why.contains("before_setup (+");
+    assert!(comparison.why.iter().any(says), "{:?}", comparison.why);
+}
+
+#[test]
+fn more_retries_are_worse_and_waits_that_end_otherwise_are_not() {
+    let few = waiting(7, WaitKind::ALL, |wait| {
+        if wait.result == WaitResult::Retry {
+            // As calls that fail at once are.
+            wait.total_ns = 2_000;
+        }
+        wait.result != WaitResult::Retry || wait.sequence % 4 == 0
+    });
+    let many = waiting(8, WaitKind::ALL, |wait| {
+        if wait.result == WaitResult::Retry {
+            wait.total_ns = 2_000;
+        }
+        true
+    });
+    let median = Figure::WaitQuantile(WaitFigure::RangeFault, 500);
+    let worse = one(few.clone(), many.clone());
+    assert_eq!(verdict(&worse, Figure::RetryShare), Some(Verdict::Worse));
+    let says = |why: &String| why.contains("have to be made again instead of");
+    assert!(worse.why.iter().any(says), "{:?}", worse.why);
+    // Those that are not made again take longer, which is no news.
+    let back = one(many, few);
+    let mean = figure(&back, Figure::WaitMean(WaitFigure::RangeFault)).unwrap();
+    assert!(mean.interval.unwrap().0 > 0.1, "{mean:?}");
+    assert_eq!(mean.verdict, Some(Verdict::Unsure));
+    assert_ne!(verdict(&back, median), Some(Verdict::Worse));
+    let says =
+        |why: &String| why.starts_with("waits end in other ways") && why.contains("range_fault");
+    assert!(back.why.iter().any(says), "{:?}", back.why);
+    assert!(!back.calls_differ);
+}
+
+/// What the kernel counted tells the same.
+#[test]
+fn waits_are_compared_by_totals_too() {
+    let of = |seed| {
+        let mut synthetic = Synthetic::new(seed).with_waits().with_totals();
+        let mut sample = Sample::default();
+        sample.knows_waits(WaitKind::ALL.iter().copied());
+        (0..20).for_each(|_| sample.add(&synthetic.batch(100)));
+        sample
+    };
+    let by_records = one(of(11), of(12));
+    let by_totals = one(of(11).by_totals(), of(12).by_totals());
+    for of in Figure::of_waits(WaitKind::ALL) {
+        let (records, totals) = (figure(&by_records, of), figure(&by_totals, of));
+        let values = |found: Option<&Figures>| found.map(|found| (found.base, found.new));
+        assert_eq!(values(records), values(totals), "{of:?}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::bootstrap::Units;
 use super::interval::{Change, Sides};
+use super::waits::Sums;
 use super::{Figure, Sample, Unit, interval, why};
+use crate::trace::WaitKind;
 
 /// Changes up to here do not count.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,8 +105,11 @@ pub struct Figures {
 impl Figures {
     /// Where calls ask for more or fewer pages than before, a typical call takes another time for
     /// that reason alone: what a page takes in calls that are alike tells whether it got worse.
-    fn of_calls_that_are(self, alike: bool) -> Self {
-        let is_open = self.figure.is_of_calls() && !alike;
+    /// With waits it is the same.
+    fn judged_by(self, alike: &Alike) -> Self {
+        let of_waits = self.figure.kind_of_waits();
+        let waits_are = of_waits.is_none_or(|kind| !alike.unlike_waits.contains(&kind));
+        let is_open = self.figure.is_of_calls() && !(alike.calls && waits_are);
         self.not_sure(is_open)
     }
 
@@ -193,22 +198,31 @@ impl Comparison {
 /// Compares `new` with `base`, each one or more recordings.
 pub fn compare(base: Vec<Sample>, new: Vec<Sample>, limits: Limits) -> Comparison {
     let unit = Unit::of(&base, &new);
+    let followed = followed(base.iter().chain(&new));
     let (base, new) = (unit.divide(base), unit.divide(new));
     let (base, new) = (Units::new(&base), Units::new(&new));
-    let all = Figure::all();
+    let waits = (base.waits(), new.waits());
+    let occurs = |kind: &WaitKind| waits.0.waits(*kind).max(waits.1.waits(*kind)) > 0;
+    let kinds: Vec<_> = followed.into_iter().filter(occurs).collect();
+    let all = [Figure::of_migrations(), Figure::of_waits(&kinds)].concat();
     let sides = Sides::new(unit, &base, &new, &all);
     let figures: Vec<_> = (0..all.len())
         .map(|at| figures(&sides, all[at], at, limits).known_by(unit))
         .collect();
-    let alike = are_alike(&figures, limits);
-    let of_calls = |figures: &Figures| figures.clone().of_calls_that_are(alike);
-    let known: Vec<_> = figures.iter().map(of_calls).collect();
-    let unlike = (known != figures).then(|| why::unlike(&known)).flatten();
+    let alike = Alike::new(&figures, (&waits.0, &waits.1), &kinds, limits);
+    let known = figures.iter().cloned();
+    let known: Vec<_> = known.map(|figures| figures.judged_by(&alike)).collect();
+    let is_open = |at: &usize| known[*at].verdict != figures[*at].verdict;
+    let open: Vec<_> = (0..known.len()).filter(is_open).map(|at| all[at]).collect();
+    let calls_differ = !alike.calls && !open.is_empty();
+    let unlike = calls_differ.then(|| why::unlike(&known)).flatten();
+    let of_open = |kind: &WaitKind| open.iter().any(|of| of.kind_of_waits() == Some(*kind));
+    let unlike_waits = alike.unlike_waits.into_iter().filter(of_open);
     let figures = known;
     let verdict = overall(&figures);
     let mut why = why::why(&figures, verdict);
-    let calls_differ = unlike.is_some();
     why.extend(unlike);
+    why.extend(why::unlike_waits(unlike_waits));
     Comparison {
         calls_differ,
         unit,
@@ -218,6 +232,35 @@ pub fn compare(base: Vec<Sample>, new: Vec<Sample>, limits: Limits) -> Compariso
         why,
         figures,
         same: false,
+    }
+}
+
+/// The kinds of waits that all of these know.
+fn followed<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> Vec<WaitKind> {
+    let kinds = WaitKind::ALL.iter().copied();
+    let is_followed = |kind: &WaitKind| samples.clone().all(|sample| sample.follows(*kind));
+    kinds.filter(is_followed).collect()
+}
+
+/// What is alike on both sides.
+struct Alike {
+    calls: bool,
+    /// Kinds of waits that are not.
+    unlike_waits: Vec<WaitKind>,
+}
+
+impl Alike {
+    fn new(
+        figures: &[Figures],
+        (base, new): (&Sums, &Sums),
+        kinds: &[WaitKind],
+        limits: Limits,
+    ) -> Self {
+        let unlike = |kind: &WaitKind| !base.are_alike(new, *kind, limits.time);
+        Self {
+            calls: are_alike(figures, limits),
+            unlike_waits: kinds.iter().copied().filter(unlike).collect(),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a change comes from, in words.
 
-use super::{Figure, Figures, Verdict};
+use super::{Figure, Figures, Verdict, wait_name};
 use crate::text::{count, percent, quantity, signed_duration};
-use crate::trace::Step;
+use crate::trace::{Step, WaitKind};
 
 /// Sentences: first of what changed the way that the verdict on all of it says, then of what
 /// changed the other way, after a "but". Of each, the most important first.
@@ -49,6 +49,12 @@ fn times(found: &[&Figures], worse: bool) -> Vec<String> {
             "99th percentiles",
             list(found, |figure| step_of(figure, 990)),
         ),
+        ("mean waits", list(found, mean_wait)),
+        ("median waits", list(found, |figure| wait_of(figure, 500))),
+        (
+            "99th percentiles of waits",
+            list(found, |figure| wait_of(figure, 990)),
+        ),
     ];
     let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
     let lists = lists.map(|(what, list)| format!("{longer} {what}: {list}"));
@@ -63,6 +69,17 @@ pub(super) fn unlike(figures: &[Figures]) -> Option<String> {
         quantity(found.base?),
         quantity(found.new?)
     ))
+}
+
+/// Why nothing is said of how long waits of these kinds take.
+pub(super) fn unlike_waits(kinds: impl Iterator<Item = WaitKind>) -> Option<String> {
+    let names: Vec<_> = kinds.map(WaitKind::name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "waits end in other ways, or ask for other amounts, than before ({}): how long they take may tell nothing",
+            names.join(", ")
+        )
+    })
 }
 
 fn find(figures: &[Figures], figure: Figure) -> Option<&Figures> {
@@ -126,6 +143,20 @@ fn step_of(figure: Figure, quantile: u16) -> Option<&'static str> {
     }
 }
 
+fn mean_wait(figure: Figure) -> Option<&'static str> {
+    match figure {
+        Figure::WaitMean(of) => Some(wait_name(of)),
+        _ => None,
+    }
+}
+
+fn wait_of(figure: Figure, quantile: u16) -> Option<&'static str> {
+    match figure {
+        Figure::WaitQuantile(of, q) if q == quantile => Some(wait_name(of)),
+        _ => None,
+    }
+}
+
 /// `+12.3%`.
 fn change(by: f64) -> String {
     match by * 100.0 {
@@ -143,6 +174,7 @@ fn share(figures: &Figures) -> Option<String> {
         Figure::SkippedShare => "of the pages asked for are skipped",
         Figure::DeclinedShare => "of the pages asked for are declined by the driver",
         Figure::FailedShare => "of the pages asked for are in calls rolled back or rejected",
+        Figure::RetryShare => "of a device's calls for a range have to be made again",
         _ => return None,
     };
     Some(format!(

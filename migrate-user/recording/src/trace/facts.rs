@@ -1,6 +1,6 @@
 //! What is known before the first migration: the machine, the kernel and the clock.
 
-use super::{Filter, Run};
+use super::{Filter, Run, WaitKind};
 
 /// Where and how a recording was made. Unknown is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,6 +91,14 @@ impl Details {
     /// Were any waits followed?
     pub fn has_waits(self) -> bool {
         self.waits || self.device_side
+    }
+
+    /// Were waits of this kind followed?
+    pub fn follow(self, kind: WaitKind) -> bool {
+        match kind {
+            WaitKind::Fault | WaitKind::Migrating => self.waits,
+            WaitKind::RangeFault | WaitKind::Notifier | WaitKind::Exclusive => self.device_side,
+        }
     }
 
     /// Name and value of each, with the names of the command line.

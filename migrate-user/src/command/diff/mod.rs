@@ -3,6 +3,7 @@
 mod runs;
 mod side;
 mod traits;
+mod waits;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -21,6 +22,12 @@ const WORSE: u8 = 1;
 
 /// The exit status for what leaves open whether it got worse. 2 is for what could not be done.
 const OPEN: u8 = 3;
+
+/// Of so many migrations, or waits, one may be lost. Where more migrations are, the kernel's totals
+/// are compared, which have all but tell less of how much they vary; where more waits are, none is
+/// compared. One of so many can move a share by no more than the share that does not count unless
+/// that is said.
+const FEW: u64 = 100;
 
 /// Compares, prints, and answers with the exit status.
 pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
@@ -41,8 +48,10 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
     let appeared = new.findings.difference(&base.findings).copied();
     let (appeared, unjudged) = appeared.partition(|kind| base.judged.contains(kind));
     let differences = base.traits.differences(&new.traits);
+    let not_compared = base.waits.why_not(&new.waits);
     let mut remarks = base.remarks;
     remarks.extend(new.remarks);
+    remarks.extend(not_compared);
     let names = (base.name, new.name);
     let runs = (base.samples.len(), new.samples.len());
     let mut comparison = compare(base.samples, new.samples, limits);

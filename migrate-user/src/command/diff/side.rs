@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use super::super::{check, tell_unknown, warn_about};
 
+use super::FEW;
 use super::runs::runs;
 use super::traits::Traits;
+use super::waits::{self, Waits};
 use crate::Error;
 use crate::compare::Sample;
 use crate::insight::{Kind, Thresholds, findings, judged};
@@ -29,6 +31,8 @@ pub(super) struct Side {
     files: Vec<Option<Identity>>,
     /// What is different from other recordings but their figures.
     pub(super) traits: Traits,
+    /// What of waits can be compared.
+    pub(super) waits: Waits,
     /// What a reader should know.
     pub(super) remarks: Vec<String>,
 }
@@ -51,6 +55,7 @@ impl Side {
             are_unknown: false,
             files: inputs.iter().map(Input::identity).collect(),
             traits: Traits::default(),
+            waits: Waits::default(),
             remarks: Vec::new(),
         };
         for run in runs(inputs)? {
@@ -90,14 +95,7 @@ impl Side {
         let mut model = Model::new(reader.facts().clone());
         let mut sample = Sample::default();
         for batch in reader.by_ref() {
-            batch.migrations.each(|row| sample.count(row));
-            let exact = batch
-                .status
-                .as_ref()
-                .and_then(|status| status.exact.as_ref());
-            exact
-                .into_iter()
-                .for_each(|exact| sample.count_totals(exact));
+            sample.add(&batch);
             model.apply(batch);
         }
         tell_unknown(&reader.unknown());
@@ -106,6 +104,8 @@ impl Side {
         let notes = reader.parts().iter().flat_map(Part::notes);
         self.remarks.extend(notes);
         let by_totals = is_better_by_totals(&model);
+        sample.knows_waits(waits::comparable(&model, by_totals));
+        self.waits.add(&model, by_totals);
         self.samples.push(if by_totals {
             sample.by_totals()
         } else {
@@ -118,16 +118,12 @@ impl Side {
         self.findings
             .extend(found.iter().map(|finding| finding.kind));
         self.traits.add(&model);
-        self.remarks
-            .extend(remark(&printable(&run.to_string()), &model, by_totals));
+        let name = printable(&run.to_string());
+        self.remarks.extend(remark(&name, &model, by_totals));
+        self.remarks.extend(waits::remark(&name, &model));
         Ok(())
     }
 }
-
-/// Of so many migrations one may be lost before the kernel's totals are compared, which have all
-/// but tell less of how much they vary. It can move a share by no more than the share that does not
-/// count unless that is said.
-const FEW: u64 = 100;
 
 /// Do the records tell too little? Those of a sample stand for all, unless many of them were lost.
 fn is_better_by_totals(model: &Model) -> bool {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::Model;
 use crate::text::{counted, printable};
-use crate::trace::Filter;
+use crate::trace::{Details, Filter};
 
 /// As many values of one thing are told by name.
 const TOLD: usize = 3;
@@ -22,6 +22,7 @@ impl Traits {
         self.note("filter", &filter(facts.filter.as_deref()));
         self.note("records", &records(facts.record_every));
         self.note("kernel", &facts.kernel);
+        self.note("waits", followed(facts.details));
         self.note("page size", &format!("{} bytes", facts.page_size));
         let known = [("attached", &facts.attached), ("clock", &facts.clocksource)];
         for (what, value) in known {
@@ -71,6 +72,16 @@ fn records(every: u32) -> String {
         0 => "off".to_owned(),
         1 => "all".to_owned(),
         every => format!("1 of {every}"),
+    }
+}
+
+/// Whose waits were followed. To follow them takes time.
+fn followed(details: Details) -> &'static str {
+    match (details.waits, details.device_side) {
+        (true, true) => "of CPUs and devices",
+        (true, false) => "of CPUs",
+        (false, true) => "of devices",
+        (false, false) => "not followed",
     }
 }
 

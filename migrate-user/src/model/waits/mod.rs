@@ -158,12 +158,7 @@ impl Model {
     /// Were waits of this kind followed? If not, or where a filter asks what only
     /// migrations have, it is unknown whether there were any.
     pub fn follows(&self, kind: WaitKind) -> bool {
-        let details = &self.facts.details;
-        let is_followed = match kind {
-            WaitKind::Fault | WaitKind::Migrating => details.waits,
-            WaitKind::RangeFault | WaitKind::Notifier | WaitKind::Exclusive => details.device_side,
-        };
-        is_followed && !self.hidden.waits
+        self.facts.details.follow(kind) && !self.hidden.waits
     }
 
     /// The kinds of waits that were followed, in their order.

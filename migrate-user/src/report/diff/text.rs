@@ -5,10 +5,10 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::Page;
-use crate::compare::{Comparison, FEWEST, Figure, Figures, Verdict};
+use crate::compare::{Comparison, FEWEST, Figure, Figures, Verdict, wait_name};
 use crate::figures::NONE;
 use crate::text::{count, counted, percent, printable, quantity, signed_duration};
-use crate::trace::Step;
+use crate::trace::{Step, WaitFigure};
 
 /// Columns of a line.
 const WIDTH: usize = 80;
@@ -82,7 +82,7 @@ fn differences(text: &mut String, page: &Page) {
 /// A part of the table: its head, and what is a row of it.
 type Part = (&'static str, fn(Figure) -> bool);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 9] = [
     ("Time of a page", |figure| {
         matches!(
             figure,
@@ -95,14 +95,30 @@ const PARTS: [Part; 5] = [
     ("99th percentile", |figure| {
         matches!(figure, Figure::Quantile(_, 990))
     }),
-    ("Shares of pages", Figure::is_share),
+    ("Shares of pages", Figure::is_share_of_pages),
     ("Calls", |figure| figure == Figure::PagesPerCall),
+    ("Waits, mean", |figure| {
+        matches!(figure, Figure::WaitMean(_))
+    }),
+    ("Waits, median", |figure| {
+        matches!(figure, Figure::WaitQuantile(_, 500))
+    }),
+    ("Waits, 99th perc.", |figure| {
+        matches!(figure, Figure::WaitQuantile(_, 990))
+    }),
+    ("Shares of waits", |figure| {
+        figure.is_share() && !figure.is_share_of_pages()
+    }),
 ];
 
 fn table(text: &mut String, comparison: &Comparison, for_terminal: bool) {
     let [base, new, change] = ["base", "new", "change"];
     let [interval, effect, verdict] = ["interval", "effect", "verdict"];
-    for (at, (head, is_row)) in PARTS.into_iter().enumerate() {
+    let has_row = |(_, is_row): &Part| {
+        let mut figures = comparison.figures.iter();
+        figures.any(|figures| is_row(figures.figure))
+    };
+    for (at, (head, is_row)) in PARTS.into_iter().filter(has_row).enumerate() {
         if at == 0 {
             line!(
                 text,
@@ -155,6 +171,11 @@ fn name(figure: Figure) -> &'static str {
         Figure::DeclinedShare => "declined",
         Figure::FailedShare => "failed",
         Figure::PagesPerCall => "pages per call",
+        Figure::WaitMean(WaitFigure::BeforeSetup)
+        | Figure::WaitQuantile(WaitFigure::BeforeSetup, _)
+        | Figure::BeforeSetupShare => "before setup",
+        Figure::WaitMean(of) | Figure::WaitQuantile(of, _) => wait_name(of),
+        Figure::RetryShare => "asked again",
     }
 }
 
@@ -234,9 +255,23 @@ fn legend(text: &mut String, page: &Page) {
             points(limits.share * 100.0)
         ),
     ];
+    let has = |figure| comparison.figures.iter().any(|of| of.figure == figure);
+    let of_waits = [
+        (
+            Figure::BeforeSetupShare,
+            "Before setup: of a fault whose own migration brings the page, until that begins; its share, of the whole fault.",
+        ),
+        (
+            Figure::RetryShare,
+            "Asked again: a device's calls for a range that have to be made again, of all.",
+        ),
+    ];
+    let of_waits = of_waits.into_iter().filter(|(figure, _)| has(*figure));
+    let of_waits = of_waits.map(|(_, paragraph)| paragraph.to_owned());
     paragraphs
-        .iter()
-        .for_each(|paragraph| wrapped(text, "", paragraph));
+        .into_iter()
+        .chain(of_waits)
+        .for_each(|paragraph| wrapped(text, "", &paragraph));
 }
 
 /// Do most units say the opposite of what all together do? Large calls weigh more in a sum.
