@@ -1,6 +1,7 @@
 //! What the kernel counts by itself: exact, whatever becomes of the records.
 
 use super::histogram::BUCKETS;
+use super::numbered::wire_figures;
 use super::{Cause, Direction, Ledger, Outcome};
 
 /// Combinations of direction and cause.
@@ -46,48 +47,27 @@ pub struct Counts {
     pub unbalanced: u64,
 }
 
-macro_rules! figures {
-    ($($(#[$meta:meta])* $name:ident = $value:literal $text:literal,)*) => {
-        /// What there is a histogram of, for each class.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(usize)]
-        pub enum Figure { $($(#[$meta])* $name = $value,)* }
-
-        impl Figure {
-            /// Every figure, in the order of [`Histograms`].
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The name used in columns, JSON and metrics.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-
-            /// The figure with this [`name`](Self::name).
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|figure| figure.name() == name)
-            }
-        }
-    };
-}
-
-figures! {
-    /// Nanoseconds of `setup`.
-    Setup = 0 "setup_ns",
-    /// Nanoseconds of `alloc_and_copy`.
-    AllocAndCopy = 1 "alloc_and_copy_ns",
-    /// Nanoseconds of `pages`.
-    Pages = 2 "pages_ns",
-    /// Nanoseconds of `finalize_and_map`.
-    FinalizeAndMap = 3 "finalize_and_map_ns",
-    /// Nanoseconds of `finalize`.
-    Finalize = 4 "finalize_ns",
-    /// Nanoseconds of the steps of one migration that happened, together.
-    Total = 5 "total_ns",
-    /// Base pages requested by one call.
-    Batch = 6 "pages_per_call",
-    /// [`Figure::Total`] by the pages that arrived (moved or populated), rounded down; only where
-    /// some did.
-    PerPage = 7 "ns_per_page",
+wire_figures! {
+    /// What there is a histogram of, for each class.
+    Figure {
+        /// Nanoseconds of `setup`.
+        Setup = 0 "setup_ns",
+        /// Nanoseconds of `alloc_and_copy`.
+        AllocAndCopy = 1 "alloc_and_copy_ns",
+        /// Nanoseconds of `pages`.
+        Pages = 2 "pages_ns",
+        /// Nanoseconds of `finalize_and_map`.
+        FinalizeAndMap = 3 "finalize_and_map_ns",
+        /// Nanoseconds of `finalize`.
+        Finalize = 4 "finalize_ns",
+        /// Nanoseconds of the steps of one migration that happened, together.
+        Total = 5 "total_ns",
+        /// Base pages requested by one call.
+        Batch = 6 "pages_per_call",
+        /// [`Figure::Total`] by the pages that arrived (moved or populated), rounded down; only where
+        /// some did.
+        PerPage = 7 "ns_per_page",
+    }
 }
 
 /// The histograms of one class. 272 KiB; all classes together 9.3 MiB, however long the tracer

@@ -1,7 +1,7 @@
 //! What threads wait for besides the steps of their own migrations.
 
 use super::histogram::BUCKETS;
-use super::numbered::wire_enum;
+use super::numbered::{wire_enum, wire_figures};
 
 wire_enum! {
     /// What a thread waits for.
@@ -163,43 +163,22 @@ pub struct WaitCounts {
     pub page_lock_ns: u64,
 }
 
-macro_rules! wait_figures {
-    ($($(#[$meta:meta])* $name:ident = $value:literal $text:literal,)*) => {
-        /// What there is a histogram of. Nanoseconds.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(usize)]
-        pub enum WaitFigure { $($(#[$meta])* $name = $value,)* }
-
-        impl WaitFigure {
-            /// Every figure, in the order of the map.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The name used in recordings, JSON and metrics.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-
-            /// The figure with this [`name`](Self::name).
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|figure| figure.name() == name)
-            }
-        }
-    };
-}
-
-wait_figures! {
-    /// [`Wait::total_ns`] of [`WaitKind::Fault`], and so on: by the number of the kind less one.
-    Fault = 0 "fault_ns",
-    /// Of [`WaitKind::Migrating`].
-    Migrating = 1 "migrating_ns",
-    /// Of [`WaitKind::RangeFault`].
-    RangeFault = 2 "range_fault_ns",
-    /// Of [`WaitKind::Notifier`].
-    Notifier = 3 "notifier_ns",
-    /// Of [`WaitKind::Exclusive`].
-    Exclusive = 4 "exclusive_ns",
-    /// [`Wait::before_setup_ns`] of faults that made a migration.
-    BeforeSetup = 5 "before_setup_ns",
+wire_figures! {
+    /// What there is a histogram of. Nanoseconds.
+    WaitFigure {
+        /// [`Wait::total_ns`] of [`WaitKind::Fault`], and so on: by the number of the kind less one.
+        Fault = 0 "fault_ns",
+        /// Of [`WaitKind::Migrating`].
+        Migrating = 1 "migrating_ns",
+        /// Of [`WaitKind::RangeFault`].
+        RangeFault = 2 "range_fault_ns",
+        /// Of [`WaitKind::Notifier`].
+        Notifier = 3 "notifier_ns",
+        /// Of [`WaitKind::Exclusive`].
+        Exclusive = 4 "exclusive_ns",
+        /// [`Wait::before_setup_ns`] of faults that made a migration.
+        BeforeSetup = 5 "before_setup_ns",
+    }
 }
 
 impl From<WaitKind> for WaitFigure {
