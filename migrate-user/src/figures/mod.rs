@@ -4,9 +4,9 @@
 pub(crate) mod units;
 pub(crate) mod waits;
 
-use crate::model::{DRIVER_PARTS, Model, OF_DRIVER, Origin, PARTS, Rate};
+use crate::model::{Model, Origin, PARTS, Rate};
 use crate::text::{bytes, clock, count, counted, duration, percent, printable, quantity, utc};
-use crate::trace::{Direction, Filter, Step, ledger::Row};
+use crate::trace::{DRIVER_PARTS, Direction, Filter, OF_DRIVER, Step, ledger::Row};
 
 /// What stands where there is no number.
 pub(crate) const NONE: &str = "–";

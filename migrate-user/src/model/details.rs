@@ -3,7 +3,7 @@
 use migrate_ebpf::wire::Parts;
 
 use super::Ended;
-use crate::trace::{DriverParts, Migration, Step};
+use crate::trace::{DRIVER_PARTS, Migration, OF_DRIVER, Step, each_part};
 
 /// Names of the parts, as in columns and JSON.
 pub const PARTS: [&str; 4] = ["lru_drain", "invalidate", "rmap", "split"];
@@ -52,12 +52,6 @@ impl PartSums {
     }
 }
 
-/// Names of the parts of a driver's step, as in columns and JSON.
-pub const DRIVER_PARTS: [&str; 4] = ["fence", "lock", "alloc", "dma_map"];
-
-/// The steps in which the driver works.
-pub const OF_DRIVER: [Step; 2] = [Step::AllocAndCopy, Step::FinalizeAndMap];
-
 /// Where the time of the driver's steps goes. Parts do not overlap; what is in none of them is the
 /// driver's own work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,17 +64,6 @@ pub struct DriverSums {
     pub sums_ns: [[u64; DRIVER_PARTS.len()]; OF_DRIVER.len()],
 }
 
-/// The parts of one step, in the order of [`DRIVER_PARTS`], nanoseconds.
-pub fn parts_of_step(parts: &DriverParts) -> [u64; DRIVER_PARTS.len()] {
-    let DriverParts {
-        fence_ns,
-        lock_ns,
-        alloc_ns,
-        dma_map_ns,
-    } = *parts;
-    [fence_ns, lock_ns, alloc_ns, dma_map_ns]
-}
-
 impl DriverSums {
     /// Adds one migration, if it was measured so.
     pub(super) fn count(&mut self, migration: &Migration) {
@@ -91,7 +74,7 @@ impl DriverSums {
         for (nth, parts) in parts.iter().enumerate() {
             let step_ns = migration.steps[OF_DRIVER[nth] as usize].unwrap_or(0);
             add(&mut self.steps_ns[nth], step_ns);
-            for (sum, more) in self.sums_ns[nth].iter_mut().zip(parts_of_step(parts)) {
+            for (sum, more) in self.sums_ns[nth].iter_mut().zip(each_part(parts)) {
                 add(sum, more);
             }
         }

@@ -31,9 +31,7 @@ mod whereabouts;
 
 pub use batching::{Alike, Batching, Group, Size};
 pub use coverage::{Coverage, Origin};
-pub use details::{
-    DRIVER_PARTS, DriverSums, OF_DRIVER, OffCpuSums, PARTS, PartSums, parts_of_step,
-};
+pub use details::{DriverSums, OffCpuSums, PARTS, PartSums};
 pub use drivers::{Driver, Drivers};
 pub use fit::Fit;
 pub use given_up::GivenUp;

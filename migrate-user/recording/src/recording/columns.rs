@@ -9,7 +9,8 @@ use migrate_ebpf::wire::{Cause, Direction, Outcome, WaitKind, WaitResult};
 use super::column::Column;
 use super::metadata;
 use crate::trace::{
-    Contended, Details, DriverParts, Facts, Memory, Migration, Parts, Side, Step, ledger,
+    Contended, DRIVER_PARTS, Details, Facts, Memory, Migration, OF_DRIVER, Parts, Side, Step,
+    each_part, ledger,
 };
 
 /// The column that tells the kind of a row.
@@ -282,28 +283,24 @@ fn waits(details: Details) -> Vec<Column> {
     ]
 }
 
-/// The steps in which the driver works, in the order of [`Migration::driver_parts`].
-pub(super) const OF_DRIVER: [Step; 2] = [Step::AllocAndCopy, Step::FinalizeAndMap];
-
-/// A part of such a step: the name that its columns end with, and how long it took.
-type DriverPart = (&'static str, fn(&DriverParts) -> u64);
-
-/// All of them.
-pub(super) const DRIVER_PARTS: [DriverPart; 4] = [
-    ("fence_ns", |parts| parts.fence_ns),
-    ("lock_ns", |parts| parts.lock_ns),
-    ("alloc_ns", |parts| parts.alloc_ns),
-    ("dma_map_ns", |parts| parts.dma_map_ns),
-];
-
 /// Parts of the driver's steps.
 fn of_driver() -> impl Iterator<Item = Column> {
-    OF_DRIVER.into_iter().enumerate().flat_map(|(nth, step)| {
-        DRIVER_PARTS.into_iter().map(move |(part, get)| {
-            let name = format!("{}_{part}", step.name());
-            Column::optional(name, "ns", move |m| m.driver_parts.map(|of| get(&of[nth])))
+    OF_DRIVER
+        .into_iter()
+        .enumerate()
+        .flat_map(|(step_at, step)| {
+            let parts = DRIVER_PARTS.into_iter().enumerate();
+            parts.map(move |(part_at, part)| {
+                Column::optional(driver_part(step, part), "ns", move |m| {
+                    m.driver_parts.map(|of| each_part(&of[step_at])[part_at])
+                })
+            })
         })
-    })
+}
+
+/// The column of a part of a driver's step.
+pub(super) fn driver_part(step: Step, part: &str) -> String {
+    format!("{}_{part}_ns", step.name())
 }
 
 /// The locks that a thread waited for, in a wait or in the driver's steps of a migration.

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use migrate_ebpf::wire::{self, Figure};
-pub use migrate_ebpf::wire::{
-    Cause, Direction, DriverParts, Ledger, Memory, Outcome, Parts, Skips,
-};
+pub use migrate_ebpf::wire::{Cause, Direction, Ledger, Memory, Outcome, Parts, Skips};
 
-use super::{Contended, ledger};
+use super::{Contended, DriverParts, ledger};
 
 /// One migration. Unknown is `None`, never 0.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! machine, and filters. Everything else imports it; it imports only the wire format.
 
 mod batch;
+mod driver_parts;
 mod ending;
 mod exact;
 mod facts;
@@ -20,6 +21,7 @@ mod values;
 mod wait;
 
 pub use batch::Batch;
+pub use driver_parts::{DRIVER_PARTS, DriverParts, OF_DRIVER, each_part};
 pub use ending::Ending;
 pub use exact::{Exact, ExactCount, ExactFigure};
 pub use facts::{Details, Facts, Moment};
@@ -27,8 +29,7 @@ pub use filter::{Filter, Run};
 pub use in_flight::{InFlight, Unfinished};
 pub use losses::Losses;
 pub use migration::{
-    Cause, Direction, DriverParts, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips,
-    Step, Worker,
+    Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
 };
 pub use migrations::Migrations;
 pub use row::Row;

@@ -8,9 +8,11 @@ use super::super::state::Opened;
 use super::super::theme::{Theme, sign};
 use super::super::widgets::waterfall;
 use crate::figures::units::Unit;
-use crate::model::{DRIVER_PARTS, OF_DRIVER, PARTS, parts_of_step};
+use crate::model::PARTS;
 use crate::text::{self, bytes, count, duration, function, percent, printable, since};
-use crate::trace::{MIXED, Memory, Migration, Side, Step, ledger, ledger::Row};
+use crate::trace::{
+    DRIVER_PARTS, MIXED, Memory, Migration, OF_DRIVER, Side, Step, each_part, ledger, ledger::Row,
+};
 
 /// The width of one half, where both fit beside each other.
 const HALF: u16 = 62;
@@ -203,7 +205,7 @@ fn driver_parts(migration: &Migration) -> impl Iterator<Item = (&'static str, St
     let steps = NAMES.into_iter().zip(OF_DRIVER).zip(parts);
     let some = steps.filter(|((_, step), _)| migration.steps[*step as usize].is_some());
     some.map(|((name, _), parts)| {
-        let parts = DRIVER_PARTS.into_iter().zip(parts_of_step(&parts));
+        let parts = DRIVER_PARTS.into_iter().zip(each_part(&parts));
         let parts: Vec<_> = parts
             .map(|(part, ns)| format!("{part} {}", duration(ns)))
             .collect();

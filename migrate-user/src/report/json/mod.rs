@@ -57,9 +57,9 @@ use serde_json::{Map, Value, json};
 use super::Report;
 use crate::figures;
 use crate::insight::Finding;
-use crate::model::{DRIVER_PARTS, Distribution, Model, OF_DRIVER, PARTS, Rate};
+use crate::model::{Distribution, Model, PARTS, Rate};
 use crate::source::Part;
-use crate::trace::{Direction, Ending, Figure, Step};
+use crate::trace::{DRIVER_PARTS, Direction, Ending, Figure, OF_DRIVER, Step};
 use exact::{exact, rows};
 use records::by_direction;
 

@@ -10,11 +10,11 @@ use super::Wrong;
 use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
 use super::wait::LockColumns;
-use crate::recording::columns::{DRIVER_PARTS, OF_DRIVER, TRIGGER, short};
+use crate::recording::columns::{TRIGGER, driver_part, short};
 use crate::recording::status::cause_of_trigger;
 use crate::trace::{
-    Contended, Details, DriverParts, Ledger, Memory, Migration, Parts, Row, Rows, Side, Skips,
-    Step, Worker,
+    Contended, DRIVER_PARTS, Details, DriverParts, Ledger, Memory, Migration, OF_DRIVER, Parts,
+    Row, Rows, Side, Skips, Step, Worker,
 };
 
 /// Some of the rows of a message.
@@ -338,7 +338,7 @@ fn parts(columns: &Columns<'_>) -> Result<[Numbers<u64>; 4], Wrong> {
 
 fn of_driver(columns: &Columns<'_>) -> Result<[OfDriver; 2], Wrong> {
     let of_step = |step: Step| -> Result<OfDriver, Wrong> {
-        let column = |(part, _)| columns.numbers(&format!("{}_{part}", step.name()));
+        let column = |part| columns.numbers(&driver_part(step, part));
         let [fence, lock, alloc, dma_map] = DRIVER_PARTS.map(column);
         Ok([fence?, lock?, alloc?, dma_map?])
     };
