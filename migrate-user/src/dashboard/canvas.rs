@@ -16,6 +16,9 @@ use super::theme::Theme;
 use crate::figures;
 use crate::model::Model;
 
+/// Lines that a part of a tab takes, and what draws it there.
+pub(super) type Section<'s> = (usize, &'s dyn Fn(&mut Canvas<'_>, Rect));
+
 /// A frame while it is drawn.
 pub(super) struct Canvas<'a> {
     pub(super) app: &'a App,
@@ -53,6 +56,20 @@ impl Canvas<'_> {
             width: area.width.saturating_sub(inside),
             ..area
         }
+    }
+
+    /// Draws parts of a tab on its [`Canvas::page`], each below the one before with a line between
+    /// them, without what is scrolled away.
+    pub(super) fn sections(&mut self, page: Rect, sections: &[Section<'_>]) {
+        let lines: usize = sections.iter().map(|(lines, _)| lines + 1).sum();
+        let above = self.app.view.above();
+        self.scrolled(page, lines - 1, above, |canvas, mut area| {
+            for (lines, draw) in sections {
+                let lines = u16::try_from(*lines).unwrap_or(u16::MAX);
+                draw(canvas, top(area, lines));
+                area = below(area, lines.saturating_add(1));
+            }
+        });
     }
 
     /// Draws what takes `lines` lines of a [`Canvas::page`], without those `above` that are

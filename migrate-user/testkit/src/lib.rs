@@ -20,6 +20,7 @@ use migscope_recording::trace::{
     Batch, Cause, Contended, Details, Direction, DriverParts, Facts, Ledger, Migration, Outcome,
     Parts, Side, Skips, Status, Step, Worker,
 };
+pub use waits::plain_wait;
 
 /// When every synthetic run begins.
 pub const START_NS: u64 = 5_000_000_000;

@@ -4,7 +4,7 @@ use migscope_recording::trace::{
     Contended, Migration, Wait, WaitFigure, WaitKind, WaitResult, Worker,
 };
 
-use crate::Synthetic;
+use crate::{START_NS, Synthetic};
 
 /// What can come of a wait of each kind.
 const RESULTS: [(WaitKind, &[WaitResult]); 5] = [
@@ -26,6 +26,32 @@ const RESULTS: [(WaitKind, &[WaitResult]); 5] = [
     (WaitKind::Notifier, &[WaitResult::Done]),
     (WaitKind::Exclusive, &[WaitResult::Done, WaitResult::Failed]),
 ];
+
+/// A wait for one page of which nothing is known but this.
+pub fn plain_wait(kind: WaitKind, result: WaitResult, total_ns: u64) -> Wait {
+    Wait {
+        sequence: 0,
+        time_ns: START_NS,
+        kind,
+        result,
+        errno: None,
+        pid: None,
+        tid: None,
+        comm: Some("trainer".into()),
+        worker: None,
+        cgroup: None,
+        address: None,
+        pages: Some(1),
+        total_ns,
+        before_setup_ns: None,
+        in_migration_ns: None,
+        page_lock_ns: 0,
+        migration: None,
+        contended: None,
+        kernel_stack: None,
+        user_stack: None,
+    }
+}
 
 impl Synthetic {
     /// A wait about the time of this migration. One of a fault that moved its page has made it.

@@ -37,7 +37,9 @@ pub use status::{HANGS_NS, Status};
 pub use time::time;
 pub use totals::{Kind, Reasons};
 pub use values::Values;
-pub use wait::{Contended, ExactWaitFigure, ExactWaits, Wait, WaitFigure, WaitKind, WaitResult};
+pub use wait::{
+    Contended, ExactWaitFigure, ExactWaits, Extent, Wait, WaitFigure, WaitKind, WaitResult,
+};
 
 pub use migrate_ebpf::wire::Figure;
 

@@ -81,11 +81,43 @@ impl Wait {
             .map_or(self.tid, |worker| Some(worker.tid))
     }
 
+    /// Is it a wait for what somebody else moves?
+    pub fn is_for_others(&self) -> bool {
+        self.kind == WaitKind::Migrating || self.result == WaitResult::MovedByOther
+    }
+
     /// What is left of it when its own migrations were over, nanoseconds; `None` where it made
     /// none.
     pub fn after_ns(&self) -> Option<u64> {
         let before = sum([self.before_setup_ns?, self.in_migration_ns?]);
         Some(self.total_ns.saturating_sub(before))
+    }
+}
+
+/// Memory of a process, and a time: what a wait is about, or a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The process whose memory it is.
+    pub pid: u32,
+    /// Where the memory begins.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+    /// When it began, nanoseconds of the recording's clock.
+    pub from_ns: u64,
+    /// When it ended, nanoseconds of the recording's clock.
+    pub until_ns: u64,
+}
+
+impl Extent {
+    /// Can a wait that is about this have been for a migration of that? It was under way while
+    /// somebody waited, and has memory that was waited for.
+    pub fn can_be_for(&self, migration: &Self) -> bool {
+        self.pid == migration.pid
+            && migration.start < self.end
+            && self.start < migration.end
+            && migration.from_ns <= self.until_ns
+            && self.from_ns < migration.until_ns
     }
 }
 

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::super::canvas::{Canvas, below, left, top, with_x};
+use super::super::canvas::{Canvas, Section, below, left, top, with_x};
 use super::super::sorting::{Key, Table};
 use super::super::table::sorted;
 use super::super::table::{self, Column, draw_sorted};
@@ -101,9 +101,6 @@ fn stay(ns: Option<u64>) -> String {
     ns.map_or_else(|| NONE.to_owned(), duration)
 }
 
-/// Lines that a part of the tab takes, and what draws it there.
-type Section<'s> = (usize, &'s dyn Fn(&mut Canvas<'_>, Rect));
-
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let page = canvas.page(area);
     let model = canvas.model;
@@ -127,15 +124,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         sections.len()
     };
     let sections = &sections[..known];
-    let lines: usize = sections.iter().map(|(lines, _)| lines + 1).sum();
-    let above = canvas.app.view.above();
-    canvas.scrolled(page, lines - 1, above, |canvas, mut area| {
-        for (lines, draw) in sections {
-            let lines = u16::try_from(*lines).unwrap_or(u16::MAX);
-            draw(canvas, top(area, lines));
-            area = below(area, lines.saturating_add(1));
-        }
-    });
+    canvas.sections(page, sections);
 }
 
 fn draw_ledger(canvas: &mut Canvas<'_>, area: Rect) {

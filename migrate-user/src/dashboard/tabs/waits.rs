@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::canvas::{Canvas, below, top};
+use super::super::canvas::{Canvas, Section};
 use super::super::sorting::{Key, Table};
 use super::super::table::sorted;
 use super::super::table::{Column, draw_sorted};
@@ -149,9 +149,6 @@ const MOST: usize = 20;
 /// A histogram needs its title, a reading, a scale, and something to see.
 const HISTOGRAM_LINES: usize = 8;
 
-/// Lines that a part of the tab takes, and what draws it there.
-type Section<'s> = (usize, &'s dyn Fn(&mut Canvas<'_>, Rect));
-
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let model = canvas.model;
     if !model.follows_waits() {
@@ -184,15 +181,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     } else {
         &all
     };
-    let lines: usize = sections.iter().map(|(lines, _)| lines + 1).sum();
-    let above = canvas.app.view.above();
-    canvas.scrolled(page, lines - 1, above, |canvas, mut area| {
-        for (lines, draw) in sections {
-            let lines = u16::try_from(*lines).unwrap_or(u16::MAX);
-            draw(canvas, top(area, lines));
-            area = below(area, lines.saturating_add(1));
-        }
-    });
+    canvas.sections(page, sections);
 }
 
 /// Says that nothing is known, and how it would be.

@@ -4,9 +4,8 @@
 //! A wait can end before the migration that it is for, so that each waits here for a while.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
-use crate::trace::{Migration, Wait, WaitKind, WaitResult};
+use crate::trace::{Extent, Migration, Wait};
 
 /// Migrations that are remembered.
 const REMEMBERED: usize = 2048;
@@ -30,18 +29,12 @@ pub(super) struct Link {
 
 struct Ended {
     sequence: u64,
-    pid: u32,
-    addresses: Range<u64>,
-    begin_ns: u64,
-    end_ns: u64,
+    extent: Extent,
     track: u64,
 }
 
 struct Waiting {
-    pid: u32,
-    address: u64,
-    begin_ns: u64,
-    end_ns: u64,
+    about: Extent,
     /// The migration that it made itself.
     own: Option<u64>,
     flow: u64,
@@ -52,11 +45,6 @@ struct Waiting {
 pub(super) struct Links {
     ended: VecDeque<Ended>,
     waiting: VecDeque<Waiting>,
-}
-
-/// Does it wait for what somebody else moves?
-pub(super) fn is_for_another(wait: &Wait) -> bool {
-    wait.kind == WaitKind::Migrating || wait.result == WaitResult::MovedByOther
 }
 
 impl Links {
@@ -70,10 +58,13 @@ impl Links {
         }
         self.ended.push_back(Ended {
             sequence: migration.sequence,
-            pid,
-            addresses: address..address.saturating_add(bytes),
-            begin_ns: migration.time_ns,
-            end_ns: migration.end_ns(),
+            extent: Extent {
+                pid,
+                start: address,
+                end: address.saturating_add(bytes),
+                from_ns: migration.time_ns,
+                until_ns: migration.end_ns(),
+            },
             track,
         });
     }
@@ -82,10 +73,14 @@ impl Links {
     pub(super) fn wait(&mut self, wait: &Wait, flow: u64) {
         if let (Some(pid), Some(address)) = (wait.pid, wait.address) {
             self.waiting.push_back(Waiting {
-                pid,
-                address,
-                begin_ns: wait.time_ns,
-                end_ns: wait.end_ns(),
+                // A page is asked for at one address.
+                about: Extent {
+                    pid,
+                    start: address,
+                    end: address.saturating_add(1),
+                    from_ns: wait.time_ns,
+                    until_ns: wait.end_ns(),
+                },
                 own: wait.migration,
                 flow,
             });
@@ -96,7 +91,7 @@ impl Links {
     /// end.
     pub(super) fn due(&mut self, now_ns: Option<u64>) -> Vec<Link> {
         let is_due = |waiting: &Waiting| {
-            now_ns.is_none_or(|now| waiting.end_ns.saturating_add(HELD_NS) <= now)
+            now_ns.is_none_or(|now| waiting.about.until_ns.saturating_add(HELD_NS) <= now)
         };
         let mut links = Vec::new();
         while self.waiting.len() > HELD || self.waiting.front().is_some_and(is_due) {
@@ -115,24 +110,21 @@ impl Links {
         Some(Link {
             flow: waiting.flow,
             track: only.track,
-            time_ns: only.begin_ns.max(waiting.begin_ns),
+            time_ns: only.extent.from_ns.max(waiting.about.from_ns),
         })
     }
 }
 
 impl Ended {
     fn is_for(&self, waiting: &Waiting) -> bool {
-        self.pid == waiting.pid
-            && self.addresses.contains(&waiting.address)
-            && self.begin_ns <= waiting.end_ns
-            && waiting.begin_ns < self.end_ns
-            && waiting.own != Some(self.sequence)
+        waiting.own != Some(self.sequence) && waiting.about.can_be_for(&self.extent)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::{WaitKind, WaitResult};
     use migscope_testkit::Synthetic;
 
     const PAGE: u64 = 4096;

@@ -21,7 +21,7 @@ use prost::Message as _;
 use super::{Event, Export, Out};
 use crate::trace::{Batch, Direction, Facts, Migration, Step, Wait, ledger};
 use interned::Interned;
-use links::{Link, Links, is_for_another};
+use links::{Link, Links};
 use messages::{
     Clock, ClockSnapshot, CounterDescriptor, EventType, NEEDS_STATE, STATE_CLEARED, Trace,
     TracePacket, TracePacketDefaults, TrackDescriptor, TrackEvent, Unit,
@@ -172,7 +172,7 @@ impl<'a> Tracing<'a> {
             ..self.slice(WAIT, wait.kind.name())
         };
         began.flow_ids.extend(wait.migration.map(made));
-        if is_for_another(wait) {
+        if wait.is_for_others() {
             let flow = waited_for(wait.sequence);
             began.flow_ids.push(flow);
             self.links.wait(wait, flow);

@@ -3,6 +3,8 @@
 use super::*;
 use crate::trace::{Contended, Details, Wait, WaitKind, WaitResult, Worker};
 
+use migscope_testkit::plain_wait;
+
 const US: u64 = 1_000;
 
 /// A calm run with so many waits beside it, made by `wait` of the number of each.
@@ -29,24 +31,10 @@ fn wait(number: u64, kind: WaitKind, result: WaitResult, ns: u64) -> Wait {
     Wait {
         sequence: number,
         time_ns: START_NS + number * 1_000_000,
-        kind,
-        result,
-        errno: None,
         pid: Some(1200),
         tid: Some(1300 + (number % 4) as u32),
-        comm: Some("trainer".into()),
-        worker: None,
-        cgroup: None,
         address: Some(0x7e00_0000_0000),
-        pages: Some(1),
-        total_ns: ns,
-        before_setup_ns: None,
-        in_migration_ns: None,
-        page_lock_ns: 0,
-        migration: None,
-        contended: None,
-        kernel_stack: None,
-        user_stack: None,
+        ..plain_wait(kind, result, ns)
     }
 }
 

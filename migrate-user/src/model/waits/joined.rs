@@ -8,8 +8,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::super::Ended;
 use super::super::sets::{Entry, Sets};
-use super::is_for_others;
-use crate::trace::{Cause, Direction, Wait, WaitKind, WaitResult};
+use crate::trace::{Cause, Direction, Extent, Wait, WaitKind, WaitResult};
 
 /// How long a migration may take to come after a wait that it overlaps: two seconds.
 const OPEN_NS: u64 = 2_000_000_000;
@@ -31,7 +30,7 @@ pub enum Why {
 
 impl Why {
     fn of(wait: &Wait) -> Option<Self> {
-        if is_for_others(wait) {
+        if wait.is_for_others() {
             return Some(Self::Page);
         }
         let is_retry = wait.kind == WaitKind::RangeFault && wait.result == WaitResult::Retry;
@@ -62,16 +61,26 @@ pub struct Moved {
     pub end: u64,
 }
 
+impl Moved {
+    fn extent(&self) -> Extent {
+        Extent {
+            pid: self.pid,
+            start: self.start,
+            end: self.end,
+            from_ns: self.time_ns,
+            until_ns: self.end_ns,
+        }
+    }
+}
+
 /// A wait that is open.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     sequence: u64,
     why: Why,
-    pid: u32,
-    start: u64,
-    end: u64,
-    from_ns: u64,
-    until_ns: u64,
+    about: Extent,
+    /// The migration that the thread made itself, which it did not wait for.
+    own: Option<u64>,
     /// The first migration that had its page, or a page of its range, at that time.
     first: Option<Moved>,
     /// Is it known to be the only one?
@@ -80,12 +89,7 @@ struct Open {
 
 impl Open {
     fn meet(&mut self, moved: &Moved) {
-        let meets = self.pid == moved.pid
-            && moved.start < self.end
-            && self.start < moved.end
-            && moved.time_ns <= self.until_ns
-            && self.from_ns <= moved.end_ns;
-        if meets {
+        if self.own != Some(moved.sequence) && self.about.can_be_for(&moved.extent()) {
             self.is_only &= self.first.is_none();
             self.first.get_or_insert(*moved);
         }
@@ -99,7 +103,7 @@ impl Open {
     }
 
     fn total_ns(&self) -> u64 {
-        self.until_ns - self.from_ns
+        self.about.until_ns - self.about.from_ns
     }
 }
 
@@ -216,11 +220,14 @@ impl Joins {
         self.open.push_back(Open {
             sequence: wait.sequence,
             why,
-            pid,
-            start,
-            end: start.saturating_add(bytes),
-            from_ns: wait.time_ns,
-            until_ns: wait.end_ns(),
+            about: Extent {
+                pid,
+                start,
+                end: start.saturating_add(bytes),
+                from_ns: wait.time_ns,
+                until_ns: wait.end_ns(),
+            },
+            own: wait.migration,
             first: None,
             is_only: self.forgot_ns.is_none_or(|forgot| forgot < wait.time_ns),
         });
@@ -231,7 +238,11 @@ impl Joins {
     pub(super) fn settle(&mut self, now_ns: u64) -> Vec<(u64, Moved)> {
         self.meet();
         let old_ns = now_ns.saturating_sub(OPEN_NS);
-        while self.open.front().is_some_and(|of| of.until_ns < old_ns) {
+        while self
+            .open
+            .front()
+            .is_some_and(|of| of.about.until_ns < old_ns)
+        {
             self.close_first();
         }
         std::mem::take(&mut self.closed)
@@ -290,15 +301,17 @@ fn join(waits: &mut [Open], moved: &[Moved]) {
     if waits.is_empty() || moved.is_empty() {
         return;
     }
-    let first_ns = waits.iter().map(|of| of.from_ns).min().unwrap_or(0);
+    let first_ns = waits.iter().map(|of| of.about.from_ns).min();
+    let first_ns = first_ns.unwrap_or(0);
     let mut of_process: HashMap<u32, Process<'_>> = HashMap::new();
     for wait in waits {
-        let process = of_process.entry(wait.pid).or_default();
-        process.longest = process.longest.max(wait.end - wait.start);
+        let about = wait.about;
+        let process = of_process.entry(about.pid).or_default();
+        process.longest = process.longest.max(about.end - about.start);
         process.waits.push(wait);
     }
     for process in of_process.values_mut() {
-        process.waits.sort_by_key(|of| of.start);
+        process.waits.sort_by_key(|of| of.about.start);
     }
     for one in moved.iter().filter(|of| of.end_ns >= first_ns) {
         if let Some(process) = of_process.get_mut(&one.pid) {
@@ -318,9 +331,9 @@ struct Process<'a> {
 impl Process<'_> {
     fn meet(&mut self, moved: &Moved) {
         let least = moved.start.saturating_sub(self.longest);
-        let from = self.waits.partition_point(|of| of.start < least);
+        let from = self.waits.partition_point(|of| of.about.start < least);
         let waits = self.waits[from..].iter_mut();
-        for wait in waits.take_while(|of| of.start < moved.end) {
+        for wait in waits.take_while(|of| of.about.start < moved.end) {
             wait.meet(moved);
         }
     }

@@ -22,7 +22,7 @@ pub use who::Waiter;
 pub use worst::Worst;
 
 use super::{Ended, Model, Origin};
-use crate::trace::{Wait, WaitKind, WaitResult};
+use crate::trace::{Wait, WaitKind};
 use convoys::Convoys;
 use joined::Joins;
 use locks::Locks;
@@ -225,11 +225,6 @@ impl Model {
         let losses = self.losses();
         losses.map_or(0, |losses| losses.of(Loss::WaitLost))
     }
-}
-
-/// Is it a wait for somebody else's migration?
-fn is_for_others(wait: &Wait) -> bool {
-    wait.kind == WaitKind::Migrating || wait.result == WaitResult::MovedByOther
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 use super::*;
-use crate::trace::{Batch, Contended, Facts, Ledger, Migration, Status, WaitFigure, Worker};
-use migscope_testkit::{START_NS, Synthetic, facts};
+use crate::trace::{
+    Batch, Contended, Facts, Ledger, Migration, Status, WaitFigure, WaitResult, Worker,
+};
+use migscope_testkit::{START_NS, Synthetic, facts, plain_wait};
 
 const MS: u64 = 1_000_000;
 
@@ -15,24 +17,10 @@ fn wait(kind: WaitKind, result: WaitResult, at_ms: u64, ms: u64) -> Wait {
     Wait {
         sequence: at_ms * 100 + ms,
         time_ns: START_NS + at_ms * MS,
-        kind,
-        result,
-        errno: None,
         pid: Some(10),
         tid: Some(11),
-        comm: Some("trainer".into()),
-        worker: None,
-        cgroup: None,
         address: Some(0x7000_1000),
-        pages: Some(1),
-        total_ns: ms * MS,
-        before_setup_ns: None,
-        in_migration_ns: None,
-        page_lock_ns: 0,
-        migration: None,
-        contended: None,
-        kernel_stack: None,
-        user_stack: None,
+        ..plain_wait(kind, result, ms * MS)
     }
 }
 
