@@ -18,6 +18,16 @@ use super::regions::Places;
 use super::symbols::{Stack, Symbols};
 use migscope_recording::trace::{Contended, Migration, Side, Wait, Worker};
 
+/// Do these bytes of the ring tell of a wait? Nothing else is so long.
+pub(super) fn is_wait(bytes: &[u8]) -> bool {
+    bytes.len() == size_of::<wire::Wait>()
+}
+
+const _: () = assert!(
+    size_of::<wire::Wait>() != size_of::<Record>()
+        && size_of::<wire::Wait>() != size_of::<Record>() + size_of::<Details>()
+);
+
 /// Decodes records. Keeps each name once.
 pub(super) struct Decoder {
     names: HashSet<Arc<str>>,
@@ -175,11 +185,6 @@ impl Decoder {
                 .map(|details| details.off_cpu.steps),
             anomalies: record.anomalies,
         })
-    }
-
-    /// Do these bytes of the ring tell of a wait? Nothing else is so long.
-    pub(super) fn is_wait(&self, bytes: &[u8]) -> bool {
-        bytes.len() == size_of::<wire::Wait>()
     }
 
     /// The wait that they tell.

@@ -253,7 +253,7 @@ impl Tracer {
     fn take_out(&mut self) -> Result<(), TracerError> {
         while let Some(item) = self.ring.next() {
             let places = self.watch.places();
-            if self.decoder.is_wait(&item) {
+            if decode::is_wait(&item) {
                 self.pending_waits.push(self.decoder.wait(&item)?);
             } else {
                 self.pending.push(self.decoder.migration(&item, places)?);

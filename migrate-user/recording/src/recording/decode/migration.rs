@@ -9,12 +9,12 @@ use migrate_ebpf::wire::{Cause, Direction, Outcome};
 use super::Wrong;
 use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
-use super::wait::LockColumns;
+use super::threads::{LockColumns, ThreadColumns};
 use crate::recording::columns::{TRIGGER, driver_part, short};
 use crate::recording::status::cause_of_trigger;
 use crate::trace::{
     Contended, DRIVER_PARTS, Details, DriverParts, Ledger, Memory, Migration, OF_DRIVER, Parts,
-    Row, Rows, Side, Skips, Step, Worker,
+    Row, Rows, Side, Skips, Step,
 };
 
 /// Some of the rows of a message.
@@ -66,8 +66,7 @@ pub(super) struct MigrationColumns {
     pid: Numbers<u32>,
     tid: Numbers<u32>,
     comm: TextColumn,
-    worker_tid: Option<Numbers<u32>>,
-    worker_comm: Option<TextColumn>,
+    worker: Option<ThreadColumns>,
     cgroup: TextColumn,
     driver: TextColumn,
     direction: Names<Direction>,
@@ -92,8 +91,6 @@ pub(super) struct MigrationColumns {
     driver_parts: Option<[OfDriver; 2]>,
     locks: Option<LockColumns>,
     off_cpu: Option<OfSteps>,
-    /// The name of a worker without one.
-    no_text: Arc<str>,
 }
 
 impl MigrationColumns {
@@ -106,8 +103,11 @@ impl MigrationColumns {
         let mut stack = |asked: bool, name| asked.then(|| texts.stacks(columns, name)).transpose();
         let kernel_stack = stack(details.kernel_stacks, "kernel_stack")?;
         let user_stack = stack(details.user_stacks, "user_stack")?;
-        let mut name = |name| texts.names(columns, name);
         let is_new = columns.has("cause");
+        let worker =
+            is_new.then(|| ThreadColumns::new(columns, "worker_tid", "worker_comm", texts));
+        let worker = worker.transpose()?;
+        let mut name = |name| texts.names(columns, name);
         // Older recordings have parts of setup alone.
         let has_driver_parts = details.sub_steps && columns.has("lock_ns");
         // Texts of a dictionary are there twice: as it stands in the message, and shared among all
@@ -120,8 +120,7 @@ impl MigrationColumns {
             pid: columns.small("pid")?,
             tid: columns.small("tid")?,
             comm: name("comm")?,
-            worker_tid: is_new.then(|| columns.small("worker_tid")).transpose()?,
-            worker_comm: is_new.then(|| name("worker_comm")).transpose()?,
+            worker,
             cgroup: name("cgroup")?,
             driver: name("driver")?,
             direction: columns.names("direction", Direction::from_name)?,
@@ -165,7 +164,6 @@ impl MigrationColumns {
                 .off_cpu
                 .then(|| of_steps(columns, "off_cpu_"))
                 .transpose()?,
-            no_text: Arc::default(),
         })
     }
 
@@ -176,12 +174,12 @@ impl MigrationColumns {
             time_ns: self.time_ns[row],
             pid: self.pid.get(row),
             tid: self
-                .worker_tid
+                .worker
                 .as_ref()
-                .and_then(|of| of.get(row))
+                .and_then(|of| of.tid.get(row))
                 .or_else(|| self.tid.get(row)),
             comm: self.comm.get(row),
-            worker: self.worker_comm.as_ref().and_then(|of| of.get(row)),
+            worker: self.worker.as_ref().and_then(|of| of.comm.get(row)),
             cgroup: self.cgroup.get(row),
             driver: self.driver.get(row),
             direction: self.direction.get(row).unwrap_or(Direction::Unknown),
@@ -209,7 +207,7 @@ impl MigrationColumns {
             pid: row.pid,
             tid: self.tid.get(at),
             comm: row.comm.cloned(),
-            worker: self.worker(at),
+            worker: self.worker.as_ref().and_then(|of| of.get(at)),
             cgroup: row.cgroup.cloned(),
             driver: row.driver.cloned(),
             direction: row.direction,
@@ -242,16 +240,6 @@ impl MigrationColumns {
             off_cpu: row.off_cpu,
             anomalies: row.anomalies,
         }
-    }
-
-    fn worker(&self, at: usize) -> Option<Worker> {
-        let tid = self.worker_tid.as_ref()?.get(at)?;
-        let comm = self.worker_comm.as_ref().and_then(|of| of.get(at));
-        let comm = comm.unwrap_or(&self.no_text);
-        Some(Worker {
-            tid,
-            comm: Arc::clone(comm),
-        })
     }
 
     #[inline]

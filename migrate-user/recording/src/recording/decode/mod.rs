@@ -3,6 +3,7 @@
 mod columns;
 mod interned;
 mod migration;
+mod threads;
 mod wait;
 
 use std::collections::HashMap;

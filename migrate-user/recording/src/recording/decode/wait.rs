@@ -1,14 +1,14 @@
 //! Rows of event `wait`. They are few, so that they are made at once.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow_buffer::ScalarBuffer;
 
 use super::Wrong;
 use super::columns::{Columns, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
-use crate::trace::{Contended, Details, Wait, WaitKind, WaitResult, Worker};
+use super::threads::{LockColumns, ThreadColumns};
+use crate::trace::{Details, Wait, WaitKind, WaitResult};
 
 /// The columns of rows that are all of event `wait`.
 pub(super) struct WaitColumns {
@@ -102,60 +102,5 @@ impl WaitColumns {
             kernel_stack: stack(&self.kernel_stack),
             user_stack: stack(&self.user_stack),
         }
-    }
-}
-
-/// The columns of a thread: its number, and its name.
-struct ThreadColumns {
-    tid: Numbers<u32>,
-    comm: TextColumn,
-}
-
-impl ThreadColumns {
-    fn new(
-        columns: &Columns<'_>,
-        tid: &'static str,
-        comm: &'static str,
-        texts: &mut Texts,
-    ) -> Result<Self, Wrong> {
-        Ok(Self {
-            tid: columns.small(tid)?,
-            comm: texts.names(columns, comm)?,
-        })
-    }
-
-    fn get(&self, at: usize) -> Option<Worker> {
-        let tid = self.tid.get(at)?;
-        let comm = self.comm.get(at).map_or_else(|| "".into(), Arc::clone);
-        Some(Worker { tid, comm })
-    }
-}
-
-/// The columns of locks that a thread waited for.
-pub(super) struct LockColumns {
-    all_ns: Numbers<u64>,
-    lock: TextColumn,
-    ns: Numbers<u64>,
-    holder: ThreadColumns,
-}
-
-impl LockColumns {
-    pub(super) fn new(columns: &Columns<'_>, texts: &mut Texts) -> Result<Self, Wrong> {
-        Ok(Self {
-            all_ns: columns.numbers("lock_ns")?,
-            lock: texts.names(columns, "lock")?,
-            ns: columns.numbers("lock_longest_ns")?,
-            holder: ThreadColumns::new(columns, "holder_tid", "holder_comm", texts)?,
-        })
-    }
-
-    /// Those of a row that waited for so long altogether.
-    pub(super) fn get(&self, at: usize, all_ns: u64) -> Option<Contended> {
-        Some(Contended {
-            all_ns,
-            ns: self.ns.get(at)?,
-            lock: self.lock.get(at).cloned()?,
-            holder: self.holder.get(at),
-        })
     }
 }
