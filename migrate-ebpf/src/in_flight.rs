@@ -10,9 +10,9 @@
 //! compare-and-swap.
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
-use migrate_ebpf::wire::{Contended, Details, Record, UNKNOWN, anomaly};
+use migrate_ebpf::wire::{Details, Record, UNKNOWN, anomaly};
 
-use crate::{atomic::compare_and_swap, clock, last_places::LastPlaces};
+use crate::{atomic::compare_and_swap, clock, last_places::LastPlaces, lock_wait::LockWait};
 
 /// Sets of the table: a thread's calls are in one of them.
 pub(crate) const SETS: usize = 512;
@@ -86,8 +86,8 @@ pub(crate) struct Call {
     pub(crate) parts: u32,
     /// When the innermost of them began, or went on.
     pub(crate) part_since: u64,
-    /// The lock that the thread waits for now; `lock` is 0 if it waits for none.
-    pub(crate) lock: Contended,
+    /// The lock that the thread waits for.
+    pub(crate) lock: LockWait,
     /// When the thread was last taken off its CPU; 0 while it runs.
     pub(crate) off_since: u64,
     /// What will be reported.

@@ -13,6 +13,7 @@ mod clock;
 mod config;
 mod in_flight;
 mod last_places;
+mod lock_wait;
 mod losses;
 mod probes;
 mod waiting;

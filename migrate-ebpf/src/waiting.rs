@@ -6,6 +6,7 @@ use migrate_ebpf::wire::{Contended, NO_STACK, UNKNOWN, Wait};
 use crate::{
     atomic::compare_and_swap,
     in_flight::{SETS, some_way, spread},
+    lock_wait::LockWait,
 };
 
 const WAYS: usize = 4;
@@ -39,10 +40,8 @@ pub(crate) struct Waiting {
     pub(crate) moved: u64,
     /// Since when it sleeps until somebody lets go of the page; 0 if it does not.
     pub(crate) page_lock_since: u64,
-    /// Since when it sleeps for a lock, and who holds that: `contended` has the longest.
-    pub(crate) lock_since: u64,
-    /// The lock that it sleeps for now.
-    pub(crate) lock: Contended,
+    /// The lock that it waits for; `wait` has the longest.
+    pub(crate) lock: LockWait,
     /// What will be reported.
     pub(crate) wait: Wait,
 }
@@ -144,7 +143,7 @@ impl Waiting {
         self.migrating_since = 0;
         self.moved = 0;
         self.page_lock_since = 0;
-        self.lock_since = 0;
+        self.lock.clear();
         let wait = &mut self.wait;
         wait.time_ns = began;
         wait.before_setup_ns = UNKNOWN;

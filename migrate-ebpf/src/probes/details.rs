@@ -1,7 +1,7 @@
 //! What is measured only when it is asked for, and costs nothing else: the kernel drops code for
 //! what is not.
 
-use migrate_ebpf::wire::{Contended, Details};
+use migrate_ebpf::wire::Details;
 
 use crate::{config::config, in_flight::Call};
 
@@ -18,7 +18,7 @@ pub(super) fn begin(call: &mut Call) {
         call.parts = 0;
         call.part_since = 0;
         call.off_since = 0;
-        call.lock = Contended::default();
+        call.lock.clear();
         call.details = Details::default();
     }
 }

@@ -298,7 +298,7 @@ fn note_process(owner: impl Pointer, whose: Whose<'_>) {
 }
 
 #[inline(always)]
-pub(crate) fn note_nobody(whose: Whose<'_>) {
+fn note_nobody(whose: Whose<'_>) {
     *whose.pid = 0;
     *whose.comm = [0; 2];
     *whose.cgroup = UNKNOWN;

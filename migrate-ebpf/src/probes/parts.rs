@@ -93,12 +93,10 @@ fn pop(call: &mut Call, part: Part, began: u64) {
 #[inline(always)]
 pub(super) fn enter_lock(lock: u64, flags: u64, began: u64) {
     if let Some(call) = in_flight::innermost()
-        && call.lock.lock == 0
+        && !call.lock.is_under_way()
         && drivers_step(call).is_some()
     {
-        call.lock = waits::contended(lock, flags);
-        // When it began, for as long as it lasts.
-        call.lock.all_ns = began;
+        call.lock.begin(waits::contended(lock, flags), began);
         push(call, Part::Lock, began);
     }
 }
@@ -107,13 +105,8 @@ pub(super) fn enter_lock(lock: u64, flags: u64, began: u64) {
 #[inline(always)]
 pub(super) fn leave_lock(lock: u64, now: u64) {
     if let Some(call) = in_flight::innermost()
-        && call.lock.lock == lock
-        && lock != 0
+        && call.lock.end(lock, now, &mut call.details.contended)
     {
-        call.details
-            .contended
-            .add(&call.lock, now.wrapping_sub(call.lock.all_ns));
-        call.lock.lock = 0;
         pop(call, Part::Lock, now);
     }
 }

@@ -46,10 +46,9 @@ fn contention_begin(ctx: RawTracePointContext) -> i32 {
     let now = clock::now();
     let (lock, flags): (u64, u64) = (ctx.arg(0), ctx.arg(1));
     if let Some(waiting) = this_threads()
-        && waiting.lock_since == 0
+        && !waiting.lock.is_under_way()
     {
-        waiting.lock = contended(lock, flags);
-        waiting.lock_since = now;
+        waiting.lock.begin(contended(lock, flags), now);
     }
     parts::enter_lock(lock, flags, now);
     0
@@ -59,13 +58,8 @@ fn contention_begin(ctx: RawTracePointContext) -> i32 {
 fn contention_end(ctx: RawTracePointContext) -> i32 {
     let now = clock::now();
     let lock: u64 = ctx.arg(0);
-    if let Some(waiting) = this_threads()
-        && waiting.lock_since != 0
-        && waiting.lock.lock == lock
-    {
-        let ns = now.wrapping_sub(waiting.lock_since);
-        waiting.wait.contended.add(&waiting.lock, ns);
-        waiting.lock_since = 0;
+    if let Some(waiting) = this_threads() {
+        waiting.lock.end(lock, now, &mut waiting.wait.contended);
     }
     parts::leave_lock(lock, now);
     0

@@ -111,8 +111,7 @@ fn end(waiting: &mut Waiting, result: WaitResult, now: u64) {
     waiting.release();
 }
 
-/// A function that the verifier checks by itself, as in [`super::frames`]: it is the same for every
-/// wait.
+/// Counts it, and writes its record if it becomes one.
 #[inline(always)]
 fn report(waiting: &mut Waiting) {
     let wait = &mut waiting.wait;
