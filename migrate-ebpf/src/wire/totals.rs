@@ -64,8 +64,8 @@ wire_figures! {
         Total = 5 "total_ns",
         /// Base pages requested by one call.
         Batch = 6 "pages_per_call",
-        /// [`Figure::Total`] by the pages that arrived (moved or populated), rounded down; only where
-        /// some did.
+        /// [`Figure::Total`] by the pages that arrived (moved or populated), rounded down; only
+        /// where some did.
         PerPage = 7 "ns_per_page",
     }
 }

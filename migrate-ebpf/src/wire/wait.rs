@@ -166,7 +166,8 @@ pub struct WaitCounts {
 wire_figures! {
     /// What there is a histogram of. Nanoseconds.
     WaitFigure {
-        /// [`Wait::total_ns`] of [`WaitKind::Fault`], and so on: by the number of the kind less one.
+        /// [`Wait::total_ns`] of [`WaitKind::Fault`], and so on: by the number of the kind less
+        /// one.
         Fault = 0 "fault_ns",
         /// Of [`WaitKind::Migrating`].
         Migrating = 1 "migrating_ns",
