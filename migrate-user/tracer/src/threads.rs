@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use migscope_recording::trace::Step;
 
@@ -52,16 +54,32 @@ pub fn migrating() -> Vec<Thread> {
     threads.collect()
 }
 
-/// What this thread is in at the moment, in the kernel: names of functions, innermost first. `None`
-/// where that may not be seen, in a PID namespace of our own, and for a thread that is gone.
+/// How often a thread's stack is looked at, and how long after one another. The kernel shows none of
+/// a thread that runs; one that looks time and again whether it may go on runs now and then.
+const LOOKS: u32 = 8;
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// What this thread is in at the moment, in the kernel: names of functions, innermost first. Empty
+/// where it runs whenever it is looked at. `None` where that may not be seen, in a PID namespace of
+/// our own, and for a thread that is gone.
 pub(crate) fn stack(tid: u32) -> Option<Vec<String>> {
     // A kernel without PID namespaces has but one.
     let namespace = fs::metadata("/proc/self/ns/pid");
     if namespace.is_ok_and(|namespace| namespace.ino() != FIRST_PID_NAMESPACE) {
         return None;
     }
-    let text = fs::read_to_string(format!("/proc/{tid}/stack")).ok()?;
-    Some(frames(&text))
+    let look = || {
+        let text = fs::read_to_string(format!("/proc/{tid}/stack")).ok()?;
+        Some(frames(&text))
+    };
+    for _ in 1..LOOKS {
+        let stack = look()?;
+        if !stack.is_empty() {
+            return Some(stack);
+        }
+        sleep(LOOK_EVERY);
+    }
+    look()
 }
 
 fn thread(pid: u32, tid: u32) -> Option<Thread> {

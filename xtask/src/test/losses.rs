@@ -1,12 +1,13 @@
 //! What the tracer cannot follow is counted once, whatever becomes of it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use super::Context;
 use super::account::{adds_up, all_is_told, loss, number};
 use super::headless::{BEGIN_NS, Headless, end_of};
 use super::live::{recorded, recorded_with_output};
-use super::trace::{Recorder, lines, tell, trace_by};
+use super::trace::{Recorder, Trace, lines, tell, told, trace_by};
 
 /// More calls at a time than the tracer has room for, all asleep in their driver. What they have
 /// moved comes home by one call for each page.
@@ -33,8 +34,8 @@ pub(super) fn a_full_table_is_counted(context: &Context<'_>) -> Result<()> {
 }
 
 /// More stacks than the tracer has places for: two of them fall into one, and the second is lost.
-/// Each call has its record, and those without a stack are as many as are said to be lost. A thread
-/// of the kernel has none to lose.
+/// Each call and each wait has its record, and those without a stack are as many as are said to be
+/// lost. A thread of the kernel has none to lose.
 pub(super) fn stacks_without_a_place_are_counted(context: &Context<'_>) -> Result<()> {
     let by = Recorder {
         options: &["--user-stacks"],
@@ -51,14 +52,33 @@ pub(super) fn stacks_without_a_place_are_counted(context: &Context<'_>) -> Resul
             *without += u64::from(traced.tid.is_some() && traced.text("user_stack").is_err());
         }
     }
+    let waits = waits_without(context, &trace)?;
     let lost = loss(&trace.report, "stack_lost")?;
-    let line = format!("  {without:?} calls without the stack that they had, {lost} stacks lost");
+    let line = format!(
+        "  {without:?} calls and {waits} waits without the stack that they had, {lost} stacks lost"
+    );
     tell(context, "losses-stacks", &line)?;
     ensure!(
-        without[0] > 0 && without[0] + without[1] == lost,
-        "{without:?} calls have no stack, and {lost} are lost"
+        without[0] > 0 && without[0] + without[1] + waits == lost,
+        "{without:?} calls and {waits} waits have no stack, and {lost} are lost"
     );
     all_is_told(&trace)
+}
+
+/// How many waits of threads with a stack of their own have none.
+fn waits_without(context: &Context<'_>, trace: &Trace) -> Result<u64> {
+    let export = ["export", "--event", "wait", "--format", "json"];
+    let waits = told(context, &export, &trace.recording)?.stdout;
+    let mut without = 0;
+    for wait in waits
+        .split(|byte| *byte == b'\n')
+        .filter(|it| !it.is_empty())
+    {
+        let wait: Value = serde_json::from_slice(wait).context("this is no wait")?;
+        ensure!(!wait["wait"].is_null(), "this is no wait: {wait}");
+        without += u64::from(wait["tid"].is_u64() && wait["user_stack"].is_null());
+    }
+    Ok(without)
 }
 
 /// Calls that are asleep in their driver when tracing begins: their beginning was not seen, and

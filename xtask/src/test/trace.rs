@@ -105,6 +105,8 @@ pub(super) struct Trace {
     pub(super) runs: Vec<Run>,
     /// `migscope report --json` of the recording of all of them.
     pub(super) report: Value,
+    /// The recording.
+    pub(super) recording: PathBuf,
 }
 
 /// What was said of one run of the workload.
@@ -201,6 +203,7 @@ pub(super) fn trace_by(
     Ok(Trace {
         runs: split(lines(&export.stdout)?, names.zip(truths))?,
         report: serde_json::from_slice(&report.stdout).context("the report is no JSON")?,
+        recording,
     })
 }
 
