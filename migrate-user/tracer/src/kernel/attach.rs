@@ -1,18 +1,15 @@
 //! Loads the built-in object, and attaches its programs.
 
-use std::io;
 use std::os::fd::AsFd as _;
 
-use aya::programs::{
-    FEntry, FExit, Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun as _,
-};
-use aya::{Btf, BtfError, Ebpf, EbpfLoader};
+use aya::programs::{FEntry, FExit, Program, RawTracePoint, RawTracePointRunOptions, TestRun as _};
+use aya::{Btf, Ebpf, EbpfLoader};
 use migrate_bpf::link::Link;
-use migrate_bpf::multi;
 use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, SWEPT_ALL_IT_COULD, names};
 
-use super::hooks::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
+use super::hooks::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, PARTS, WAITS};
 use super::kprobes::{self, Fprobes};
+use super::loading::{self, Wanted, refusal};
 use super::options::{Attach, Options, to_wire};
 use super::{Refusal, TracerError, modules, object};
 use crate::machine;
@@ -69,7 +66,7 @@ impl Method {
     }
 
     /// The program that does the same by this method.
-    fn program(self, name: &str) -> String {
+    pub(super) fn program(self, name: &str) -> String {
         match self {
             Self::Fentry => name.to_owned(),
             Self::Fprobe | Self::Kprobe => format!("{name}_kprobe"),
@@ -97,15 +94,24 @@ pub(super) struct Held {
     pub(super) links: Vec<(&'static str, Link)>,
 }
 
+/// The kernel's types, as aya reads them.
+pub(super) fn types() -> Result<Btf, TracerError> {
+    Btf::from_sys_fs().map_err(|cause| TracerError::BadBtf {
+        path: "/sys/kernel/btf/vmlinux",
+        cause: cause.to_string(),
+    })
+}
+
 /// Loads maps and programs, puts the hooks in place, and begins to trace. `prepare` is called
 /// before anything is followed, when changes of memory and code are seen already.
 pub(super) fn attach<T>(
     config: &Config,
+    btf: &Btf,
     options: &Options,
     mut prepare: impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
 ) -> Result<(Attached, T), TracerError> {
     let filter = to_wire(&options.only)?;
-    let mut by = |method| attach_by(method, config, &filter, options, &mut prepare);
+    let mut by = |method| attach_by(method, config, btf, &filter, options, &mut prepare);
     match options.attach {
         Attach::Fentry => by(Method::Fentry),
         Attach::Kprobe => by_kprobes(&mut by),
@@ -128,13 +134,13 @@ fn by_kprobes<T>(by: &mut impl FnMut(Method) -> Result<T, TracerError>) -> Resul
 fn attach_by<T>(
     method: Method,
     config: &Config,
+    btf: &Btf,
     filter: &Filter,
     options: &Options,
     prepare: &mut impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
 ) -> Result<(Attached, T), TracerError> {
-    let btf = Btf::from_sys_fs().map_err(|cause| bad_btf(&cause))?;
     let object = object::made_for(config)?;
-    let tracer = tracer(&object, &btf, config, filter, options)?;
+    let tracer = tracer(&object, btf, config, filter, options)?;
     let fprobes = (method == Method::Fprobe).then(|| Fprobes::new(&object, &tracer));
     let mut attached = Attached {
         tracer,
@@ -147,31 +153,8 @@ fn attach_by<T>(
         started_ns: 0,
         started_unix_ns: None,
     };
-    let functions = Functions::of(method);
-    let asked = |asked: bool, hooks: &'static [Hook]| if asked { hooks } else { &[] };
-    let parts = asked(options.sub_steps, &PARTS);
-    let driver_parts = asked(options.sub_steps, &DRIVER_PARTS);
-    let waits = asked(options.waits, &WAITS);
-    let device_side = asked(options.device_side, &DEVICE_SIDE);
-    let details = parts
-        .iter()
-        .chain(driver_parts)
-        .chain(waits)
-        .chain(device_side);
-    let mut loaded = Vec::new();
-    // What every migration is seen by comes last, and of that how the rarest migrations begin.
-    for hook in MEMORY.iter().chain(details).chain(&HOOKS) {
-        let found = if is_understood(hook, config) {
-            attached.load(hook, &btf, &functions)?
-        } else {
-            None
-        };
-        match found {
-            Some(function) => loaded.push((hook, function)),
-            None => attached.not_hooked.push(hook.functions[0].to_owned()),
-        }
-    }
-    attached.load_tracepoints(options)?;
+    let hooks = wanted(options, config, &mut attached.not_hooked);
+    let mut loaded = attached.load(&hooks, btf, options)?;
     attached.attach_tracepoints(options)?;
     let last = loaded.pop();
     let (memory, others): (Vec<_>, Vec<_>) = loaded
@@ -193,6 +176,31 @@ fn attach_by<T>(
         attached.hook(hook, function)?;
     }
     Ok((attached, prepared))
+}
+
+/// The hooks that are asked for. What every migration is seen by comes last, and of that how the
+/// rarest migrations begin. What this kernel has nothing to hook for is told.
+fn wanted(options: &Options, config: &Config, not_hooked: &mut Vec<String>) -> Vec<&'static Hook> {
+    let asked = |asked: bool, hooks: &'static [Hook]| if asked { hooks } else { &[] };
+    let all = [
+        &MEMORY[..],
+        asked(options.sub_steps, &PARTS),
+        asked(options.sub_steps, &DRIVER_PARTS),
+        asked(options.waits, &WAITS),
+        asked(options.device_side, &DEVICE_SIDE),
+        &HOOKS[..],
+    ];
+    let (wanted, others): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .flatten()
+        .partition(|hook| is_understood(hook, config));
+    not_hooked.extend(others.into_iter().map(name));
+    wanted
+}
+
+/// What a hook is called where it is missing: by the newest name of its function.
+fn name(hook: &Hook) -> String {
+    hook.functions[0].to_owned()
 }
 
 /// Can its programs read what this kernel gives them? Where pages on a device do not look as they
@@ -225,88 +233,39 @@ fn tracer(
         .map_err(|cause| TracerError::Load(Refusal::new(&cause)))
 }
 
-/// The kernel's functions, where nobody else says which there are: for a kprobe the kernel does
-/// only when it is attached.
-struct Functions(Option<modules::Functions>);
-
-impl Functions {
-    fn of(method: Method) -> Self {
-        Self(
-            (method != Method::Fentry)
-                .then(modules::Functions::read)
-                .flatten(),
-        )
-    }
-
-    /// Is it there, as far as is known?
-    fn may_have(&self, name: &str) -> bool {
-        self.0.as_ref().is_none_or(|functions| functions.has(name))
-    }
-}
-
-/// Why a hook's programs are not loaded.
-enum NotLoaded {
-    /// This kernel has no such function, or not as a function of its own.
-    Missing(TracerError),
-    Refused(TracerError),
-}
-
 impl Attached {
-    /// Loads the programs of a hook. The function that they are for; `None` if this kernel has none
-    /// of them.
+    /// Loads all programs. The hooks of which this kernel has a function, with that.
     fn load(
         &mut self,
-        hook: &Hook,
+        hooks: &[&'static Hook],
         btf: &Btf,
-        functions: &Functions,
-    ) -> Result<Option<&'static str>, TracerError> {
-        let mut missing = None;
-        for &function in hook.functions {
-            let loaded = if functions.may_have(function) {
-                self.load_for(hook, function, btf)
-            } else {
-                Err(NotLoaded::Missing(TracerError::NoFunction { function }))
-            };
-            match loaded {
-                Ok(()) => return Ok(Some(function)),
-                Err(NotLoaded::Missing(error)) => missing = missing.or(Some(error)),
-                Err(NotLoaded::Refused(error)) => return Err(error),
+        options: &Options,
+    ) -> Result<Vec<(&'static Hook, &'static str)>, TracerError> {
+        let of_hooks = hooks.iter().copied().map(Wanted::Hook);
+        let points = tracepoints(options).map(|(name, _)| name);
+        let optional = optional(options).map(|(name, _)| name);
+        let points = points.chain([SWEEP, PEEK, UNDER_WAY]).chain(optional);
+        let points = points.map(Wanted::Tracepoint);
+        let found = match &mut self.held.fprobes {
+            Some(fprobes) => {
+                let points: Vec<_> = points.collect();
+                loading::load(&mut self.tracer, self.method, &points, btf)?;
+                loading::load_fprobes(fprobes, hooks)?
+            }
+            None => {
+                let all: Vec<_> = points.chain(of_hooks).collect();
+                let found = loading::load(&mut self.tracer, self.method, &all, btf)?;
+                found[all.len() - hooks.len()..].to_vec()
+            }
+        };
+        let mut loaded = Vec::new();
+        for (&hook, function) in hooks.iter().zip(found) {
+            match function {
+                Some(function) => loaded.push((hook, function)),
+                None => self.not_hooked.push(name(hook)),
             }
         }
-        match missing {
-            Some(error) if hook.need == Need::Needed => Err(error),
-            _ => Ok(None),
-        }
-    }
-
-    fn load_for(
-        &mut self,
-        hook: &Hook,
-        function: &'static str,
-        btf: &Btf,
-    ) -> Result<(), NotLoaded> {
-        for (name, _) in programs(hook) {
-            if let Some(fprobes) = &mut self.held.fprobes {
-                let loaded = fprobes.load(name, &self.method.program(name));
-                loaded.map_err(|cause| NotLoaded::Refused(refusal_by(function, &cause)))?;
-                continue;
-            }
-            let loaded = match self.program(name).map_err(NotLoaded::Refused)? {
-                Program::FEntry(entry) => entry.load(function, btf),
-                Program::FExit(exit) => exit.load(function, btf),
-                Program::KProbe(probe) => probe.load(),
-                _ => return Err(NotLoaded::Refused(TracerError::Object(name))),
-            };
-            loaded.map_err(|cause| {
-                let why = if has_no_type(&cause) || has_no_address(&cause) {
-                    NotLoaded::Missing
-                } else {
-                    NotLoaded::Refused
-                };
-                why(refusal(function, &cause))
-            })?;
-        }
-        Ok(())
+        Ok(loaded)
     }
 
     fn hook(&mut self, hook: &Hook, function: &'static str) -> Result<(), TracerError> {
@@ -328,17 +287,6 @@ impl Attached {
                 _ => return Err(TracerError::Object(name)),
             };
             attached.map_err(|cause| refusal(function, &cause))?;
-        }
-        Ok(())
-    }
-
-    fn load_tracepoints(&mut self, options: &Options) -> Result<(), TracerError> {
-        let hooked = tracepoints(options).map(|(name, _)| name);
-        let optional = optional(options).map(|(name, _)| name);
-        for name in hooked.chain([SWEEP, PEEK, UNDER_WAY]).chain(optional) {
-            raw_tracepoint(&mut self.tracer, name)?
-                .load()
-                .map_err(|cause| refusal(name, &cause))?;
         }
         Ok(())
     }
@@ -380,7 +328,7 @@ fn optional(options: &Options) -> impl Iterator<Item = (&'static str, &'static s
 }
 
 /// The programs of a hook, in the order in which they are attached; is it at the return?
-fn programs(hook: &Hook) -> impl Iterator<Item = (&'static str, bool)> {
+pub(super) fn programs(hook: &Hook) -> impl Iterator<Item = (&'static str, bool)> {
     let at_return = hook.at_return.into_iter().map(|name| (name, true));
     at_return.chain(hook.at_entry.into_iter().map(|name| (name, false)))
 }
@@ -435,106 +383,9 @@ fn program<'a>(
     tracer.program_mut(name).ok_or(TracerError::Object(what))
 }
 
-fn bad_btf(cause: &BtfError) -> TracerError {
-    TracerError::BadBtf {
-        path: "/sys/kernel/btf/vmlinux",
-        cause: cause.to_string(),
-    }
-}
-
-/// Lines of the verifier's log that say why; what comes before is every instruction that it liked.
-const LOG_LINES: usize = 12;
-/// How lines begin with which it goes on about itself: there can be more of them than of the
-/// others.
-const STATISTICS: [&str; 4] = [
-    "verification time ",
-    "stack depth ",
-    "subprog ",
-    "processed ",
-];
-
-/// Why the verifier refused, by its log.
-fn reason(log: &str) -> String {
-    let is_reason = |line: &&str| !STATISTICS.iter().any(|begins| line.starts_with(begins));
-    let lines: Vec<_> = log.lines().filter(is_reason).collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
-}
-
-fn has_no_type(cause: &ProgramError) -> bool {
-    matches!(
-        cause,
-        ProgramError::Btf(BtfError::UnknownBtfTypeName { .. })
-    )
-}
-
-/// The verifier's words for a function of which the kernel knows the type only.
-fn has_no_address(cause: &ProgramError) -> bool {
-    matches!(
-        cause,
-        ProgramError::LoadError { verifier_log, .. }
-            if verifier_log.to_string().contains("cannot be found")
-    )
-}
-
-fn refusal(function: &'static str, cause: &ProgramError) -> TracerError {
-    let cause = match cause {
-        ProgramError::LoadError {
-            io_error,
-            verifier_log,
-        } => with_reason(io_error, &verifier_log.to_string()),
-        other => Refusal::new(other).to_string(),
-    };
-    TracerError::Program { function, cause }
-}
-
-/// The same of a program that aya does not load.
-fn refusal_by(function: &'static str, cause: &multi::Error) -> TracerError {
-    let cause = match cause {
-        multi::Error::Refused { cause, log } => with_reason(cause, log),
-        other => Refusal::new(other).to_string(),
-    };
-    TracerError::Program { function, cause }
-}
-
-fn with_reason(cause: &io::Error, log: &str) -> String {
-    let said = Refusal::new(cause);
-    match reason(log).as_str() {
-        "" => said.to_string(),
-        reason => format!("{said}\n{reason}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refusal_ends_with_its_reason() {
-        let log = "0: (b7) r0 = 0\nR1 invalid mem access 'scalar'\nverification time 12 usec\n\
-            stack depth 8\nsubprog 0 (f) main insns_self 9\nprocessed 9 insns (limit 1000000)\n";
-        assert_eq!(
-            reason(log),
-            "0: (b7) r0 = 0\nR1 invalid mem access 'scalar'"
-        );
-        assert_eq!(reason(""), "");
-    }
-
-    #[test]
-    fn a_refused_probe_says_why_in_words() {
-        let cause = io::Error::from(rustix::io::Errno::PERM);
-        let refused = with_reason(&cause, "processed 0 insns");
-        assert!(
-            refused.contains("seccomp") && !refused.contains('\n'),
-            "{refused}"
-        );
-        let cause = io::Error::from(rustix::io::Errno::ACCESS);
-        let refused = with_reason(&cause, "R1 invalid mem access 'scalar'\nprocessed 9 insns");
-        assert!(refused.contains("the verifier does not take"), "{refused}");
-        assert!(
-            refused.ends_with("\nR1 invalid mem access 'scalar'"),
-            "{refused}"
-        );
-    }
 
     #[test]
     fn what_the_sweep_returns_is_told_apart() {

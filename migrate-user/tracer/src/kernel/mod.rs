@@ -11,6 +11,7 @@ mod error;
 mod hooks;
 mod in_flight;
 mod kprobes;
+mod loading;
 mod log;
 mod losses;
 mod modules;
@@ -25,6 +26,7 @@ mod totals;
 mod trial;
 mod watch;
 
+use std::thread;
 use std::time::Duration;
 
 use aya::Ebpf;
@@ -126,11 +128,17 @@ impl Tracer {
     /// it.
     pub fn open(options: &Options, tell: fn(&str)) -> Result<Self, TracerError> {
         requirements::check()?;
-        let (mut config, structures) = btf::config()?;
+        // All that takes long comes before the first hook, and side by side.
+        let (config, btf, symbols) = thread::scope(|scope| {
+            let config = scope.spawn(btf::config);
+            let btf = scope.spawn(attach::types);
+            let symbols = Symbols::new();
+            let read = "reading does not panic";
+            (config.join().expect(read), btf.join().expect(read), symbols)
+        });
+        let (mut config, structures) = config?;
         options.tell(&mut config);
-        // All that takes long comes before the first hook.
-        let symbols = Symbols::new();
-        let (mut attached, watch) = attach::attach(&config, options, |tracer| {
+        let (mut attached, watch) = attach::attach(&config, &btf?, options, |tracer| {
             Watch::begin(tracer, structures, options, &symbols)
         })?;
         let tracer = &mut attached.tracer;
