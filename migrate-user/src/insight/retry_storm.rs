@@ -70,5 +70,21 @@ fn evidence(scene: &Scene<'_>, all: u64, retries: u64) -> Vec<String> {
             mover(scene, of)
         )
     });
-    std::iter::once(whole).chain(ranges).chain(causes).collect()
+    let all = std::iter::once(whole).chain(ranges).chain(causes);
+    all.chain(changes(scene)).collect()
+}
+
+/// What else has changed memory, wherever.
+fn changes(scene: &Scene<'_>) -> Option<String> {
+    let counts = scene.model.wait_totals().counts();
+    let changes = counts.iter().filter(|of| of.kind == WaitKind::Invalidation);
+    let changes: Vec<_> = changes
+        .map(|of| format!("{} {}", of.result.name(), count(of.waits)))
+        .collect();
+    (!changes.is_empty()).then(|| {
+        format!(
+            "memory of processes that are mirrored was invalidated without a migration, wherever: {}",
+            changes.join(", ")
+        )
+    })
 }

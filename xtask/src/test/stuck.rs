@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Context;
+use super::account::number;
 use super::trace::{Line, lines, tell};
 use crate::driver;
 use crate::sections::Sections;
@@ -25,6 +26,13 @@ const SCRIPT: &str = "workload run hang --duration 200 --truth /tmp/truth.json >
         sleep $((look % 4))
     done
     echo == text; migscope stuck --older-than 500ms --wait 10s
+    printf '[findings]\nstuck-seconds = 1\n' > /tmp/config.toml
+    for look in 1 2 3 4 5 6; do
+        migscope record --duration 2 --force -o /tmp/hang.arrow >&2 || exit 1
+        echo == report-$look; MIGSCOPE_CONFIG=/tmp/config.toml migscope report --json /tmp/hang.arrow | tee /tmp/report.json
+        echo == metrics-$look; migscope export --format openmetrics -o - /tmp/hang.arrow
+        grep -q '\"stuck\"' /tmp/report.json && break
+    done
     kill -INT $load; wait $load || { cat /tmp/load; exit 1; }
     echo == after; migscope stuck --older-than 500ms; echo $?
     echo == truth; cat /tmp/truth.json";
@@ -72,6 +80,7 @@ pub(super) fn calls_that_hang_are_told(context: &Context<'_>) -> Result<()> {
             "none was found in {place}: {places:?}"
         );
     }
+    is_recorded(&sections, &truths)?;
     let text = sections.get("text")?;
     ensure!(
         text.contains("[migrate_test]") && text.contains("driver migrate_test"),
@@ -85,9 +94,41 @@ pub(super) fn calls_that_hang_are_told(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Recordings that end in the middle of a call say how long it has been under way, and find that it
+/// is stuck; others do not.
+fn is_recorded(sections: &Sections, truths: &[Line]) -> Result<()> {
+    const METRIC: &str = "migscope_oldest_in_flight_seconds ";
+    let mut hung = 0;
+    for look in 1..=6 {
+        let Ok(report) = sections.get(&format!("report-{look}")) else {
+            break;
+        };
+        let report: Value = serde_json::from_str(report).context("the report is no JSON")?;
+        let metrics = sections.get(&format!("metrics-{look}"))?;
+        let seconds = metrics.lines().find_map(|line| line.strip_prefix(METRIC));
+        let seconds: f64 = seconds.context("no metric")?.trim().parse()?;
+        let findings = report["findings"].as_array().context("no findings")?;
+        let is_found = findings.iter().any(|finding| finding["kind"] == "stuck");
+        ensure!(
+            is_found == (seconds >= 1.0),
+            "the oldest has been under way for {seconds} s, and is stuck: {is_found}"
+        );
+        if is_found {
+            let looked = number(&report["started_ns"])? + number(&report["elapsed_ns"])?;
+            let began = looked - (seconds * 1e9) as u64;
+            ensure!(
+                truths.iter().any(|it| it.time_ns.abs_diff(began) < OFF),
+                "the driver began no call {seconds} s before {looked}"
+            );
+            hung += 1;
+        }
+    }
+    ensure!(hung > 0, "no recording ended in the middle of a call");
+    Ok(())
+}
+
 /// Holds a call that is said to hang against what the driver says of it afterwards; the step.
 fn told_rightly(page: &Value, call: &Value, truths: &[Line]) -> Result<String> {
-    let number = |value: &Value| value.as_u64().context("no number");
     let step = call["step"].as_str().context("no step")?.to_owned();
     let (looked, age) = (number(&page["time_ns"])?, number(&call["age_ns"])?);
     let began = looked - age;
