@@ -12,17 +12,28 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{
     bindings::{
-        mmu_notifier, mmu_notifier_event_MMU_NOTIFY_MIGRATE, mmu_notifier_ops, mmu_notifier_range,
+        mmu_notifier, mmu_notifier_event_MMU_NOTIFY_CLEAR as CLEAR,
+        mmu_notifier_event_MMU_NOTIFY_MIGRATE as MIGRATE,
+        mmu_notifier_event_MMU_NOTIFY_PROTECTION_PAGE as PROTECTION_PAGE,
+        mmu_notifier_event_MMU_NOTIFY_PROTECTION_VMA as PROTECTION_VMA,
+        mmu_notifier_event_MMU_NOTIFY_UNMAP as UNMAP, mmu_notifier_ops, mmu_notifier_range,
         mmu_notifier_register, mmu_notifier_unregister,
     },
     container_of, ffi,
     mm::{Mm, MmWithUser},
+    page::PAGE_SIZE,
     prelude::*,
     sync::{Arc, aref::ARef, global_lock},
     types::Opaque,
 };
 
-use crate::{clock, device_memory::DeviceMemory, layout, uapi::configuration};
+use crate::{
+    clock::{self, Stamp},
+    device_memory::DeviceMemory,
+    layout,
+    timeline::Span,
+    uapi::{Wait, configuration, wait, wait_result},
+};
 
 /// Threads that can be in a migration at once and have what their mirrors took remembered.
 const MOST_THREADS: usize = 4096;
@@ -103,6 +114,8 @@ pub(crate) struct Mirror {
     #[pin]
     notifier: Opaque<mmu_notifier>,
     mm: ARef<Mm>,
+    /// The process whose address space it is.
+    owner: u32,
     memory: Arc<DeviceMemory>,
 }
 
@@ -119,12 +132,14 @@ static OPS: mmu_notifier_ops = mmu_notifier_ops {
 };
 
 impl Mirror {
-    /// Mirrors an address space. Its mmap lock must not be held.
+    /// Mirrors the address space of the thread that calls. Its mmap lock must not be held.
     pub(crate) fn new(mm: &MmWithUser, memory: Arc<DeviceMemory>) -> Result<Pin<KBox<Self>>> {
         let mm: &Mm = mm;
+        let (owner, _) = layout::current_ids();
         let mirror = KBox::try_pin_init(
             try_pin_init!(Self {
                 mm: mm.into(),
+                owner,
                 memory,
                 // INVARIANT: Success means that it is registered.
                 notifier <- Opaque::try_ffi_init(|slot: *mut mmu_notifier| {
@@ -155,7 +170,7 @@ impl PinnedDrop for Mirror {
 }
 
 /// A range is about to change. Of the many reasons only migration to or from a device takes time
-/// here, our own ones too, as for drivers that do not look who asks.
+/// here, our own ones too, as for drivers that do not look who asks. The others are counted.
 ///
 /// # Safety
 ///
@@ -166,15 +181,38 @@ unsafe extern "C" fn invalidate_range_start(
 ) -> ffi::c_int {
     // SAFETY: Only `Mirror` has notifiers with these operations, in its field `notifier`; it waits
     // for us when it goes. The range is valid for this call.
-    let (mirror, event) = unsafe {
+    let (mirror, range) = unsafe {
         let notifier = Opaque::cast_from(notifier).cast_mut();
-        (&*container_of!(notifier, Mirror, notifier), (*range).event)
+        (&*container_of!(notifier, Mirror, notifier), &*range)
     };
-    if event == mmu_notifier_event_MMU_NOTIFY_MIGRATE {
-        let from = clock::now();
+    let from = clock::now();
+    if range.event == MIGRATE {
         clock::spin_until(from.saturating_add(mirror.memory.invalidate_ns()));
         mirror.memory.hang(configuration::HANG_IN_SETUP);
         keep(clock::now() - from);
+    } else {
+        mirror.count(range, from);
     }
     0
+}
+
+impl Mirror {
+    /// Somebody else than a migration changes this range.
+    fn count(&self, range: &mmu_notifier_range, from: Stamp) {
+        let becomes = match range.event {
+            UNMAP => wait_result::UNMAPPED,
+            CLEAR => wait_result::CLEARED,
+            PROTECTION_VMA => wait_result::PROTECTED,
+            PROTECTION_PAGE => wait_result::PAGE_PROTECTED,
+            _ => wait_result::CHANGED,
+        };
+        let to = clock::now();
+        self.memory.waits.keep(&Wait {
+            device: self.memory.number(),
+            owner: self.owner,
+            address: range.start as u64,
+            pages: ((range.end - range.start) / PAGE_SIZE) as u64,
+            ..Wait::over(wait::INVALIDATION, becomes, Span { from, to })
+        });
+    }
 }

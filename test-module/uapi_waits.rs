@@ -16,8 +16,11 @@ pub mod wait {
     pub const READ_BEGIN: u32 = 4;
     /// A call of `make_device_exclusive`, for one page.
     pub const EXCLUSIVE: u32 = 5;
+    /// The kernel tells a mirror of the address space that memory changes, and waits for it. Not
+    /// for a migration, whose setup waits.
+    pub const INVALIDATION: u32 = 6;
     /// How many there are, and one more.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 }
 
 /// Values of [`Wait::result`].
@@ -33,8 +36,18 @@ pub mod wait_result {
     /// A range fault after which the range changed, before what it found could be used:
     /// `mmu_interval_read_retry`. It is called anew.
     pub const RETRY: u32 = 5;
+    /// What is invalidated is unmapped, or moved.
+    pub const UNMAPPED: u32 = 6;
+    /// It is given back, or gets other pages.
+    pub const CLEARED: u32 = 7;
+    /// It gets other rights.
+    pub const PROTECTED: u32 = 8;
+    /// Pages of it get other rights.
+    pub const PAGE_PROTECTED: u32 = 9;
+    /// It is invalidated for another reason.
+    pub const CHANGED: u32 = 10;
     /// How many there are, and one more.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 11;
 }
 
 /// One call in which a thread may have waited. Times are of the kernel's CLOCK_BOOTTIME.

@@ -11,8 +11,8 @@ use crate::{
 
 const WAYS: usize = 4;
 
-/// Whose wait it is. A thread is in one of each at the most: what it waits for in the middle of one
-/// is a part of that.
+/// What a thread waits as. It is in one wait of each at the most: what it waits for in the middle of
+/// one is a part of that.
 #[derive(Clone, Copy)]
 #[repr(u64)]
 pub(crate) enum Side {
@@ -20,6 +20,13 @@ pub(crate) enum Side {
     Cpu = 0,
     /// It works for a device, which may need pages as a CPU does.
     Device = 1,
+    /// It changes memory, for which it may be either of them.
+    Changer = 2,
+}
+
+impl Side {
+    /// The innermost first: who changes memory waits for a device, which needs no pages for that.
+    pub(crate) const ALL: [Self; 3] = [Self::Changer, Self::Cpu, Self::Device];
 }
 
 /// One wait under way.

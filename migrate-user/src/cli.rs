@@ -150,8 +150,8 @@ pub struct Tracing {
     /// migrating
     #[arg(long)]
     pub no_waits: bool,
-    /// Follow what a device waits for as well: hmm_range_fault, interval notifiers, exclusive
-    /// access
+    /// Follow what a device waits for as well, and what waits for it: hmm_range_fault, interval
+    /// notifiers, exclusive access, invalidations by reason
     #[arg(long, conflicts_with = "no_waits")]
     pub device_side: bool,
     /// How to hook the kernel's functions

@@ -67,6 +67,10 @@ pub struct WaitOffsets {
     pub vmf_address: u32,
     /// `vm_fault::orig_pte`
     pub vmf_entry: u32,
+    /// `vm_fault::flags`, in kernels where a fault can be under the lock of its VMA alone.
+    pub vmf_flags: u32,
+    /// `vm_fault::page`
+    pub vmf_page: u32,
     /// `vm_fault::pte`
     pub vmf_pte: u32,
     /// `vm_fault::pmd`
@@ -79,6 +83,14 @@ pub struct WaitOffsets {
     pub range_end: u32,
     /// `mmu_interval_notifier::mm`
     pub notifier_mm: u32,
+    /// `mmu_notifier_range::mm`
+    pub invalidation_mm: u32,
+    /// `mmu_notifier_range::start`
+    pub invalidation_start: u32,
+    /// `mmu_notifier_range::end`
+    pub invalidation_end: u32,
+    /// `mmu_notifier_range::event`
+    pub invalidation_event: u32,
     /// `mutex::owner`
     pub mutex_owner: u32,
     /// `rw_semaphore::owner`
@@ -91,12 +103,18 @@ impl WaitOffsets {
         vmf_vma: OFFSET_UNKNOWN,
         vmf_address: OFFSET_UNKNOWN,
         vmf_entry: OFFSET_UNKNOWN,
+        vmf_flags: OFFSET_UNKNOWN,
+        vmf_page: OFFSET_UNKNOWN,
         vmf_pte: OFFSET_UNKNOWN,
         vmf_pmd: OFFSET_UNKNOWN,
         range_notifier: OFFSET_UNKNOWN,
         range_start: OFFSET_UNKNOWN,
         range_end: OFFSET_UNKNOWN,
         notifier_mm: OFFSET_UNKNOWN,
+        invalidation_mm: OFFSET_UNKNOWN,
+        invalidation_start: OFFSET_UNKNOWN,
+        invalidation_end: OFFSET_UNKNOWN,
+        invalidation_event: OFFSET_UNKNOWN,
         mutex_owner: OFFSET_UNKNOWN,
         rwsem_owner: OFFSET_UNKNOWN,
     };

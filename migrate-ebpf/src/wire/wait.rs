@@ -19,6 +19,10 @@ wire_enum! {
         Notifier = 4 "notifier",
         /// A device wants a page for itself: `make_device_exclusive`.
         Exclusive = 5 "exclusive",
+        /// Memory changes, and whoever changes it waits for the devices that mirror it:
+        /// `__mmu_notifier_invalidate_range_start`, but not that of a migration, which is a part of
+        /// its setup.
+        Invalidation = 6 "invalidation",
     }
 }
 
@@ -37,8 +41,23 @@ wire_enum! {
         Retry = 5 "retry",
         /// It was refused.
         Failed = 6 "failed",
-        /// A fault whose page cannot be looked at, and that moved nothing itself.
+        /// A fault whose page cannot be looked at, and that moved nothing itself. An invalidation
+        /// for a reason that is new.
         Unknown = 7 "unknown",
+        /// What is invalidated is unmapped, or moved to another address.
+        Unmapped = 8 "unmapped",
+        /// Its entries in the page table are cleared: it is given back, or gets other pages.
+        Cleared = 9 "cleared",
+        /// It gets other rights, all of it.
+        Protected = 10 "protected",
+        /// Pages of it may not be written to any more, or may again.
+        PageProtected = 11 "page_protected",
+        /// It is watched for writes.
+        SoftDirty = 12 "soft_dirty",
+        /// Its process ends.
+        Released = 13 "released",
+        /// A page of it becomes a device's alone.
+        MadeExclusive = 14 "made_exclusive",
     }
 }
 
@@ -177,8 +196,10 @@ wire_figures! {
         Notifier = 3 "notifier_ns",
         /// Of [`WaitKind::Exclusive`].
         Exclusive = 4 "exclusive_ns",
+        /// Of [`WaitKind::Invalidation`].
+        Invalidation = 5 "invalidation_ns",
         /// [`Wait::before_setup_ns`] of faults that made a migration.
-        BeforeSetup = 5 "before_setup_ns",
+        BeforeSetup = 6 "before_setup_ns",
     }
 }
 
@@ -190,6 +211,7 @@ impl From<WaitKind> for WaitFigure {
             WaitKind::RangeFault => Self::RangeFault,
             WaitKind::Notifier => Self::Notifier,
             WaitKind::Exclusive => Self::Exclusive,
+            WaitKind::Invalidation => Self::Invalidation,
         }
     }
 }

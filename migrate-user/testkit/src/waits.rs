@@ -7,7 +7,7 @@ use migscope_recording::trace::{
 use crate::{START_NS, Synthetic};
 
 /// What can come of a wait of each kind.
-const RESULTS: [(WaitKind, &[WaitResult]); 5] = [
+const RESULTS: [(WaitKind, &[WaitResult]); 6] = [
     (
         WaitKind::Fault,
         &[
@@ -25,6 +25,10 @@ const RESULTS: [(WaitKind, &[WaitResult]); 5] = [
     ),
     (WaitKind::Notifier, &[WaitResult::Done]),
     (WaitKind::Exclusive, &[WaitResult::Done, WaitResult::Failed]),
+    (
+        WaitKind::Invalidation,
+        &[WaitResult::Unmapped, WaitResult::Cleared],
+    ),
 ];
 
 /// A wait for one page of which nothing is known but this.

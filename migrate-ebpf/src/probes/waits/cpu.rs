@@ -4,7 +4,7 @@
 //! `migrate_to_ram` brings back; `do_huge_pmd_device_private` (`mm/huge_memory.c`), the same for a
 //! huge one; `migration_entry_wait` (`mm/migrate.c`) for a page that is being migrated.
 
-use migrate_ebpf::wire::{UNKNOWN, WaitKind, WaitResult};
+use migrate_ebpf::wire::{Loss, UNKNOWN, WaitKind, WaitResult};
 
 use super::{
     begin, end_now, ending,
@@ -15,6 +15,7 @@ use crate::{
     clock,
     config::{config, field},
     in_flight::this_thread,
+    losses,
     probes::{
         kernel::{Pointer, Untyped, compound_pages},
         words::word_at,
@@ -27,6 +28,9 @@ const RETRY: u32 = 0x400;
 /// `VM_FAULT_ERROR`: out of memory, no such memory, broken memory, and so on.
 const ERROR: u32 = 0x873;
 
+/// `FAULT_FLAG_VMA_LOCK`, since 6.4: the fault is under the lock of its VMA alone.
+const VMA_LOCK: u32 = 1 << 12;
+
 /// The types of swap entries.
 const TYPES: u64 = 31;
 
@@ -38,12 +42,18 @@ fn is_on_device(entry: u64) -> bool {
     kind.wrapping_sub(config!(device_type).into()) < 2
 }
 
+/// Will the kernel want another lock before it looks at the page? It then comes back with it.
+#[inline(always)]
+fn wants_other_lock(vmf: impl Pointer) -> bool {
+    field!(wait.vmf_flags).is_known() && vmf.half(field!(wait.vmf_flags)) & VMA_LOCK != 0
+}
+
 /// `do_swap_page(vmf)` is entered. Of an entry of any other kind nothing is looked at but that.
 #[inline(always)]
 pub(super) fn enter_fault(ctx: &impl Arguments) {
     let vmf = ctx.pointer(0);
     let entry = vmf.word(field!(wait.vmf_entry));
-    if is_on_device(entry) {
+    if is_on_device(entry) && !wants_other_lock(vmf) {
         fault(ctx, vmf, 1);
     } else {
         ctx.pass_by(Side::Cpu);
@@ -74,6 +84,15 @@ fn fault(ctx: &impl Arguments, vmf: impl Pointer, pages: u64) {
 /// `do_swap_page` returns.
 #[inline(always)]
 pub(super) fn leave_fault(ctx: &impl Returned) {
+    if let Some(vmf) = ctx.first()
+        && wants_other_lock(vmf)
+    {
+        // A kernel that goes on to the page under the lock of the VMA is newer than we are.
+        if is_on_device(vmf.word(field!(wait.vmf_entry))) && vmf.word(field!(wait.vmf_page)) != 0 {
+            losses::count(Loss::WaitMissed);
+        }
+        return;
+    }
     leave(ctx, |vmf| vmf.word(field!(wait.vmf_pte)));
 }
 

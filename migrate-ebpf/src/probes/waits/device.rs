@@ -8,13 +8,13 @@ use migrate_ebpf::wire::{UNKNOWN, WaitKind, WaitResult};
 use super::{
     begin, end_now, ending,
     hooks::{Arguments, Returned},
-    note_whose,
+    note_range, note_whose,
 };
 use crate::{
     clock,
     config::{config, field},
     probes::kernel::Pointer,
-    waiting::{Side, Waiting},
+    waiting::Side,
 };
 
 /// `-EBUSY`: something was invalidated meanwhile.
@@ -68,13 +68,6 @@ fn exclusive(ctx: &impl Arguments, start: u64, end: u64) {
         note_range(waiting, start, end);
         note_whose(waiting, ctx.pointer(0));
     }
-}
-
-#[inline(always)]
-fn note_range(waiting: &mut Waiting, start: u64, end: u64) {
-    let shift = config!(page_shift);
-    waiting.wait.address = start >> shift << shift;
-    waiting.wait.pages = end.wrapping_sub(start) >> shift;
 }
 
 /// `hmm_range_fault` returns 0 or an error.

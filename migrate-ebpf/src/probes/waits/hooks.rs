@@ -6,7 +6,7 @@ use aya_ebpf::{
     programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext},
 };
 
-use super::{cpu, device};
+use super::{cpu, device, invalidation};
 use crate::{
     in_flight::{this_thread, untyped},
     probes::{
@@ -73,6 +73,9 @@ pub(super) trait Returned {
 
     /// What a function with so many arguments returned.
     fn value(&self, arguments: usize) -> u64;
+
+    /// Its first argument, if that is known here: a pointer.
+    fn first(&self) -> Option<impl Pointer>;
 }
 
 impl Returned for FExitContext {
@@ -87,6 +90,11 @@ impl Returned for FExitContext {
     fn value(&self, arguments: usize) -> u64 {
         untyped(self.arg(arguments))
     }
+
+    #[inline(always)]
+    fn first(&self) -> Option<impl Pointer> {
+        Some(Typed(self.arg(0)))
+    }
 }
 
 impl Returned for RetProbeContext {
@@ -98,6 +106,11 @@ impl Returned for RetProbeContext {
     #[inline(always)]
     fn value(&self, _arguments: usize) -> u64 {
         self.ret()
+    }
+
+    #[inline(always)]
+    fn first(&self) -> Option<impl Pointer> {
+        None::<Untyped>
     }
 }
 
@@ -204,4 +217,12 @@ wait!(
     exclusive_range_return_kprobe,
     device::enter_exclusive_range,
     device::leave_exclusive_range
+);
+wait!(
+    invalidation_entry,
+    invalidation_return,
+    invalidation_entry_kprobe,
+    invalidation_return_kprobe,
+    invalidation::enter,
+    invalidation::leave
 );

@@ -31,14 +31,15 @@ const MUTEX_FLAGS: u64 = 7;
 const RWSEM_FLAGS: u64 = 3;
 const RWSEM_READER: u64 = 1;
 
-/// The wait that this thread is in: the inner of two.
+/// The wait that this thread is in: the innermost.
 #[inline(always)]
 fn this_threads() -> Option<&'static mut Waiting> {
     if !config::waits() {
         return None;
     }
     let thread = this_thread();
-    waiting::find(thread, Side::Cpu).or_else(|| waiting::find(thread, Side::Device))
+    let [innermost, next, last] = Side::ALL.map(|side| move || waiting::find(thread, side));
+    innermost().or_else(next).or_else(last)
 }
 
 #[raw_tracepoint(tracepoint = "contention_begin")]

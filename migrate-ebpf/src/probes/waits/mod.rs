@@ -1,5 +1,5 @@
-//! What threads wait for beside the steps of their own migrations: one file for the CPUs' side and
-//! one for the devices', and here what both share.
+//! What threads wait for beside the steps of their own migrations: one file for the CPUs' side, one
+//! for the devices', one for those who change memory, and here what all share.
 //!
 //! A wait that begins in the middle of another of the same side is a part of it: somebody who waits
 //! is counted once.
@@ -7,6 +7,7 @@
 mod cpu;
 mod device;
 mod hooks;
+mod invalidation;
 mod locks;
 
 use migrate_ebpf::wire::{Loss, UNKNOWN, WaitKind, WaitResult};
@@ -69,6 +70,14 @@ fn begin(
         }
     }
     Some(waiting)
+}
+
+/// Notes what it is about.
+#[inline(always)]
+fn note_range(waiting: &mut Waiting, start: u64, end: u64) {
+    let shift = config!(page_shift);
+    waiting.wait.address = start >> shift << shift;
+    waiting.wait.pages = end.wrapping_sub(start) >> shift;
 }
 
 /// Notes whose memory it is.
@@ -172,7 +181,7 @@ pub(super) fn thread_ends() {
     if !config::waits() {
         return;
     }
-    for side in [Side::Cpu, Side::Device] {
+    for side in Side::ALL {
         if let Some(waiting) = waiting::find(this_thread(), side) {
             losses::count(Loss::WaitMissed);
             waiting.release();

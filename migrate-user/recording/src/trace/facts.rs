@@ -97,7 +97,10 @@ impl Details {
     pub fn follow(self, kind: WaitKind) -> bool {
         match kind {
             WaitKind::Fault | WaitKind::Migrating => self.waits,
-            WaitKind::RangeFault | WaitKind::Notifier | WaitKind::Exclusive => self.device_side,
+            WaitKind::RangeFault
+            | WaitKind::Notifier
+            | WaitKind::Exclusive
+            | WaitKind::Invalidation => self.device_side,
         }
     }
 

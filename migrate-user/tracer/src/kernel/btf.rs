@@ -109,6 +109,9 @@ fn vma(types: &Types) -> Result<VmaOffsets, TracerError> {
     })
 }
 
+/// The flag of a fault that is under the lock of its VMA alone, as the probes know it.
+const VMA_LOCK: u32 = 1 << 12;
+
 /// What threads wait with.
 fn wait(types: &Types) -> WaitOffsets {
     let offset = |structure, field| types.offset(structure, field).unwrap_or(OFFSET_UNKNOWN);
@@ -116,12 +119,21 @@ fn wait(types: &Types) -> WaitOffsets {
         vmf_vma: offset("vm_fault", "vma"),
         vmf_address: offset("vm_fault", "address"),
         vmf_entry: offset("vm_fault", "orig_pte"),
+        vmf_flags: types
+            .enumerator("fault_flag", "FAULT_FLAG_VMA_LOCK")
+            .filter(|flag| *flag == VMA_LOCK)
+            .map_or(OFFSET_UNKNOWN, |_| offset("vm_fault", "flags")),
+        vmf_page: offset("vm_fault", "page"),
         vmf_pte: offset("vm_fault", "pte"),
         vmf_pmd: offset("vm_fault", "pmd"),
         range_notifier: offset("hmm_range", "notifier"),
         range_start: offset("hmm_range", "start"),
         range_end: offset("hmm_range", "end"),
         notifier_mm: offset("mmu_interval_notifier", "mm"),
+        invalidation_mm: offset("mmu_notifier_range", "mm"),
+        invalidation_start: offset("mmu_notifier_range", "start"),
+        invalidation_end: offset("mmu_notifier_range", "end"),
+        invalidation_event: offset("mmu_notifier_range", "event"),
         mutex_owner: offset("mutex", "owner"),
         rwsem_owner: offset("rw_semaphore", "owner"),
     }

@@ -235,7 +235,7 @@ pub(crate) const WAITS: [Hook; 5] = [
 ];
 
 /// What waits on the device's side are seen by.
-pub(crate) const DEVICE_SIDE: [Hook; 4] = [
+pub(crate) const DEVICE_SIDE: [Hook; 5] = [
     hook(
         &["hmm_range_fault"],
         "range_fault_entry",
@@ -259,5 +259,11 @@ pub(crate) const DEVICE_SIDE: [Hook; 4] = [
         "exclusive_range_entry",
         "exclusive_range_return",
         Need::IfThere,
+    ),
+    hook(
+        &["__mmu_notifier_invalidate_range_start"],
+        "invalidation_entry",
+        "invalidation_return",
+        Need::Detail,
     ),
 ];

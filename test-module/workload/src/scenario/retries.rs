@@ -13,7 +13,7 @@ use crate::{
     area::{Access, Area, Backing},
     device::Direction,
     request::whole,
-    uapi::Map,
+    uapi::{Configuration, Map},
     worker::{Process, Worker},
 };
 
@@ -40,6 +40,14 @@ impl Scenario for Retries {
          the kernel's documentation says. Another sends the pages to the device, calls them home, protects them and drops them \
          meanwhile. Each change makes the driver begin anew: hmm_range_fault says so itself, or it is noticed before its result is \
          used. Expect several calls for each range that was mapped, and time in mmu_interval_read_begin, which waits until a change is over."
+    }
+
+    /// Whoever mirrors the address space counts what changes.
+    fn configuration(&self, _device: usize) -> Configuration {
+        Configuration {
+            invalidate_ns: 1,
+            ..Configuration::default()
+        }
     }
 
     /// As for `convoy`.

@@ -45,6 +45,7 @@ pub(super) fn wait_name(what: u32) -> Result<&'static str> {
         wait::RANGE_FAULT => Ok("range_fault"),
         wait::READ_BEGIN => Ok("read_begin"),
         wait::EXCLUSIVE => Ok("exclusive"),
+        wait::INVALIDATION => Ok("invalidation"),
         other => Err(strange("wait", other)),
     }
 }
@@ -56,6 +57,11 @@ pub(super) fn result_name(result: u32) -> Result<&'static str> {
         wait_result::FAILED => Ok("failed"),
         wait_result::BUSY => Ok("busy"),
         wait_result::RETRY => Ok("retry"),
+        wait_result::UNMAPPED => Ok("unmapped"),
+        wait_result::CLEARED => Ok("cleared"),
+        wait_result::PROTECTED => Ok("protected"),
+        wait_result::PAGE_PROTECTED => Ok("page_protected"),
+        wait_result::CHANGED => Ok("changed"),
         other => Err(strange("result", other)),
     }
 }

@@ -296,8 +296,50 @@ fn a_range_that_changes(sides: &Sides) -> Result<String> {
             "{told_pages} pages in {told_ns} ns, and the driver says {pages} in {ns} ns"
         );
     }
+    let changes = changes_are_told(sides)?;
     Ok(format!(
-        "{done} calls came to an end, {busy} said EBUSY, {failed} failed; {begun} began to read"
+        "{done} calls came to an end, {busy} said EBUSY, {failed} failed; {begun} began to read; {changes}"
+    ))
+}
+
+/// From the first to the last change of memory that a mirror was told of, each is told, with its
+/// reason, and nothing else is. (Before and after, nobody mirrors it, and the kernel asks in vain.)
+fn changes_are_told(sides: &Sides) -> Result<String> {
+    let is_change = |what: &str| what == "invalidation";
+    let truth: Vec<_> = sides
+        .truth
+        .0
+        .iter()
+        .filter(|it| is_change(&it.what))
+        .collect();
+    let from = truth.iter().map(|change| change.began_ns).min();
+    let until = truth.iter().map(|change| change.ended_ns()).max();
+    let (from, until) = from.zip(until).context("memory never changed")?;
+    let of_reason = |result: &str| truth.iter().filter(|it| it.result == result).count();
+    let reasons = ["unmapped", "cleared", "protected"].map(of_reason);
+    ensure!(
+        reasons[1] > 0 && reasons[2] > 0,
+        "unmapped, cleared, protected: {reasons:?} times"
+    );
+    let mut told: Vec<_> = sides.told.iter().filter(|it| is_change(&it.wait)).collect();
+    if told.is_empty() {
+        return Ok(format!("{} changes", truth.len()));
+    }
+    told.retain(|told| told.time_ns <= until && from <= told.ended_ns());
+    for change in &truth {
+        let is_it = |told: &&Told| {
+            told.is_around(change)
+                && told.address == Some(change.address)
+                && told.wait_pages == Some(change.pages)
+                && told.result == change.result
+        };
+        let found = told.iter().position(|told| is_it(told));
+        told.swap_remove(found.with_context(|| format!("nobody tells of {change:?}"))?);
+    }
+    ensure!(told.is_empty(), "the mirror knows nothing of {told:?}");
+    Ok(format!(
+        "{} changes, of them unmapped, cleared, protected: {reasons:?}",
+        truth.len()
     ))
 }
 
