@@ -26,14 +26,15 @@ use crate::vm::builder::Builder;
 const FOLDER: &str = "/tmp/ends";
 
 /// How a recorder is ended: what it is called, and the script that does it. It writes to `$out`;
-/// `ended` waits until it has.
+/// `ended` waits until it has. Each is there for longer than two scenarios take: in one of them
+/// nothing happens.
 const WAYS: [(&str, &str); 6] = [
     (
         "interrupt",
         "migscope record -o $out & ended INT",
     ),
-    ("duration", "migscope record --duration 4 -o $out"),
-    ("command", "migscope record -o $out -- sleep 4"),
+    ("duration", "migscope record --duration 6 -o $out"),
+    ("command", "migscope record -o $out -- sleep 6"),
     (
         "full",
         "mkdir /small && mount -t tmpfs -o size=64k none /small
@@ -94,7 +95,7 @@ fn script() -> String {
         "mkdir {FOLDER}
         ended() {{
             until test -s $out; do sleep 0.1; done
-            sleep 4; kill -$1 $!; wait $!
+            sleep 6; kill -$1 $!; wait $!
         }}
         load() {{
             for seed in $(seq 100); do

@@ -23,7 +23,8 @@ const SCRIPT: &str = "run() {
     }
     run convoy 3 --sub-steps; run crowd 1 --sub-steps; run retries 40; run exclusive 8
     run convoy 1 --totals-only .totals; run crowd 1 --totals-only .totals
-    run retries 40 --totals-only .totals";
+    run retries 40 --totals-only .totals
+    run huge 40; run fork 20; run uvm 20";
 
 /// A wait, as an export has it.
 #[derive(Clone, Debug, Deserialize)]
@@ -91,15 +92,16 @@ impl Sides {
             .collect()
     }
 
-    /// How many waits of a kind came to this, by the report, which has the kernel's totals.
-    fn reported(&self, kind: &str, result: &str) -> Result<u64> {
+    /// A sum over the waits of a kind that came to this, such as `waits`, by the report, which has
+    /// the kernel's totals.
+    fn reported(&self, kind: &str, result: &str, sum: &str) -> Result<u64> {
         let totals = self.report["waits"]["counts"]
             .as_array()
             .with_context(|| format!("no counts of waits in {}", self.report["waits"]))?;
         let one = totals
             .iter()
             .find(|one| one["kind"] == kind && one["result"] == result);
-        Ok(one.and_then(|one| one["waits"].as_u64()).unwrap_or(0))
+        Ok(one.and_then(|one| one[sum].as_u64()).unwrap_or(0))
     }
 
     /// As many as the driver counted, by records and by totals; what the driver calls `names`.
@@ -108,7 +110,8 @@ impl Sides {
             .iter()
             .map(|name| self.truth.of(what, name).len())
             .sum();
-        let (told, reported) = (self.told(kind, result).len(), self.reported(kind, result)?);
+        let told = self.told(kind, result).len();
+        let reported = self.reported(kind, result, "waits")?;
         ensure!(
             reported == truth as u64 && (self.told.is_empty() || told == truth),
             "{kind} {result}: {told} records, {reported} counted, and the driver says {truth}"
@@ -135,7 +138,7 @@ pub(in super::super) fn are_those_of_the_driver(context: &Context<'_>) -> Result
     driver::left_nothing_behind(&outcome)?;
     let sections = Sections::of(&outcome.stdout("waits"));
     let mut said = Vec::new();
-    let scenarios: [(&str, Check); 7] = [
+    let scenarios: [(&str, Check); 10] = [
         ("convoy", one_lock),
         ("crowd", one_page),
         ("retries", a_range_that_changes),
@@ -143,6 +146,9 @@ pub(in super::super) fn are_those_of_the_driver(context: &Context<'_>) -> Result
         ("convoy.totals", faults_are_counted),
         ("crowd.totals", faults_are_counted),
         ("retries.totals", a_range_that_changes),
+        ("huge", faults_are_counted),
+        ("fork", faults_are_counted),
+        ("uvm", faults_are_counted),
     ];
     for (name, check) in scenarios {
         let sides = Sides::read(&sections, name)?;
@@ -172,13 +178,21 @@ fn none_is_lost(sides: &Sides) -> Result<()> {
     Ok(())
 }
 
-/// Every call of `migrate_to_ram` is a fault, and nothing else is.
+/// Every call of `migrate_to_ram` is a fault, and nothing else is. A fault on a huge page brings all
+/// of it.
 fn faults_are_counted(sides: &Sides) -> Result<String> {
     let moved = sides.counts_are("fault", "moved", "fault", &["done"])?;
+    let of_truth = sides.truth.of("fault", "done");
+    let pages: u64 = of_truth.iter().map(|fault| fault.pages).sum();
+    let told = sides.reported("fault", "moved", "pages")?;
+    ensure!(
+        told == pages && pages >= moved as u64,
+        "faults for {told} pages, and the driver brought {pages}"
+    );
     let nothing = sides.counts_are("fault", "nothing", "fault", &["nothing"])?;
     let failed = sides.counts_are("fault", "failed", "fault", &["failed"])?;
     Ok(format!(
-        "{moved} faults moved their page, {nothing} nothing, {failed} failed"
+        "{moved} faults moved {pages} pages, {nothing} nothing, {failed} failed"
     ))
 }
 
