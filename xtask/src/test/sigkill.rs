@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(2400);
 fn script() -> String {
     let enough = ENOUGH.as_secs();
     format!(
-        "nice -n 10 workload run mixed --seed 3 --rate 100 >/tmp/load 2>&1 & load=$!
+        "sh -c 'renice -n 10 $$ && exec workload run mixed --seed 3 --rate 100' >/tmp/load 2>&1 & load=$!
         hooked=0; killed=0
         seconds() {{ cut -d. -f1 /proc/uptime; }}
         until=$(($(seconds) + {enough}))
