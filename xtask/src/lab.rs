@@ -1,8 +1,8 @@
 //! Everything that a VM is put together from, made and at hand.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
@@ -27,7 +27,7 @@ pub(crate) struct Lab {
     initramfs: Initramfs,
     kernel: PathBuf,
     machine: Machine,
-    one_thread: Cell<bool>,
+    one_thread: AtomicBool,
 }
 
 impl Lab {
@@ -48,7 +48,7 @@ impl Lab {
             programs: built.programs,
             setup,
             kernel,
-            one_thread: Cell::new(false),
+            one_thread: AtomicBool::new(false),
         };
         let step = progress.step("accelerator of the VM");
         if forced.is_none() {
@@ -67,7 +67,7 @@ impl Lab {
     /// Whether machines from now on are emulated by one thread: see
     /// [`crate::vm::StaleInstruction`].
     pub(crate) fn emulate_on_one_thread(&self, one_thread: bool) {
-        self.one_thread.set(one_thread);
+        self.one_thread.store(one_thread, Ordering::Relaxed);
     }
 
     /// A boot of our kernel; its failure leaves its logs in a folder of this name.
@@ -75,7 +75,7 @@ impl Lab {
         Builder::new(
             self.kernel.clone(),
             Machine {
-                one_thread: self.one_thread.get(),
+                one_thread: self.one_thread.load(Ordering::Relaxed),
                 ..self.machine
             },
             self.initramfs.clone(),

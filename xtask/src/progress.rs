@@ -6,17 +6,25 @@
 use std::cell::Cell;
 use std::io::{IsTerminal, stderr};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// A step that is faster is not worth a line.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
 /// How often a plain line says that a step still runs.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 const REDRAW: Duration = Duration::from_millis(100);
+
+/// The lines that move: several steps can run at once.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Prints lines to standard output, between what moves.
+pub(crate) fn print(text: &str) {
+    BARS.suspend(|| anstream::println!("{text}"));
+}
 
 /// A sequence of steps.
 pub(crate) struct Progress {
@@ -85,7 +93,7 @@ impl Step {
     /// Prints a line that stays, for what the user must know.
     pub(crate) fn note(&self, text: &str) {
         match &self.display {
-            Display::Bar(bar) => bar.suspend(|| anstream::eprintln!("{text}")),
+            Display::Bar(_) => BARS.suspend(|| anstream::eprintln!("{text}")),
             Display::Plain { .. } => anstream::eprintln!("{text}"),
         }
     }
@@ -123,7 +131,7 @@ impl Drop for Step {
 }
 
 fn bar(title: &str) -> Display {
-    let bar = ProgressBar::new_spinner().with_prefix(title.to_owned());
+    let bar = BARS.add(ProgressBar::new_spinner().with_prefix(title.to_owned()));
     let style = ProgressStyle::with_template("{spinner} {prefix}: {elapsed} {wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.enable_steady_tick(REDRAW);

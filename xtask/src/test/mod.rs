@@ -43,7 +43,11 @@ mod tracing_ends;
 mod waits;
 mod within;
 
-use std::cell::OnceCell;
+use std::collections::VecDeque;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
@@ -53,7 +57,7 @@ use clap::Args;
 use crate::errors::{Interrupted, Status};
 use crate::lab::Lab;
 use crate::options::Options;
-use crate::progress::{Step, clock};
+use crate::progress::{self, Step, clock};
 use crate::setup::kernel::Flavour;
 use crate::setup::{Needs, Setup};
 use crate::vm::{Accelerator, StaleInstruction};
@@ -93,8 +97,11 @@ pub(crate) struct Context<'a> {
     /// Boots VMs.
     pub(crate) lab: &'a Lab,
     /// Boots VMs with the debug kernel; opened by the first test that needs it.
-    debug: OnceCell<Lab>,
+    debug: OnceLock<Lab>,
     accel: Option<Accelerator>,
+    /// How many tests have begun, of how many.
+    begun: AtomicUsize,
+    tests: usize,
 }
 
 /// A test in the VM. It passes or fails, or its error is [`Skipped`].
@@ -122,8 +129,9 @@ macro_rules! tests {
     };
 }
 
-/// All tests in the VM, in the order in which they run: what others rest on comes first.
-const TESTS: &[Case] = tests![
+/// Tests in the VM that run each by itself, in this order: what others rest on, what measures time,
+/// and what builds something that others build, too.
+const ALONE: &[Case] = tests![
     boot::boots_and_gives_a_verdict,
     boot::has_the_file_systems,
     boot::clock_is_fine,
@@ -150,16 +158,44 @@ const TESTS: &[Case] = tests![
     refusals::not_root,
     refusals::no_btf,
     refusals::no_functions,
-    stock::linux_6_1_is_traced,
-    stock::linux_7_3_is_traced,
-    stock::migrations_of_linux_7_3_are_counted,
-    stock::drivers_with_one_owner_are_told_apart,
-    data::every_byte_survives_10000_round_trips,
     waits::are_what_the_scenarios_promise,
     waits::are_those_of_the_driver,
+    steps::tracer_agrees_with_the_drivers_clock,
+    asked::parts_and_sleep_are_within_the_steps,
+    driver_parts::are_what_the_driver_waits_for,
+    live::totals_are_at_most_a_second_old,
+    live::rotated_files_are_of_their_time,
+    live::a_reader_that_leaves_is_told_of,
+    stuck::calls_that_hang_are_told,
+    dist::the_package_installs_and_goes_without_a_trace,
+    serve::alerts_do_what_their_test_says,
+    serve::prometheus_reads_what_the_report_says,
+    serve::totals_that_are_served_are_the_drivers,
+    serve::a_kernel_is_served_until_ctrl_c,
+    dashboard::shows_the_vm_live,
+    diff::waste_is_worse_and_named,
+    page::opens_in_a_browser_without_a_request,
+    debug::all_scenarios_leave_its_log_clean,
+    debug::random_calls_leave_its_log_clean,
+    stock::migrations_of_linux_7_3_are_counted,
+    stock::drivers_with_one_owner_are_told_apart,
+    reloads::names_follow_the_drivers,
+    within::a_fault_in_anothers_code_is_not_the_others,
+    kernel_tests::of_device_memory_are_traced_whole,
+];
+
+/// Those that count, and run side by side where there are several processors, after the others. In
+/// this order: those first that take longest.
+const SIDE_BY_SIDE: &[Case] = tests![
+    sigkill::leaves_nothing_in_the_kernel,
+    tracing_ends::by_whatever_all_is_told,
+    data::every_byte_survives_10000_round_trips,
     ledger::tracer_equals_driver_in_every_call,
     ledger::threads_are_told_apart,
-    steps::tracer_agrees_with_the_drivers_clock,
+    stock::linux_6_1_is_traced,
+    stock::linux_7_3_is_traced,
+    findings::are_made_where_they_should_be,
+    findings::have_the_numbers_of_what_happened,
     recordings::of_a_command_end_with_it,
     recordings::on_a_full_disk_are_whole_up_to_there,
     recordings::of_a_killed_recorder_are_read,
@@ -172,49 +208,29 @@ const TESTS: &[Case] = tests![
     asked::kprobes_see_the_same,
     asked::stacks_name_the_driver_and_the_program,
     asked::the_driver_is_known_anyway,
-    asked::parts_and_sleep_are_within_the_steps,
-    driver_parts::are_what_the_driver_waits_for,
     asked::filters_let_through_what_is_asked_for,
     kprobes::many_threads_lose_nothing_untold,
     kprobes::sleepers_lose_nothing_untold,
     kprobes::sleepers_without_room_are_counted,
     kprobes::blind_moments_are_counted,
-    live::totals_are_at_most_a_second_old,
-    live::rotated_files_are_of_their_time,
-    live::a_reader_that_leaves_is_told_of,
     live::abandoned_calls_are_all_recorded,
     live::abandoned_calls_are_recorded_at_the_end,
     live::unfinished_calls_are_counted,
-    stuck::calls_that_hang_are_told,
-    reloads::names_follow_the_drivers,
-    within::a_fault_in_anothers_code_is_not_the_others,
     losses::a_full_table_is_counted,
     losses::calls_from_before_are_counted,
     losses::stacks_without_a_place_are_counted,
-    tracing_ends::by_whatever_all_is_told,
     rogue::ledgers_that_do_not_balance_are_counted,
     rogue::arrays_that_cannot_be_read_are_counted,
-    sigkill::leaves_nothing_in_the_kernel,
-    dist::the_package_installs_and_goes_without_a_trace,
-    serve::alerts_do_what_their_test_says,
-    serve::prometheus_reads_what_the_report_says,
-    serve::totals_that_are_served_are_the_drivers,
-    serve::a_kernel_is_served_until_ctrl_c,
     scenarios::every_way_is_traced,
     scenarios::what_fails_is_traced,
     scenarios::load_is_traced,
     scenarios::crowds_are_traced,
     scenarios::real_drivers_are_traced,
     scenarios::all_in_turn_are_traced,
-    dashboard::shows_the_vm_live,
-    kernel_tests::of_device_memory_are_traced_whole,
-    findings::are_made_where_they_should_be,
-    findings::have_the_numbers_of_what_happened,
-    diff::waste_is_worse_and_named,
-    page::opens_in_a_browser_without_a_request,
-    debug::all_scenarios_leave_its_log_clean,
-    debug::random_calls_leave_its_log_clean,
 ];
+
+/// How many run side by side at most: each has up to two processors, and some memory.
+const MOST_LANES: usize = 4;
 
 /// Debian's kernels, which `--kernels` asks for: downloads and boots that take too long for every
 /// day.
@@ -279,27 +295,33 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
         let filter = filter.as_deref();
         filter.is_none_or(|filter| test.name.contains(filter))
     };
-    let all = match arguments {
-        Test { kernels: true, .. } => KERNELS,
-        Test { pairs: true, .. } => PAIRS,
-        _ => TESTS,
+    let (alone, side_by_side) = match arguments {
+        Test { kernels: true, .. } => (KERNELS, &[][..]),
+        Test { pairs: true, .. } => (PAIRS, &[][..]),
+        _ => (ALONE, SIDE_BY_SIDE),
     };
-    let tests: Vec<_> = all.iter().filter(wanted).collect();
-    if !arguments.host && !tests.is_empty() {
+    let [alone, side_by_side] =
+        [alone, side_by_side].map(|tests| tests.iter().filter(wanted).collect::<Vec<_>>());
+    let tests = alone.len() + side_by_side.len();
+    if !arguments.host && tests > 0 {
         count += match Lab::open(setup, options.accel, 0) {
             Ok((lab, _)) => {
                 let context = Context {
                     lab: &lab,
-                    debug: OnceCell::new(),
+                    debug: OnceLock::new(),
                     accel: options.accel,
+                    begun: AtomicUsize::new(0),
+                    tests,
                 };
-                run_all(&context, &tests)?
+                let mut count = run_all(&context, &Mutex::new(alone.into()))?;
+                count += run_side_by_side(&context, side_by_side)?;
+                count
             }
             // Without a VM none of its tests has passed; why, comes first.
             Err(error) if crate::errors::conclude(&error).0 == 1 => {
                 anstream::println!("the VM tests cannot run: {error:#}");
                 Count {
-                    failed: tests.len(),
+                    failed: tests,
                     ..Count::default()
                 }
             }
@@ -343,13 +365,43 @@ impl Context<'_> {
     }
 }
 
-fn run_all(context: &Context<'_>, tests: &[&Case]) -> Result<Count> {
+/// Tests that have not begun.
+type Queue<'a> = Mutex<VecDeque<&'a Case>>;
+
+/// Runs them in as many lanes as there are processors for.
+fn run_side_by_side(context: &Context<'_>, tests: Vec<&Case>) -> Result<Count> {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let lanes = processors.min(MOST_LANES).min(tests.len());
+    let queue = Mutex::new(tests.into());
+    let counts = thread::scope(|scope| {
+        let lanes: Vec<_> = (0..lanes)
+            .map(|_| scope.spawn(|| run_all(context, &queue)))
+            .collect();
+        let counts = lanes
+            .into_iter()
+            .map(|lane| lane.join().expect("tests do not panic"));
+        counts.collect::<Vec<_>>()
+    });
+    let mut sum = Count::default();
+    for count in counts {
+        sum += count?;
+    }
+    Ok(sum)
+}
+
+fn run_all(context: &Context<'_>, queue: &Queue<'_>) -> Result<Count> {
     let mut count = Count::default();
-    for (index, test) in tests.iter().enumerate() {
+    let next = || {
+        queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    };
+    while let Some(test) = next() {
         let step = Step::begin(format!(
             "test {} of {} in the VM: {}",
-            index + 1,
-            tests.len(),
+            context.begun.fetch_add(1, Ordering::Relaxed) + 1,
+            context.tests,
             test.name
         ));
         let begun = Instant::now();
@@ -399,7 +451,7 @@ fn report(test: &Case, result: Result<()>, elapsed: &str) -> Count {
 
 fn say(color: AnsiColor, text: &str) {
     let style = Style::new().fg_color(Some(color.into()));
-    anstream::println!("{style}{text}{style:#}");
+    progress::print(&format!("{style}{text}{style:#}"));
 }
 
 #[cfg(test)]
@@ -423,7 +475,8 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let names: std::collections::BTreeSet<_> = TESTS.iter().map(|test| test.name).collect();
-        assert_eq!(names.len(), TESTS.len());
+        let all = || ALONE.iter().chain(SIDE_BY_SIDE).map(|test| test.name);
+        let names: std::collections::BTreeSet<_> = all().collect();
+        assert_eq!(names.len(), all().count());
     }
 }

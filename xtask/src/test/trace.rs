@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::Context;
 use crate::driver;
+use crate::progress;
 use crate::vm::builder::{Builder, Output, Task};
 use crate::vm::{Captured, Sink};
 
@@ -384,7 +385,7 @@ pub(super) fn by_thread(lines: &[Line]) -> BTreeMap<Option<u32>, Vec<&Line>> {
 /// Keeps what a test measured where a person can read it: `target/xtask/test/NAME.txt`, and on the
 /// terminal.
 pub(super) fn tell(context: &Context<'_>, name: &str, text: &str) -> Result<()> {
-    anstream::println!("{text}");
+    progress::print(text);
     let path = context
         .lab
         .setup
