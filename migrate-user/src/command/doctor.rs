@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
-use super::stdout_failed;
+use super::{stdout_failed, tell_note};
 use crate::Error;
 use crate::cli;
 use crate::doctor::{Check, Examination, Outcome, Root, State, Trial};
@@ -34,10 +34,11 @@ pub(super) fn doctor(options: &cli::Doctor) -> Result<ExitCode, Error> {
 /// Tries what the kernel offers; loads and attaches the tracer, and removes it again.
 fn trial() -> Trial {
     let attach = |attach| {
-        KernelSource::open(&Options {
+        let options = Options {
             attach,
             ..Options::default()
-        })
+        };
+        KernelSource::open(&options, tell_note)
     };
     let tracer = match attach(Attach::Fentry) {
         Ok(_) => Outcome::Trampolines,

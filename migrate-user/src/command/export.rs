@@ -1,6 +1,6 @@
 //! `export`: a recording, or what happens now, for other tools.
 
-use std::iter;
+use std::{io, iter};
 
 use clap::ValueEnum as _;
 use tokio::sync::mpsc;
@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 use super::destination::Destination;
 use super::missing::Missing;
 use super::stop::Stop;
-use super::{check, tell_hints, tell_unknown, warn_about};
+use super::{check, tell_hints, tell_note, tell_unknown, warn_about};
 use crate::Error;
 use crate::cli;
-use crate::export::{Event, Export, Format, Hgrm};
+use crate::export::{Event, Export, Format, Hgrm, Notes, Out};
 use crate::kernel::Options;
 use crate::recording::Output;
 use crate::source::{Inputs, KernelSource, Source};
@@ -42,7 +42,8 @@ pub(super) fn export(options: cli::Export) -> Result<(), Error> {
     let mut batches = reader
         .by_ref()
         .inspect(|batch: &Batch| missing.pass(batch.status.as_ref()));
-    to.write(&mut |out| format.export(&facts, &mut batches, out))?;
+    let notes = written(&to, |out| format.export(&facts, &mut batches, out))?;
+    tell_notes(&notes);
     tell_missing(&missing, format);
     tell_unknown(&reader.unknown());
     warn_about(reader.parts());
@@ -79,7 +80,7 @@ pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error
     let to = destination(format, options.output, None, options.force)?;
     let path = to.name();
     let mut stop = Stop::new()?;
-    let mut source = KernelSource::open(&tracing)?;
+    let mut source = KernelSource::open(&tracing, tell_note)?;
     if let Some(duration) = options.duration {
         stop.after(duration.0);
     }
@@ -92,15 +93,33 @@ pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error
     let mut writing = tokio::task::spawn_blocking(move || {
         let format = format.exporter();
         let mut batches = iter::from_fn(|| received.blocking_recv());
-        to.write(&mut |out| format.export(&facts, &mut batches, out))
+        written(&to, |out| format.export(&facts, &mut batches, out))
     });
     pass_on(&mut source, &mut stop, batches, &mut missing).await?;
-    tokio::select! {
+    let notes = tokio::select! {
         written = &mut writing => written.expect("an export does not panic")?,
         () = stop.wait() => return Err(Error::OutputStuck { path }),
-    }
+    };
+    tell_notes(&notes);
     tell_missing(&missing, format.exporter());
     Ok(())
+}
+
+/// Writes it to where it goes.
+fn written(
+    to: &Destination,
+    mut export: impl FnMut(Out<'_>) -> io::Result<Notes>,
+) -> Result<Notes, Error> {
+    let mut notes = Notes::new();
+    to.write(&mut |out| {
+        notes = export(out)?;
+        Ok(())
+    })?;
+    Ok(notes)
+}
+
+fn tell_notes(notes: &Notes) {
+    notes.iter().for_each(|note| tell_note(note));
 }
 
 /// Sends the source's batches on until it ends, or nobody takes them any more.

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal};
 
 use super::report::{print, read, report};
 use super::stop::Stop;
+use super::tell_note;
 use crate::Error;
 use crate::cli::{self, Live, Look, Replay};
 use crate::config;
@@ -28,7 +29,7 @@ pub(super) async fn live(options: Live) -> Result<(), Error> {
     if is_dumb() {
         return in_the_end(&tracing, &config).await;
     }
-    let source = KernelSource::open(&tracing)?;
+    let source = KernelSource::open(&tracing, tell_note)?;
     dashboard::run(source, "live", config, Filter::default()).await
 }
 
@@ -62,7 +63,7 @@ fn is_dumb() -> bool {
 /// Traces until somebody asks for the end, and then tells all of it.
 async fn in_the_end(tracing: &Options, config: &Settings) -> Result<(), Error> {
     let mut stop = Stop::new()?;
-    let mut source = KernelSource::open(tracing)?;
+    let mut source = KernelSource::open(tracing, tell_note)?;
     tell_line!(
         "migscope: this terminal cannot draw (TERM=dumb), so what is traced is told at the end. Ctrl-C ends it."
     );

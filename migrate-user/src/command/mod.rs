@@ -72,6 +72,11 @@ fn stdout_failed(cause: io::Error) -> Error {
     }
 }
 
+/// Says on standard error what a lower layer has to say.
+fn tell_note(sentence: &str) {
+    tell_line!("migscope: {sentence}");
+}
+
 /// Says on standard error what records will lack.
 fn warn_about_names(source: &KernelSource) {
     if !source.names_functions() {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tokio::task::LocalSet;
 
 use super::stop::Stop;
-use super::{check, tell_hints, tell_unknown, warn_about_names};
+use super::{check, tell_hints, tell_note, tell_unknown, warn_about_names};
 use crate::Error;
 use crate::cli;
 use crate::kernel::Options;
@@ -22,7 +22,7 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
     // An address that is taken is told before anything is traced.
     let listener = Listener::open(&options.listen).await?;
     let Some(input) = &options.input else {
-        let mut source = KernelSource::open(&tracing)?;
+        let mut source = KernelSource::open(&tracing, tell_note)?;
         if source.facts().record_every > 0 {
             warn_about_names(&source);
         }
@@ -87,11 +87,11 @@ async fn serve_from(
         }
         start(listener, Rc::clone(&state));
         if let Some(endpoint) = &options.otlp {
-            Pusher::start(endpoint.clone(), options.otlp_interval.0, &state);
+            Pusher::start(endpoint.clone(), options.otlp_interval.0, &state, tell_note);
         }
         let over = follow(source, &mut stop, &state).await?;
         if let Some(endpoint) = &options.otlp {
-            Pusher::last(endpoint.clone(), &state).await;
+            Pusher::last(endpoint.clone(), &state, tell_note).await;
         }
         Ok(over)
     };

@@ -7,7 +7,7 @@ use super::app::App;
 use super::playback::Playback;
 use super::prompt::Export;
 use crate::Error;
-use crate::export::AtomicFile;
+use crate::export::{AtomicFile, Notes};
 use crate::machine;
 use crate::source::Inputs;
 use crate::text::{counted, file_stamp, printable};
@@ -73,7 +73,7 @@ impl Job {
         let path = self.path();
         let (forgot, which) = (self.forgot, self.which.clone());
         match self.write(&path) {
-            Ok(number) => {
+            Ok((number, notes)) => {
                 let number = counted(number, "migration", "migrations");
                 let older = if forgot {
                     "; older ones are not kept"
@@ -81,7 +81,12 @@ impl Job {
                     ""
                 };
                 let path = std::path::absolute(&path).unwrap_or(path);
-                format!("{number} written to {}{which}{older}", path.display())
+                let notes = notes.iter().map(|note| format!("; {note}"));
+                let notes: String = notes.collect();
+                format!(
+                    "{number} written to {}{which}{older}{notes}",
+                    path.display()
+                )
             }
             Err(error) => error.to_string(),
         }
@@ -97,8 +102,8 @@ impl Job {
         self.wanted.path.clone().unwrap_or_else(name)
     }
 
-    /// How many migrations were written.
-    fn write(self, path: &Path) -> Result<u64, Error> {
+    /// How many migrations were written, and what there is to say of it.
+    fn write(self, path: &Path) -> Result<(u64, Notes), Error> {
         let failed = |cause| Error::Io {
             action: "write",
             path: path.display().to_string(),
@@ -123,7 +128,7 @@ impl Job {
         let mut out =
             BufWriter::new(AtomicFile::create(path, self.wanted.replaces).map_err(failed)?);
         let format = self.wanted.format.exporter();
-        let written = match self.input {
+        let notes = match self.input {
             Some(input) => {
                 let mut batches = input.open()?.map(&mut through);
                 format.export(&facts, &mut batches, &mut out)
@@ -133,14 +138,14 @@ impl Job {
                 format.export(&facts, &mut batches, &mut out)
             }
         };
-        written
-            .and_then(|()| out.flush())
+        let notes = notes.map_err(failed)?;
+        out.flush()
             .and_then(|()| {
                 out.into_inner()
                     .map_err(std::io::IntoInnerError::into_error)
             })
             .and_then(AtomicFile::commit)
             .map_err(failed)?;
-        Ok(number)
+        Ok((number, notes))
     }
 }

@@ -7,7 +7,7 @@ use std::slice;
 use serde::Serialize;
 
 use super::line::Line;
-use super::{Event, Export, Out, wait};
+use super::{Event, Export, Notes, Out, wait};
 use crate::trace::{Batch, Facts};
 
 /// Comma-separated values.
@@ -23,7 +23,7 @@ impl Export for Csv {
         _facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Notes> {
         // Whoever reads it finds the names even where there is no line.
         out.write_all(&match self.0 {
             Event::Migration => names(Line::default())?,
@@ -49,7 +49,8 @@ impl Export for Csv {
             }
             lines.flush()?;
         }
-        lines.flush()
+        lines.flush()?;
+        Ok(Notes::new())
     }
 }
 

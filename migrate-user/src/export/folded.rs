@@ -6,8 +6,7 @@ use std::io;
 use std::slice;
 use std::sync::Arc;
 
-use super::{Event, Export, Out};
-use crate::tell_line;
+use super::{Event, Export, Notes, Out};
 use crate::text::stack;
 use crate::trace::{Batch, Facts};
 
@@ -24,7 +23,7 @@ impl Export for Folded {
         _facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Notes> {
         let mut lines = Lines { out, none: true };
         for batch in batches {
             match self.0 {
@@ -41,17 +40,16 @@ impl Export for Folded {
                 }
             }
         }
-        if lines.none {
-            let event = match self.0 {
-                Event::Migration => "migration",
-                Event::Wait => "wait",
-            };
-            tell_line!(
-                "migscope: no {event} in this recording has a stack. Stacks are kept when they are asked for: see \
-                 `migscope record --help`."
-            );
-        }
-        Ok(())
+        let event = match self.0 {
+            Event::Migration => "migration",
+            Event::Wait => "wait",
+        };
+        let note = lines.none.then(|| {
+            format!(
+                "no {event} in this recording has a stack. Stacks are kept when they are asked for: see `migscope record --help`."
+            )
+        });
+        Ok(note.into_iter().collect())
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use hdrhistogram::Histogram;
 
-use super::{Export, Out};
+use super::{Export, Notes, Out};
 use crate::trace::{Batch, Facts, Step, histogram::DIGITS, histogram::new_histogram};
 
 /// Lines for each halving of the distance to 100%, as in HdrHistogram's own output.
@@ -31,7 +31,7 @@ impl Export for Hgrm {
         _facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Notes> {
         let mut histogram = new_histogram();
         for migration in batches.flat_map(|batch| batch.migrations) {
             let value = match self.step {
@@ -42,7 +42,8 @@ impl Export for Hgrm {
                 histogram.saturating_record(value);
             }
         }
-        write(&histogram, out)
+        write(&histogram, out)?;
+        Ok(Notes::new())
     }
 }
 

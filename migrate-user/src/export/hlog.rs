@@ -11,7 +11,7 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogWriter, IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
 };
 
-use super::{Export, Out};
+use super::{Export, Notes, Out};
 use crate::trace::{Batch, Direction, Facts, Migration, Step, histogram::new_histogram};
 
 /// The length of one interval, nanoseconds.
@@ -26,7 +26,7 @@ impl Export for Hlog {
         facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Notes> {
         let mut out = out;
         let mut serializer = V2DeflateSerializer::new();
         let log = header(facts).begin_log_with(&mut out, &mut serializer)?;
@@ -34,7 +34,8 @@ impl Export for Hlog {
         for migration in batches.flat_map(|batch| batch.migrations) {
             intervals.migration(&migration)?;
         }
-        intervals.finish()
+        intervals.finish()?;
+        Ok(Notes::new())
     }
 }
 

@@ -6,7 +6,7 @@ use std::slice;
 use serde::Serialize;
 
 use super::line::Line;
-use super::{Event, Export, Out, wait};
+use super::{Event, Export, Notes, Out, wait};
 use crate::trace::{Batch, Facts};
 
 /// JSON lines, with the names that all of migscope uses.
@@ -22,7 +22,7 @@ impl Export for Json {
         _facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Notes> {
         for batch in batches {
             match self.0 {
                 Event::Migration => lines(batch.migrations.made(), Line::new, out)?,
@@ -31,7 +31,7 @@ impl Export for Json {
             // Whoever watches waits for no more.
             out.flush()?;
         }
-        Ok(())
+        Ok(Notes::new())
     }
 }
 

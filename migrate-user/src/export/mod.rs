@@ -32,15 +32,18 @@ use crate::trace::{Batch, Facts};
 /// Where an export goes.
 pub type Out<'a> = &'a mut (dyn Write + Send);
 
+/// What to tell people of an export that they may not expect, a sentence each.
+pub type Notes = Vec<String>;
+
 /// Writes a recording in the form of another tool.
 pub trait Export {
-    /// Writes everything that `batches` yields.
+    /// Writes everything that `batches` yields. What there is to say of it.
     fn export(
         &self,
         facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()>;
+    ) -> io::Result<Notes>;
 
     /// Does it tell the kernel's own totals, which count what has no record, too?
     fn has_totals(&self) -> bool {

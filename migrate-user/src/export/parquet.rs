@@ -9,7 +9,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use super::{Event, Export, Out};
+use super::{Event, Export, Notes, Out};
 use crate::recording::Table;
 use crate::trace::{Batch, Facts};
 
@@ -33,7 +33,7 @@ impl Export for Parquet {
         facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Notes> {
         let mut table = match self.0 {
             Event::Migration => Table::of_migrations(facts),
             Event::Wait => Table::of_waits(facts),
@@ -55,7 +55,7 @@ impl Export for Parquet {
             file.write(&rows.map_err(io::Error::other)?)?;
         }
         file.close()?;
-        Ok(())
+        Ok(Notes::new())
     }
 }
 

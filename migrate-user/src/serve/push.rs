@@ -22,7 +22,6 @@ use tokio::time::{sleep, timeout};
 use super::Shared;
 use crate::export::metrics::otlp;
 use crate::machine;
-use crate::tell_line;
 use crate::text::counted;
 
 /// How long a push may take.
@@ -74,12 +73,16 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// Who gets what there is to say, a sentence at a time.
+type Tell = fn(&str);
+
 /// Pushes now and then, and says when that begins to fail, when it works again, and what is not
 /// taken.
 pub struct Pusher {
     endpoint: Endpoint,
     every: Duration,
     state: Shared,
+    tell: Tell,
     /// Failures since the last push that arrived.
     failed: u32,
     /// What the collector last refused to take, as it said.
@@ -96,8 +99,8 @@ struct Failure {
 impl Pusher {
     /// Pushes from now on, as long as the [`LocalSet`](tokio::task::LocalSet) goes on in which this
     /// is called.
-    pub fn start(endpoint: Endpoint, every: Duration, state: &Shared) {
-        let mut pusher = Self::new(endpoint, every, state);
+    pub fn start(endpoint: Endpoint, every: Duration, state: &Shared, tell: Tell) {
+        let mut pusher = Self::new(endpoint, every, state, tell);
         spawn_local(async move {
             loop {
                 let wait = pusher.push().await;
@@ -107,22 +110,23 @@ impl Pusher {
     }
 
     /// Pushes once, so that what came last arrives too.
-    pub async fn last(endpoint: Endpoint, state: &Shared) {
-        let pusher = Self::new(endpoint, Duration::ZERO, state);
+    pub async fn last(endpoint: Endpoint, state: &Shared, tell: Tell) {
+        let pusher = Self::new(endpoint, Duration::ZERO, state, tell);
         if let Err(failure) = pusher.send(LAST_PATIENCE).await {
             let endpoint = &pusher.endpoint;
-            tell_line!(
-                "migscope: the last push to {endpoint} did not arrive: {}.",
-                failure.why
-            );
+            let why = failure.why;
+            tell(&format!(
+                "the last push to {endpoint} did not arrive: {why}."
+            ));
         }
     }
 
-    fn new(endpoint: Endpoint, every: Duration, state: &Shared) -> Self {
+    fn new(endpoint: Endpoint, every: Duration, state: &Shared, tell: Tell) -> Self {
         Self {
             endpoint,
             every,
             state: Rc::clone(state),
+            tell,
             failed: 0,
             refused: None,
         }
@@ -149,23 +153,21 @@ impl Pusher {
 
     fn arrived(&mut self) {
         if self.failed > 0 {
-            tell_line!(
-                "migscope: pushes arrive at {} again, after {}. No count is lost.",
+            (self.tell)(&format!(
+                "pushes arrive at {} again, after {}. No count is lost.",
                 self.endpoint,
                 counted(self.failed.into(), "failed one", "failed ones")
-            );
+            ));
         }
         self.failed = 0;
     }
 
     fn failed(&mut self, failure: &Failure) -> Duration {
         if self.failed == 0 {
-            tell_line!(
-                "migscope: cannot push to {}: {}. It is tried again; what is missing comes with the next push \
-                 that arrives.",
-                self.endpoint,
-                failure.why
-            );
+            (self.tell)(&format!(
+                "cannot push to {}: {}. It is tried again; what is missing comes with the next push that arrives.",
+                self.endpoint, failure.why
+            ));
         }
         let doubled = FIRST_WAIT.saturating_mul(1 << self.failed.min(16));
         self.failed = self.failed.saturating_add(1);
@@ -180,15 +182,12 @@ impl Pusher {
         if let Some(why) = &refused
             && self.refused != refused
         {
-            tell_line!(
-                "migscope: {} did not take {}: {why}",
+            let rejected = partial.rejected_data_points.unsigned_abs();
+            (self.tell)(&format!(
+                "{} did not take {}: {why}",
                 self.endpoint,
-                counted(
-                    partial.rejected_data_points.unsigned_abs(),
-                    "series",
-                    "series"
-                )
-            );
+                counted(rejected, "series", "series")
+            ));
         }
         self.refused = refused;
     }

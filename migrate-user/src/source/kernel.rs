@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Error, Source};
 use crate::kernel::{Options, Tracer, TracerError};
 use crate::machine;
-use crate::tell_line;
 use crate::trace::{Batch, Facts, InFlight};
 
 /// Traces this kernel. Dropping it detaches every probe; so does the death of the process.
@@ -13,14 +12,14 @@ pub struct KernelSource(Tracer);
 
 impl KernelSource {
     /// Loads and attaches the probes. Needs a tokio runtime with time. What they say of themselves
-    /// is told when tracing is over: a dashboard may have the terminal until then.
+    /// `tell` gets when tracing is over: a dashboard may have the terminal until then.
     ///
     /// # Errors
     ///
     /// Says which of the requirements this kernel or this user does not meet, and what to do about
     /// it.
-    pub fn open(options: &Options) -> Result<Self, TracerError> {
-        Tracer::open(options, |line| tell_line!("migscope: {line}")).map(Self)
+    pub fn open(options: &Options, tell: fn(&str)) -> Result<Self, TracerError> {
+        Tracer::open(options, tell).map(Self)
     }
 
     /// The migrations that have been under way for longer than this.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use super::replace::may_replace;
 use super::stop::Stop;
-use super::warn_about_names;
+use super::{tell_note, warn_about_names};
 use crate::Error;
 use crate::cli;
 use crate::kernel::Options;
@@ -45,7 +45,7 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
         Output::Socket(_) => Some(open(&output, &mut stop).await?),
         Output::Stdout | Output::File(_) => None,
     };
-    let source = KernelSource::open(&tracing)?;
+    let source = KernelSource::open(&tracing, tell_note)?;
     warn_about_names(&source);
     if let Some(duration) = options.duration {
         stop.after(duration.0);

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::stdout_failed;
 use super::stop::Stop;
+use super::tell_note;
 use crate::Error;
 use crate::cli;
 use crate::kernel::Options;
@@ -41,7 +42,7 @@ struct Stuck {
 pub(super) async fn stuck(options: &cli::Stuck) -> Result<ExitCode, Error> {
     let mut stop = Stop::new()?;
     let older = options.older_than.0;
-    let mut source = KernelSource::open(&Options::default())?;
+    let mut source = KernelSource::open(&Options::default(), tell_note)?;
     let before = threads::migrating();
     let time = options.wait.map_or(older, |wait| wait.0.max(older)) + MARGIN;
     if time > QUIET && io::stderr().is_terminal() {

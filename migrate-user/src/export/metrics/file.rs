@@ -4,7 +4,7 @@ use std::io;
 
 use super::text::{self, Dialect};
 use super::{Metrics, PerOctave, Times};
-use crate::export::{Export, Out};
+use crate::export::{Export, Notes, Out};
 use crate::model::Model;
 use crate::trace::{Batch, Facts};
 
@@ -24,7 +24,7 @@ impl Export for OpenMetrics {
         facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Notes> {
         let mut model = Model::new(facts.clone());
         batches.for_each(|batch| model.apply(batch));
         let metrics = Metrics {
@@ -38,6 +38,7 @@ impl Export for OpenMetrics {
             Dialect::OpenMetrics,
             PerOctave::default(),
         );
-        out.write_all(text.as_bytes())
+        out.write_all(text.as_bytes())?;
+        Ok(Notes::new())
     }
 }

@@ -18,7 +18,7 @@ use std::io;
 
 use prost::Message as _;
 
-use super::{Event, Export, Out};
+use super::{Event, Export, Notes, Out};
 use crate::trace::{Batch, Direction, Facts, Migration, Step, Wait, ledger};
 use interned::Interned;
 use links::{Link, Links};
@@ -58,7 +58,7 @@ impl Export for Perfetto {
         facts: &Facts,
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Notes> {
         let mut trace = Tracing::new(facts, out);
         trace.begin(facts)?;
         for batch in batches {
@@ -72,7 +72,8 @@ impl Export for Perfetto {
             trace.arrows(Some(now_ns))?;
             trace.out.flush()?;
         }
-        trace.arrows(None)
+        trace.arrows(None)?;
+        Ok(Notes::new())
     }
 }
 
