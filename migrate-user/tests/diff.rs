@@ -480,6 +480,113 @@ fn waits_that_one_side_did_not_follow_are_not_compared_and_that_is_said() {
     assert!(why.contains("of 3 waits no record came"), "{why}");
 }
 
+/// A recording with what `change` does to its facts and its migrations.
+fn measured(
+    seed: u64,
+    sub_steps: bool,
+    not_hooked: &[&str],
+    change: impl Fn(&mut Migration),
+) -> (tempfile::TempDir, String) {
+    let details = Details {
+        sub_steps,
+        ..Details::default()
+    };
+    let not_hooked = not_hooked.iter().map(|name| (*name).to_owned()).collect();
+    let facts = Facts {
+        details,
+        not_hooked,
+        ..facts()
+    };
+    let mut synthetic = Synthetic::new(seed).with_details();
+    let mut writer = Writer::new(Vec::new(), &facts).unwrap();
+    for _ in 0..20 {
+        let mut batch = synthetic.batch(200);
+        batch.migrations.make().iter_mut().for_each(&change);
+        writer.write(&batch).unwrap();
+    }
+    let (folder, path) = file(&writer.finish().unwrap());
+    (folder, path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn diff_compares_parts_of_the_drivers_steps_that_both_sides_measured() {
+    let (_base, base) = measured(51, true, &[], |_| ());
+    let (_new, new) = measured(52, true, &[], |migration| {
+        let parts = migration.driver_parts.as_mut().unwrap();
+        let more = parts[0].fence_ns;
+        parts[0].fence_ns += more;
+        migration.steps[1] = migration.steps[1].map(|ns| ns + more);
+    });
+    let (status, page) = json(&base, &new);
+    assert_eq!((status, &page["verdict"]), (Some(1), &"worse".into()));
+    let report = run(&["report", "--json", &base]);
+    let report: Value = serde_json::from_str(stdout(&report)).unwrap();
+    let arrived = ["moved", "populated"].map(|row| report["ledger"][row].as_f64().unwrap());
+    let figure = |name: &str| {
+        let mut figures = page["figures"].as_array().unwrap().iter();
+        figures.find(|figure| figure["figure"] == name).unwrap()
+    };
+    // As the report of the same recording has it.
+    for step in ["alloc_and_copy", "finalize_and_map"] {
+        for part in ["fence", "lock", "alloc", "dma_map"] {
+            let sum = &report["driver_parts"][step][format!("{part}_ns")];
+            let per_page = sum.as_f64().unwrap() / arrived.iter().sum::<f64>();
+            let base = &figure(&format!("{step}_{part}_ns_per_page"))["base"];
+            assert!((base.as_f64().unwrap() / per_page - 1.0).abs() < 1e-9);
+        }
+    }
+    let fence = figure("alloc_and_copy_fence_ns_per_page");
+    assert_eq!(fence["verdict"], "worse");
+    makes_sense(&base, &new);
+    let text = run(&["diff", &base, &new]);
+    let text = stdout(&text);
+    for said in [
+        "\nTime of a page within alloc_and_copy\n  fence  ",
+        "\nTime of a page within finalize_and_map\n  fence  ",
+        "within alloc_and_copy: fence (+",
+    ] {
+        assert!(text.contains(said), "{said}:\n{text}");
+    }
+    assert!(!text.contains("steps are not compared"), "{text}");
+}
+
+#[test]
+fn parts_that_one_side_does_not_know_are_not_compared_and_that_is_said() {
+    let whole = measured(53, true, &[], |_| ());
+    let none = measured(54, false, &[], |_| ());
+    let blind = measured(55, true, &["dma_fence_wait_start"], |migration| {
+        for parts in migration.driver_parts.as_mut().unwrap() {
+            parts.fence_ns = 0;
+        }
+    });
+    let compared = |base: &str, new: &str| {
+        let (_, page) = json(base, new);
+        let figures = page["figures"].as_array().unwrap().iter();
+        let has = |part: &str| {
+            let name = format!("alloc_and_copy_{part}_ns_per_page");
+            figures.clone().any(|figure| figure["figure"] == *name)
+        };
+        let said = [&page["remarks"], &page["differences"]].map(Value::to_string);
+        ([has("fence"), has("lock")], said.concat())
+    };
+    let (has, said) = compared(&whole.1, &none.1);
+    assert_eq!(has, [false, false]);
+    let why = "Parts of the driver's steps are not compared: the new side did not measure them.";
+    assert!(said.contains(why) && said.contains("sub-steps"), "{said}");
+    // A part that was not hooked is 0 in every record, and has not become worse.
+    let (has, said) = compared(&blind.1, &whole.1);
+    assert_eq!(has, [false, true]);
+    let why = "these parts are not compared: fence; the base could not see them.";
+    assert!(said.contains(why), "{said}");
+    // Nobody asked for them.
+    let (has, said) = compared(&none.1, &none.1);
+    assert_eq!(has, [false, false]);
+    assert!(!said.contains("driver's steps"), "{said}");
+    let (has, said) = compared(&none.1, &data("mixed"));
+    assert_eq!(has, [false, false]);
+    assert!(!said.contains("driver's steps"), "{said}");
+}
+
 #[test]
 fn diff_refuses_what_it_cannot_compare() {
     let (_folder, whole) = file(&recording(32, 1, 50).0);

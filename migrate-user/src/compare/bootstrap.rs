@@ -8,6 +8,7 @@ use fastrand::Rng;
 use super::Figure;
 use super::alike::{Table, times};
 use super::durations::{Durations, longest};
+use super::parts::Parts;
 use super::sample::{Block, TIMES};
 use super::waits::{FIGURES, Sums};
 use crate::trace::{Ledger, Step, WaitKind, WaitResult, ledger};
@@ -26,6 +27,7 @@ pub(super) struct Units {
     steps_ns: Vec<[u64; Step::COUNT]>,
     times: [Times; TIMES],
     alike: Table,
+    parts: Vec<Parts>,
     waits: Vec<Sums>,
     wait_times: [Times; FIGURES],
 }
@@ -88,6 +90,7 @@ impl Units {
             steps_ns: blocks.iter().map(|block| block.steps_ns).collect(),
             times: std::array::from_fn(|at| Times::new(blocks, |block| &block.times[at])),
             alike: Table::new(blocks.iter().map(|block| &block.kinds)),
+            parts: blocks.iter().map(|block| block.parts).collect(),
             waits: blocks.iter().map(|block| block.waits.sums).collect(),
             wait_times: std::array::from_fn(|at| {
                 Times::new(blocks, |block| &block.waits.times[at])
@@ -102,6 +105,13 @@ impl Units {
     /// Migrations of all units.
     pub(super) fn migrations(&self) -> u64 {
         self.migrations.iter().sum()
+    }
+
+    /// Where the time of the driver's steps went in all units.
+    pub(super) fn parts(&self) -> Parts {
+        let mut all = Parts::default();
+        self.parts.iter().for_each(|unit| all.add(unit));
+        all
     }
 
     /// The waits of all units.
@@ -200,6 +210,10 @@ impl Units {
                 self.step_ns(step, taken),
                 self.pages(taken, ledger::arrived),
             ),
+            Figure::PartPerPage(step, part) => ratio(
+                self.part_ns(step, part, taken),
+                self.pages(taken, ledger::arrived),
+            ),
             Figure::Quantile(step, thousandths) => {
                 let at = step.map_or(Step::COUNT, |step| step as usize);
                 self.times[at].quantile(taken, thousandths)
@@ -240,6 +254,13 @@ impl Units {
         let units = self.steps_ns.iter().zip(taken);
         units
             .map(|(ns, taken)| ns[step as usize] as f64 * *taken as f64)
+            .sum()
+    }
+
+    fn part_ns(&self, step: usize, part: usize, taken: &[u64]) -> f64 {
+        let units = self.parts.iter().zip(taken);
+        units
+            .map(|(unit, taken)| unit.of(step, part) as f64 * *taken as f64)
             .sum()
     }
 

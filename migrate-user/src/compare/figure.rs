@@ -1,6 +1,7 @@
 //! What is compared.
 
-use crate::trace::{Step, WaitFigure, WaitKind};
+use super::parts::OfParts;
+use crate::trace::{DRIVER_PARTS, OF_DRIVER, Step, WaitFigure, WaitKind};
 
 /// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,9 @@ pub enum Figure {
     TimePerPage,
     /// The same of one step.
     StepPerPage(Step),
+    /// The same of a part of one of the driver's steps: which of [`OF_DRIVER`], and which of
+    /// [`DRIVER_PARTS`].
+    PartPerPage(usize, usize),
     /// The value that this share (in thousandths) of a step's durations does not exceed,
     /// nanoseconds; of whole migrations where no step is named.
     Quantile(Option<Step>, u16),
@@ -59,6 +63,17 @@ impl Figure {
             .collect()
     }
 
+    /// Those of the parts that occur in each of the driver's steps, in the order in which they are
+    /// listed.
+    pub(super) fn of_parts(occur: [OfParts; OF_DRIVER.len()]) -> Vec<Self> {
+        let of_step = |(step, occur): (usize, OfParts)| {
+            let parts = occur.into_iter().enumerate();
+            let some = parts.filter(|(_, occurs)| *occurs);
+            some.map(move |(part, _)| Self::PartPerPage(step, part))
+        };
+        occur.into_iter().enumerate().flat_map(of_step).collect()
+    }
+
     /// All of waits of these kinds, in the order in which they are listed.
     pub fn of_waits(kinds: &[WaitKind]) -> Vec<Self> {
         let has = |kind| kinds.contains(&kind);
@@ -87,6 +102,9 @@ impl Figure {
             Self::TimeAlike => "alike_ns_per_page".to_owned(),
             Self::TimePerPage => "ns_per_page".to_owned(),
             Self::StepPerPage(step) => format!("{}_ns_per_page", step.name()),
+            Self::PartPerPage(step, part) => {
+                format!("{}_{}_ns_per_page", OF_DRIVER[step].name(), part_name(part))
+            }
             Self::Quantile(step, q) => {
                 let step = step.map_or("total", Step::name);
                 format!("{step}_p{}_ns", q / 10)
@@ -149,6 +167,11 @@ impl Figure {
     }
 }
 
+/// What a part of the driver's steps is called.
+pub fn part_name(part: usize) -> &'static str {
+    DRIVER_PARTS[part]
+}
+
 /// What a figure of waits is about: a kind, or the part before setup.
 pub fn wait_name(figure: WaitFigure) -> &'static str {
     let name = figure.name();
@@ -161,11 +184,17 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_have_their_unit() {
-        let all = [Figure::of_migrations(), Figure::of_waits(WaitKind::ALL)].concat();
+        let parts = Figure::of_parts([[true; DRIVER_PARTS.len()]; OF_DRIVER.len()]);
+        let waits = Figure::of_waits(WaitKind::ALL);
+        let all = [Figure::of_migrations(), parts, waits].concat();
         let names: Vec<_> = all.into_iter().map(Figure::name).collect();
         let unique: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
-        for name in ["alloc_and_copy_p99_ns", "wait_range_fault_mean_ns"] {
+        for name in [
+            "alloc_and_copy_p99_ns",
+            "finalize_and_map_fence_ns_per_page",
+            "wait_range_fault_mean_ns",
+        ] {
             assert!(names.contains(&name.to_owned()), "{names:?}");
         }
         let has_unit = |name: &String| {

@@ -112,6 +112,11 @@ impl<'a> Sides<'a> {
         }
     }
 
+    /// A figure of the base.
+    pub(super) fn base_of(&self, figure: Figure) -> Option<f64> {
+        self.base.value(figure)
+    }
+
     /// The n-th figure on both sides; `None` where one does not tell.
     pub(super) fn values(&self, at: usize) -> (Option<f64>, Option<f64>) {
         match self.figures[at] {

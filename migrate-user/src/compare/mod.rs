@@ -6,12 +6,13 @@ mod bootstrap;
 mod durations;
 mod figure;
 mod interval;
+mod parts;
 mod sample;
 mod verdict;
 mod waits;
 mod why;
 
-pub use figure::{Figure, wait_name};
+pub use figure::{Figure, part_name, wait_name};
 pub use interval::{FEWEST, Unit};
 pub use sample::Sample;
 pub use verdict::{Comparison, Figures, Limits, Verdict, compare};

@@ -2,8 +2,9 @@
 
 use super::alike::Kinds;
 use super::durations::Durations;
+use super::parts::{OfParts, Parts};
 use super::waits::Waits;
-use crate::trace::{Batch, Exact, Figure, Ledger, Row, Step, Wait, WaitKind, ledger};
+use crate::trace::{Batch, DriverParts, Exact, Figure, Ledger, Row, Step, Wait, WaitKind, ledger};
 
 /// As many blocks as this become half as many, each of two.
 const MOST: usize = 64;
@@ -23,6 +24,8 @@ pub(super) struct Block {
     pub(super) steps_ns: [u64; Step::COUNT],
     /// Of each step and of whole migrations.
     pub(super) times: [Durations; TIMES],
+    /// Where the time of the driver's steps went. Totals do not tell.
+    pub(super) parts: Parts,
     /// Calls that are alike. Totals do not tell them apart.
     pub(super) kinds: Kinds,
     /// Those that ended while these migrations did.
@@ -36,6 +39,7 @@ impl Block {
             ledger: Ledger::default(),
             steps_ns: [0; Step::COUNT],
             times: Default::default(),
+            parts: Parts::default(),
             kinds: Kinds::default(),
             waits: Waits::default(),
         }
@@ -89,6 +93,7 @@ impl Block {
         for (sum, more) in self.times.iter_mut().zip(&more.times) {
             sum.add(more);
         }
+        self.parts.add(&more.parts);
         self.kinds.add(&more.kinds);
         self.waits.add(&more.waits);
     }
@@ -106,6 +111,8 @@ pub struct Sample {
     read: Exact,
     /// The kinds of waits that are known.
     followed: Vec<WaitKind>,
+    /// The parts of the driver's steps that could be seen.
+    seen: OfParts,
 }
 
 impl Sample {
@@ -119,16 +126,36 @@ impl Sample {
         self.followed.contains(&kind)
     }
 
+    /// Says which parts of the driver's steps can be seen in what is added from now on, in the order
+    /// of [`DRIVER_PARTS`](crate::trace::DRIVER_PARTS); unless this is said, none is looked at.
+    pub fn sees_parts(&mut self, seen: [bool; 4]) {
+        self.seen = seen;
+    }
+
+    /// Which parts of the driver's steps are known: those that were seen in all its migrations.
+    pub(super) fn knows_parts(&self) -> OfParts {
+        let is_whole = |block: &Block| block.parts.migrations == block.migrations;
+        let all = self.blocks.iter().all(is_whole);
+        self.seen.map(|seen| seen && all)
+    }
+
     /// Adds what has happened: each wait where the migrations are that ended when it did, so that
     /// blocks are of one time.
     pub fn add(&mut self, batch: &Batch) {
+        let looks = self.seen.contains(&true);
         let mut waits = batch.waits.iter().peekable();
+        let mut at = 0;
         batch.migrations.each(|migration| {
             let until_ns = migration.end_ns();
             while let Some(wait) = waits.next_if(|wait| wait.end_ns() <= until_ns) {
                 self.count_wait(wait);
             }
             self.count(migration);
+            // Only the whole migration has them.
+            if looks && let Some(parts) = &batch.migrations.one(at).driver_parts {
+                self.count_parts(parts);
+            }
+            at += 1;
         });
         waits.for_each(|wait| self.count_wait(wait));
         let status = batch.status.as_ref();
@@ -152,6 +179,13 @@ impl Sample {
         }
         if let Some(block) = self.blocks.last_mut() {
             block.count(migration);
+        }
+    }
+
+    /// Where the time of the last migration's steps went.
+    fn count_parts(&mut self, parts: &[DriverParts; 2]) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.parts.count(parts);
         }
     }
 
@@ -192,6 +226,7 @@ impl Sample {
             totals: Vec::new(),
             read: Exact::default(),
             followed: self.followed,
+            seen: self.seen,
         }
     }
 

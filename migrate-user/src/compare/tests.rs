@@ -1,7 +1,10 @@
 //! It tells what has changed, and is quiet where nothing has.
 
 use super::{Comparison, Figure, Figures, Limits, Sample, Unit, Verdict, compare};
-use crate::trace::{Ledger, Migration, Wait, WaitFigure, WaitKind, WaitResult};
+use crate::trace::{
+    DRIVER_PARTS, Ledger, Migration, OF_DRIVER, Step, Wait, WaitFigure, WaitKind, WaitResult,
+    each_part, ledger,
+};
 use migscope_testkit::Synthetic;
 
 fn sample(seed: u64, calls: usize, mut change: impl FnMut(&mut Migration)) -> Sample {
@@ -392,4 +395,152 @@ fn waits_are_compared_by_totals_too() {
         let values = |found: Option<&Figures>| found.map(|found| (found.base, found.new));
         assert_eq!(values(records), values(totals), "{of:?}");
     }
+}
+
+/// A run of which these parts of the driver's steps are seen.
+fn measured(seed: u64, seen: [bool; 4], mut change: impl FnMut(&mut Migration)) -> Sample {
+    let mut synthetic = Synthetic::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).with_details();
+    let mut sample = Sample::default();
+    sample.sees_parts(seen);
+    for _ in 0..20 {
+        let mut batch = synthetic.batch(200);
+        batch.migrations.make().iter_mut().for_each(&mut change);
+        sample.add(&batch);
+    }
+    sample
+}
+
+const SEEN: [bool; 4] = [true; 4];
+
+/// Fences in the first of the driver's steps take longer, by as much as they took, and so does the
+/// step, or not.
+fn waits_longer(migration: &mut Migration, in_all: bool) {
+    let parts = migration.driver_parts.as_mut().unwrap();
+    let more = parts[0].fence_ns;
+    parts[0].fence_ns += more;
+    if in_all {
+        migration.steps[1] = migration.steps[1].map(|ns| ns + more);
+    }
+}
+
+#[test]
+fn parts_are_compared_where_both_sides_know_them_and_they_occur() {
+    let of = |base, new| one(base, new).figures.len();
+    let all = |seed| measured(seed, SEEN, |_| ());
+    let none = of(plain(1), plain(2));
+    assert_eq!(of(all(1), all(2)), none + 8);
+    // One side was not measured, or did not see one of them.
+    assert_eq!(of(all(1), measured(2, [false; 4], |_| ())), none);
+    let blind = |seed| measured(seed, [false, true, true, true], |_| ());
+    let comparison = one(all(1), blind(2));
+    assert_eq!(comparison.figures.len(), none + 6);
+    assert_eq!(figure(&comparison, Figure::PartPerPage(0, 0)), None);
+    // Some migrations lack them.
+    let lacking = measured(2, SEEN, |migration| {
+        if migration.sequence == 77 {
+            migration.driver_parts = None;
+        }
+    });
+    assert_eq!(of(all(1), lacking), none);
+    // What neither side has is no figure; what one has is.
+    let free = |seed| {
+        measured(seed, SEEN, |migration| {
+            for parts in migration.driver_parts.as_mut().unwrap() {
+                parts.lock_ns = 0;
+            }
+        })
+    };
+    assert_eq!(of(free(1), free(2)), none + 6);
+    let comparison = one(free(1), all(2));
+    let lock = figure(&comparison, Figure::PartPerPage(0, 1)).unwrap();
+    assert_eq!(lock.base, Some(0.0));
+    assert!(lock.new > Some(1.0));
+}
+
+/// Against plain sums of the migrations themselves.
+#[test]
+fn figures_of_parts_are_what_plain_sums_say() {
+    let mut all = Vec::new();
+    let known = measured(3, SEEN, |migration| all.push(migration.clone()));
+    let comparison = one(known, measured(4, SEEN, |_| ()));
+    let pages: u64 = all.iter().map(|of| ledger::arrived(&of.ledger)).sum();
+    for step in 0..OF_DRIVER.len() {
+        for part in 0..DRIVER_PARTS.len() {
+            let ns = all
+                .iter()
+                .map(|of| each_part(&of.driver_parts.unwrap()[step])[part]);
+            let per_page = ns.sum::<u64>() as f64 / pages as f64;
+            let found = figure(&comparison, Figure::PartPerPage(step, part)).unwrap();
+            let base = found.base.unwrap();
+            assert!((base / per_page - 1.0).abs() < 1e-9, "{base} {per_page}");
+            assert!(found.interval.is_some() && found.verdict.is_some());
+        }
+    }
+}
+
+#[test]
+fn a_part_that_takes_longer_with_its_step_is_found_and_named() {
+    let slower = measured(6, SEEN, |migration| waits_longer(migration, true));
+    let comparison = one(measured(5, SEEN, |_| ()), slower);
+    let of = |part| verdict(&comparison, Figure::PartPerPage(0, part));
+    assert_eq!(of(0), Some(Verdict::Worse));
+    assert_ne!(of(1), Some(Verdict::Worse));
+    assert_eq!(comparison.verdict, Verdict::Worse);
+    let says =
+        |why: &String| why.starts_with("longer times of a page within alloc_and_copy: fence (+");
+    assert!(comparison.why.iter().any(says), "{:?}", comparison.why);
+}
+
+#[test]
+fn time_that_goes_from_one_part_to_another_makes_nothing_worse() {
+    let moved = |seed| measured(seed, SEEN, |migration| waits_longer(migration, false));
+    let there = one(measured(7, SEEN, |_| ()), moved(8));
+    let fence = figure(&there, Figure::PartPerPage(0, 0)).unwrap();
+    assert!(fence.interval.unwrap().0 > 0.1, "{fence:?}");
+    assert_eq!(fence.verdict, Some(Verdict::Unsure));
+    assert_ne!(there.verdict, Verdict::Worse);
+    let says = |why: &String| why.contains("(fence in alloc_and_copy): time may have gone");
+    assert!(there.why.iter().any(says), "{:?}", there.why);
+    assert!(!there.calls_differ);
+    let back = one(moved(8), measured(7, SEEN, |_| ()));
+    assert_eq!(
+        verdict(&back, Figure::PartPerPage(0, 0)),
+        Some(Verdict::Unsure)
+    );
+    let step = Figure::StepPerPage(Step::AllocAndCopy);
+    assert_ne!(verdict(&back, step), Some(Verdict::Better));
+}
+
+/// A part counts by what it is of its step.
+#[test]
+fn twice_as_much_of_next_to_nothing_is_the_same() {
+    let seldom = |seed, times| {
+        measured(seed, SEEN, move |migration| {
+            let lock_ns = migration.steps[1].unwrap_or(0) / 100 * times;
+            migration.driver_parts.as_mut().unwrap()[0].lock_ns = lock_ns;
+            migration.steps[1] = migration.steps[1].map(|ns| ns + lock_ns);
+        })
+    };
+    let comparison = one(seldom(9, 1), seldom(10, 2));
+    let lock = figure(&comparison, Figure::PartPerPage(0, 1)).unwrap();
+    assert!(lock.interval.unwrap().0 > 0.1, "{lock:?}");
+    assert_eq!(lock.verdict, Some(Verdict::Same));
+    let comparison = one(seldom(9, 1), seldom(10, 40));
+    let lock = verdict(&comparison, Figure::PartPerPage(0, 1));
+    assert_eq!(lock, Some(Verdict::Worse));
+}
+
+/// The kernel's totals do not have them.
+#[test]
+fn parts_are_not_compared_by_totals() {
+    let of = |seed| {
+        let mut synthetic = Synthetic::new(seed).with_details().with_totals();
+        let mut sample = Sample::default();
+        sample.sees_parts(SEEN);
+        (0..20).for_each(|_| sample.add(&synthetic.batch(100)));
+        sample
+    };
+    let has = |comparison: &Comparison| figure(comparison, Figure::PartPerPage(0, 0)).is_some();
+    assert!(has(&one(of(11), of(12))));
+    assert!(!has(&one(of(11).by_totals(), of(12).by_totals())));
 }

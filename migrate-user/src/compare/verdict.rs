@@ -2,9 +2,10 @@
 
 use super::bootstrap::Units;
 use super::interval::{Change, Sides};
+use super::parts::{OfParts, Parts};
 use super::waits::Sums;
 use super::{Figure, Sample, Unit, interval, why};
-use crate::trace::WaitKind;
+use crate::trace::{DRIVER_PARTS, OF_DRIVER, WaitKind};
 
 /// Changes up to here do not count.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +24,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// Of what a part of a step changed by, so much at least must be in the change of the step.
+const HALF: f64 = 0.5;
 
 /// What became of a figure, or of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +117,20 @@ impl Figures {
         self.not_sure(is_open)
     }
 
+    /// Where a part of a step changes and the step does not, time has gone from one part to another:
+    /// what a device copies, say, the CPU no longer does.
+    fn judged_within(self, figures: &[Self]) -> Self {
+        let Figure::PartPerPage(step, _) = self.figure else {
+            return self;
+        };
+        let step = Figure::StepPerPage(OF_DRIVER[step]);
+        let step = figures.iter().find(|found| found.figure == step);
+        let by = |figures: &Self| Some(figures.new? - figures.base?);
+        let both = step.and_then(by).zip(by(&self));
+        let is_along = both.is_some_and(|(step, part)| step / part >= HALF);
+        self.not_sure(!is_along)
+    }
+
     fn not_sure(self, is_open: bool) -> Self {
         let verdict = match self.verdict {
             Some(Verdict::Worse | Verdict::Better) if is_open => Some(Verdict::Unsure),
@@ -199,22 +217,24 @@ impl Comparison {
 pub fn compare(base: Vec<Sample>, new: Vec<Sample>, limits: Limits) -> Comparison {
     let unit = Unit::of(&base, &new);
     let followed = followed(base.iter().chain(&new));
+    let known_parts = known_parts(base.iter().chain(&new));
     let (base, new) = (unit.divide(base), unit.divide(new));
     let (base, new) = (Units::new(&base), Units::new(&new));
     let waits = (base.waits(), new.waits());
     let occurs = |kind: &WaitKind| waits.0.waits(*kind).max(waits.1.waits(*kind)) > 0;
     let kinds: Vec<_> = followed.into_iter().filter(occurs).collect();
-    let all = [Figure::of_migrations(), Figure::of_waits(&kinds)].concat();
+    let parts = Figure::of_parts(occurring(known_parts, &[base.parts(), new.parts()]));
+    let all = [Figure::of_migrations(), parts, Figure::of_waits(&kinds)].concat();
     let sides = Sides::new(unit, &base, &new, &all);
     let figures: Vec<_> = (0..all.len())
         .map(|at| figures(&sides, all[at], at, limits).known_by(unit))
         .collect();
     let alike = Alike::new(&figures, (&waits.0, &waits.1), &kinds, limits);
-    let known = figures.iter().cloned();
-    let known: Vec<_> = known.map(|figures| figures.judged_by(&alike)).collect();
+    let judged = |of: &Figures| of.clone().judged_by(&alike).judged_within(&figures);
+    let known: Vec<_> = figures.iter().map(judged).collect();
     let is_open = |at: &usize| known[*at].verdict != figures[*at].verdict;
     let open: Vec<_> = (0..known.len()).filter(is_open).map(|at| all[at]).collect();
-    let calls_differ = !alike.calls && !open.is_empty();
+    let calls_differ = !alike.calls && open.iter().any(|of| of.is_of_calls());
     let unlike = calls_differ.then(|| why::unlike(&known)).flatten();
     let of_open = |kind: &WaitKind| open.iter().any(|of| of.kind_of_waits() == Some(*kind));
     let unlike_waits = alike.unlike_waits.into_iter().filter(of_open);
@@ -223,6 +243,7 @@ pub fn compare(base: Vec<Sample>, new: Vec<Sample>, limits: Limits) -> Compariso
     let mut why = why::why(&figures, verdict);
     why.extend(unlike);
     why.extend(why::unlike_waits(unlike_waits));
+    why.extend(why::within(&open));
     Comparison {
         calls_differ,
         unit,
@@ -240,6 +261,20 @@ fn followed<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> Vec<WaitKi
     let kinds = WaitKind::ALL.iter().copied();
     let is_followed = |kind: &WaitKind| samples.clone().all(|sample| sample.follows(*kind));
     kinds.filter(is_followed).collect()
+}
+
+/// The parts of the driver's steps that all of these know.
+fn known_parts<'a>(samples: impl Iterator<Item = &'a Sample>) -> OfParts {
+    samples.fold([true; DRIVER_PARTS.len()], |all, sample| {
+        let knows = sample.knows_parts();
+        std::array::from_fn(|part| all[part] && knows[part])
+    })
+}
+
+/// Those of them that occur on a side, by step.
+fn occurring(known: OfParts, sides: &[Parts; 2]) -> [OfParts; OF_DRIVER.len()] {
+    let occurs = |step, part| known[part] && sides.iter().any(|side| side.of(step, part) > 0);
+    std::array::from_fn(|step| std::array::from_fn(|part| occurs(step, part)))
 }
 
 /// What is alike on both sides.
@@ -273,11 +308,7 @@ fn are_alike(figures: &[Figures], limits: Limits) -> bool {
 
 fn figures(sides: &Sides<'_>, figure: Figure, at: usize, limits: Limits) -> Figures {
     let change = sides.change(at);
-    let limit = if figure.is_share() {
-        limits.share
-    } else {
-        limits.time
-    };
+    let limit = limit(sides, figure, at, limits);
     let judged = change.filter(|_| figure.is_judged());
     let (base, new) = sides.values(at);
     Figures {
@@ -289,6 +320,23 @@ fn figures(sides: &Sides<'_>, figure: Figure, at: usize, limits: Limits) -> Figu
         effect: sides.effect(at),
         verdict: judged.map(|change| Verdict::of(change, limit, !figure.is_share())),
     }
+}
+
+/// A change up to here does not count. That of a part counts by what it is of its step: twice as
+/// much of next to nothing is next to nothing.
+fn limit(sides: &Sides<'_>, figure: Figure, at: usize, limits: Limits) -> f64 {
+    let Figure::PartPerPage(step, _) = figure else {
+        return if figure.is_share() {
+            limits.share
+        } else {
+            limits.time
+        };
+    };
+    let step = sides.base_of(Figure::StepPerPage(OF_DRIVER[step]));
+    let part = sides.values(at).0.unwrap_or(0.0);
+    // As small as scales tell.
+    let times = step.unwrap_or(0.0) / part.max(1.0);
+    limits.time * times.max(1.0)
 }
 
 fn first(figures: &[Figures]) -> Option<&Figures> {

@@ -1,8 +1,8 @@
 //! What a change comes from, in words.
 
-use super::{Figure, Figures, Verdict, wait_name};
+use super::{Figure, Figures, Verdict, part_name, wait_name};
 use crate::text::{count, percent, quantity, signed_duration};
-use crate::trace::{Step, WaitKind};
+use crate::trace::{OF_DRIVER, Step, WaitKind};
 
 /// Sentences: first of what changed the way that the verdict on all of it says, then of what
 /// changed the other way, after a "but". Of each, the most important first.
@@ -44,6 +44,14 @@ fn times(found: &[&Figures], worse: bool) -> Vec<String> {
     let longer = if worse { "longer" } else { "shorter" };
     let lists = [
         ("times of a page", list(found, step_of_page)),
+        (
+            "times of a page within alloc_and_copy",
+            list(found, |figure| part_of(figure, Step::AllocAndCopy)),
+        ),
+        (
+            "times of a page within finalize_and_map",
+            list(found, |figure| part_of(figure, Step::FinalizeAndMap)),
+        ),
         ("median times", list(found, |figure| step_of(figure, 500))),
         (
             "99th percentiles",
@@ -77,6 +85,25 @@ pub(super) fn unlike_waits(kinds: impl Iterator<Item = WaitKind>) -> Option<Stri
     (!names.is_empty()).then(|| {
         format!(
             "waits end in other ways, or ask for other amounts, than before ({}): how long they take may tell nothing",
+            names.join(", ")
+        )
+    })
+}
+
+/// Why nothing is said of parts of the driver's steps, of all figures that are open for a reason.
+pub(super) fn within(open: &[Figure]) -> Option<String> {
+    let name = |figure: &Figure| match figure {
+        Figure::PartPerPage(step, part) => Some(format!(
+            "{} in {}",
+            part_name(*part),
+            OF_DRIVER[*step].name()
+        )),
+        _ => None,
+    };
+    let names: Vec<_> = open.iter().filter_map(name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "the step did not change with its part ({}): time may have gone from one part to another",
             names.join(", ")
         )
     })
@@ -130,6 +157,13 @@ fn list(found: &[&Figures], name: impl Fn(Figure) -> Option<&'static str>) -> St
 fn step_of_page(figure: Figure) -> Option<&'static str> {
     match figure {
         Figure::StepPerPage(step) => Some(step.name()),
+        _ => None,
+    }
+}
+
+fn part_of(figure: Figure, of: Step) -> Option<&'static str> {
+    match figure {
+        Figure::PartPerPage(step, part) if OF_DRIVER[step] == of => Some(part_name(part)),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 pub use migrate_ebpf::wire::DriverParts;
 
-use super::Step;
+use super::{Facts, Step};
 
 /// The steps in which the driver works, in the order of
 /// [`Migration::driver_parts`](super::Migration::driver_parts).
@@ -20,4 +20,19 @@ pub fn each_part(parts: &DriverParts) -> [u64; DRIVER_PARTS.len()] {
         dma_map_ns,
     } = *parts;
     [fence_ns, lock_ns, alloc_ns, dma_map_ns]
+}
+
+/// What each part is seen by, in the order of [`DRIVER_PARTS`], as [`Facts::not_hooked`] names it.
+const SEEN_BY: [&[&str]; DRIVER_PARTS.len()] = [
+    &["dma_fence_wait_start", "dma_fence_wait_end"],
+    &["contention_begin", "contention_end"],
+    &["__alloc_frozen_pages_noprof"],
+    &["dma_map_phys", "dma_map_sg_attrs"],
+];
+
+/// Which parts could be seen, in the order of [`DRIVER_PARTS`]. Of others a recording has 0, which
+/// says nothing.
+pub fn seen_parts(facts: &Facts) -> [bool; DRIVER_PARTS.len()] {
+    let is_hooked = |name: &&str| !facts.not_hooked.iter().any(|not| not == name);
+    SEEN_BY.map(|names| facts.details.sub_steps && names.iter().all(is_hooked))
 }

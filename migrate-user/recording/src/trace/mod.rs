@@ -21,7 +21,7 @@ mod values;
 mod wait;
 
 pub use batch::Batch;
-pub use driver_parts::{DRIVER_PARTS, DriverParts, OF_DRIVER, each_part};
+pub use driver_parts::{DRIVER_PARTS, DriverParts, OF_DRIVER, each_part, seen_parts};
 pub use ending::Ending;
 pub use exact::{Exact, ExactCount, ExactFigure};
 pub use facts::{Details, Facts, Moment};

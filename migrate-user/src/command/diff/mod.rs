@@ -1,5 +1,6 @@
 //! `diff`: what has changed between recordings, and whether it got worse.
 
+mod parts;
 mod runs;
 mod side;
 mod traits;
@@ -49,6 +50,10 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
     let (appeared, unjudged) = appeared.partition(|kind| base.judged.contains(kind));
     let differences = base.traits.differences(&new.traits);
     let not_compared = base.waits.why_not(&new.waits);
+    let not_compared = not_compared
+        .into_iter()
+        .chain(base.parts.why_not(&new.parts));
+    let not_compared: Vec<_> = not_compared.collect();
     let mut remarks = base.remarks;
     remarks.extend(new.remarks);
     remarks.extend(not_compared);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::super::{check, tell_unknown, warn_about};
 
 use super::FEW;
+use super::parts::Parts;
 use super::runs::runs;
 use super::traits::Traits;
 use super::waits::{self, Waits};
@@ -15,7 +16,7 @@ use crate::insight::{Kind, Thresholds, findings, judged};
 use crate::model::{Model, Origin};
 use crate::source::{Identity, Input, Inputs, Part};
 use crate::text::{count, counted, printable};
-use crate::trace::Filter;
+use crate::trace::{Filter, seen_parts};
 
 /// One or more runs.
 pub(super) struct Side {
@@ -33,6 +34,8 @@ pub(super) struct Side {
     pub(super) traits: Traits,
     /// What of waits can be compared.
     pub(super) waits: Waits,
+    /// What of the driver's steps.
+    pub(super) parts: Parts,
     /// What a reader should know.
     pub(super) remarks: Vec<String>,
 }
@@ -56,6 +59,7 @@ impl Side {
             files: inputs.iter().map(Input::identity).collect(),
             traits: Traits::default(),
             waits: Waits::default(),
+            parts: Parts::default(),
             remarks: Vec::new(),
         };
         for run in runs(inputs)? {
@@ -94,6 +98,7 @@ impl Side {
         let mut reader = run.open()?.choose(filter.clone())?;
         let mut model = Model::new(reader.facts().clone());
         let mut sample = Sample::default();
+        sample.sees_parts(seen_parts(reader.facts()));
         for batch in reader.by_ref() {
             sample.add(&batch);
             model.apply(batch);
@@ -106,6 +111,7 @@ impl Side {
         let by_totals = is_better_by_totals(&model);
         sample.knows_waits(waits::comparable(&model, by_totals));
         self.waits.add(&model, by_totals);
+        self.parts.add(&model, by_totals);
         self.samples.push(if by_totals {
             sample.by_totals()
         } else {

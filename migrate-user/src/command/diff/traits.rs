@@ -23,6 +23,7 @@ impl Traits {
         self.note("records", &records(facts.record_every));
         self.note("kernel", &facts.kernel);
         self.note("waits", followed(facts.details));
+        self.note("sub-steps", measured(facts.details));
         self.note("page size", &format!("{} bytes", facts.page_size));
         let known = [("attached", &facts.attached), ("clock", &facts.clocksource)];
         for (what, value) in known {
@@ -82,6 +83,15 @@ fn followed(details: Details) -> &'static str {
         (true, false) => "of CPUs",
         (false, true) => "of devices",
         (false, false) => "not followed",
+    }
+}
+
+/// Were parts of steps measured? That takes time, too.
+fn measured(details: Details) -> &'static str {
+    if details.sub_steps {
+        "measured"
+    } else {
+        "not measured"
     }
 }
 

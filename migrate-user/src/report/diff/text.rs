@@ -5,10 +5,10 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::Page;
-use crate::compare::{Comparison, FEWEST, Figure, Figures, Verdict, wait_name};
+use crate::compare::{Comparison, FEWEST, Figure, Figures, Verdict, part_name, wait_name};
 use crate::figures::NONE;
 use crate::text::{count, counted, percent, printable, quantity, signed_duration};
-use crate::trace::{Step, WaitFigure};
+use crate::trace::{OF_DRIVER, Step, WaitFigure};
 
 /// Columns of a line.
 const WIDTH: usize = 80;
@@ -82,12 +82,18 @@ fn differences(text: &mut String, page: &Page) {
 /// A part of the table: its head, and what is a row of it.
 type Part = (&'static str, fn(Figure) -> bool);
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 11] = [
     ("Time of a page", |figure| {
         matches!(
             figure,
             Figure::TimeAlike | Figure::TimePerPage | Figure::StepPerPage(_)
         )
+    }),
+    ("Time of a page within alloc_and_copy", |figure| {
+        is_within(figure, Step::AllocAndCopy)
+    }),
+    ("Time of a page within finalize_and_map", |figure| {
+        is_within(figure, Step::FinalizeAndMap)
     }),
     ("Median time", |figure| {
         matches!(figure, Figure::Quantile(_, 500))
@@ -110,6 +116,11 @@ const PARTS: [Part; 9] = [
         figure.is_share() && !figure.is_share_of_pages()
     }),
 ];
+
+/// Is it a part of this step?
+fn is_within(figure: Figure, step: Step) -> bool {
+    matches!(figure, Figure::PartPerPage(of, _) if OF_DRIVER[of] == step)
+}
 
 fn table(text: &mut String, comparison: &Comparison, for_terminal: bool) {
     let [base, new, change] = ["base", "new", "change"];
@@ -165,6 +176,7 @@ fn name(figure: Figure) -> &'static str {
         Figure::TimeAlike => "calls alike",
         Figure::TimePerPage => "all calls",
         Figure::StepPerPage(step) => step.name(),
+        Figure::PartPerPage(_, part) => part_name(part),
         Figure::Quantile(step, _) => step.map_or("whole migration", Step::name),
         Figure::WastedShare => "wasted",
         Figure::SkippedShare => "skipped",

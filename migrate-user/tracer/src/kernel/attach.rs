@@ -386,6 +386,21 @@ fn program<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use migscope_recording::trace::{Facts, seen_parts};
+
+    /// What parts are seen by has there the names that are told where it is not hooked.
+    #[test]
+    fn each_hook_of_a_part_of_the_drivers_is_known_by_its_name() {
+        let names = DRIVER_PARTS.iter().map(|hook| hook.functions[0]);
+        for name in names.chain(SLEEPS.map(|(_, tracepoint)| tracepoint)) {
+            let mut facts = Facts::default();
+            facts.details.sub_steps = true;
+            assert_eq!(seen_parts(&facts), [true; 4]);
+            facts.not_hooked.push(name.to_owned());
+            let unseen = seen_parts(&facts).into_iter().filter(|seen| !seen);
+            assert_eq!(unseen.count(), 1, "{name}");
+        }
+    }
 
     #[test]
     fn what_the_sweep_returns_is_told_apart() {
