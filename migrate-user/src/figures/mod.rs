@@ -1,6 +1,7 @@
 //! The figures of every view, taken from the model in one place, so that dashboard and report
 //! agree.
 
+pub(crate) mod copies;
 pub(crate) mod units;
 pub(crate) mod waits;
 

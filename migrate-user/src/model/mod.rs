@@ -3,6 +3,7 @@
 //! long it runs.
 
 mod batching;
+mod copies;
 mod coverage;
 mod details;
 mod drivers;
@@ -30,6 +31,7 @@ pub mod waits;
 mod whereabouts;
 
 pub use batching::{Alike, Batching, Group, Size};
+pub use copies::{Copied, Copies};
 pub use coverage::{Coverage, Origin};
 pub use details::{DriverSums, OffCpuSums, PARTS, PartSums};
 pub use drivers::{Driver, Drivers};
@@ -83,6 +85,7 @@ pub struct Model {
     retries: Retries,
     parts: PartSums,
     driver_parts: DriverSums,
+    copies: Copies,
     off_cpu: OffCpuSums,
     waits: Waits,
     kernel: Kernel,
@@ -116,6 +119,7 @@ impl Model {
             retries: Retries::default(),
             parts: PartSums::default(),
             driver_parts: DriverSums::default(),
+            copies: Copies::default(),
             off_cpu: OffCpuSums::default(),
             waits: Waits::default(),
             kernel: Kernel::new(began_ns),
@@ -190,7 +194,9 @@ impl Model {
             self.slowest.count(migration.total_ns, || whole(at));
             self.parts.count(migration);
             if self.facts.details.sub_steps {
-                self.driver_parts.count(&whole(at));
+                let whole = whole(at);
+                self.driver_parts.count(&whole);
+                self.copies.count(&whole);
             }
             self.off_cpu.count(migration);
         }
@@ -330,6 +336,11 @@ impl Model {
     /// Where the time of the driver's steps goes, of the records in which that was measured.
     pub fn driver_parts(&self) -> &DriverSums {
         &self.driver_parts
+    }
+
+    /// How fast pages were copied, of the records in which that was measured.
+    pub fn copies(&self) -> &Copies {
+        &self.copies
     }
 
     /// When threads did not run, of the records that tell.

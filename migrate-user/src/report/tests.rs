@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::Report;
 use crate::insight::{Thresholds, findings};
 use crate::model::Model;
-use crate::text::{count, duration};
-use crate::trace::{Batch, Details, Facts, Step, Wait, WaitKind, WaitResult};
+use crate::text::{bytes, count, duration};
+use crate::trace::{Batch, Details, Direction, Facts, Migration, Step, Wait, WaitKind, WaitResult};
 use migscope_testkit::{Synthetic, facts};
 
 fn model() -> Model {
@@ -406,6 +406,122 @@ fn parts_of_the_drivers_steps_add_up() {
     let mut model = Model::new(migscope_testkit::facts());
     model.apply(Synthetic::new(24).batch(10));
     assert!(self::json(&model)["driver_parts"].is_null());
+}
+
+/// A run in which the parts of steps were measured, and its migrations.
+fn measured(change: impl Fn(&mut Migration)) -> (Model, Vec<Migration>) {
+    let details = Details {
+        sub_steps: true,
+        ..Details::default()
+    };
+    let mut model = Model::new(Facts { details, ..facts() });
+    let mut batch = Synthetic::new(26).with_details().batch(500);
+    batch.migrations.make().iter_mut().for_each(change);
+    let all = batch.migrations.made().to_vec();
+    model.apply(batch);
+    (model, all)
+}
+
+/// Every fourth migration's driver waits for no fence.
+fn seldom_waits(migration: &mut Migration) {
+    if migration.sequence.is_multiple_of(4) {
+        for parts in migration.driver_parts.as_mut().unwrap() {
+            parts.fence_ns = 0;
+        }
+    }
+}
+
+/// Against plain sums of the records.
+#[test]
+fn copies_add_up() {
+    let (model, all) = measured(seldom_waits);
+    let json = json(&model);
+    let (text, html) = (report(&model).text(false), report(&model).html());
+    let rows = json["copies"].as_array().unwrap();
+    let fence_ns = |of: &Migration| {
+        let made = of.ledger.populated + of.ledger.wasted_fill;
+        let [copy, map] = of.driver_parts.unwrap();
+        if made > 0 {
+            0
+        } else {
+            copy.fence_ns + map.fence_ns
+        }
+    };
+    let copied = |of: &Migration| of.ledger.moved + of.ledger.wasted_copy;
+    let mut seen = 0;
+    for direction in [Direction::ToDevice, Direction::ToSystem] {
+        for by_fence in [true, false] {
+            let is_it = |of: &&Migration| {
+                let has_fence = fence_ns(of) > 0;
+                of.direction == direction && copied(of) > 0 && has_fence == by_fence
+            };
+            let some: Vec<_> = all.iter().filter(is_it).collect();
+            let sum =
+                |number: &dyn Fn(&Migration) -> u64| some.iter().map(|of| number(of)).sum::<u64>();
+            let bytes_copied = sum(&copied) * 4096;
+            let longest_ns = sum(&|of| {
+                let steps = [1, 2, 3].map(|step: usize| of.steps[step].unwrap_or(0));
+                steps.iter().sum::<u64>() + of.probe.iter().sum::<u64>()
+            });
+            let fences = sum(&fence_ns);
+            let row = rows
+                .iter()
+                .find(|row| row["direction"] == direction.name() && row["by_fence"] == by_fence)
+                .unwrap();
+            assert_eq!(row["migrations"], some.len());
+            assert_eq!(row["pages"], sum(&copied));
+            assert_eq!(row["bytes"], bytes_copied);
+            assert_eq!(row["longest_ns"], longest_ns);
+            let is_near = |value: &Value, ns: u64| {
+                let rate = bytes_copied as f64 * 1e9 / ns as f64;
+                (value.as_f64().unwrap() / rate - 1.0).abs() < 1e-9
+            };
+            assert!(is_near(&row["least_bytes_per_second"], longest_ns), "{row}");
+            let at_most = if by_fence {
+                assert_eq!(row["fence_ns"], fences);
+                assert!(is_near(&row["most_bytes_per_second"], fences), "{row}");
+                duration(fences)
+            } else {
+                assert!(row["fence_ns"].is_null() && row["most_bytes_per_second"].is_null());
+                "–".to_owned()
+            };
+            let how = if by_fence { "by fence" } else { "other" };
+            let name = format!("{}, {how}", direction.name());
+            let cells = [
+                count(some.len() as u64),
+                bytes(bytes_copied as f64),
+                duration(longest_ns),
+                at_most,
+            ];
+            let line = text
+                .lines()
+                .find(|line| line.trim_start().starts_with(&name));
+            let line = line.unwrap_or_else(|| panic!("{name}:\n{text}"));
+            assert!(cells.iter().all(|cell| line.contains(cell)), "{line}");
+            let cells = cells.map(|cell| format!("<td>{cell}</td>")).concat();
+            let row = format!("<td>{name}</td>{cells}");
+            assert!(html.contains(&row), "{row}");
+            seen += some.len();
+        }
+    }
+    assert_eq!(seen, all.iter().filter(|of| copied(of) > 0).count());
+    assert_eq!(rows.len(), 4);
+}
+
+#[test]
+fn copies_are_unknown_without_parts_and_none_where_nothing_was_copied() {
+    let (model, _) = measured(|migration| {
+        let ledger = &mut migration.ledger;
+        ledger.populated += ledger.moved + ledger.wasted_copy;
+        (ledger.moved, ledger.wasted_copy) = (0, 0);
+    });
+    assert_eq!(json(&model)["copies"].as_array().map(Vec::len), Some(0));
+    let unmeasured = self::model();
+    assert!(json(&unmeasured)["copies"].is_null());
+    for model in [model, unmeasured] {
+        let (text, html) = (report(&model).text(false), report(&model).html());
+        assert!(!text.contains("\nCopies") && !html.contains("<h2>Copies</h2>"));
+    }
 }
 
 #[test]

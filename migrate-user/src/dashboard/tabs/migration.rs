@@ -7,8 +7,9 @@ use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::super::state::Opened;
 use super::super::theme::{Theme, sign};
 use super::super::widgets::waterfall;
+use crate::figures::copies::rate;
 use crate::figures::units::Unit;
-use crate::model::PARTS;
+use crate::model::{Copied, PARTS};
 use crate::text::{self, bytes, count, duration, function, percent, printable, since};
 use crate::trace::{
     DRIVER_PARTS, MIXED, Memory, Migration, OF_DRIVER, Side, Step, each_part, ledger, ledger::Row,
@@ -124,6 +125,7 @@ fn fact_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> 
     lines.extend(parts(migration).map(|text| fact(canvas, "of which", &text)));
     let of_driver = driver_parts(migration);
     lines.extend(of_driver.map(|(name, text)| fact(canvas, name, &text)));
+    lines.extend(copied(canvas, migration).map(|text| fact(canvas, "copied at", &text)));
     lines.extend(locks(migration).map(|text| fact(canvas, "lock", &text)));
     lines
 }
@@ -211,6 +213,18 @@ fn driver_parts(migration: &Migration) -> impl Iterator<Item = (&'static str, St
             .collect();
         (name, parts.join(", "))
     })
+}
+
+/// How fast it copied, as far as that is known.
+fn copied(canvas: &Canvas<'_>, migration: &Migration) -> Option<String> {
+    let copied = Copied::of(migration)?;
+    let rate = rate(&copied, canvas.model.facts().page_size);
+    let given = if copied.is_by_fence() {
+        ", if that is its fence"
+    } else {
+        ""
+    };
+    Some(format!("{rate}{given}"))
 }
 
 /// The lock that it waited for longest, and who had it.

@@ -2,6 +2,7 @@
 //! system is.
 
 mod batching;
+mod copies;
 mod histograms;
 mod plot;
 mod tables;
@@ -53,6 +54,7 @@ fn figures(report: &Report<'_>) -> Markup {
         (findings(report))
         (tables::ledger(report))
         (tables::steps(report))
+        (copies::copies(report))
         (histograms::histograms(report))
         (timeline::timeline(report))
         (waits::waits(report))

@@ -31,6 +31,13 @@
 //! - `driver_parts`: of the records in which they were measured, `null` if in none: how many
 //!   (`migrations`), and by step of the driver's (`alloc_and_copy`, `finalize_and_map`) `step_ns`
 //!   (all its time), `fence_ns`, `lock_ns`, `alloc_ns`, `dma_map_ns`
+//! - `copies`: of the same records, how fast pages were copied, `null` where `driver_parts` is: by
+//!   `direction`, and apart for migrations in which the driver waited for fences (`by_fence`), how
+//!   many copied anything (`migrations`), `pages` and `bytes` of what moved or was copied in vain,
+//!   `longest_ns` (between setup and finalize, with the tracer's own time: it took no longer),
+//!   `least_bytes_per_second` (of that; `null` where it is 0), `fence_ns` (it took no less, if the
+//!   fences were those of the copies), `most_bytes_per_second` (of that); the last two are `null`
+//!   where no fence was waited for, or pages were made as well, which the fence may be of
 //! - `off_cpu`: of the records in which it was measured, `null` if in none: how many
 //!   (`migrations`), and by step `off_cpu_ns` (how long threads did not run in it), `step_ns` (all
 //!   of it) and `share`
@@ -113,6 +120,7 @@ fn counts(model: &Model) -> Value {
         "records": exact(model.records()),
         "parts": parts(model),
         "driver_parts": driver_parts(model),
+        "copies": copies(model),
         "off_cpu": off_cpu(model),
         "waits": waits::waits(model),
     });
@@ -312,6 +320,27 @@ fn driver_parts(model: &Model) -> Option<Map<String, Value>> {
     });
     let migrations = ("migrations".to_owned(), json!(sums.migrations));
     (sums.migrations > 0).then(|| std::iter::once(migrations).chain(steps).collect())
+}
+
+fn copies(model: &Model) -> Option<Vec<Value>> {
+    let page_size = model.facts().page_size;
+    let row = |row: figures::copies::Row| {
+        let copied = row.copied;
+        let bytes = |pages: f64| pages * page_size as f64;
+        json!({
+            "direction": row.direction.name(),
+            "by_fence": copied.is_by_fence(),
+            "migrations": copied.migrations,
+            "pages": copied.pages,
+            "bytes": copied.pages.saturating_mul(page_size),
+            "longest_ns": copied.longest_ns,
+            "least_bytes_per_second": copied.least().map(bytes),
+            "fence_ns": copied.is_by_fence().then_some(copied.fence_ns),
+            "most_bytes_per_second": copied.most().map(bytes),
+        })
+    };
+    let rows = figures::copies::rows(model).into_iter().map(row);
+    (model.driver_parts().migrations > 0).then(|| rows.collect())
 }
 
 fn off_cpu(model: &Model) -> Option<Map<String, Value>> {

@@ -1,6 +1,7 @@
 //! A page of text.
 
 mod batching;
+mod copies;
 mod findings;
 mod heading;
 mod ledger;
@@ -17,7 +18,7 @@ use crate::figures;
 use page::Page;
 
 /// The parts, in the order in which they are printed.
-const PARTS: [fn(&Report<'_>, &mut Page); 16] = [
+const PARTS: [fn(&Report<'_>, &mut Page); 17] = [
     heading::heading,
     heading::kinds,
     heading::rates,
@@ -25,6 +26,7 @@ const PARTS: [fn(&Report<'_>, &mut Page); 16] = [
     steps::steps,
     steps::parts,
     steps::driver_steps,
+    copies::copies,
     waits::waits,
     batching::sizes,
     batching::fits,
