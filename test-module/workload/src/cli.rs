@@ -24,7 +24,8 @@ pub enum Command {
     RoundTrips(RoundTripOptions),
     /// Make one call from each of many threads, which find nothing to do, or whose driver sleeps
     Crowd(CrowdOptions),
-    /// Measure what one call of the driver takes, by pages and direction
+    /// Measure what one call of the driver takes, by pages and direction, and a touch of a page
+    /// that is on the device or in swap space
     Bench(BenchOptions),
     /// Read a map of BPF's on each processor: meanwhile the kernel runs no kprobe's program there
     Blind(BlindOptions),
@@ -120,8 +121,8 @@ pub struct BenchOptions {
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 8, 64, 512, 4096],
         value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub pages: Vec<u32>,
-    /// Round trips of each size that are timed, of which the median counts [default: more for small
-    /// ones]
+    /// Round trips of each size that are timed, and touches, of which the median counts [default:
+    /// more for small sizes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub calls: Option<u32>,
 }

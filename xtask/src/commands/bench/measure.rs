@@ -1,11 +1,13 @@
-//! Boots a machine that counts instructions, and measures what migrations cost in it.
+//! Boots a machine that counts instructions, and measures what migrations and touches of pages cost
+//! in it.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::tool::{BPFTRACE, SCRIPT_TEXT, Tool};
+use super::results::{DIRECTIONS, FAULT};
+use super::tool::{BPFTRACE, SCRIPT_TEXT, Seen, Tool};
 use crate::driver;
 use crate::lab::Lab;
 use crate::setup::programs::Programs;
@@ -17,15 +19,18 @@ const LIMIT: Duration = Duration::from_secs(300);
 const BENCH: &str = "bench";
 /// Two seconds in which everything that was started comes to rest: they cost nothing where nothing
 /// happens. The workload's memory lies at the same addresses in every boot, or some ranges would
-/// span a page table more.
-pub(super) const SETTLE: &str = "echo 0 > /proc/sys/kernel/randomize_va_space; sleep 2";
+/// span a page table more. Nothing is read ahead from swap space: a touch reads one page.
+pub(super) const SETTLE: &str = "echo 0 > /proc/sys/kernel/randomize_va_space
+    echo 0 > /proc/sys/vm/page-cluster
+    sleep 2";
 
-/// What calls of one size cost one way, in instructions.
+/// What calls of one size cost one way, or touches of one page, in instructions.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Cost {
-    pub(super) direction: String,
+    /// One of the directions, or of the touches.
+    pub(super) what: String,
     pub(super) pages: u32,
-    /// How many calls were timed.
+    /// How many were timed.
     pub(super) calls: u64,
     /// A nanosecond is an instruction.
     #[serde(rename = "median_ns")]
@@ -39,7 +44,8 @@ pub(super) fn machine(lab: &Lab, name: &str) -> Builder {
         .limit(LIMIT)
 }
 
-/// What migrations cost under a tool, or under none, and how many of them the tool lost.
+/// What migrations and touches cost under a tool, or under none, and how many migrations the tool
+/// lost.
 pub(super) fn costs(
     lab: &Lab,
     programs: &Programs,
@@ -77,10 +83,18 @@ pub(super) fn costs(
     let Some(tool) = tool else {
         return Ok((costs, 0));
     };
-    let (seen, made) = (
-        tool.seen(&outcome)?,
-        costs.iter().map(|cost| cost.calls).sum(),
-    );
+    let seen = tool.seen(&outcome)?;
+    check(seen, &costs)?;
+    Ok((costs, seen.lost))
+}
+
+/// A tool that does not see what it is to see costs something else.
+fn check(seen: Seen, costs: &[Cost]) -> Result<()> {
+    let calls = |what| -> u64 {
+        let of = costs.iter().filter(|cost| cost.what == what);
+        of.map(|cost| cost.calls).sum()
+    };
+    let made = DIRECTIONS.map(calls).iter().sum::<u64>() + calls(FAULT);
     ensure!(
         seen.migrations >= made,
         "it saw {} of {made} migrations: what it costs to see them is not known",
@@ -92,7 +106,7 @@ pub(super) fn costs(
         "it lost {} of {made} migrations, which costs something else than to see them",
         seen.lost
     );
-    Ok((costs, seen.lost))
+    Ok(())
 }
 
 fn parse(lines: &str) -> Result<Vec<Cost>> {
@@ -110,14 +124,36 @@ mod tests {
 
     #[test]
     fn costs_are_read_from_what_the_workload_prints() {
-        let line = r#"{"direction":"to_device","pages":8,"calls":1000,"median_ns":47464,"least_ns":47463}"#;
+        let line =
+            r#"{"what":"to_device","pages":8,"calls":1000,"median_ns":47464,"least_ns":47463}"#;
         let cost = Cost {
-            direction: "to_device".into(),
+            what: "to_device".into(),
             pages: 8,
             calls: 1000,
             instructions: 47464,
         };
         assert_eq!(parse(line).unwrap(), [cost]);
         assert!(parse("nonsense").is_err());
+    }
+
+    #[test]
+    fn a_tool_has_to_see_what_it_is_measured_with() {
+        let cost = |what: &str, calls| Cost {
+            what: what.to_owned(),
+            pages: 1,
+            calls,
+            instructions: 9_000,
+        };
+        // A page that comes out of swap space is no migration.
+        let costs = [
+            cost("to_device", 300),
+            cost("to_system", 300),
+            cost("fault", 200),
+            cost("swap_in", 900),
+        ];
+        let check = |migrations, lost| check(Seen { migrations, lost }, &costs).is_ok();
+        assert!(check(800, 8));
+        assert!(!check(799, 0));
+        assert!(!check(800, 9));
     }
 }

@@ -44,7 +44,7 @@ const FURTHER_STEPS: usize = 5;
 The VM's processor is emulated and counts what it does: a migration takes the same number of instructions in every run, \
 on every machine. Each tool gets a boot of its own, in which the test driver moves pages to the device and back; what a \
 call takes more than in a boot without a tool is what the tool costs. A line through the sizes says how much of that is \
-for a call, and how much for each page.
+for a call, and how much for each page. Then a thread touches pages one by one, on the device and in swap space.
 
 With the tool migscope, its programs, memory, ring and recorder are measured too.
 

@@ -13,11 +13,16 @@ use super::tool::Tool;
 /// The directions, in the order of the table.
 pub(super) const DIRECTIONS: [&str; 2] = ["to_device", "to_system"];
 
+/// A touch of a page on the device, which has the driver migrate it.
+pub(super) const FAULT: &str = "fault";
+/// The touches, in the order of the table. Each is of one page.
+pub(super) const TOUCHES: [&str; 2] = [FAULT, "swap_in"];
+
 /// Everything.
 #[derive(Debug, Serialize)]
 pub(super) struct Results {
     pub(super) kernel: String,
-    /// What calls cost that nobody watches.
+    /// What calls and touches cost that nobody watches.
     pub(super) untraced: Vec<Instructions>,
     pub(super) tools: Vec<Measured>,
     /// `null` unless migscope itself was measured.
@@ -26,10 +31,10 @@ pub(super) struct Results {
     pub(super) reader: Reader,
 }
 
-/// Guest instructions of a call; under a tool those that it adds.
+/// Guest instructions of a call or a touch; under a tool those that it adds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Instructions {
-    pub(super) direction: String,
+    pub(super) what: String,
     pub(super) pages: u32,
     pub(super) calls: u64,
     pub(super) instructions: i64,
@@ -52,7 +57,7 @@ pub(super) struct Measured {
 /// The line through the costs one way.
 #[derive(Debug, Serialize)]
 pub(super) struct DirectedFit {
-    pub(super) direction: &'static str,
+    pub(super) what: &'static str,
     #[serde(flatten)]
     pub(super) fit: Fit,
 }
@@ -95,7 +100,7 @@ impl Results {
 }
 
 impl Measured {
-    /// What a tool adds to calls that nobody watches.
+    /// What a tool adds to calls and touches that nobody watches.
     pub(super) fn new(
         tool: Tool,
         untraced: &[Instructions],
@@ -105,14 +110,15 @@ impl Measured {
         let mut extra = absolute(costs);
         let mut lines = Vec::new();
         for cost in &mut extra {
-            let base = find(untraced, &cost.direction, cost.pages).context("no untraced call")?;
+            let base = find(untraced, &cost.what, cost.pages)
+                .with_context(|| format!("no untraced {}", cost.what))?;
             cost.instructions -= base.instructions;
         }
-        for direction in DIRECTIONS {
-            let of = extra.iter().filter(|cost| cost.direction == direction);
+        for what in DIRECTIONS {
+            let of = extra.iter().filter(|cost| cost.what == what);
             let points: Vec<_> = of.filter_map(|cost| point(cost, untraced)).collect();
             if let Some(fit) = Fit::of(&points) {
-                lines.push(DirectedFit { direction, fit });
+                lines.push(DirectedFit { what, fit });
             }
         }
         Ok(Measured {
@@ -127,10 +133,10 @@ impl Measured {
     }
 }
 
-/// Calls and what they cost.
+/// Calls and touches, and what they cost.
 pub(super) fn absolute(costs: &[Cost]) -> Vec<Instructions> {
     let instructions = |cost: &Cost| Instructions {
-        direction: cost.direction.clone(),
+        what: cost.what.clone(),
         pages: cost.pages,
         calls: cost.calls,
         instructions: cost.instructions as i64,
@@ -138,18 +144,18 @@ pub(super) fn absolute(costs: &[Cost]) -> Vec<Instructions> {
     costs.iter().map(instructions).collect()
 }
 
-/// The one of this direction and size.
+/// The one of this kind and size.
 pub(super) fn find<'a>(
     all: &'a [Instructions],
-    direction: &str,
+    what: &str,
     pages: u32,
 ) -> Option<&'a Instructions> {
     all.iter()
-        .find(|one| one.direction == direction && one.pages == pages)
+        .find(|one| one.what == what && one.pages == pages)
 }
 
 fn point(extra: &Instructions, untraced: &[Instructions]) -> Option<Point> {
-    let base = find(untraced, &extra.direction, extra.pages)?;
+    let base = find(untraced, &extra.what, extra.pages)?;
     Some(Point {
         pages: extra.pages.into(),
         cost: extra.instructions as f64,
@@ -183,8 +189,8 @@ mod tests {
     use super::*;
 
     fn costs(fixed: u64, per_page: u64) -> Vec<Cost> {
-        let cost = |(direction, pages): (&str, u32)| Cost {
-            direction: direction.to_owned(),
+        let cost = |(what, pages): (&str, u32)| Cost {
+            what: what.to_owned(),
             pages,
             calls: 10,
             instructions: 9_000 + 4_500 * u64::from(pages) + fixed + per_page * u64::from(pages),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::figures::Figures;
-use super::results::{DIRECTIONS, Instructions, Measured, Results, find};
+use super::results::{DIRECTIONS, Instructions, Measured, Results, TOUCHES, find};
 use crate::number::count;
 
 const NAME: usize = 16;
@@ -13,17 +13,22 @@ const COLUMN: usize = 12;
 /// Writing to a string cannot fail.
 const INFALLIBLE: &str = "a string takes all that is written to it";
 
+/// What a column shows: a direction or a touch, and pages.
+type Column<'a> = (&'a str, u32);
+
 impl Results {
     /// The page.
     pub(super) fn page(&self) -> String {
         let mut page = format!(
             "Guest instructions that a migration costs more when it is traced (Linux {}).\n\
-             The median call by pages and direction, and a line through the sizes: fixed cost and cost per page.\n",
+             The median call by pages and direction, and a line through the sizes: fixed cost and cost per page.\n\
+             Then the median touch of a page on the device (fault), and of one in swap space (swap_in).\n",
             self.kernel
         );
         for direction in DIRECTIONS {
             page += &self.costs(direction);
         }
+        page += &self.touches();
         page += "\n";
         for tool in &self.tools {
             let lost = match tool.lost {
@@ -43,7 +48,7 @@ impl Results {
         let sizes: Vec<u32> = self
             .untraced
             .iter()
-            .filter(|cost| cost.direction == direction)
+            .filter(|cost| cost.what == direction)
             .map(|cost| cost.pages)
             .collect();
         let mut table = format!("\n{direction:NAME$}");
@@ -53,9 +58,24 @@ impl Results {
             write!(table, "{head:>COLUMN$}").expect(INFALLIBLE);
         }
         writeln!(table, "{:>COLUMN$}{:>COLUMN$}", "fixed", "per page").expect(INFALLIBLE);
-        table += &(row("untraced, all", &self.untraced, direction, &sizes) + "\n");
+        let columns: Vec<_> = sizes.iter().map(|pages| (direction, *pages)).collect();
+        table += &(row("untraced, all", &self.untraced, &columns) + "\n");
         for measured in &self.tools {
-            table += &(measured.row(direction, &sizes) + "\n");
+            table += &(measured.row(direction, &columns) + "\n");
+        }
+        table
+    }
+
+    /// They are of one page each, so that no line goes through them.
+    fn touches(&self) -> String {
+        let mut table = format!("\n{:NAME$}", "touch of a page");
+        for touch in TOUCHES {
+            write!(table, "{touch:>COLUMN$}").expect(INFALLIBLE);
+        }
+        let columns = TOUCHES.map(|touch| (touch, 1));
+        table += &format!("\n{}\n", row("untraced, all", &self.untraced, &columns));
+        for measured in &self.tools {
+            table += &(row(&measured.tool.name(), &measured.extra, &columns) + "\n");
         }
         table
     }
@@ -98,10 +118,9 @@ impl Results {
 }
 
 impl Measured {
-    fn row(&self, direction: &str, sizes: &[u32]) -> String {
-        let name = self.tool.name();
-        let mut line = row(&name, &self.extra, direction, sizes);
-        if let Some(line_of) = self.fits.iter().find(|fit| fit.direction == direction) {
+    fn row(&self, direction: &str, columns: &[Column<'_>]) -> String {
+        let mut line = row(&self.tool.name(), &self.extra, columns);
+        if let Some(line_of) = self.fits.iter().find(|fit| fit.what == direction) {
             let fixed = count(line_of.fit.fixed.round() as i64);
             let per_page = decimal(line_of.fit.per_page);
             write!(line, "{fixed:>COLUMN$}{per_page:>COLUMN$}").expect(INFALLIBLE);
@@ -160,10 +179,10 @@ impl Figures {
     }
 }
 
-fn row(name: &str, costs: &[Instructions], direction: &str, sizes: &[u32]) -> String {
+fn row(name: &str, costs: &[Instructions], columns: &[Column<'_>]) -> String {
     let mut line = format!("{name:NAME$}");
-    for pages in sizes {
-        let cost = find(costs, direction, *pages).map(|cost| count(cost.instructions));
+    for (what, pages) in columns {
+        let cost = find(costs, what, *pages).map(|cost| count(cost.instructions));
         write!(line, "{:>COLUMN$}", cost.unwrap_or_default()).expect(INFALLIBLE);
     }
     line
@@ -187,5 +206,19 @@ mod tests {
             [2_970.96, -0.04, -3.55].map(decimal),
             ["2,971.0", "0.0", "-3.6"]
         );
+    }
+
+    #[test]
+    fn a_column_is_of_one_kind_and_size() {
+        let cost = |(what, pages, instructions): (&str, u32, i64)| Instructions {
+            what: what.to_owned(),
+            pages,
+            calls: 10,
+            instructions,
+        };
+        let costs = [("to_device", 1, 2_590), ("fault", 1, 3_400)].map(cost);
+        let columns = [("to_device", 1), ("to_device", 8), ("fault", 1)];
+        let expected = "migscope               2,590                   3,400";
+        assert_eq!(row("migscope", &costs, &columns), expected);
     }
 }

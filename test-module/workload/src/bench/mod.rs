@@ -1,9 +1,12 @@
-//! `workload bench`: what a migration costs the thread that makes it.
+//! `workload bench`: what a migration costs the thread that makes it, and what it costs a thread to
+//! touch a page that is not there.
 //!
-//! What is measured is the call of the driver, from outside, by the time that this thread was on a
-//! processor: other programs, such as a tracer that empties its ring, do not count even where there
-//! is only one processor. The median is told, so that what happens in some calls only does not
-//! count either.
+//! What is measured is the call of the driver, or the touch, from outside, by the time that this
+//! thread was on a processor: other programs, such as a tracer that empties its ring, do not count
+//! even where there is only one processor. The median is told, so that what happens in some calls
+//! only does not count either.
+
+mod touch;
 
 use std::io;
 
@@ -17,26 +20,29 @@ use crate::{
     request,
 };
 
-/// Round trips of each size before time is taken: memory, lists of free pages and translations of
-/// code are warm then.
+/// Round trips of each size before time is taken, and rounds of touches: memory, lists of free
+/// pages and translations of code are warm then.
 const WARM_UP: usize = 10;
-/// Pages that the timed round trips of a size move, about, within these numbers of round trips.
+/// Pages that the timed round trips of a size move, about, within these numbers of round trips. Of
+/// touches as many are timed as of the smallest size.
 const PAGES_PER_SIZE: usize = 65_536;
 const FEWEST: usize = 25;
 const MOST: usize = 1000;
 
-/// What one size costs one way.
+/// What calls of one size cost one way, or touches of one page.
 #[derive(Debug, Serialize)]
 struct Cost {
-    direction: &'static str,
+    /// `to_device`, `to_system`: a call of the driver; `fault`: a touch of a page on the device;
+    /// `swap_in`: of one in swap space.
+    what: &'static str,
     pages: usize,
     calls: usize,
     median_ns: u64,
     least_ns: u64,
 }
 
-/// Moves memory to the device and back, call by call, and prints what it takes: one JSON object per
-/// size and direction.
+/// Moves memory to the device and back, call by call, then touches pages one by one, and prints
+/// what it takes: one JSON object per size and direction, and one per kind of touch.
 pub fn run(options: &BenchOptions) -> Result<()> {
     let device = Device::open(0)?;
     for pages in options.pages.iter().map(|pages| *pages as usize) {
@@ -45,10 +51,19 @@ pub fn run(options: &BenchOptions) -> Result<()> {
             |calls| calls as usize,
         );
         for cost in costs(&device, pages, calls)? {
-            let line = serde_json::to_string(&cost).context("the costs as JSON")?;
-            println!("{line}");
+            tell(&cost)?;
         }
     }
+    let touches = options.calls.map_or(MOST, |calls| calls as usize);
+    let faults = touch::on_device(&device, touches)?;
+    tell(&cost("fault", 1, faults))?;
+    let swap_ins = touch::in_swap(device.page_bytes(), touches)?;
+    tell(&cost("swap_in", 1, swap_ins))
+}
+
+fn tell(cost: &Cost) -> Result<()> {
+    let line = serde_json::to_string(cost).context("the costs as JSON")?;
+    println!("{line}");
     Ok(())
 }
 
@@ -88,10 +103,10 @@ fn migrate(device: &Device, area: &Area, direction: Direction) -> Result<u64> {
     Ok(taken)
 }
 
-fn cost(direction: &'static str, pages: usize, mut taken: Vec<u64>) -> Cost {
+fn cost(what: &'static str, pages: usize, mut taken: Vec<u64>) -> Cost {
     taken.sort_unstable();
     Cost {
-        direction,
+        what,
         pages,
         calls: taken.len(),
         median_ns: taken.get(taken.len() / 2).copied().unwrap_or(0),
