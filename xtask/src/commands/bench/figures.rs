@@ -176,9 +176,11 @@ fn held(paragraphs: &str) -> Held {
         .collect()
 }
 
-/// The file descriptor of this program or map of the recorder's; `None`: it is somebody else's.
+/// The file descriptor of this program or map of the recorder's; `None`: it is somebody else's. A
+/// link names its program, too, but has no memory.
 fn of<'a>(held: &'a Held, kind: &str, id: u64) -> Option<&'a BTreeMap<String, u64>> {
-    held.iter().find(|numbers| numbers.get(kind) == Some(&id))
+    held.iter()
+        .find(|numbers| numbers.get(kind) == Some(&id) && numbers.contains_key("memlock"))
 }
 
 /// What bpftool says of a program or a map.
@@ -295,8 +297,11 @@ mod tests {
 
     #[test]
     fn what_is_held_is_read() {
-        let paragraphs = "pos:\t0\nmap_type:\t27\nmemlock:\t4198744\nmap_id:\t3\n\npos:\t0\nprog_tag:\tab12cd\nprog_id:\t9\nverified_insns:\t812\n\n";
-        let held = held(paragraphs);
+        let map = "pos:\t0\nmap_type:\t27\nmemlock:\t4198744\nmap_id:\t3\n\n";
+        let link = "pos:\t0\nlink_type:\ttracing\nlink_id:\t5\nprog_tag:\tab12cd\nprog_id:\t9\n\n";
+        let program =
+            "pos:\t0\nprog_tag:\tab12cd\nmemlock:\t8192\nprog_id:\t9\nverified_insns:\t812\n\n";
+        let held = held(&[map, link, program].concat());
         assert_eq!(of(&held, "map_id", 3).unwrap()["memlock"], 4_198_744);
         assert_eq!(of(&held, "prog_id", 9).unwrap()["verified_insns"], 812);
         assert_eq!(of(&held, "prog_id", 3), None);
