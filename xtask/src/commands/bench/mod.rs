@@ -44,7 +44,8 @@ const FURTHER_STEPS: usize = 5;
 The VM's processor is emulated and counts what it does: a migration takes the same number of instructions in every run, \
 on every machine. Each tool gets a boot of its own, in which the test driver moves pages to the device and back; what a \
 call takes more than in a boot without a tool is what the tool costs. A line through the sizes says how much of that is \
-for a call, and how much for each page. Then a thread touches pages one by one, on the device and in swap space.
+for a call, and how much for each page. Then a thread touches pages one by one, on the device and in swap space: what \
+that takes more with the tool migscope than with the tool no-waits is what it costs to follow waits.
 
 With the tool migscope, its programs, memory, ring and recorder are measured too.
 
@@ -53,6 +54,7 @@ Exit status: 0 if migscope costs no more than it may; 1 if it does, or something
 Examples:
   cargo xtask bench                                  everything; about 6 minutes
   cargo xtask bench --tool migscope --pages 1,512
+  cargo xtask bench --tool migscope --tool no-waits  what waits cost
   cargo xtask bench --tool function-graph --tool bpftrace --json others.json")]
 pub(crate) struct Bench {
     /// Only this tool; can be given several times
@@ -129,6 +131,7 @@ fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) ->
     Ok(Results {
         kernel: release(lab)?,
         untraced,
+        waits: results::waits(&measured),
         tools: measured,
         figures,
         dashboard,

@@ -15,8 +15,10 @@ pub(super) const DIRECTIONS: [&str; 2] = ["to_device", "to_system"];
 
 /// A touch of a page on the device, which has the driver migrate it.
 pub(super) const FAULT: &str = "fault";
+/// A touch of a page in swap space. Whoever follows waits looks at it, too, to see that it is none.
+const SWAP_IN: &str = "swap_in";
 /// The touches, in the order of the table. Each is of one page.
-pub(super) const TOUCHES: [&str; 2] = [FAULT, "swap_in"];
+pub(super) const TOUCHES: [&str; 2] = [FAULT, SWAP_IN];
 
 /// Everything.
 #[derive(Debug, Serialize)]
@@ -25,6 +27,8 @@ pub(super) struct Results {
     /// What calls and touches cost that nobody watches.
     pub(super) untraced: Vec<Instructions>,
     pub(super) tools: Vec<Measured>,
+    /// What it costs to follow waits; empty unless migscope was measured with and without.
+    pub(super) waits: Vec<Bound>,
     /// `null` unless migscope itself was measured.
     pub(super) figures: Option<Figures>,
     pub(super) dashboard: Dashboard,
@@ -71,14 +75,32 @@ pub(super) struct Bound {
     pub(super) met: bool,
 }
 
-/// What migscope may cost, in instructions: for a call, and for each of its pages.
+impl Bound {
+    fn new(what: &'static str, at_most: f64, measured: f64) -> Self {
+        Bound {
+            what,
+            at_most,
+            measured,
+            met: measured <= at_most,
+        }
+    }
+}
+
+/// What migscope may cost, in instructions: for a call, and for each of its pages. In calls of the
+/// driver nobody waits: whoever follows waits may cost no more there.
 fn limits(tool: Tool) -> &'static [(&'static str, f64)] {
     match tool {
-        Tool::Migscope => &[("fixed", 2_600.0), ("per_page", 22.0)],
+        Tool::Migscope | Tool::NoWaits => &[("fixed", 2_600.0), ("per_page", 22.0)],
         Tool::TotalsOnly => &[("fixed", 2_300.0)],
         _ => &[],
     }
 }
+
+/// What it may cost to follow waits, in instructions: for a touch of this kind.
+const WAIT_LIMITS: [(&str, &str, f64); 2] = [
+    (FAULT, "a fault's wait", 900.0),
+    (SWAP_IN, "a swap-in", 250.0),
+];
 
 /// What others cost for a call of another driver on the same kernel, measured the same way.
 fn known_fixed(tool: Tool) -> Option<f64> {
@@ -92,8 +114,8 @@ fn known_fixed(tool: Tool) -> Option<f64> {
 impl Results {
     /// Whether no bound is exceeded.
     pub(super) fn are_within_bounds(&self) -> bool {
-        let mut bounds = self.tools.iter().flat_map(|tool| &tool.bounds);
-        bounds.all(|bound| bound.met)
+        let of_tools = self.tools.iter().flat_map(|tool| &tool.bounds);
+        of_tools.chain(&self.waits).all(|bound| bound.met)
             && self.dashboard.is_within_bounds()
             && self.reader.is_within_bounds()
     }
@@ -172,16 +194,24 @@ fn bounds(tool: Tool, fits: &[DirectedFit]) -> Vec<Bound> {
         };
         fits.iter().map(value).max_by(f64::total_cmp)
     };
-    let bound = |(what, at_most): &(&'static str, f64)| {
-        let measured = worst(*what)?;
-        Some(Bound {
-            what,
-            at_most: *at_most,
-            measured,
-            met: measured <= *at_most,
-        })
-    };
+    let bound =
+        |(what, at_most): &(&'static str, f64)| Some(Bound::new(what, *at_most, worst(*what)?));
     limits(tool).iter().filter_map(bound).collect()
+}
+
+/// What it costs to follow waits. What it costs to see a fault's migration is not in the
+/// difference; what that takes longer because it is in the middle of a wait is.
+pub(super) fn waits(tools: &[Measured]) -> Vec<Bound> {
+    let of = |tool| tools.iter().find(|measured| measured.tool == tool);
+    let (Some(with), Some(without)) = (of(Tool::Migscope), of(Tool::NoWaits)) else {
+        return Vec::new();
+    };
+    let bound = |(touch, what, at_most)| {
+        let extra = |tool: &Measured| Some(find(&tool.extra, touch, 1)?.instructions);
+        let measured = extra(with)? - extra(without)?;
+        Some(Bound::new(what, at_most, measured as f64))
+    };
+    WAIT_LIMITS.into_iter().filter_map(bound).collect()
 }
 
 #[cfg(test)]
@@ -223,8 +253,47 @@ mod tests {
         };
         assert_eq!(verdicts(Tool::Migscope, 2_599, 21), [true, true]);
         assert_eq!(verdicts(Tool::Migscope, 2_601, 23), [false, false]);
+        assert_eq!(verdicts(Tool::NoWaits, 2_601, 21), [false, true]);
         assert_eq!(verdicts(Tool::TotalsOnly, 2_301, 99), [false]);
         assert_eq!(verdicts(Tool::Bpftrace, 9_999, 99), [false; 0]);
+    }
+
+    /// A tool that adds this to touches.
+    fn touched(tool: Tool, fault: u64, swap_in: u64) -> Measured {
+        let costs = |fault, swap_in| {
+            let cost = |(what, instructions): (&str, u64)| Cost {
+                what: what.to_owned(),
+                pages: 1,
+                calls: 10,
+                instructions,
+            };
+            [(FAULT, fault), (SWAP_IN, swap_in)].map(cost)
+        };
+        let untraced = absolute(&costs(20_000, 5_000));
+        let traced = costs(20_000 + fault, 5_000 + swap_in);
+        Measured::new(tool, &untraced, &traced, 0).unwrap()
+    }
+
+    #[test]
+    fn what_waits_cost_is_what_they_add_to_the_migration() {
+        let verdicts = |fault: u64, swap_in| -> Vec<_> {
+            let tools = [
+                touched(Tool::Migscope, 2_600 + fault, swap_in),
+                touched(Tool::NoWaits, 2_600, 0),
+            ];
+            let bounds = waits(&tools).into_iter();
+            bounds.map(|bound| (bound.measured, bound.met)).collect()
+        };
+        assert_eq!(verdicts(900, 250), [(900.0, true), (250.0, true)]);
+        assert_eq!(verdicts(901, 251), [(901.0, false), (251.0, false)]);
+    }
+
+    #[test]
+    fn what_waits_cost_is_not_known_of_one_tool() {
+        for tool in [Tool::Migscope, Tool::NoWaits] {
+            let other = touched(Tool::TotalsOnly, 0, 0);
+            assert!(waits(&[touched(tool, 9_999, 9_999), other]).is_empty());
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::figures::Figures;
-use super::results::{DIRECTIONS, Instructions, Measured, Results, TOUCHES, find};
+use super::results::{Bound, DIRECTIONS, Instructions, Measured, Results, TOUCHES, find};
 use crate::number::count;
 
 const NAME: usize = 16;
@@ -85,19 +85,7 @@ impl Results {
         for measured in &self.tools {
             let name = measured.tool.name();
             for bound in &measured.bounds {
-                let (style, word) = if bound.met {
-                    (AnsiColor::Green.on_default(), "met    ")
-                } else {
-                    (AnsiColor::Red.on_default().bold(), "NOT MET")
-                };
-                let what = bound.what.replace('_', " ");
-                writeln!(
-                    lines,
-                    "{style}{word}{style:#}  {name}: {what} {} of at most {}",
-                    decimal(bound.measured),
-                    count(bound.at_most as i64)
-                )
-                .expect(INFALLIBLE);
+                lines += &verdict(&name, bound);
             }
             if let (Some(known), [first, ..]) = (measured.known_fixed, &measured.fits[..]) {
                 writeln!(
@@ -109,6 +97,9 @@ impl Results {
                 )
                 .expect(INFALLIBLE);
             }
+        }
+        for bound in &self.waits {
+            lines += &verdict("waits", bound);
         }
         if lines.is_empty() {
             return lines;
@@ -179,6 +170,20 @@ impl Figures {
     }
 }
 
+fn verdict(name: &str, bound: &Bound) -> String {
+    let (style, word) = if bound.met {
+        (AnsiColor::Green.on_default(), "met    ")
+    } else {
+        (AnsiColor::Red.on_default().bold(), "NOT MET")
+    };
+    format!(
+        "{style}{word}{style:#}  {name}: {} {} of at most {}\n",
+        bound.what.replace('_', " "),
+        decimal(bound.measured),
+        count(bound.at_most as i64)
+    )
+}
+
 fn row(name: &str, costs: &[Instructions], columns: &[Column<'_>]) -> String {
     let mut line = format!("{name:NAME$}");
     for (what, pages) in columns {
@@ -220,5 +225,18 @@ mod tests {
         let columns = [("to_device", 1), ("to_device", 8), ("fault", 1)];
         let expected = "migscope               2,590                   3,400";
         assert_eq!(row("migscope", &costs, &columns), expected);
+    }
+
+    #[test]
+    fn a_verdict_says_what_was_measured_and_what_is_allowed() {
+        let bound = |met| Bound {
+            what: "a fault's wait",
+            at_most: 900.0,
+            measured: 901.0,
+            met,
+        };
+        let met = verdict("waits", &bound(true));
+        assert!(met.contains("waits: a fault's wait 901.0 of at most 900\n"));
+        assert!(!met.contains("NOT MET") && verdict("waits", &bound(false)).contains("NOT MET"));
     }
 }

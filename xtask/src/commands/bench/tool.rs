@@ -16,6 +16,10 @@ use crate::vm::builder::{Outcome, Output, Task};
 pub(crate) enum Tool {
     /// migscope record: a record of every migration, and totals
     Migscope,
+    /// migscope record --no-waits: migrations alone
+    NoWaits,
+    /// migscope record --device-side: waits of devices, too
+    DeviceSide,
     /// migscope record --totals-only: no records
     TotalsOnly,
     /// migscope record --kernel-stacks
@@ -78,12 +82,19 @@ impl Tool {
     /// The options of `migscope record`.
     fn options(self) -> &'static [&'static str] {
         match self {
+            Tool::NoWaits => &["--no-waits"],
+            Tool::DeviceSide => &["--device-side"],
             Tool::TotalsOnly => &["--totals-only"],
             Tool::KernelStacks => &["--kernel-stacks"],
             Tool::Stacks => &["--kernel-stacks", "--user-stacks"],
             Tool::Kprobe => &["--attach", "kprobe"],
             Tool::Migscope | Tool::FunctionGraph | Tool::Bpftrace => &[],
         }
+    }
+
+    /// Whether it is to see what threads wait for besides migrations.
+    pub(super) fn follows_waits(self) -> bool {
+        !matches!(self, Tool::NoWaits | Tool::FunctionGraph | Tool::Bpftrace)
     }
 
     /// What begins to trace.
@@ -118,13 +129,15 @@ impl Tool {
     }
 }
 
-/// Migrations that a tool saw.
+/// What a tool saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// All of them.
+    /// All migrations.
     pub(super) migrations: u64,
     /// Those of which it says that something of them was lost.
     pub(super) lost: u64,
+    /// Waits of CPUs for a page on the device. `None`: it follows none.
+    pub(super) waits: Option<u64>,
 }
 
 impl Seen {
@@ -133,6 +146,7 @@ impl Seen {
         Seen {
             migrations,
             lost: 0,
+            waits: None,
         }
     }
 }
@@ -206,7 +220,20 @@ pub(super) fn recorded(report: &[u8]) -> Result<Seen> {
     Ok(Seen {
         migrations: number("ended")?,
         lost: number("lost")?,
+        waits: waits(&report["waits"])?,
     })
+}
+
+fn waits(waits: &Value) -> Result<Option<u64>> {
+    if waits.is_null() {
+        return Ok(None);
+    }
+    let counts = waits["counts"].as_array();
+    let counts = counts.context("the report counts no waits")?.iter();
+    let of_faults = counts.filter(|count| count["kind"] == "fault");
+    Ok(Some(
+        of_faults.filter_map(|count| count["waits"].as_u64()).sum(),
+    ))
 }
 
 #[cfg(test)]
@@ -227,9 +254,20 @@ mod tests {
         assert!(counted(&printed).is_err(), "one is missing");
         printed += &histogram("e", 6);
         assert_eq!(counted(&printed).unwrap(), 7);
-        let seen = recorded(br#"{"ended":5,"lost":1}"#).unwrap();
-        assert_eq!((seen.migrations, seen.lost), (5, 1));
+        let seen = recorded(br#"{"ended":5,"lost":1,"waits":null}"#).unwrap();
+        assert_eq!((seen.migrations, seen.lost, seen.waits), (5, 1, None));
         assert!(recorded(br#"{"ended":5,"lost":null}"#).is_err());
+    }
+
+    #[test]
+    fn waits_for_pages_on_the_device_are_counted() {
+        let report = br#"{"ended":5,"lost":1,"waits":{"counts":[
+            {"kind":"fault","result":"moved","waits":7},
+            {"kind":"migrating","result":"done","waits":90},
+            {"kind":"fault","result":"nothing","waits":2}]}}"#;
+        assert_eq!(recorded(report).unwrap().waits, Some(9));
+        let none = br#"{"ended":5,"lost":1,"waits":{"counts":[]}}"#;
+        assert_eq!(recorded(none).unwrap().waits, Some(0));
     }
 
     #[test]
