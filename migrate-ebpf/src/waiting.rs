@@ -11,8 +11,8 @@ use crate::{
 
 const WAYS: usize = 4;
 
-/// What a thread waits as. It is in one wait of each at the most: what it waits for in the middle of
-/// one is a part of that.
+/// What a thread waits as. It is in one wait of each at the most: what it waits for in the middle
+/// of one is a part of that.
 #[derive(Clone, Copy)]
 #[repr(u64)]
 pub(crate) enum Side {

@@ -126,8 +126,8 @@ impl Sample {
         self.followed.contains(&kind)
     }
 
-    /// Says which parts of the driver's steps can be seen in what is added from now on, in the order
-    /// of [`DRIVER_PARTS`](crate::trace::DRIVER_PARTS); unless this is said, none is looked at.
+    /// Says which parts of the driver's steps can be seen in what is added from now on, in the
+    /// order of [`DRIVER_PARTS`](crate::trace::DRIVER_PARTS); unless this is said, none is looked at.
     pub fn sees_parts(&mut self, seen: [bool; 4]) {
         self.seen = seen;
     }

@@ -117,8 +117,8 @@ impl Figures {
         self.not_sure(is_open)
     }
 
-    /// Where a part of a step changes and the step does not, time has gone from one part to another:
-    /// what a device copies, say, the CPU no longer does.
+    /// Where a part of a step changes and the step does not, time has gone from one part to
+    /// another: what a device copies, say, the CPU no longer does.
     fn judged_within(self, figures: &[Self]) -> Self {
         let Figure::PartPerPage(step, _) = self.figure else {
             return self;

@@ -54,8 +54,8 @@ pub fn migrating() -> Vec<Thread> {
     threads.collect()
 }
 
-/// How often a thread's stack is looked at, and how long after one another. The kernel shows none of
-/// a thread that runs; one that looks time and again whether it may go on runs now and then.
+/// How often a thread's stack is looked at, and how long after one another. The kernel shows none
+/// of a thread that runs; one that looks time and again whether it may go on runs now and then.
 const LOOKS: u32 = 8;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 

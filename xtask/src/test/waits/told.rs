@@ -178,8 +178,8 @@ fn none_is_lost(sides: &Sides) -> Result<()> {
     Ok(())
 }
 
-/// Every call of `migrate_to_ram` is a fault, and nothing else is. A fault on a huge page brings all
-/// of it.
+/// Every call of `migrate_to_ram` is a fault, and nothing else is. A fault on a huge page brings
+/// all of it.
 fn faults_are_counted(sides: &Sides) -> Result<String> {
     let moved = sides.counts_are("fault", "moved", "fault", &["done"])?;
     let of_truth = sides.truth.of("fault", "done");
