@@ -129,9 +129,7 @@ pub(crate) const fn about(kind: WaitKind) -> &'static str {
         WaitKind::RangeFault => "a device asks where memory is (hmm_range_fault)",
         WaitKind::Notifier => "an invalidation is under way (mmu_interval_read_begin)",
         WaitKind::Exclusive => "a device wants a page alone (make_device_exclusive)",
-        WaitKind::Invalidation => {
-            "memory changes that a device mirrors (mmu_notifier_invalidate_range_start)"
-        }
+        WaitKind::Invalidation => "mirrored memory changes (invalidate_range_start)",
     }
 }
 

@@ -6,8 +6,8 @@ use migscope_recording::trace::{
 
 use crate::{START_NS, Synthetic};
 
-/// What can come of a wait of each kind.
-const RESULTS: [(WaitKind, &[WaitResult]); 6] = [
+/// What can come of a wait of each kind; but every other of those for an invalidation is one.
+const RESULTS: [(WaitKind, &[WaitResult]); 5] = [
     (
         WaitKind::Fault,
         &[
@@ -25,10 +25,6 @@ const RESULTS: [(WaitKind, &[WaitResult]); 6] = [
     ),
     (WaitKind::Notifier, &[WaitResult::Done]),
     (WaitKind::Exclusive, &[WaitResult::Done, WaitResult::Failed]),
-    (
-        WaitKind::Invalidation,
-        &[WaitResult::Unmapped, WaitResult::Cleared],
-    ),
 ];
 
 /// A wait for one page of which nothing is known but this.
@@ -62,6 +58,14 @@ impl Synthetic {
     pub(crate) fn wait(&mut self, migration: &Migration) -> Wait {
         let (kind, results) = RESULTS[self.below(RESULTS.len() as u64) as usize];
         let result = results[self.below(results.len() as u64) as usize];
+        let (kind, result) = match kind {
+            WaitKind::Notifier if self.waits.is_multiple_of(2) => {
+                let becomes = [WaitResult::Unmapped, WaitResult::Cleared];
+                let nth = (self.waits / 2) as usize % becomes.len();
+                (WaitKind::Invalidation, becomes[nth])
+            }
+            _ => (kind, result),
+        };
         let made_one = kind == WaitKind::Fault && result == WaitResult::Moved;
         let before_ns = self.below(2_000_000);
         let in_ns = migration.total_ns();

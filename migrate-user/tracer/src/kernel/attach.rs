@@ -7,7 +7,9 @@ use aya::{Btf, Ebpf, EbpfLoader};
 use migrate_bpf::link::Link;
 use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, SWEPT_ALL_IT_COULD, names};
 
-use super::hooks::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, PARTS, WAITS};
+use super::hooks::{
+    DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Method, PARTS, WAITS, programs,
+};
 use super::kprobes::{self, Fprobes};
 use super::loading::{self, Wanted, refusal};
 use super::options::{Attach, Options, to_wire};
@@ -46,33 +48,6 @@ pub(super) const UNDER_WAY: &str = "under_way";
 /// Stacks that fit where only one for each driver is kept, and where every migration has its own.
 const FEW_STACKS: u32 = 1024;
 const MANY_STACKS: u32 = 16384;
-
-/// How a function can be hooked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
-    Fentry,
-    Fprobe,
-    Kprobe,
-}
-
-impl Method {
-    /// The name used in recordings and on screen.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Fentry => "fentry",
-            Self::Fprobe => "fprobe",
-            Self::Kprobe => "kprobe",
-        }
-    }
-
-    /// The program that does the same by this method.
-    pub(super) fn program(self, name: &str) -> String {
-        match self {
-            Self::Fentry => name.to_owned(),
-            Self::Fprobe | Self::Kprobe => format!("{name}_kprobe"),
-        }
-    }
-}
 
 /// What was loaded and attached.
 pub(super) struct Attached {
@@ -325,12 +300,6 @@ fn optional(options: &Options) -> impl Iterator<Item = (&'static str, &'static s
     MODULES
         .into_iter()
         .chain(SLEEPS.into_iter().filter(move |_| sleeps))
-}
-
-/// The programs of a hook, in the order in which they are attached; is it at the return?
-pub(super) fn programs(hook: &Hook) -> impl Iterator<Item = (&'static str, bool)> {
-    let at_return = hook.at_return.into_iter().map(|name| (name, true));
-    at_return.chain(hook.at_entry.into_iter().map(|name| (name, false)))
 }
 
 /// What one run of the sweep came to.

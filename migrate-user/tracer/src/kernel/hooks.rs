@@ -26,6 +26,39 @@ pub(crate) enum Need {
     Detail,
 }
 
+/// The programs of a hook, in the order in which they are attached; is it at the return?
+pub(super) fn programs(hook: &Hook) -> impl Iterator<Item = (&'static str, bool)> {
+    let at_return = hook.at_return.into_iter().map(|name| (name, true));
+    at_return.chain(hook.at_entry.into_iter().map(|name| (name, false)))
+}
+
+/// How a function can be hooked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    Fentry,
+    Fprobe,
+    Kprobe,
+}
+
+impl Method {
+    /// The name used in recordings and on screen.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Fentry => "fentry",
+            Self::Fprobe => "fprobe",
+            Self::Kprobe => "kprobe",
+        }
+    }
+
+    /// The program that does the same by this method.
+    pub(super) fn program(self, name: &str) -> String {
+        match self {
+            Self::Fentry => name.to_owned(),
+            Self::Fprobe | Self::Kprobe => format!("{name}_kprobe"),
+        }
+    }
+}
+
 const fn hook(
     functions: &'static [&'static str],
     at_entry: &'static str,

@@ -10,8 +10,7 @@ use aya::programs::{Program, ProgramError};
 use aya::{Btf, BtfError, Ebpf};
 use migrate_bpf::multi;
 
-use super::attach::{Method, programs};
-use super::hooks::{Hook, Need};
+use super::hooks::{Hook, Method, Need, programs};
 use super::kprobes::Fprobes;
 use super::{Refusal, TracerError, modules};
 
