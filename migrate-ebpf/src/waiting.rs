@@ -5,6 +5,7 @@ use migrate_ebpf::wire::{Contended, NO_STACK, UNKNOWN, Wait};
 
 use crate::{
     atomic::compare_and_swap,
+    config::config,
     in_flight::{SETS, some_way, spread},
     lock_wait::LockWait,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Waiting {
     pub(crate) nested: u64,
     /// The structure that it is about: a `struct vm_fault`.
     pub(crate) about: u64,
+    /// Not 0: nobody has noted yet who waits, and for whose memory.
+    pub(crate) is_nobodys: u64,
     /// Since when the thread is in a migration of its own; 0 if it is in none.
     pub(crate) migrating_since: u64,
     /// Pages that its own migrations have moved.
@@ -147,20 +150,24 @@ impl Waiting {
     pub(crate) fn begin(&mut self, stack: u64, began: u64) {
         self.stack = stack;
         self.nested = 0;
+        self.is_nobodys = 0;
         self.migrating_since = 0;
         self.moved = 0;
         self.page_lock_since = 0;
-        self.lock.clear();
         let wait = &mut self.wait;
         wait.time_ns = began;
         wait.before_setup_ns = UNKNOWN;
         wait.in_migration_ns = 0;
         wait.page_lock_ns = 0;
         wait.migration = UNKNOWN;
-        wait.contended = Contended::default();
         wait.errno = 0;
         wait.padding = 0;
         wait.kernel_stack = NO_STACK;
         wait.user_stack = NO_STACK;
+        // Else no lock is ever noted.
+        if config!(details) != 0 {
+            self.lock.clear();
+            self.wait.contended = Contended::default();
+        }
     }
 }

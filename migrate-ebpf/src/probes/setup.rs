@@ -71,7 +71,7 @@ pub(super) fn enter(
     }
     call.setup_requested = call.record.ledger.requested;
     path::take(ctx, call, setup);
-    waits::migration_begins(began);
+    waits::migration_begins(call, began);
     call.record.probe.setup_ns = call.next_interval(began);
 }
 

@@ -75,10 +75,8 @@ fn fault(ctx: &impl Arguments, vmf: impl Pointer, pages: u64) {
     waiting.about = vmf.address();
     waiting.wait.address = vmf.word(field!(wait.vmf_address));
     waiting.wait.pages = pages;
-    let mm = vmf
-        .pointer(field!(wait.vmf_vma))
-        .pointer(field!(owner.vma_mm));
-    note_whose(waiting, mm);
+    // The migration in the middle of it finds out, mostly.
+    waiting.is_nobodys = 1;
 }
 
 /// `do_swap_page` returns.
@@ -106,6 +104,11 @@ pub(super) fn leave_huge_fault(ctx: &impl Returned) {
 #[inline(always)]
 fn leave(ctx: &impl Returned, place: impl Fn(Untyped) -> u64) {
     if let Some(waiting) = ending(Side::Cpu, ctx.stack()) {
+        if waiting.is_nobodys != 0 {
+            // What is told has not let go of the lock under which the VMA is there.
+            let vma = Untyped(waiting.about).pointer(field!(wait.vmf_vma));
+            note_whose(waiting, vma.pointer(field!(owner.vma_mm)));
+        }
         end_now(waiting, |waiting| {
             let entry = place(Untyped(waiting.about));
             what_came(waiting, ctx.value(1) as u32, entry)

@@ -85,7 +85,7 @@ pub(super) fn leave_notifier(ctx: &impl Returned) {
 /// `make_device_exclusive` returns a page, or an error in its place.
 #[inline(always)]
 pub(super) fn leave_exclusive(ctx: &impl Returned) {
-    leave(ctx, errno_in_place(ctx.value(4)));
+    leave(ctx, errno_in_place(ctx.pointer_value(4)));
 }
 
 /// `make_device_exclusive_range` returns how many pages, or an error.

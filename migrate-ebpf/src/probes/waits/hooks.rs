@@ -71,8 +71,11 @@ pub(super) trait Returned {
     /// Where [`Entered::stack`] was at its entry, if that is known.
     fn stack(&self) -> Option<u64>;
 
-    /// What a function with so many arguments returned.
+    /// The number that a function with so many arguments returned.
     fn value(&self, arguments: usize) -> u64;
+
+    /// The same of one that returned a pointer.
+    fn pointer_value(&self, arguments: usize) -> u64;
 
     /// Its first argument, if that is known here: a pointer.
     fn first(&self) -> Option<impl Pointer>;
@@ -88,6 +91,12 @@ impl Returned for FExitContext {
     /// It stands behind the arguments.
     #[inline(always)]
     fn value(&self, arguments: usize) -> u64 {
+        self.arg(arguments)
+    }
+
+    /// The verifier knows its type, and would let nobody calculate with it.
+    #[inline(always)]
+    fn pointer_value(&self, arguments: usize) -> u64 {
         untyped(self.arg(arguments))
     }
 
@@ -105,6 +114,11 @@ impl Returned for RetProbeContext {
 
     #[inline(always)]
     fn value(&self, _arguments: usize) -> u64 {
+        self.ret()
+    }
+
+    #[inline(always)]
+    fn pointer_value(&self, _arguments: usize) -> u64 {
         self.ret()
     }
 

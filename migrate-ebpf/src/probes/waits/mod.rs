@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock,
-    config::{self, config},
+    config::{self, config, field},
     in_flight::{Call, this_thread},
     losses,
     waiting::{self, Side, Waiting},
@@ -61,7 +61,6 @@ fn begin(
     waiting.begin(stack, began);
     waiting.wait.kind = kind as u8;
     if config::records() {
-        waiting.wait.tid = kernel::tid();
         if config!(kernel_stacks) != 0 {
             waiting.wait.kernel_stack = path::keep(ctx);
         }
@@ -80,10 +79,13 @@ fn note_range(waiting: &mut Waiting, start: u64, end: u64) {
     waiting.wait.pages = end.wrapping_sub(start) >> shift;
 }
 
-/// Notes whose memory it is.
+/// Notes who waits, and whose memory it is.
 #[inline(always)]
 fn note_whose(waiting: &mut Waiting, mm: impl Pointer) {
     let wait = &mut waiting.wait;
+    if config::records() {
+        wait.tid = kernel::tid();
+    }
     let (pid, comm, cgroup) = (&mut wait.pid, &mut wait.comm, &mut wait.cgroup);
     let worker = note_owner(mm, Whose { pid, comm, cgroup });
     wait.worker_comm = if worker != 0 && config::names_process() {
@@ -134,10 +136,17 @@ fn report(waiting: &mut Waiting) {
     }
 }
 
+/// Can it be a migration by which a fault is served? Such a one knows the page that was touched,
+/// where the kernel has a place for that.
+#[inline(always)]
+fn serves_fault(call: &Call) -> bool {
+    config::waits() && (call.fault != 0 || !field!(vma.fault_page).is_known())
+}
+
 /// This thread begins a migration.
 #[inline(always)]
-pub(super) fn migration_begins(began: u64) {
-    if !config::waits() {
+pub(super) fn migration_begins(call: &Call, began: u64) {
+    if !serves_fault(call) {
         return;
     }
     let Some(waiting) = waiting::find(this_thread(), Side::Cpu) else {
@@ -154,7 +163,7 @@ pub(super) fn migration_begins(began: u64) {
 /// A migration of this thread's ends, about now, or has nothing left to do.
 #[inline(always)]
 pub(super) fn migration_ends(call: &Call, now: Option<u64>) {
-    if !config::waits() {
+    if !serves_fault(call) {
         return;
     }
     let Some(now) = now else {
@@ -168,6 +177,13 @@ pub(super) fn migration_ends(call: &Call, now: Option<u64>) {
     if waiting.migrating_since == record.time_ns {
         waiting.wait.in_migration_ns += now.wrapping_sub(record.time_ns);
         waiting.migrating_since = 0;
+        // It was for the page, and so for its owner.
+        if call.fault != 0 {
+            let wait = &mut waiting.wait;
+            (wait.pid, wait.comm, wait.cgroup) = (record.pid, record.comm, record.cgroup);
+            (wait.worker_comm, wait.tid) = (record.worker_comm, record.tid);
+            waiting.is_nobodys = 0;
+        }
     }
     waiting.moved += record.ledger.moved;
     if record.sequence != UNKNOWN {
