@@ -300,6 +300,11 @@ impl DeviceMemory {
         self.configuration.lock().flags & configuration::WAIT_AFTER_PAGES != 0
     }
 
+    /// Whether they wait for it by a fence.
+    pub(crate) fn has_fenced_engine(&self) -> bool {
+        self.configuration.lock().flags & configuration::FENCED_ENGINE != 0
+    }
+
     /// Hangs here, which is one of the bits of [`configuration`] that say so, for as long as the
     /// device is configured so. Nobody is kept from being killed, and a worker, which takes no
     /// signals, not for ever.

@@ -73,6 +73,11 @@ impl Engine {
 }
 
 impl Job {
+    /// When it is done, if it is not yet.
+    pub(crate) fn due(&self) -> Option<Stamp> {
+        (clock::now() < self.done).then_some(self.done)
+    }
+
     /// Sleeps until it is done. Says how long that took, nanoseconds.
     pub(crate) fn wait(&self) -> u64 {
         let from = clock::now();

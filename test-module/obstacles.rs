@@ -10,8 +10,10 @@ use kernel::{
 };
 
 use crate::{
-    bindings, clock,
+    bindings,
+    clock::{self, Stamp},
     device_memory::DeviceMemory,
+    engine::Job,
     timeline::Span,
     truth::Count,
     uapi::configuration,
@@ -35,18 +37,30 @@ pub(crate) fn overcome(memory: &DeviceMemory, place: Place, count: &mut Count) {
     };
     // Where there is no memory for an obstacle there is none, and the truth says so.
     if let Some(time) = memory.obstacle(fence) {
-        count.fence += wait_for_fence(time).unwrap_or(0);
+        let due = clock::now().saturating_add(time);
+        count.fence += wait_for_fence(due).unwrap_or(0);
     }
     if let Some(time) = memory.obstacle(mutex) {
         count.mutex += wait_for_mutex(memory, time).unwrap_or(0);
     }
 }
 
-/// Waits for a fence that a worker signals after so many nanoseconds. Gives how long that took.
+/// Waits until the copy engine is done with this, and counts how long: by a fence, if the device is
+/// configured so.
+pub(crate) fn wait_for_engine(memory: &DeviceMemory, job: &Job, count: &mut Count) {
+    let due = job.due().filter(|_| memory.has_fenced_engine());
+    if let Some(waited) = due.and_then(|due| wait_for_fence(due).ok()) {
+        count.fence += waited;
+        count.engine += waited;
+    }
+    // Where there is no fence. Else it is done.
+    count.engine += job.wait();
+}
+
+/// Waits for a fence that a worker signals at this time. Gives how long that took, nanoseconds.
 /// Nothing ends it before: drivers do not leave pages that their device is writing to.
-fn wait_for_fence(time: u64) -> Result<u64> {
+fn wait_for_fence(due: Stamp) -> Result<u64> {
     let fence = Fence::new().ok_or(ENOMEM)?;
-    let due = clock::now().saturating_add(time);
     let mut signal = || {
         clock::sleep_until(due);
         fence.signal();

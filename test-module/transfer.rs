@@ -45,7 +45,7 @@ impl Plan<'_> {
         }
         let job = (self.memory.engine).start(begin, count.written() * PAGE_SIZE);
         if !self.memory.waits_after_pages() || self.roll_back {
-            count.engine += job.wait();
+            obstacles::wait_for_engine(self.memory, &job, &mut count);
         }
         self.delays.spend(self.delays.alloc_and_copy);
         obstacles::overcome(self.memory, Place::Copy, &mut count);
@@ -80,7 +80,7 @@ impl Plan<'_> {
             }
             map(arrived);
         });
-        count.engine += job.wait();
+        obstacles::wait_for_engine(self.memory, job, count);
         self.delays.spend(self.delays.finalize_and_map);
         obstacles::overcome(self.memory, Place::Map, count);
         self.memory.hang(configuration::HANG_IN_MAP);

@@ -123,8 +123,11 @@ pub mod configuration {
     pub const MUTEX_IN_COPY: u64 = 1 << 9;
     /// The same after pages.
     pub const MUTEX_IN_MAP: u64 = 1 << 10;
+    /// The driver waits for the copy engine by a fence, which is signalled when that is done, as
+    /// drivers do whose devices copy. `ENODEV` where the kernel has no fences.
+    pub const FENCED_ENGINE: u64 = 1 << 11;
     /// Those that want a kernel with fences.
-    pub const FENCES: u64 = FENCE_IN_COPY | FENCE_IN_MAP;
+    pub const FENCES: u64 = FENCE_IN_COPY | FENCE_IN_MAP | FENCED_ENGINE;
     /// Every bit that has a meaning. Others are `EINVAL`.
     pub const ALL: u64 = WAIT_AFTER_PAGES
         | LOCKED_FAULTS
@@ -390,7 +393,7 @@ pub struct Truth {
     /// How long mirrors of the address space took to invalidate the range, while setup waited for
     /// them; nanoseconds.
     pub invalidate_ns: u64,
-    /// How long the driver waited for fences, nanoseconds.
+    /// How long the driver waited for fences, nanoseconds; for that of the copy engine, too.
     pub fence_ns: u64,
     /// How long it waited for a mutex between the kernel's calls, nanoseconds.
     pub mutex_ns: u64,

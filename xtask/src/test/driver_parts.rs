@@ -1,17 +1,28 @@
-//! Where the time of the driver's own steps goes, held against the driver's clock.
+//! Where the time of the driver's own steps goes, and how fast it copies, held against the driver's
+//! clock and its copy engine.
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use super::Context;
 use super::compare::compare_by;
-use super::trace::{Line, Recorder, Run, tell};
+use super::trace::{Line, Recorder, Run, Trace, migscope, tell};
 
 /// The driver's steps.
 const STEPS: [&str; 2] = ["alloc_and_copy", "finalize_and_map"];
 /// What their time can go to.
 const PARTS: [&str; 4] = ["fence_ns", "lock_ns", "alloc_ns", "dma_map_ns"];
-/// Half of the calls of `waiting` wait for a fence, half for a mutex, for so long.
+/// Calls of `waiting` wait in turn for a fence, and for a mutex, for so long.
 const WAIT_NS: u64 = 5_000_000;
+/// Those that wait for the copy engine, by its fence, are of so many pages, and no others are.
+const COPIED: &str = "32";
+/// Bytes that the engine copies in a second.
+const ENGINE: f64 = 20e6;
+/// The engine is a clock, and whoever signals its fence sleeps meanwhile: so much longer than the
+/// engine takes it may be until the driver knows.
+const LATE: f64 = 1.3;
+/// How far two clocks' sums may be off.
+const OFF: f64 = 0.05;
 
 pub(super) fn are_what_the_driver_waits_for(context: &Context<'_>) -> Result<()> {
     let by = Recorder {
@@ -19,7 +30,7 @@ pub(super) fn are_what_the_driver_waits_for(context: &Context<'_>) -> Result<()>
         asleep: false,
     };
     let runs: [&[&str]; 2] = [
-        &["waiting", "--calls", "48", "--seed", "13"],
+        &["waiting", "--calls", "72", "--seed", "13"],
         &["mixed", "--calls", "200", "--seed", "13"],
     ];
     let trace = compare_by(context, "driver-parts", by, &runs)?;
@@ -46,11 +57,84 @@ pub(super) fn are_what_the_driver_waits_for(context: &Context<'_>) -> Result<()>
     for (part, truth) in [("fence_ns", "fence_ns"), ("lock_ns", "mutex_ns")] {
         as_long_as_the_driver_says(waiting, part, truth)?;
     }
+    let rates = copies_are_as_fast_as_the_engine(context, by, &trace)?;
     tell(
         context,
         "driver-parts",
-        &format!("  {PARTS:?}: {occurred:?} ns"),
+        &format!("  {PARTS:?}: {occurred:?} ns\n{rates}"),
     )
+}
+
+/// The engine's speed lies between the bounds that the report has, in both directions. And these
+/// are as close as the driver's clock can make them.
+fn copies_are_as_fast_as_the_engine(
+    context: &Context<'_>,
+    by: Recorder<'_>,
+    trace: &Trace,
+) -> Result<String> {
+    let waiting = trace.runs.first().context("nothing ran")?;
+    let arguments = ["report", "--json", "--min-pages", COPIED];
+    let report = migscope(context, by, &arguments, &trace.recording)?;
+    let report: Value = serde_json::from_slice(&report.stdout).context("the report is no JSON")?;
+    let mut told = String::new();
+    for direction in ["to_device", "to_system"] {
+        let engine = Engine::of(waiting, direction)?;
+        let rows = report["copies"].as_array().context("no copies")?;
+        let is_it = |row: &&Value| row["direction"] == direction && row["by_fence"] == true;
+        let row = rows.iter().find(is_it).context("no fence in a copy")?;
+        let number = |name: &str| row[name].as_f64().with_context(|| format!("{name}: {row}"));
+        ensure!(
+            engine.calls >= 4 && number("migrations")? == engine.calls as f64,
+            "{direction}: the driver had {} calls: {row}",
+            engine.calls
+        );
+        ensure!(number("bytes")? == engine.bytes, "{engine:?}: {row}");
+        let least = number("least_bytes_per_second")?;
+        let most = number("most_bytes_per_second")?;
+        ensure!(
+            least <= ENGINE && ENGINE <= most * LATE,
+            "{direction}: it copies {ENGINE} bytes a second: {row}"
+        );
+        for (bound, ns) in [(least, engine.between_ns), (most, engine.waited_ns)] {
+            let by_driver = engine.bytes * 1e9 / ns as f64;
+            ensure!(
+                (bound / by_driver - 1.0).abs() <= OFF,
+                "{direction}: {bound} is {by_driver} by the driver's clock: {row}"
+            );
+        }
+        told += &format!("  {direction}: {least:.0} to {most:.0} bytes a second of {ENGINE}\n");
+    }
+    Ok(told.trim_end().to_owned())
+}
+
+/// What the driver says of the calls that waited for its copy engine.
+#[derive(Debug, Default)]
+struct Engine {
+    calls: u64,
+    bytes: f64,
+    /// How long it waited, by its clock.
+    waited_ns: u64,
+    /// From the end of setup to finalize.
+    between_ns: u64,
+}
+
+impl Engine {
+    fn of(run: &Run, direction: &str) -> Result<Self> {
+        let mut all = Self::default();
+        for line in &run.truth {
+            let waited_ns = line.number("engine_ns")?.unwrap_or(0);
+            if waited_ns == 0 || line.direction.as_deref() != Some(direction) {
+                continue;
+            }
+            all.calls += 1;
+            all.bytes += 4096.0 * (line.pages("moved")? + line.pages("wasted_copy")?) as f64;
+            all.waited_ns += waited_ns;
+            for step in ["alloc_and_copy", "pages", "finalize_and_map"] {
+                all.between_ns += line.step_ns(step)?.unwrap_or(0);
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// In the order of [`PARTS`].

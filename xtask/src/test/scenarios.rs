@@ -132,7 +132,7 @@ const LOAD: &[Case] = &[
     case("convoy", "3", &[("cause cpu_fault", 96), ("threads", 33)]),
     case("crowd", "2", &[("cause cpu_fault", 64), ("threads", 2)]),
     case("retries", "40", &[("moved", 1000)]),
-    case("waiting", "16", &[("moved", 256)]),
+    case("waiting", "16", &[("moved", 320)]),
     case("exclusive", "12", &[("cause kernel_access", 80)]),
 ];
 

@@ -267,6 +267,8 @@ pub(super) fn configuration(rng: &mut Rng) -> Configuration {
             configuration::FENCE_IN_COPY | configuration::MUTEX_IN_MAP,
             configuration::FENCE_IN_MAP | configuration::MUTEX_IN_COPY,
             configuration::MUTEX_IN_COPY,
+            configuration::FENCED_ENGINE,
+            configuration::FENCED_ENGINE | configuration::WAIT_AFTER_PAGES,
         ]),
         retired_every: rng.pick(&[0, 0, 0, 2, 5]),
         fault_ns: rng.pick(&[0, 0, 0, 1, 50_000]),
