@@ -52,7 +52,7 @@ With the tool migscope, its programs, memory, ring and recorder are measured too
 Exit status: 0 if migscope costs no more than it may; 1 if it does, or something failed.
 
 Examples:
-  cargo xtask bench                                  everything; about 6 minutes
+  cargo xtask bench                                  everything; about 15 minutes
   cargo xtask bench --tool migscope --pages 1,512
   cargo xtask bench --tool migscope --tool no-waits  what waits cost
   cargo xtask bench --tool function-graph --tool bpftrace --json others.json")]

@@ -347,7 +347,7 @@ fn changes_are_told(sides: &Sides) -> Result<String> {
                 && told.wait_pages == Some(change.pages)
                 && told.result == change.result
         };
-        let found = told.iter().position(|told| is_it(told));
+        let found = told.iter().position(is_it);
         told.swap_remove(found.with_context(|| format!("nobody tells of {change:?}"))?);
     }
     ensure!(told.is_empty(), "the mirror knows nothing of {told:?}");
