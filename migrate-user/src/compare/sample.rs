@@ -127,7 +127,8 @@ impl Sample {
     }
 
     /// Says which parts of the driver's steps can be seen in what is added from now on, in the
-    /// order of [`DRIVER_PARTS`](crate::trace::DRIVER_PARTS); unless this is said, none is looked at.
+    /// order of [`DRIVER_PARTS`](crate::trace::DRIVER_PARTS); unless this is said, none is looked
+    /// at.
     pub fn sees_parts(&mut self, seen: [bool; 4]) {
         self.seen = seen;
     }

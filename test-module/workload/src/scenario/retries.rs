@@ -17,14 +17,15 @@ use crate::{
     worker::{Process, Worker},
 };
 
-/// Pages of the range.
-const PAGES: usize = 64;
+/// Pages of the range: to bring all of them takes longer than until the next change.
+const PAGES: usize = 512;
 
 /// Between what the device's driver reads of the range and its use: as long as other drivers take
 /// to look their own lock up and wait for it, in an emulated machine.
 const DELAY_NS: u64 = 500_000;
 
-/// Between two changes of the range, so that it can be mapped now and then.
+/// Between two changes of the range, so that it can be mapped now and then, and before it is mapped
+/// again.
 const PAUSE: Duration = Duration::from_millis(3);
 
 /// A device maps memory that does not keep still.
@@ -36,7 +37,7 @@ impl Scenario for Retries {
     }
 
     fn about(&self) -> &'static str {
-        "One thread has the device map 64 pages where they are, over and over again, with an interval notifier and hmm_range_fault as \
+        "One thread has the device map 512 pages where they are, over and over again, with an interval notifier and hmm_range_fault as \
          the kernel's documentation says. Another sends the pages to the device, calls them home, protects them and drops them \
          meanwhile. Each change makes the driver begin anew: hmm_range_fault says so itself, or it is noticed before its result is \
          used. Expect several calls for each range that was mapped, and time in mmu_interval_read_begin, which waits until a change is over."
@@ -84,6 +85,7 @@ fn map(process: &Process<'_>, range: &Map, is_over: &AtomicBool) -> Result<()> {
             found.mapped == range.pages && found.range_faults == found.busy + found.retries + 1,
             "not as it must be: all is mapped after the last retry; the driver says {found:?}"
         );
+        thread::sleep(PAUSE);
     }
     Ok(())
 }
