@@ -97,6 +97,10 @@ pub struct WaitOffsets {
     pub rwsem_owner: u32,
 }
 
+/// `FAULT_FLAG_VMA_LOCK`, since 6.4: a fault is under the lock of its VMA alone. As the probes know
+/// it; of a kernel that has another there is no [`WaitOffsets::vmf_flags`].
+pub const VMA_LOCK: u32 = 1 << 12;
+
 impl WaitOffsets {
     /// Nothing is known.
     pub const UNKNOWN: Self = Self {

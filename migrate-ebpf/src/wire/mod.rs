@@ -14,8 +14,8 @@ mod wait;
 
 pub use config::{
     CAST, CAST_NUMBER, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, MODULE_NAME_WORDS,
-    ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WORDS,
-    WORDS_TYPE, WaitOffsets, cast_instruction, field_of,
+    ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VMA_LOCK,
+    VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets, cast_instruction, field_of,
 };
 pub use details::{Details, DriverParts, OffCpu, Parts};
 pub use losses::{COUNTERS, LOSSES, Loss};

@@ -4,7 +4,7 @@
 //! `migrate_to_ram` brings back; `do_huge_pmd_device_private` (`mm/huge_memory.c`), the same for a
 //! huge one; `migration_entry_wait` (`mm/migrate.c`) for a page that is being migrated.
 
-use migrate_ebpf::wire::{Loss, UNKNOWN, WaitKind, WaitResult};
+use migrate_ebpf::wire::{Loss, UNKNOWN, VMA_LOCK, WaitKind, WaitResult};
 
 use super::{
     begin, end_now, ending,
@@ -27,9 +27,6 @@ use crate::{
 const RETRY: u32 = 0x400;
 /// `VM_FAULT_ERROR`: out of memory, no such memory, broken memory, and so on.
 const ERROR: u32 = 0x873;
-
-/// `FAULT_FLAG_VMA_LOCK`, since 6.4: the fault is under the lock of its VMA alone.
-const VMA_LOCK: u32 = 1 << 12;
 
 /// The types of swap entries.
 const TYPES: u64 = 31;

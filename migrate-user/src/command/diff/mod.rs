@@ -49,11 +49,8 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
     let appeared = new.findings.difference(&base.findings).copied();
     let (appeared, unjudged) = appeared.partition(|kind| base.judged.contains(kind));
     let differences = base.traits.differences(&new.traits);
-    let not_compared = base.waits.why_not(&new.waits);
-    let not_compared = not_compared
-        .into_iter()
-        .chain(base.parts.why_not(&new.parts));
-    let not_compared: Vec<_> = not_compared.collect();
+    let mut not_compared = base.waits.why_not(&new.waits);
+    not_compared.extend(base.parts.why_not(&new.parts));
     let mut remarks = base.remarks;
     remarks.extend(new.remarks);
     remarks.extend(not_compared);
@@ -85,4 +82,12 @@ pub(super) fn diff(options: cli::Diff) -> Result<ExitCode, Error> {
         Verdict::Unsure | Verdict::Inconclusive => ExitCode::from(OPEN),
         Verdict::Same | Verdict::Better => ExitCode::SUCCESS,
     })
+}
+
+/// What either side lacks: `the base ..., the new side ...`; `None` where neither lacks anything.
+fn of_both(base: Option<&str>, new: Option<&str>) -> Option<String> {
+    let base = base.map(|why| format!("the base {why}"));
+    let new = new.map(|why| format!("the new side {why}"));
+    let both: Vec<_> = [base, new].into_iter().flatten().collect();
+    (!both.is_empty()).then(|| both.join(", "))
 }

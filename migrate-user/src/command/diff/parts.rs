@@ -1,5 +1,6 @@
 //! Which parts of the driver's steps can be compared, and why others cannot.
 
+use super::of_both;
 use crate::model::Model;
 use crate::trace::{DRIVER_PARTS, Details, seen_parts};
 
@@ -62,10 +63,7 @@ fn why_not(base: Known, new: Known) -> Option<String> {
     if base.max(new) == Known::NotFollowed {
         return None;
     }
-    let base = base.why_not().map(|why| format!("the base {why}"));
-    let new = new.why_not().map(|why| format!("the new side {why}"));
-    let both: Vec<_> = [base, new].into_iter().flatten().collect();
-    (!both.is_empty()).then(|| both.join(", "))
+    of_both(base.why_not(), new.why_not())
 }
 
 impl Known {

@@ -1,6 +1,6 @@
 //! Which waits of a side can be compared, and why others cannot.
 
-use super::FEW;
+use super::{FEW, of_both};
 use crate::figures::waits::coverage;
 use crate::model::Model;
 use crate::trace::WaitKind;
@@ -49,11 +49,8 @@ impl Waits {
         let of_groups = both.into_iter().zip(GROUPS);
         let some = of_groups.filter(|(both, _)| is_followed(both));
         let why = |((base, new), (what, _)): ((Known, Known), (&str, WaitKind))| {
-            let base = base.why_not().map(|why| format!("the base {why}"));
-            let new = new.why_not().map(|why| format!("the new side {why}"));
-            let both: Vec<_> = [base, new].into_iter().flatten().collect();
-            let why = both.join(", ");
-            (!why.is_empty()).then(|| format!("{what} are not compared: {why}."))
+            let why = of_both(base.why_not(), new.why_not())?;
+            Some(format!("{what} are not compared: {why}."))
         };
         some.filter_map(why).collect()
     }

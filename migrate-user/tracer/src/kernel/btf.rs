@@ -6,7 +6,7 @@ use std::fs;
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use migrate_ebpf::wire::{
     CAST, Config, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets,
-    VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets,
+    VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets,
 };
 
 use super::{TracerError, requirements};
@@ -108,9 +108,6 @@ fn vma(types: &Types) -> Result<VmaOffsets, TracerError> {
         fault_page: optional("fault_page"),
     })
 }
-
-/// The flag of a fault that is under the lock of its VMA alone, as the probes know it.
-const VMA_LOCK: u32 = 1 << 12;
 
 /// What threads wait with.
 fn wait(types: &Types) -> WaitOffsets {

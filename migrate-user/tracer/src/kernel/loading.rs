@@ -19,10 +19,10 @@ type Found = Option<&'static str>;
 
 /// The kernel's functions, where nobody else says which there are: for a kprobe the kernel does
 /// only when it is attached.
-pub(super) struct Functions(Option<modules::Functions>);
+struct Functions(Option<modules::Functions>);
 
 impl Functions {
-    pub(super) fn of(method: Method) -> Self {
+    fn of(method: Method) -> Self {
         Self(
             (method != Method::Fentry)
                 .then(modules::Functions::read)
