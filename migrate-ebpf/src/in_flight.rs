@@ -540,19 +540,13 @@ fn has_any(set: &Set, owner: u64) -> bool {
 
 const _: () = assert!(WAYS == 8);
 
-/// A call whose place another may have, where a set is full: one that has been set aside for a
-/// while, the oldest; or one that this thread has left behind, if it has left nothing else: it must
-/// have missed how they went on. [`NO_SLOT`] if there is none.
-#[inline(always)]
-pub(crate) fn make_room(identity: Identity, now: u64) -> u32 {
-    room_of(identity.owner, now)
-}
-
-/// [`make_room`] for this thread: a function that the verifier checks by itself, as in
-/// `probes/frames.rs`.
+/// A call whose place another of this thread may have, where a set is full: one that has been set
+/// aside for a while, the oldest; or one that this thread has left behind, if it has left nothing
+/// else: it must have missed how they went on. [`NO_SLOT`] if there is none, or if another thread
+/// was faster. A function that the verifier checks by itself, as in `probes/frames.rs`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn room_of(owner: u64, now: u64) -> u32 {
+pub(crate) extern "C" fn room_of(owner: u64, now: u64) -> u32 {
     let set = set_of(owner);
     let (mut aside, mut since) = (WAYS, now.saturating_sub(RIPE));
     let (mut own, mut began, mut all_own) = (WAYS, u64::MAX, true);
@@ -597,14 +591,20 @@ pub(crate) fn aside_of_this_thread() -> u32 {
 
 /// A free slot, taken for this identity; its fields hold what an earlier call left.
 #[inline(always)]
-pub(crate) fn take(identity: Identity, nested: bool) -> Option<&'static mut Call> {
-    let call = search(set_of(identity.owner), |call| {
-        call.owner() == 0 && compare_and_swap(&raw mut call.owner, 0, identity.owner)
-    })?;
-    call.context = identity.context;
-    call.nested = u32::from(nested);
-    call.singles = 0;
-    Some(call)
+pub(crate) fn take(identity: Identity) -> Option<&'static mut Call> {
+    search(set_of(identity.owner), |call| call.take(identity.owner))
+}
+
+/// The number of the slot that [`take`] would take for a call of this thread; [`NO_SLOT`] if none
+/// is free.
+#[inline(always)]
+pub(crate) fn take_slot(owner: u64) -> u32 {
+    for (way, call) in set_of(owner).iter_mut().enumerate() {
+        if call.take(owner) {
+            return number(owner, way);
+        }
+    }
+    NO_SLOT
 }
 
 /// Gives back the slots of this thread, which makes no more calls; how many there were. What was
@@ -663,6 +663,20 @@ impl Call {
     fn owner(&self) -> u64 {
         // SAFETY: a valid, aligned field.
         unsafe { core::ptr::read_volatile(&raw const self.owner) }
+    }
+
+    /// Takes a free slot. False if it is not free.
+    #[inline(always)]
+    fn take(&mut self, owner: u64) -> bool {
+        self.owner() == 0 && compare_and_swap(&raw mut self.owner, 0, owner)
+    }
+
+    /// A call that begins, in the slot that its thread has taken.
+    #[inline(always)]
+    pub(crate) fn become_new(&mut self, identity: Identity, nested: bool) {
+        self.context = identity.context;
+        self.nested = u32::from(nested);
+        self.singles = 0;
     }
 
     /// Sets it aside: nothing was collected, and perhaps nothing more comes. Not to be touched any

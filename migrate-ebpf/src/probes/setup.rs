@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock, config,
-    in_flight::{self, Arrays, Call, Identity, Kinds, NO_SLOT, Stage},
+    in_flight::{self, Arrays, Call, Identity, Kinds, NO_SLOT, Others, Stage},
     losses,
 };
 
@@ -42,24 +42,7 @@ pub(super) fn enter(
     began: u64,
 ) {
     let others = in_flight::others(identity);
-    let mut taken = None;
-    let mut over = others.abandoned;
-    if over == NO_SLOT && sweep::following() {
-        taken = in_flight::take(identity, others.nested);
-        if taken.is_none() {
-            over = in_flight::make_room(identity, began);
-        }
-    }
-    if over != NO_SLOT {
-        abandon_slot(over);
-        if sweep::following() {
-            taken = in_flight::take(identity, others.nested);
-        }
-    }
-    let Some(call) = taken else {
-        if sweep::following() {
-            losses::count_not_followed(in_flight::this_thread());
-        }
+    let Some(call) = place_for(identity, others, began) else {
         return;
     };
     begin(call, began);
@@ -73,6 +56,58 @@ pub(super) fn enter(
     path::take(ctx, call, setup);
     waits::migration_begins(call, began);
     call.record.probe.setup_ns = call.next_interval(began);
+}
+
+/// A place in the table for a new call, if new calls are followed. What `others` shows to be over
+/// ends first.
+#[inline(always)]
+fn place_for(identity: Identity, others: Others, began: u64) -> Option<&'static mut Call> {
+    if !sweep::following() {
+        if others.abandoned != NO_SLOT {
+            abandon_slot(others.abandoned);
+        }
+        return None;
+    }
+    let taken = if others.abandoned == NO_SLOT {
+        in_flight::take(identity)
+    } else {
+        None
+    };
+    let taken = taken.or_else(|| in_flight::slot(vacate(others.abandoned, began).into()));
+    let Some(call) = taken else {
+        losses::count_not_followed(in_flight::this_thread());
+        return None;
+    };
+    call.become_new(identity, others.nested);
+    Some(call)
+}
+
+/// How often a place is looked for that another thread was faster to take.
+const TRIES: u32 = 4;
+
+/// The slot of a call that is over, which ends, and whose place this thread takes: that in `over`,
+/// or one for which [`in_flight::room_of`] says so; [`NO_SLOT`] if there is none. Between one call's
+/// end and the next one's beginning the place is anybody's. A function of its own for the reason
+/// given in [`super::frames`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn vacate(over: u32, now: u64) -> u32 {
+    let owner = in_flight::this_thread();
+    let mut over = over;
+    for _ in 0..TRIES {
+        if over == NO_SLOT {
+            over = in_flight::room_of(owner, now);
+        }
+        if over != NO_SLOT {
+            abandon_slot(over);
+        }
+        let taken = in_flight::take_slot(owner);
+        if taken != NO_SLOT {
+            return taken;
+        }
+        over = NO_SLOT;
+    }
+    NO_SLOT
 }
 
 /// `migrate_device_range` or `migrate_device_pfns` is entered for one page. nvidia-uvm evicts so:
