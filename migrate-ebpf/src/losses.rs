@@ -76,7 +76,7 @@ pub(crate) fn next_wait() -> u64 {
     increase(WAITS, 1)
 }
 
-/// The kernel's memory or code is not what user space has told.
+/// The kernel's memory is not what user space has told.
 #[inline(always)]
 pub(crate) fn changed() {
     increase(CHANGES, 1);

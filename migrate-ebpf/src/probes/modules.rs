@@ -1,18 +1,31 @@
 //! Modules that come and go. What their code means is told at once, because a filter may ask for
-//! one of them; user space tells it again, and more of it, when it has read the kernel's symbols.
+//! one of them; user space tells it again, and more of it, when it has read the kernel's symbols. When
+//! it was is noted: a stack from before it is not to be named by what is there afterwards.
 
 use core::ffi::c_void;
 
 use aya_ebpf::{
-    helpers::generated::bpf_loop, macros::raw_tracepoint, programs::RawTracePointContext,
+    bindings::BPF_F_MMAPABLE,
+    helpers::generated::bpf_loop,
+    macros::{map, raw_tracepoint},
+    maps::Array,
+    programs::RawTracePointContext,
 };
-use migrate_ebpf::wire::{CODE_RANGES, Code, MODULE_NAME_WORDS, OFFSET_UNKNOWN, code};
+use migrate_ebpf::wire::{
+    CODE_RANGES, Code, MODULE_CHANGES_KEPT, MODULE_NAME_WORDS, ModuleChange, ModuleChanges,
+    OFFSET_UNKNOWN, code,
+};
 
 use super::{frames, path, words::word_at};
 use crate::{
+    atomic::fetch_add,
+    clock,
     config::{config, filter, names_driver},
-    losses,
 };
+
+/// User space reads it as memory, as it does the counters.
+#[map]
+static MODULE_CHANGES: Array<ModuleChanges> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Where the code of a module is, and what it means.
 type Module = Code;
@@ -20,7 +33,7 @@ type Module = Code;
 /// A module was loaded.
 #[raw_tracepoint(tracepoint = "module_load")]
 fn module_load(ctx: RawTracePointContext) -> i32 {
-    losses::changed();
+    note(false);
     if let Some(mut module) = module(ctx.arg(0)) {
         each_entry(&mut module, add_at);
     }
@@ -30,12 +43,32 @@ fn module_load(ctx: RawTracePointContext) -> i32 {
 /// A module goes: another may take its place.
 #[raw_tracepoint(tracepoint = "module_free")]
 fn module_free(ctx: RawTracePointContext) -> i32 {
-    losses::changed();
+    note(true);
     if let Some(mut module) = module(ctx.arg(0)) {
         each_entry(&mut module, remove_at);
         path::forget_all();
     }
     0
+}
+
+/// Notes a change for user space.
+#[inline(always)]
+fn note(went: bool) {
+    let Some(changes) = MODULE_CHANGES.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: the map's value. Each change has a place of its own until as many more have come as
+    // are kept; who reads it sees by its number whether it is whole. Volatile, so that the number
+    // stays the last store.
+    unsafe {
+        let number = fetch_add(&raw mut (*changes).count, 1) + 1;
+        let place = (number % MODULE_CHANGES_KEPT as u64) as usize;
+        let change = (&raw mut (*changes).last).cast::<ModuleChange>().add(place);
+        core::ptr::write_volatile(&raw mut (*change).number, 0);
+        core::ptr::write_volatile(&raw mut (*change).time_ns, clock::now());
+        core::ptr::write_volatile(&raw mut (*change).went, u64::from(went));
+        core::ptr::write_volatile(&raw mut (*change).number, number);
+    }
 }
 
 #[inline(always)]

@@ -56,5 +56,5 @@ const _: () = {
 };
 
 /// The counters that user space reads: one for each loss, and behind them how many migrations
-/// ended, how often the kernel's memory or code changed, and how many waits ended.
+/// ended, how often the kernel's memory changed, and how many waits ended.
 pub const COUNTERS: usize = LOSSES + 3;

@@ -4,6 +4,7 @@ mod config;
 mod details;
 pub mod histogram;
 mod losses;
+mod modules;
 pub mod names;
 mod numbered;
 mod place;
@@ -19,6 +20,7 @@ pub use config::{
 };
 pub use details::{Details, DriverParts, OffCpu, Parts};
 pub use losses::{COUNTERS, LOSSES, Loss};
+pub use modules::{MODULE_CHANGES_KEPT, ModuleChange, ModuleChanges};
 pub use place::{
     CODE_RANGES, Code, DEVICE_REGIONS, NODE_REGIONS, PEEK_WORDS, Peek, Region, Regions, code,
 };
@@ -36,7 +38,7 @@ pub use wait::{
 /// Changes whenever the layout or the meaning of anything here does. The object has it in the
 /// section [`names::VERSION_SECTION`], and is attached only where both sides were built for the
 /// same.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended as many as it
 /// can in one run, and there may be more.

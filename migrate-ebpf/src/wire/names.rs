@@ -31,6 +31,8 @@ statics! {
     WAIT_HISTOGRAMS,
     /// Where code is: [`Code`](super::Code).
     CODE,
+    /// When modules came and went: [`ModuleChanges`](super::ModuleChanges).
+    MODULE_CHANGES,
     /// Ways in which calls come about. User space forgets them.
     PATHS,
     /// Where memory is: [`Regions`](super::Regions).

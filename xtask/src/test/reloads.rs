@@ -15,31 +15,52 @@ use crate::sections::Sections;
 use crate::vm::builder::Task;
 
 pub(super) const OTHER: &str = "lib/modules/test_hmm.ko";
-const ROUNDS: u64 = 2;
+/// Stands for a driver that is not known.
+const UNNAMED: &str = "none";
 
 /// One driver goes, another comes to where it was, and the first comes again: each migration has
-/// the name of its own, and who asks for one driver gets all of its migrations, and no other's.
+/// the name of its own, and who asks for one driver gets all of its migrations, and no other's. Who
+/// could not look meanwhile has no name for what came and went, and the right ones for the rest.
 pub(super) fn names_follow_the_drivers(context: &Context<'_>) -> Result<()> {
     let step = Step::begin("another driver, and its program".into());
     let built = hmm_tests(&context.lab.setup, &step)?;
     step.done();
     let script = format!(
-        "migscope record -o /tmp/all.arrow & all=$!
-        migscope record --driver migrate_test -o /tmp/one.arrow & one=$!
-        until test -s /tmp/all.arrow && test -s /tmp/one.arrow; do sleep 0.1; done
-        echo == made
+        "record() {{
+            name=$1; shift
+            migscope record $* -o /tmp/$name.arrow & recorder=$!
+            until test -s /tmp/$name.arrow; do sleep 0.1; done
+        }}
+        stop() {{ for one in $*; do kill -INT $one && wait $one || exit 1; done; }}
         round() {{
             workload run storm --calls 60 --seed $1 --truth /tmp/truth >&2 || exit 1
             grep -vc totals /tmp/truth
         }}
+        another_comes_and_goes() {{
+            rmmod migrate_test && insmod /{OTHER} || exit 1
+            hmm-tests -t migrate -t migrate_fault >&2 || exit 1
+            rmmod test_hmm && insmod {} devices=2 || exit 1
+        }}
+        record all; all=$recorder
+        record one --driver migrate_test; one=$recorder
+        echo == made
         round 1
-        rmmod migrate_test && insmod /{OTHER} || exit 1
-        hmm-tests -t migrate -t migrate_fault >&2 || exit 1
-        rmmod test_hmm && insmod {} devices=2 || exit 1
-        round {ROUNDS}
+        another_comes_and_goes
+        round 2
         sleep 1
-        kill -INT $all $one; wait $all && wait $one || exit 1
-        for name in all one; do echo == $name; migscope export --format json /tmp/$name.arrow; done",
+        stop $all $one
+        record away
+        echo == made away
+        round 3
+        kill -STOP $recorder
+        another_comes_and_goes
+        round 4
+        kill -CONT $recorder
+        sleep 1
+        stop $recorder
+        for name in all one away; do
+            echo == $name; migscope export --format json /tmp/$name.arrow
+        done",
         driver::MODULE
     );
     let outcome = driver::load(context.lab.vm("reloads"))
@@ -50,29 +71,42 @@ pub(super) fn names_follow_the_drivers(context: &Context<'_>) -> Result<()> {
         .run()?;
     outcome.expect_success("record")?;
     let sections = Sections::of(&outcome.stdout("record"));
-    let made = sections.get("made")?.lines();
-    let made: Vec<u64> = made.map(str::parse).collect::<Result<_, _>>()?;
-    ensure!(made.len() as u64 == ROUNDS, "the rounds made {made:?}");
-    let made = made.iter().sum::<u64>();
-    let (all, one) = (
-        by_driver(sections.get("all")?)?,
-        by_driver(sections.get("one")?)?,
-    );
+    let by_driver = |name: &str| by_driver(sections.get(name)?);
+    let (made, made_away) = (made(&sections, "made")?, made(&sections, "made away")?);
+    let (all, one, away) = (by_driver("all")?, by_driver("one")?, by_driver("away")?);
     tell(
         context,
         "reloads",
-        &format!("  {all:?}; of one that was asked for: {one:?}"),
+        &format!(
+            "  {all:?}; of one that was asked for: {one:?}; of one that could not look: {away:?}"
+        ),
     )?;
-    let of = |driver: &str| all.get(driver).copied().unwrap_or(0);
+    let are = |names: &BTreeMap<String, u64>, own: u64, other: &str| {
+        names.len() == 2
+            && names.get("migrate_test") == Some(&own)
+            && names.get(other).is_some_and(|other| *other > 0)
+    };
     ensure!(
-        of("migrate_test") == made && of("test_hmm") > 0 && all.len() == 2,
+        are(&all, made, "test_hmm"),
         "{made} migrations were the driver's; by driver: {all:?}"
     );
     ensure!(
         one.len() == 1 && one.get("migrate_test") == Some(&made),
         "{made} migrations were the driver's that was asked for: {one:?}"
     );
+    ensure!(
+        are(&away, made_away, UNNAMED),
+        "{made_away} migrations were the driver's while nobody looked: {away:?}"
+    );
     Ok(())
+}
+
+/// How many migrations the driver made in two rounds.
+fn made(sections: &Sections, name: &str) -> Result<u64> {
+    let rounds = sections.get(name)?.lines().map(str::parse);
+    let rounds: Vec<u64> = rounds.collect::<Result<_, _>>()?;
+    ensure!(rounds.len() == 2, "the rounds made {rounds:?}");
+    Ok(rounds.iter().sum())
 }
 
 /// Migrations by the name of their driver, but for evictions: a driver that goes moves what is
@@ -82,7 +116,7 @@ pub(super) fn by_driver(export: &str) -> Result<BTreeMap<String, u64>> {
     for line in export.lines().filter(|line| line.starts_with('{')) {
         let call: Value = serde_json::from_str(line).context("the export is no JSON")?;
         if call["cause"] != "eviction" {
-            let name = call["driver"].as_str().unwrap_or("none").to_owned();
+            let name = call["driver"].as_str().unwrap_or(UNNAMED).to_owned();
             *by_driver.entry(name).or_default() += 1;
         }
     }

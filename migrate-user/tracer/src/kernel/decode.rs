@@ -1,6 +1,6 @@
 //! From the wire to the model.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aya::Ebpf;
@@ -43,39 +43,24 @@ const NAMES: usize = 4096;
 struct Stacks {
     map: StackTraceMap<MapData>,
     symbols: Symbols,
-    /// Stacks of the kernel by id, under which the kernel never puts another. As many as the map
-    /// has at most.
-    kernel: HashMap<i32, Option<Stack>>,
-    /// The reading of the symbols that those names are of.
-    named_by: u64,
+}
+
+/// The addresses of a stack, innermost first; none if it was not kept.
+fn addresses(map: &StackTraceMap<MapData>, id: i32) -> Option<Vec<u64>> {
+    let id = u32::try_from(id).ok()?;
+    // A stack that cannot be read (any more) is unknown.
+    let trace = map.get(&id, 0).ok()?;
+    Some(trace.frames().iter().map(|frame| frame.ip).collect())
 }
 
 impl Stacks {
-    /// The addresses of a stack, innermost first; none if it was not kept.
-    fn addresses(&self, id: i32) -> Option<Vec<u64>> {
-        let id = u32::try_from(id).ok()?;
-        // A stack that cannot be read (any more) is unknown.
-        let trace = self.map.get(&id, 0).ok()?;
-        Some(trace.frames().iter().map(|frame| frame.ip).collect())
-    }
-
-    fn kernel(&mut self, id: i32) -> Option<Stack> {
-        let readings = self.symbols.readings();
-        if self.named_by != readings {
-            self.named_by = readings;
-            self.kernel.clear();
-        }
-        if let Some(known) = self.kernel.get(&id) {
-            return known.clone();
-        }
-        let addresses = self.addresses(id);
-        let stack = addresses.map(|addresses| self.symbols.kernel(&addresses));
-        self.kernel.insert(id, stack.clone());
-        stack
+    fn kernel(&mut self, id: i32, time_ns: u64) -> Option<Stack> {
+        let Self { map, symbols } = self;
+        symbols.kernel(id, time_ns, || addresses(map, id))
     }
 
     fn user(&mut self, id: i32, pid: u32) -> Option<Stack> {
-        let addresses = self.addresses(id)?;
+        let addresses = addresses(&self.map, id)?;
         Some(self.symbols.user(pid, &addresses))
     }
 }
@@ -93,8 +78,6 @@ impl Decoder {
         let stacks = Stacks {
             map: StackTraceMap::try_from(stacks).map_err(TracerError::Map)?,
             symbols,
-            kernel: HashMap::new(),
-            named_by: 0,
         };
         Ok(Self::new(Some(stacks), asked.clone()))
     }
@@ -110,11 +93,7 @@ impl Decoder {
 
     /// Names of functions.
     pub(super) fn symbols(&mut self) -> Option<&mut Symbols> {
-        self.stacks.as_mut().map(|stacks| {
-            // They may be asked because they have changed.
-            stacks.kernel.clear();
-            &mut stacks.symbols
-        })
+        self.stacks.as_mut().map(|stacks| &mut stacks.symbols)
     }
 
     /// Whether functions of the kernel have names, and so drivers.
@@ -138,7 +117,7 @@ impl Decoder {
             [] => None,
             rest => Some(Details::read_from_bytes(rest).map_err(|_| bad("length"))?),
         };
-        let kernel = self.kernel_stack(record.kernel_stack);
+        let kernel = self.kernel_stack(record.kernel_stack, record.time_ns);
         let worker = self.worker(record.worker_comm, record.tid);
         let user_stack = self.user_stack(record.user_stack, record.pid);
         Ok(Migration {
@@ -179,7 +158,7 @@ impl Decoder {
             driver_parts: details
                 .filter(|_| self.asked.sub_steps)
                 .map(|details| details.driver),
-            contended: details.and_then(|details| self.contended_in(&details)),
+            contended: details.and_then(|details| self.contended_in(&details, record.time_ns)),
             off_cpu: details
                 .filter(|_| self.asked.off_cpu)
                 .map(|details| details.off_cpu.steps),
@@ -196,7 +175,7 @@ impl Decoder {
         let wait = wire::Wait::read_from_bytes(bytes).map_err(|_| bad("length"))?;
         let worker = self.worker(wait.worker_comm, wait.tid);
         // Not those of others: there are stacks only where they were asked for.
-        let kernel_stack = self.kernel_stack(wait.kernel_stack);
+        let kernel_stack = self.kernel_stack(wait.kernel_stack, wait.time_ns);
         let made_one = wait.before_setup_ns != UNKNOWN;
         Ok(Wait {
             sequence: wait.sequence,
@@ -216,7 +195,7 @@ impl Decoder {
             in_migration_ns: made_one.then_some(wait.in_migration_ns),
             page_lock_ns: wait.page_lock_ns,
             migration: known(wait.migration),
-            contended: self.contended(&wait.contended),
+            contended: self.contended(&wait.contended, wait.time_ns),
             kernel_stack: kernel_stack.map(|stack| stack.folded),
             user_stack: self.user_stack(wait.user_stack, wait.pid),
         })
@@ -224,8 +203,8 @@ impl Decoder {
 
     /// The locks that a thread waited for in the driver's steps, altogether as long as their parts
     /// say.
-    fn contended_in(&mut self, details: &Details) -> Option<Contended> {
-        let contended = self.contended(&details.contended)?;
+    fn contended_in(&mut self, details: &Details, time_ns: u64) -> Option<Contended> {
+        let contended = self.contended(&details.contended, time_ns)?;
         let of_steps = details.driver.iter().map(|parts| parts.lock_ns);
         Some(Contended {
             all_ns: of_steps.sum(),
@@ -234,12 +213,12 @@ impl Decoder {
     }
 
     /// The locks that a thread slept for; `None` if it slept for none.
-    fn contended(&mut self, contended: &wire::Contended) -> Option<Contended> {
+    fn contended(&mut self, contended: &wire::Contended, time_ns: u64) -> Option<Contended> {
         if contended.lock == 0 {
             return None;
         }
         let stacks = self.stacks.as_mut();
-        let name = stacks.and_then(|stacks| stacks.symbols.variable(contended.lock));
+        let name = stacks.and_then(|stacks| stacks.symbols.variable(contended.lock, time_ns));
         Some(Contended {
             all_ns: contended.all_ns,
             ns: contended.ns,
@@ -253,8 +232,8 @@ impl Decoder {
         self.name(comm).map(|comm| Worker { tid, comm })
     }
 
-    fn kernel_stack(&mut self, id: i32) -> Option<Stack> {
-        self.stacks.as_mut()?.kernel(id)
+    fn kernel_stack(&mut self, id: i32, time_ns: u64) -> Option<Stack> {
+        self.stacks.as_mut()?.kernel(id, time_ns)
     }
 
     fn user_stack(&mut self, id: i32, pid: u32) -> Option<Arc<str>> {

@@ -47,7 +47,7 @@ impl Losses {
         self.counters.word(ENDED)
     }
 
-    /// How often memory or code has come or gone.
+    /// How often memory has come or gone.
     pub(super) fn changes(&self) -> u64 {
         self.counters.word(CHANGES)
     }

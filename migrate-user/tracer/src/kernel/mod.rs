@@ -5,6 +5,7 @@ mod attach;
 mod btf;
 mod causes;
 mod cgroups;
+mod changes;
 mod code;
 mod decode;
 mod error;
@@ -129,7 +130,7 @@ impl Tracer {
     pub fn open(options: &Options, tell: fn(&str)) -> Result<Self, TracerError> {
         requirements::check()?;
         // All that takes long comes before the first hook, and side by side.
-        let (config, btf, symbols) = thread::scope(|scope| {
+        let (config, btf, mut symbols) = thread::scope(|scope| {
             let config = scope.spawn(btf::config);
             let btf = scope.spawn(attach::types);
             let symbols = Symbols::new();
@@ -139,7 +140,7 @@ impl Tracer {
         let (mut config, structures) = config?;
         options.tell(&mut config);
         let (mut attached, watch) = attach::attach(&config, &btf?, options, |tracer| {
-            Watch::begin(tracer, structures, options, &symbols)
+            Watch::begin(tracer, structures, options, &mut symbols)
         })?;
         let tracer = &mut attached.tracer;
         let ring = tracer
@@ -239,6 +240,15 @@ impl Tracer {
             .read(&mut self.tracer, &mut self.decoder, places, older)
     }
 
+    fn follow_changes(&mut self) -> Result<(), TracerError> {
+        follow_changes(
+            &mut self.watch,
+            &mut self.tracer,
+            &mut self.decoder,
+            &self.losses,
+        )
+    }
+
     /// Ends calls of which nothing more comes; how many are left under way.
     fn sweep(&mut self, silent: Duration) -> Result<u64, TracerError> {
         self.last_sweep = Instant::now();
@@ -260,6 +270,13 @@ impl Tracer {
     /// Takes what lies in the ring now.
     fn take_out(&mut self) -> Result<(), TracerError> {
         while let Some(item) = self.ring.next() {
+            // It may be of what came a moment ago.
+            follow_changes(
+                &mut self.watch,
+                &mut self.tracer,
+                &mut self.decoder,
+                &self.losses,
+            )?;
             let places = self.watch.places();
             if decode::is_wait(&item) {
                 self.pending_waits.push(self.decoder.wait(&item)?);
@@ -307,17 +324,6 @@ impl Tracer {
     fn totals_are_due(&self) -> bool {
         let last = self.last_totals;
         last.is_none_or(|at| at.elapsed() >= TOTALS_EVERY)
-    }
-
-    /// Asks for names, if what is in the ring may be of memory, or of code, that is new.
-    fn follow_changes(&mut self) -> Result<(), TracerError> {
-        let changes = || self.losses.changes();
-        if self.watch.is_behind(changes())
-            && let Some(symbols) = self.decoder.symbols()
-        {
-            self.watch.follow(&mut self.tracer, symbols, changes)?;
-        }
-        Ok(())
     }
 
     /// A batch of what lies in the ring now, and the state of the tracer after it. The kernel's
@@ -372,6 +378,22 @@ impl Tracer {
         });
         is_counted && (self.facts.record_every != 1 || status.accounts_for(self.received))
     }
+}
+
+/// Asks for names, if what is in the ring may be of memory, or of code, that is new.
+fn follow_changes(
+    watch: &mut Watch,
+    tracer: &mut Ebpf,
+    decoder: &mut Decoder,
+    losses: &Losses,
+) -> Result<(), TracerError> {
+    let changes = || losses.changes();
+    if watch.is_behind(changes())
+        && let Some(symbols) = decoder.symbols()
+    {
+        watch.follow(tracer, symbols, changes)?;
+    }
+    Ok(())
 }
 
 /// A map, read as memory: its first so many words.

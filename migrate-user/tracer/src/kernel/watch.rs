@@ -9,6 +9,7 @@ use migrate_ebpf::wire::{OFFSET_UNKNOWN, names};
 
 use super::TracerError;
 use super::btf::StructureOffsets;
+use super::changes::Changes;
 use super::code::Meaning;
 use super::options::Options;
 use super::peek::Peek;
@@ -23,18 +24,20 @@ pub(super) struct Watch {
     regions: Regions,
     meaning: Meaning,
     variables: HashMap<&'static str, u64>,
-    /// How often the probes had seen a change when they were told last.
+    /// How often the probes had seen memory come or go when they were told last.
     changes: u64,
+    modules: Changes,
 }
 
 impl Watch {
-    /// Tells the probes for the first time. `symbols` are those of this moment.
+    /// Tells the probes for the first time, which see changes by now.
     pub(super) fn begin(
         tracer: &mut Ebpf,
         offsets: StructureOffsets,
         options: &Options,
-        symbols: &Symbols,
+        symbols: &mut Symbols,
     ) -> Result<Self, TracerError> {
+        symbols.catch_up();
         let driver = options.only.driver.first();
         let has_refcount = offsets.page_refcount != OFFSET_UNKNOWN;
         let mut watch = Self {
@@ -42,20 +45,23 @@ impl Watch {
             meaning: Meaning::open(tracer, driver.map(|driver| driver.name().to_owned()))?,
             variables: symbols.variables().clone(),
             changes: 0,
+            modules: Changes::open(tracer)?,
         };
         if has_refcount {
             watch.tell_where_pages_are(tracer)?;
         }
-        watch.tell(tracer, symbols)?;
+        watch.meaning.tell(symbols)?;
+        watch.tell_regions(tracer)?;
         Ok(watch)
     }
 
-    /// Have the probes seen a change since they were told? `changes`: how many they have seen.
+    /// Have the probes seen a change since they were told? `changes`: how often they have seen
+    /// memory come or go.
     pub(super) fn is_behind(&self, changes: u64) -> bool {
-        changes != self.changes
+        changes != self.changes || self.modules.are_behind()
     }
 
-    /// Tells the probes again. `changes`: how many they have seen until now.
+    /// Tells the probes again. `changes` as above, at the moment it is called.
     pub(super) fn follow(
         &mut self,
         tracer: &mut Ebpf,
@@ -64,14 +70,22 @@ impl Watch {
     ) -> Result<(), TracerError> {
         // What the probes have noted meanwhile must not be lost to what was read before. Where
         // changes never end, something is told.
+        let mut reading = None;
         for _ in 0..READINGS {
             self.changes = changes();
-            symbols.read_again();
+            if self.modules.are_behind() {
+                self.modules.tell(symbols);
+                reading = Some(symbols.read());
+            }
             if !self.is_behind(changes()) {
                 break;
             }
         }
-        self.tell(tracer, symbols)
+        if let Some(reading) = reading {
+            symbols.go_on_with(reading);
+            self.meaning.tell(symbols)?;
+        }
+        self.tell_regions(tracer)
     }
 
     /// Names of nodes and devices.
@@ -79,8 +93,7 @@ impl Watch {
         &self.regions.places
     }
 
-    fn tell(&mut self, tracer: &mut Ebpf, symbols: &Symbols) -> Result<(), TracerError> {
-        self.meaning.tell(symbols)?;
+    fn tell_regions(&mut self, tracer: &mut Ebpf) -> Result<(), TracerError> {
         let variables = &self.variables;
         self.regions.tell(&mut Peek { tracer, variables })
     }

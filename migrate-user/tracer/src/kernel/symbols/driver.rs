@@ -12,7 +12,7 @@ const BEGINNINGS: [&str; 3] = [
 ];
 
 /// Modules that never migrate for themselves, but for the driver that calls them.
-const HELPERS: [&str; 5] = [
+pub(super) const HELPERS: [&str; 5] = [
     "drm_gpusvm_helper",
     "drm_gpusvm",
     "drm_pagemap",

@@ -13,9 +13,11 @@
 
 mod driver;
 mod folded;
+mod history;
 mod kallsyms;
 mod maps;
 mod processes;
+mod reading;
 mod variables;
 
 use std::collections::HashMap;
@@ -25,20 +27,18 @@ use std::ops::Range;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(super) use driver::is_helper;
-use kallsyms::{Files, Function, Place, Table};
+pub(super) use history::Change;
+use history::History;
+use kallsyms::{Files, Function};
 use processes::Processes;
+use reading::Reading;
 use variables::Variables;
 
 /// How long it may take until a library that has come or gone is noticed.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// The same of a module: less than from `rmmod` to the first migration of what is loaded in its
-/// place. Looking takes a thousandth of it.
-const MODULES_AFTER: Duration = Duration::from_millis(100);
-/// Stacks kept before starting afresh.
-const STACKS: usize = 4096;
 
 /// A stack with names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +58,13 @@ pub(super) struct Stack {
 pub(super) struct Symbols {
     root: PathBuf,
     files: Files,
-    table: Table,
-    /// What the table was read with.
+    /// What holds now, unless modules have come or gone since.
+    now: Reading,
+    /// What held before: records that are taken out of the ring now can be older than a change.
+    before: Option<Reading>,
+    history: History,
+    /// What the first reading was made with.
     modules: Modules,
-    looked_at: Instant,
-    /// How often it was read again.
-    readings: u64,
-    stacks: HashMap<Box<[u64]>, Stack>,
     processes: Processes,
     /// Those of the modules that were there when somebody asked for one.
     all_variables: Option<Variables>,
@@ -85,12 +85,11 @@ impl Symbols {
         let modules = modules(&root);
         let mut files = Files::open(&root);
         Self {
-            table: files.read(),
+            now: Reading::new(&root, &mut files),
+            before: None,
+            history: History::default(),
             files,
             modules,
-            looked_at: Instant::now(),
-            readings: 0,
-            stacks: HashMap::new(),
             processes: Processes::new(root.clone()),
             all_variables: None,
             root,
@@ -100,26 +99,20 @@ impl Symbols {
     /// Whether addresses of the kernel have names at all. `kernel.kptr_restrict` or a lack of
     /// `CAP_SYSLOG` hides them.
     pub(super) fn kernel_readable(&self) -> bool {
-        self.table.is_readable()
-    }
-
-    /// A number that is another one as soon as names given before need not hold: a module has come
-    /// or gone, and others may lie where it lay.
-    pub(super) fn readings(&mut self) -> u64 {
-        if self.looked_at.elapsed() >= MODULES_AFTER {
-            self.refresh();
-        }
-        self.readings
+        self.now.table.is_readable()
     }
 
     /// Where the kernel's variables are that are looked for.
     pub(super) fn variables(&self) -> &HashMap<&'static str, u64> {
-        self.table.variables()
+        self.now.table.variables()
     }
 
-    /// The variable of the kernel's, or of a module's, that is at this address.
-    pub(super) fn variable(&mut self, address: u64) -> Option<Arc<str>> {
-        self.readings();
+    /// The variable of the kernel's, or of a module's, that was at this address at a time;
+    /// nanoseconds of CLOCK_BOOTTIME.
+    pub(super) fn variable(&mut self, address: u64, time_ns: u64) -> Option<Arc<str>> {
+        if !self.history.holds(&self.now.during, time_ns) {
+            return None;
+        }
         self.all_variables
             .get_or_insert_with(|| Variables::new(&self.files.kallsyms()))
             .at(address)
@@ -127,60 +120,72 @@ impl Symbols {
 
     /// Every function of the kernel and its modules.
     pub(super) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
-        self.table.functions()
+        self.now.table.functions()
     }
 
     /// Modules, and where the code of each is.
     pub(super) fn code_of_modules(&self) -> impl Iterator<Item = (Arc<str>, Range<u64>)> {
-        self.table.code_of_modules()
+        self.now.table.code_of_modules()
     }
 
     /// Where the code of the kernel itself is.
     pub(super) fn code_of_kernel(&self) -> &[Range<u64>] {
-        self.table.code_of_kernel()
+        self.now.table.code_of_kernel()
     }
 
     /// The module that uses a helper, if no other does.
     pub(super) fn only_user(&self, helper: &str) -> Option<Arc<str>> {
-        only_user(&self.root, helper)
+        self.now.only_user(helper)
     }
 
-    /// Reads everything again: modules have come or gone, perhaps one by the name of another.
-    /// Stacks that were named may be of other code.
-    pub(super) fn read_again(&mut self) {
-        self.modules = modules(&self.root);
-        self.table = self.files.read();
-        self.forget();
-        self.looked_at = Instant::now();
+    /// A module came or went. Changes are told in their order.
+    pub(super) fn changed(&mut self, change: Change) {
+        self.history.add(change);
     }
 
-    /// Forgets what was made of the symbols before.
-    fn forget(&mut self) {
-        self.stacks.clear();
+    /// Modules came and went until this time of which nothing is known.
+    pub(super) fn changed_until(&mut self, time_ns: u64) {
+        self.history.forget_until(time_ns);
+    }
+
+    /// Reads them as they are now, which changes nothing yet.
+    pub(super) fn read(&mut self) -> Reading {
+        Reading::new(&self.root, &mut self.files)
+    }
+
+    /// A new reading: what was seen before it came is still named by the one before.
+    pub(super) fn go_on_with(&mut self, reading: Reading) {
+        self.before = Some(std::mem::replace(&mut self.now, reading));
         self.all_variables = None;
     }
 
-    /// Names a stack of the kernel: the instruction pointer, then return addresses, innermost
-    /// first. What lies inside of the function with which the migration begins is the tracer, and
-    /// left out.
-    pub(super) fn kernel(&mut self, addresses: &[u64]) -> Stack {
-        self.readings();
-        if let Some(known) = self.stacks.get(addresses) {
-            return known.clone();
+    /// Reads again if modules have come or gone since [`Symbols::new`], of which nobody has told
+    /// before now.
+    pub(super) fn catch_up(&mut self) {
+        if self.modules != modules(&self.root) {
+            self.now = self.read();
+            self.all_variables = None;
         }
-        let mut frames = self.places(addresses);
-        if frames.contains(&Place::Unknown) && self.refresh() {
-            frames = self.places(addresses);
+    }
+
+    /// Names the kernel's stack with an id, which was taken at a time: nanoseconds of
+    /// CLOCK_BOOTTIME. `addresses`: the instruction pointer, then return addresses, innermost first.
+    /// What lies inside of the function with which the migration begins is the tracer, and left
+    /// out.
+    pub(super) fn kernel(
+        &mut self,
+        id: i32,
+        time_ns: u64,
+        addresses: impl FnOnce() -> Option<Vec<u64>>,
+    ) -> Option<Stack> {
+        let holds = |reading: &Reading| self.history.holds(&reading.during, time_ns);
+        if holds(&self.now) {
+            return self.now.stack(id, addresses);
         }
-        let stack = Stack {
-            folded: folded::kernel(&frames[driver::inside(&frames)..]),
-            driver: driver::driver(&frames, |helper| only_user(&self.root, helper)),
-        };
-        if self.stacks.len() >= STACKS {
-            self.stacks.clear();
+        match self.before.as_mut().filter(|before| holds(before)) {
+            Some(before) => before.stack(id, addresses),
+            None => Some(self.now.without_modules(&addresses()?)),
         }
-        self.stacks.insert(addresses.into(), stack.clone());
-        stack
     }
 
     /// Names a stack of a process, innermost first, while it is alive. Names of a process that has
@@ -191,26 +196,6 @@ impl Symbols {
             folded: self.processes.stack(pid, addresses),
             driver: None,
         }
-    }
-
-    fn places(&self, addresses: &[u64]) -> Vec<Place> {
-        calls(addresses)
-            .map(|address| self.table.place(address))
-            .collect()
-    }
-
-    /// Reads the symbols again if modules have come or gone.
-    fn refresh(&mut self) -> bool {
-        self.looked_at = Instant::now();
-        let modules = modules(&self.root);
-        if modules == self.modules {
-            return false;
-        }
-        self.modules = modules;
-        self.table = self.files.read();
-        self.forget();
-        self.readings += 1;
-        true
     }
 }
 
@@ -223,24 +208,15 @@ fn calls(addresses: &[u64]) -> impl Iterator<Item = u64> {
 
 /// The inode number of a module's folder tells it from the same module loaded again.
 fn modules(root: &Path) -> Modules {
-    let mut modules: Modules = entries(&root.join("sys/module"))
+    let folder = fs::read_dir(root.join("sys/module"));
+    let mut modules: Modules = folder
+        .into_iter()
+        .flatten()
+        .flatten()
         .map(|entry| (entry.file_name(), entry.ino()))
         .collect();
     modules.sort_unstable();
     modules
-}
-
-/// The module that uses a helper, if no other does.
-fn only_user(root: &Path, helper: &str) -> Option<Arc<str>> {
-    let mut users = entries(&root.join("sys/module").join(helper).join("holders"));
-    let user = users.next()?;
-    let alone = users.next().is_none();
-    alone.then(|| user.file_name().to_string_lossy().into())
-}
-
-/// What is in a folder; nothing if it cannot be read.
-fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
-    fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
 #[cfg(test)]

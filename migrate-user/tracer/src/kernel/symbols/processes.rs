@@ -9,7 +9,10 @@ use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{Input, Symbolizer};
 
 use super::maps::{Mapping, Maps};
-use super::{LOOK_AGAIN_AFTER, STACKS, calls, folded};
+use super::{LOOK_AGAIN_AFTER, calls, folded};
+
+/// Stacks of one process that are kept before starting afresh.
+const STACKS: usize = 4096;
 
 /// Processes kept before starting afresh.
 const PROCESSES: usize = 256;
@@ -180,6 +183,15 @@ mod tests {
             "[unknown];[unknown]"
         );
         assert_eq!(&*processes.stack(id(), &[]), "");
+    }
+
+    #[test]
+    fn stacks_are_kept_within_bounds() {
+        let mut processes = Processes::new("/".into());
+        for address in 0..2 * STACKS as u64 {
+            processes.stack(id(), &[address]);
+            assert!(processes.known[&id()].stacks.len() <= STACKS);
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
+use std::sync::atomic::{AtomicI32, Ordering};
+
 use tempfile::TempDir;
 
 use super::*;
+use crate::machine::boot_time_ns;
 
 const KALLSYMS: &str = "\
 ffffffff81000000 T _text
@@ -44,6 +47,23 @@ impl Machine {
     }
 }
 
+/// A stack that is seen for the first time, at this moment.
+fn stack(symbols: &mut Symbols, addresses: &[u64]) -> Stack {
+    stack_at(symbols, boot_time_ns(), addresses)
+}
+
+fn stack_at(symbols: &mut Symbols, time_ns: u64, addresses: &[u64]) -> Stack {
+    static IDS: AtomicI32 = AtomicI32::new(0);
+    let id = IDS.fetch_add(1, Ordering::Relaxed);
+    let stack = symbols.kernel(id, time_ns, || Some(addresses.to_vec()));
+    stack.unwrap()
+}
+
+fn read_again(symbols: &mut Symbols) {
+    let reading = symbols.read();
+    symbols.go_on_with(reading);
+}
+
 const XE: u64 = 0xffff_ffff_c050_0000;
 /// In migrate_vma_setup, in xe, in do_swap_page.
 const STACK: [u64; 3] = [0xffff_ffff_8100_1005, XE + 0x20, 0xffff_ffff_8100_2040];
@@ -53,37 +73,92 @@ fn a_stack_has_names_and_a_driver() {
     let machine = Machine::new(&[("xe", XE, "xe_svm_copy")]);
     let mut symbols = machine.symbols();
     assert!(symbols.kernel_readable());
-    let stack = symbols.kernel(&STACK);
+    let first = stack(&mut symbols, &STACK);
     assert_eq!(
-        &*stack.folded,
+        &*first.folded,
         "do_swap_page_[k];xe_svm_copy_[k];migrate_vma_setup_[k]"
     );
-    assert_eq!(stack.driver.as_deref(), Some("xe"));
-    assert_eq!(symbols.kernel(&STACK), stack);
-    assert_eq!(&*symbols.kernel(&[]).folded, "");
+    assert_eq!(first.driver.as_deref(), Some("xe"));
+    assert_eq!(&*stack(&mut symbols, &[]).folded, "");
+}
+
+#[test]
+fn a_stack_is_asked_for_once() {
+    let mut symbols = Machine::new(&[]).symbols();
+    let now = boot_time_ns();
+    let first = symbols.kernel(7, now, || Some(STACK.to_vec()));
+    assert!(first.is_some());
+    assert_eq!(symbols.kernel(7, now, || unreachable!()), first);
+    assert_eq!(symbols.kernel(8, now, || None), None);
+    assert_eq!(symbols.kernel(8, now, || unreachable!()), None);
 }
 
 #[test]
 fn a_return_address_belongs_to_the_call_before_it() {
     let mut symbols = Machine::new(&[]).symbols();
     // A call that never returns is the last instruction of its function.
-    let stack = [0xffff_ffff_8100_1000, 0xffff_ffff_8100_2000];
+    let addresses = [0xffff_ffff_8100_1000, 0xffff_ffff_8100_2000];
     assert_eq!(
-        &*symbols.kernel(&stack).folded,
+        &*stack(&mut symbols, &addresses).folded,
         "migrate_vma_setup_[k];migrate_vma_setup_[k]"
     );
 }
 
 #[test]
-fn a_module_that_comes_is_known_at_once() {
-    let machine = Machine::new(&[]);
+fn what_was_seen_before_a_change_keeps_its_names() {
+    let machine = Machine::new(&[("xe", XE, "xe_svm_copy")]);
     let mut symbols = machine.symbols();
-    assert_eq!(symbols.kernel(&STACK).driver, None);
-    machine.load(&[("xe", XE, "xe_svm_copy")]);
-    // Another stack, so that it was not seen before.
-    let stack = [STACK[0], XE + 0x30];
-    assert_eq!(symbols.kernel(&stack).driver.as_deref(), Some("xe"));
-    assert_eq!(symbols.kernel(&STACK).driver.as_deref(), Some("xe"));
+    let of_xe = boot_time_ns();
+    symbols.changed(Change::Went(of_xe + 1));
+    machine.unload("xe");
+    machine.load(&[("amdgpu", XE, "svm_migrate_copy")]);
+    symbols.changed(Change::Came(of_xe + 2));
+    let of_amdgpu = boot_time_ns();
+    // Nobody has read the symbols yet.
+    assert_eq!(stack_at(&mut symbols, of_amdgpu, &STACK).driver, None);
+    read_again(&mut symbols);
+    let driver = |symbols: &mut _, at| stack_at(symbols, at, &STACK).driver;
+    assert_eq!(driver(&mut symbols, of_xe).as_deref(), Some("xe"));
+    assert_eq!(driver(&mut symbols, of_amdgpu).as_deref(), Some("amdgpu"));
+}
+
+#[test]
+fn what_came_and_went_between_two_readings_has_no_name() {
+    let machine = Machine::new(&[("xe", XE, "xe_svm_copy")]);
+    let mut symbols = machine.symbols();
+    let of_xe = boot_time_ns();
+    symbols.changed(Change::Went(of_xe + 1));
+    symbols.changed(Change::Came(of_xe + 2));
+    let of_another = of_xe + 3;
+    symbols.changed(Change::Went(of_xe + 4));
+    symbols.changed(Change::Came(of_xe + 5));
+    read_again(&mut symbols);
+    let another = stack_at(&mut symbols, of_another, &STACK);
+    assert_eq!(another.driver, None);
+    assert_eq!(
+        &*another.folded,
+        "do_swap_page_[k];[unknown]_[k];migrate_vma_setup_[k]"
+    );
+    for of_xe in [of_xe, boot_time_ns()] {
+        let driver = stack_at(&mut symbols, of_xe, &STACK).driver;
+        assert_eq!(driver.as_deref(), Some("xe"));
+    }
+}
+
+#[test]
+fn the_same_module_loaded_before_hooks_were_there_is_noticed() {
+    let machine = Machine::new(&[("xe", XE, "xe_svm_copy")]);
+    let mut symbols = machine.symbols();
+    // Something else holds the number that the folder had.
+    fs::create_dir_all(machine.path("sys/module/other")).unwrap();
+    machine.unload("xe");
+    fs::create_dir_all(machine.path("sys/module/another")).unwrap();
+    machine.load(&[("xe", XE, "xe_renamed")]);
+    symbols.catch_up();
+    assert_eq!(
+        &*stack(&mut symbols, &STACK).folded,
+        "do_swap_page_[k];xe_renamed_[k];migrate_vma_setup_[k]"
+    );
 }
 
 #[test]
@@ -94,37 +169,17 @@ fn generated_code_behind_the_kernel_is_not_taken_for_it() {
     fs::write(list, all).unwrap();
     // Linux 7 jumps into the tracer's trampoline, so that what it traces is not on the stack.
     let trampoline = 0xffff_ffff_c020_0080;
-    let stack = machine
-        .symbols()
-        .kernel(&[trampoline, trampoline + 0x1000, XE + 0x20, STACK[2]]);
+    let addresses = [trampoline, trampoline + 0x1000, XE + 0x20, STACK[2]];
+    let stack = stack(&mut machine.symbols(), &addresses);
     assert_eq!(stack.driver.as_deref(), Some("xe"));
     assert_eq!(&*stack.folded, "do_swap_page_[k];xe_svm_copy_[k]");
-}
-
-#[test]
-fn a_module_that_is_loaded_again_gets_its_new_names() {
-    let machine = Machine::new(&[("xe", XE, "xe_svm_copy")]);
-    let mut symbols = machine.symbols();
-    symbols.kernel(&STACK);
-    let before = symbols.readings();
-    // Something else holds the number that the folder had.
-    fs::create_dir_all(machine.path("sys/module/other")).unwrap();
-    machine.unload("xe");
-    fs::create_dir_all(machine.path("sys/module/another")).unwrap();
-    machine.load(&[("xe", XE, "xe_renamed")]);
-    symbols.looked_at -= MODULES_AFTER;
-    assert_ne!(symbols.readings(), before);
-    assert_eq!(
-        &*symbols.kernel(&STACK).folded,
-        "do_swap_page_[k];xe_renamed_[k];migrate_vma_setup_[k]"
-    );
 }
 
 #[test]
 fn a_helper_works_for_the_only_module_that_uses_it() {
     let machine = Machine::new(&[("drm_gpusvm_helper", XE, "drm_pagemap_migrate_to_ram")]);
     let holders = machine.path("sys/module/drm_gpusvm_helper/holders");
-    let driver = || machine.symbols().kernel(&STACK).driver;
+    let driver = || stack(&mut machine.symbols(), &STACK).driver;
     assert_eq!(driver().as_deref(), Some("drm_gpusvm_helper"));
     fs::create_dir(holders.join("xe")).unwrap();
     assert_eq!(driver().as_deref(), Some("xe"));
@@ -139,20 +194,9 @@ fn hidden_addresses_are_unknown() {
         fs::write(machine.path("proc/kallsyms"), kallsyms).unwrap();
         let mut symbols = machine.symbols();
         assert!(!symbols.kernel_readable());
-        let stack = symbols.kernel(&STACK[..2]);
+        let stack = stack(&mut symbols, &STACK[..2]);
         assert_eq!(&*stack.folded, "[unknown]_[k];[unknown]_[k]");
         assert_eq!(stack.driver, None);
-    }
-}
-
-#[test]
-fn stacks_are_kept_within_bounds() {
-    let machine = Machine::new(&[]);
-    let mut symbols = machine.symbols();
-    for address in 0..2 * STACKS as u64 {
-        symbols.kernel(&[address]);
-        symbols.user(std::process::id(), &[address]);
-        assert!(symbols.stacks.len() <= STACKS);
     }
 }
 
@@ -167,6 +211,6 @@ fn this_kernel_has_names_if_this_user_may_see_them() {
     let mut symbols = Symbols::new();
     assert_eq!(symbols.kernel_readable(), address.is_some());
     if let Some(address) = address {
-        assert_eq!(&*symbols.kernel(&[address]).folded, "schedule_[k]");
+        assert_eq!(&*stack(&mut symbols, &[address]).folded, "schedule_[k]");
     }
 }
