@@ -8,10 +8,20 @@ use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 #[inline(always)]
 pub(crate) fn compare_and_swap(word: *mut u64, old: u64, new: u64) -> bool {
     // SAFETY: `word` points to an aligned word of a map's value.
-    let (_, swapped) = unsafe {
+    let (mut found, _) = unsafe {
         atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(word, old, new)
     };
-    swapped
+    // Whether it was swapped the compiler would make a word of first, and then look at that.
+    // SAFETY: it does nothing. Without an instruction the kernel would not take the object: its line
+    // would be at the same place as the next.
+    unsafe {
+        core::arch::asm!(
+            "{found} = {found}",
+            found = inout(reg) found,
+            options(nostack, pure, nomem),
+        );
+    }
+    found == old
 }
 
 /// Adds to a counter that all CPUs share; returns what it was.

@@ -1,22 +1,9 @@
 //! Counts what the tracer could not see.
 
-use aya_ebpf::{
-    bindings::{BPF_ANY, BPF_F_MMAPABLE},
-    macros::map,
-    maps::{Array, LruHashMap},
-};
-use migrate_ebpf::wire::{COUNTERS as COUNT, LOSSES, Loss};
+use aya_ebpf::{bindings::BPF_ANY, macros::map, maps::LruHashMap};
+use migrate_ebpf::wire::Loss;
 
-use crate::atomic::fetch_add;
-
-/// See [`COUNT`]. User space reads it as memory: while it reads a map by a system call, the kernel
-/// runs no kprobe's program on that processor.
-#[map]
-static COUNTERS: Array<[u64; COUNT]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
-
-const ENDED: usize = LOSSES;
-const CHANGES: usize = ENDED + 1;
-const WAITS: usize = CHANGES + 1;
+use crate::{atomic, counted};
 
 /// How many calls of a thread, by the address of its `struct task_struct`, were not followed
 /// because there was no room, and have not come to their end.
@@ -61,32 +48,8 @@ pub(crate) fn count(loss: Loss) {
 /// Counts several losses.
 #[inline(always)]
 pub(crate) fn add(loss: Loss, number: u64) {
-    increase(loss as usize, number);
-}
-
-/// Takes the next sequence number.
-#[inline(always)]
-pub(crate) fn next_sequence() -> u64 {
-    increase(ENDED, 1)
-}
-
-/// Takes the next sequence number of waits.
-#[inline(always)]
-pub(crate) fn next_wait() -> u64 {
-    increase(WAITS, 1)
-}
-
-/// The kernel's memory is not what user space has told.
-#[inline(always)]
-pub(crate) fn changed() {
-    increase(CHANGES, 1);
-}
-
-#[inline(always)]
-fn increase(index: usize, number: u64) -> u64 {
-    let Some(counters) = COUNTERS.get_ptr_mut(0) else {
-        return 0;
-    };
-    // SAFETY: every loss has a counter, and so have the migrations that ended.
-    fetch_add(unsafe { counters.cast::<u64>().add(index) }, number)
+    if let Some(counted) = counted::here() {
+        // SAFETY: a word of the map's value, used by atomic operations only.
+        atomic::add(unsafe { &raw mut (*counted).losses[loss as usize] }, number);
+    }
 }

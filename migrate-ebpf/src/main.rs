@@ -11,6 +11,7 @@
 mod atomic;
 mod clock;
 mod config;
+mod counted;
 mod in_flight;
 mod last_places;
 mod lock_wait;

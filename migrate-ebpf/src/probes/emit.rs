@@ -9,7 +9,13 @@ use aya_ebpf::{
 use migrate_ebpf::wire::{Details, Ledger, Loss, Record, Wait, anomaly};
 
 use super::{anomalies, details, filter, memory, totals, waits};
-use crate::{clock, config::config, in_flight::Call, losses};
+use crate::{
+    clock,
+    config::config,
+    counted::{self, Counted},
+    in_flight::Call,
+    losses,
+};
 
 /// 4 MiB, unless user space says otherwise: room for 13,107 records, each with the ring's header of
 /// 8 bytes.
@@ -28,22 +34,25 @@ struct Detailed {
 /// is the probe's own time of finalize; `None` for a call that had none.
 #[inline(always)]
 pub(crate) fn emit(call: &mut Call, since: Option<u64>) {
+    let Some(counted) = counted::here() else {
+        return;
+    };
     let mut is_wanted = false;
     if call.incomplete != 0 {
         // What a gap does to the ledger is no finding of its own.
-        losses::next_sequence();
+        counted::next_sequence(counted);
         losses::count(Loss::Incomplete);
     } else {
         note_direction(&mut call.record);
         is_wanted = filter::wants(call);
         if is_wanted {
-            call.record.sequence = losses::next_sequence();
+            call.record.sequence = counted::next_sequence(counted);
         }
     }
     // In the time that the record tells, which ends with it.
     waits::migration_ends(call, since);
     if is_wanted {
-        report(call, since);
+        report(counted, call, since);
     }
     call.release();
 }
@@ -56,9 +65,9 @@ fn note_direction(record: &mut Record) {
 }
 
 #[inline(always)]
-fn report(call: &mut Call, since: Option<u64>) {
+fn report(counted: Counted, call: &mut Call, since: Option<u64>) {
     check(&mut call.record);
-    let sums = totals::count(call);
+    let sums = totals::count(counted, call);
     let record = &call.record;
     let probe = &record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;

@@ -10,7 +10,7 @@ use aya_ebpf::{
 use migrate_ebpf::wire::{Memory, OFFSET_UNKNOWN, Region, Regions};
 
 use super::{kernel::read_word, memory::REGIONS};
-use crate::{atomic::fetch_add, config::config, losses};
+use crate::{atomic::fetch_add, config::config, counted};
 
 /// `MEMORY_DEVICE_PRIVATE`, `MEMORY_DEVICE_COHERENT`
 const PRIVATE: u32 = 1;
@@ -37,7 +37,7 @@ fn memunmap_entry(ctx: FEntryContext) -> i32 {
 /// At a return no arguments are known: what the kernel has made of it, user space finds out.
 #[kretprobe]
 fn memremap_return_kprobe(_ctx: RetProbeContext) -> u32 {
-    losses::changed();
+    counted::changed();
     0
 }
 
@@ -56,7 +56,7 @@ fn is_error(pointer: u64) -> bool {
 /// A kind of memory, and the frames from the first to the one behind the last.
 #[inline(always)]
 fn each_range(pagemap: u64, each: fn(&mut Regions, Memory, u64, u64)) {
-    losses::changed();
+    counted::changed();
     if config!(pagemap.kind) == OFFSET_UNKNOWN {
         return;
     }

@@ -1,32 +1,19 @@
 //! Adds migrations up in the kernel: exact counters, and histograms, which all CPUs share.
 
-use aya_ebpf::{bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
 use migrate_ebpf::wire::{
     CLASSES, Counts, Figure, Histograms, Ledger, Outcome, Record, UNKNOWN, WAIT_CLASSES, Wait,
-    WaitCounts, WaitFigure, WaitHistogram, anomaly, class, count_of,
+    WaitFigure, anomaly, class, count_of,
     histogram::{BUCKETS, bucket},
     wait_class,
 };
 
-use crate::{atomic::add, in_flight::Call};
+use crate::{
+    atomic::add,
+    counted::{Counted, element},
+    in_flight::Call,
+};
 
 const PLACES: usize = CLASSES * Outcome::ALL.len();
-
-/// By [`count_of`]. User space reads both as memory, for the reason given in [`crate::losses`].
-#[map]
-static COUNTS: Array<Counts> = Array::with_max_entries(PLACES as u32, BPF_F_MMAPABLE);
-
-#[map]
-static HISTOGRAMS: Array<Histograms> = Array::with_max_entries(CLASSES as u32, BPF_F_MMAPABLE);
-
-#[map]
-static WAIT_COUNTS: Array<WaitCounts> =
-    Array::with_max_entries(WAIT_CLASSES as u32, BPF_F_MMAPABLE);
-
-/// By [`WaitFigure`].
-#[map]
-static WAIT_HISTOGRAMS: Array<WaitHistogram> =
-    Array::with_max_entries(WaitFigure::ALL.len() as u32, BPF_F_MMAPABLE);
 
 /// Where one migration is added up.
 #[derive(Clone, Copy)]
@@ -45,15 +32,21 @@ impl Sums {
 
 /// Adds one migration, but for the tracer's own time.
 #[inline(always)]
-pub(super) fn count(call: &mut Call) -> Sums {
+pub(super) fn count(counted: Counted, call: &mut Call) -> Sums {
     let class = class(call.record.direction, call.record.cause);
-    if let Some(histograms) = HISTOGRAMS.get_ptr_mut(class as u32) {
-        measure(histograms, call);
-    }
-    let record = &call.record;
-    let Some(counts) = COUNTS.get_ptr_mut(count_of(class, record.outcome) as u32) else {
+    let place = count_of(class, call.record.outcome);
+    if class >= CLASSES || place >= PLACES {
         return Sums(None);
+    }
+    // SAFETY: arrays in the map's value.
+    let (histograms, counts) = unsafe {
+        (
+            element(&raw mut (*counted).histograms, class),
+            element(&raw mut (*counted).counts, place),
+        )
     };
+    measure(histograms, call);
+    let record = &call.record;
     // SAFETY: words of the map's value. Nothing is read or written through this pointer but by
     // atomic operations.
     unsafe {
@@ -163,20 +156,26 @@ fn put(histograms: *mut Histograms, figure: Figure, value: u64) {
 
 /// Adds one wait.
 #[inline(always)]
-pub(super) fn count_wait(wait: &Wait) {
-    put_wait(u32::from(wait.kind).wrapping_sub(1), wait.total_ns);
+pub(super) fn count_wait(counted: Counted, wait: &Wait) {
+    put_wait(
+        counted,
+        usize::from(wait.kind).wrapping_sub(1),
+        wait.total_ns,
+    );
     let before_ns = if wait.before_setup_ns == UNKNOWN {
         0
     } else {
-        put_wait(WaitFigure::BeforeSetup as u32, wait.before_setup_ns);
+        let figure = WaitFigure::BeforeSetup as usize;
+        put_wait(counted, figure, wait.before_setup_ns);
         wait.before_setup_ns
     };
     let class = wait_class(wait.kind, wait.result);
-    let Some(counts) = WAIT_COUNTS.get_ptr_mut(class as u32) else {
+    if class >= WAIT_CLASSES {
         return;
-    };
+    }
     // SAFETY: words of the map's value, used by atomic operations only.
     unsafe {
+        let counts = element(&raw mut (*counted).wait_counts, class);
         add(&raw mut (*counts).waits, 1);
         add(&raw mut (*counts).pages, wait.pages);
         add(&raw mut (*counts).total_ns, wait.total_ns);
@@ -187,12 +186,13 @@ pub(super) fn count_wait(wait: &Wait) {
 }
 
 #[inline(always)]
-fn put_wait(figure: u32, value: u64) {
+fn put_wait(counted: Counted, figure: usize, value: u64) {
     let place = bucket(value);
-    if let Some(histogram) = WAIT_HISTOGRAMS.get_ptr_mut(figure)
-        && place < BUCKETS
-    {
+    if figure < WaitFigure::ALL.len() && place < BUCKETS {
         // SAFETY: a word of the map's value, within the histogram, used by atomic operations only.
-        add(unsafe { histogram.cast::<u64>().add(place) }, 1);
+        unsafe {
+            let histogram = element(&raw mut (*counted).wait_histograms, figure);
+            add(histogram.cast::<u64>().add(place), 1);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::numbered::wire_enum;
 
 wire_enum! {
-    /// Index into the kernel's array of loss counters.
+    /// Index into [`Counted::losses`](super::Counted::losses).
     ///
     /// A migration of which no record came, though it was to be recorded, is in one of
     /// [`Loss::RingFull`], [`Loss::Incomplete`], [`Loss::Headless`], [`Loss::InFlightFull`],
@@ -54,7 +54,3 @@ const _: () = {
         place += 1;
     }
 };
-
-/// The counters that user space reads: one for each loss, and behind them how many migrations
-/// ended, how often the kernel's memory changed, and how many waits ended.
-pub const COUNTERS: usize = LOSSES + 3;

@@ -1,6 +1,7 @@
 //! What crosses from the kernel to user space, and back.
 
 mod config;
+mod counted;
 mod details;
 pub mod histogram;
 mod losses;
@@ -18,8 +19,9 @@ pub use config::{
     ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VMA_LOCK,
     VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets, cast_instruction, field_of,
 };
+pub use counted::Counted;
 pub use details::{Details, DriverParts, OffCpu, Parts};
-pub use losses::{COUNTERS, LOSSES, Loss};
+pub use losses::{LOSSES, Loss};
 pub use modules::{MODULE_CHANGES_KEPT, ModuleChange, ModuleChanges};
 pub use place::{
     CODE_RANGES, Code, DEVICE_REGIONS, NODE_REGIONS, PEEK_WORDS, Peek, Region, Regions, code,

@@ -19,16 +19,8 @@ statics! {
     RECORDS,
     /// Stacks by their ids.
     STACKS,
-    /// Losses and other counts, see [`COUNTERS`](super::COUNTERS).
-    COUNTERS,
-    /// [`Counts`](super::Counts) by class.
-    COUNTS,
-    /// [`Histograms`](super::Histograms) by class.
-    HISTOGRAMS,
-    /// [`WaitCounts`](super::WaitCounts) by kind and result.
-    WAIT_COUNTS,
-    /// A [`WaitHistogram`](super::WaitHistogram) of each figure.
-    WAIT_HISTOGRAMS,
+    /// Losses, totals and other counts: a [`Counted`](super::Counted).
+    COUNTED,
     /// Where code is: [`Code`](super::Code).
     CODE,
     /// When modules came and went: [`ModuleChanges`](super::ModuleChanges).

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     clock,
     config::{self, config, field},
+    counted,
     in_flight::{Call, this_thread},
     losses,
     waiting::{self, Side, Waiting},
@@ -129,8 +130,11 @@ fn report(waiting: &mut Waiting) {
     if !filter::wants_wait(wait) {
         return;
     }
-    wait.sequence = losses::next_wait();
-    totals::count_wait(wait);
+    let Some(counted) = counted::here() else {
+        return;
+    };
+    wait.sequence = counted::next_wait(counted);
+    totals::count_wait(counted, wait);
     if is_recorded(wait.sequence) {
         write_wait(wait);
     }

@@ -1,19 +1,23 @@
 //! Reads what was lost, where it was counted.
 
+use std::mem::offset_of;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::{fs, io};
 
 use aya::Ebpf;
 use aya::programs::Program;
 use migrate_bpf::Mapped;
-use migrate_ebpf::wire::names::COUNTERS;
-use migrate_ebpf::wire::{COUNTERS as COUNT, LOSSES, Loss};
+use migrate_ebpf::wire::{Counted, LOSSES, Loss, names};
 
 use super::TracerError;
 use super::attach::Held;
 
-const ENDED: usize = LOSSES;
-const CHANGES: usize = ENDED + 1;
+const ENDED: usize = offset_of!(Counted, ended) / 8;
+const CHANGES: usize = offset_of!(Counted, changes) / 8;
+/// Words up to the totals.
+const WORDS: usize = offset_of!(Counted, counts) / 8;
+
+const _: () = assert!(offset_of!(Counted, losses) == 0);
 
 /// The probes' counters.
 pub(super) struct Losses {
@@ -34,7 +38,7 @@ const BEGIN: [&str; 4] = ["setup_entry", "range_entry", "pfns_entry", "coherent_
 impl Losses {
     pub(super) fn open(tracer: &Ebpf) -> Result<Self, TracerError> {
         Ok(Self {
-            counters: super::mapped(tracer, COUNTERS, COUNT)?,
+            counters: super::mapped(tracer, names::COUNTED, WORDS)?,
             hook_missed: 0,
             is_over: false,
             headless: 0,

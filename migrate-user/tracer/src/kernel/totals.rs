@@ -1,13 +1,14 @@
 //! Reads what the kernel adds up by itself. Nothing stops meanwhile: each number is whole, and what
 //! is counted while they are read is in some of them.
 
+use std::mem::offset_of;
 use std::sync::Arc;
 
 use aya::Ebpf;
 use migrate_bpf::Mapped;
 use migrate_ebpf::wire::{
-    CLASSES, Cause, Counts, Direction, Figure, Histograms, Outcome, WAIT_CLASSES, WaitCounts,
-    WaitFigure, WaitHistogram, WaitKind, WaitResult, class, count_of, names, wait_class,
+    Cause, Counted, Counts, Direction, Figure, Histograms, Outcome, WaitCounts, WaitFigure,
+    WaitHistogram, WaitKind, WaitResult, class, count_of, names, wait_class,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
@@ -17,18 +18,11 @@ use migscope_recording::trace::{
 };
 
 const WORD: usize = size_of::<u64>();
-const PLACES: usize = CLASSES * Outcome::ALL.len();
-const COUNTS_WORDS: usize = size_of::<Counts>() / WORD;
-const HISTOGRAMS_WORDS: usize = size_of::<Histograms>() / WORD;
-const WAIT_COUNTS_WORDS: usize = size_of::<WaitCounts>() / WORD;
-const WAIT_HISTOGRAM_WORDS: usize = size_of::<WaitHistogram>() / WORD;
+const WORDS: usize = size_of::<Counted>() / WORD;
 
 /// The kernel's totals.
 pub(super) struct Totals {
-    counts: Mapped,
-    histograms: Mapped,
-    wait_counts: Mapped,
-    wait_histograms: Mapped,
+    counted: Mapped,
     /// What was last read, and how many migrations had ended before.
     last: Option<(u64, Arc<Exact>)>,
 }
@@ -36,18 +30,7 @@ pub(super) struct Totals {
 impl Totals {
     pub(super) fn open(tracer: &Ebpf) -> Result<Self, TracerError> {
         Ok(Self {
-            counts: super::mapped(tracer, names::COUNTS, PLACES * COUNTS_WORDS)?,
-            histograms: super::mapped(tracer, names::HISTOGRAMS, CLASSES * HISTOGRAMS_WORDS)?,
-            wait_counts: super::mapped(
-                tracer,
-                names::WAIT_COUNTS,
-                WAIT_CLASSES * WAIT_COUNTS_WORDS,
-            )?,
-            wait_histograms: super::mapped(
-                tracer,
-                names::WAIT_HISTOGRAMS,
-                WaitFigure::ALL.len() * WAIT_HISTOGRAM_WORDS,
-            )?,
+            counted: super::mapped(tracer, names::COUNTED, WORDS)?,
             last: None,
         })
     }
@@ -100,9 +83,8 @@ impl Totals {
         let kinds = WaitKind::ALL.iter();
         let classes = kinds.flat_map(|&kind| WaitResult::ALL.iter().map(move |&of| (kind, of)));
         let waits = classes.map(|(kind, result)| {
-            let mut words = [0u64; WAIT_COUNTS_WORDS];
-            let place = wait_class(kind as u8, result as u8) * WAIT_COUNTS_WORDS;
-            self.wait_counts.copy_to(place, &mut words);
+            let place = wait_class(kind as u8, result as u8);
+            let words = self.read::<WaitCounts>(offset_of!(Counted, wait_counts), place);
             let counts = WaitCounts::read_from_bytes(words.as_bytes()).unwrap_or_default();
             ExactWaits {
                 kind,
@@ -119,10 +101,9 @@ impl Totals {
     }
 
     fn wait_figures(&self) -> Vec<ExactWaitFigure> {
-        let mut words = vec![0; WAIT_HISTOGRAM_WORDS];
         let figures = WaitFigure::ALL.iter().map(|&figure| {
-            let place = figure as usize * WAIT_HISTOGRAM_WORDS;
-            self.wait_histograms.copy_to(place, &mut words);
+            let histograms = offset_of!(Counted, wait_histograms);
+            let words = self.read::<WaitHistogram>(histograms, figure as usize);
             let values = Values::of_places(words.iter().copied());
             ExactWaitFigure { figure, values }
         });
@@ -130,22 +111,27 @@ impl Totals {
     }
 
     fn counts_at(&self, place: usize) -> Counts {
-        let mut words = [0u64; COUNTS_WORDS];
-        self.counts.copy_to(place * COUNTS_WORDS, &mut words);
+        let words = self.read::<Counts>(offset_of!(Counted, counts), place);
         Counts::read_from_bytes(words.as_bytes()).unwrap_or_default()
+    }
+
+    /// The words of one element of an array that begins at this offset.
+    fn read<T>(&self, array: usize, place: usize) -> Vec<u64> {
+        let mut words = vec![0; size_of::<T>() / WORD];
+        let first = array / WORD + place * words.len();
+        self.counted.copy_to(first, &mut words);
+        words
     }
 
     /// Those of every direction and cause that has been counted.
     fn figures(&self, counts: &[ExactCount]) -> Vec<ExactFigure> {
         let mut figures = Vec::new();
-        let mut words = vec![0; HISTOGRAMS_WORDS];
         let kinds = counts.iter().map(|count| (count.direction, count.cause));
         let mut kinds: Vec<_> = kinds.collect();
         kinds.dedup();
         for (direction, cause) in kinds {
             let class = class(direction as u8, cause as u8);
-            self.histograms
-                .copy_to(class * HISTOGRAMS_WORDS, &mut words);
+            let words = self.read::<Histograms>(offset_of!(Counted, histograms), class);
             // Sums of all figures, and then the counts of all figures in each place.
             let (sums, buckets) = words.split_at(Figure::ALL.len());
             for (&figure, &sum) in Figure::ALL.iter().zip(sums) {
