@@ -230,13 +230,13 @@ mod tests {
     #[test]
     fn a_verdict_says_what_was_measured_and_what_is_allowed() {
         let bound = |met| Bound {
-            what: "a fault's wait",
+            what: "a fault's two hooks",
             at_most: 900.0,
             measured: 901.0,
             met,
         };
         let met = verdict("waits", &bound(true));
-        assert!(met.contains("waits: a fault's wait 901.0 of at most 900\n"));
+        assert!(met.contains("waits: a fault's two hooks 901.0 of at most 900\n"));
         assert!(!met.contains("NOT MET") && verdict("waits", &bound(false)).contains("NOT MET"));
     }
 }
