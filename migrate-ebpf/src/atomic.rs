@@ -12,8 +12,8 @@ pub(crate) fn compare_and_swap(word: *mut u64, old: u64, new: u64) -> bool {
         atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(word, old, new)
     };
     // Whether it was swapped the compiler would make a word of first, and then look at that.
-    // SAFETY: it does nothing. Without an instruction the kernel would not take the object: its line
-    // would be at the same place as the next.
+    // SAFETY: it does nothing. Without an instruction the kernel would not take the object: its
+    // line would be at the same place as the next.
     unsafe {
         core::arch::asm!(
             "{found} = {found}",

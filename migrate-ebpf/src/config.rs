@@ -36,6 +36,8 @@ pub(crate) static CONFIG: Config = Config {
     module: ModuleOffsets::UNKNOWN,
     words_type: 0,
     cast: 0,
+    task_from_pid: 0,
+    task_release: 0,
     wait: WaitOffsets::UNKNOWN,
     swap_type_shift: 0,
     device_type: OFFSET_UNKNOWN,

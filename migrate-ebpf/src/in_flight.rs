@@ -530,9 +530,9 @@ fn lowest_way(ways: u64) -> usize {
     way
 }
 
-/// Has this thread calls? Mostly not, and then nothing else is to be looked at. Nor have others that
-/// share its set, mostly, which is seen by fewer instructions. Not loops, which would cost three
-/// times as much.
+/// Has this thread calls? Mostly not, and then nothing else is to be looked at. Nor have others
+/// that share its set, mostly, which is seen by fewer instructions. Not loops, which would cost
+/// three times as much.
 #[inline(always)]
 fn has_any(set: &Set, owner: u64) -> bool {
     let of = |way: usize| set[way].owner();

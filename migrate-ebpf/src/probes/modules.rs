@@ -1,6 +1,6 @@
 //! Modules that come and go. What their code means is told at once, because a filter may ask for
-//! one of them; user space tells it again, and more of it, when it has read the kernel's symbols. When
-//! it was is noted: a stack from before it is not to be named by what is there afterwards.
+//! one of them; user space tells it again, and more of it, when it has read the kernel's symbols.
+//! When it was is noted: a stack from before it is not to be named by what is there afterwards.
 
 use core::ffi::c_void;
 

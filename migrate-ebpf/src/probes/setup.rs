@@ -86,9 +86,9 @@ fn place_for(identity: Identity, others: Others, began: u64) -> Option<&'static 
 const TRIES: u32 = 4;
 
 /// The slot of a call that is over, which ends, and whose place this thread takes: that in `over`,
-/// or one for which [`in_flight::room_of`] says so; [`NO_SLOT`] if there is none. Between one call's
-/// end and the next one's beginning the place is anybody's. A function of its own for the reason
-/// given in [`super::frames`].
+/// or one for which [`in_flight::room_of`] says so; [`NO_SLOT`] if there is none. Between one
+/// call's end and the next one's beginning the place is anybody's. A function of its own for the
+/// reason given in [`super::frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn vacate(over: u32, now: u64) -> u32 {

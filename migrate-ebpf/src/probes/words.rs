@@ -4,7 +4,7 @@
 //! 8: the kernel checks the address, and gives 0 where there is no memory. It allows loads through
 //! pointers whose type it knows, which `bpf_rdonly_cast` makes of any address (since 6.2).
 
-use migrate_ebpf::wire::{CAST_NUMBER, WORDS};
+use migrate_ebpf::wire::{CAST, WORDS};
 
 use super::kernel::read_entries;
 use crate::config::config;
@@ -32,7 +32,7 @@ impl Reader {
             core::arch::asm!(
                 ".byte 0x85, 0x20, 0, 0",
                 ".long {number}",
-                number = const CAST_NUMBER,
+                number = const CAST.stands_for,
                 inlateout("r1") address => _,
                 inlateout("r2") self.0 => _,
                 lateout("r0") words,

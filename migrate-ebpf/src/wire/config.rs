@@ -40,9 +40,12 @@ pub struct Config {
     pub module: ModuleOffsets,
     /// The kernel's number of the type [`WORDS_TYPE`]; 0 where memory cannot be read through it.
     pub words_type: u32,
-    /// The kernel's number of [`CAST`]; 0 where there is none. It is known to the probes as a part
-    /// of an instruction.
+    /// The kernel's number of [`CAST`]; 0 where there is none.
     pub cast: u32,
+    /// That of [`TASK_FROM_PID`].
+    pub task_from_pid: u32,
+    /// That of [`TASK_RELEASE`].
+    pub task_release: u32,
     /// Offsets in what threads wait with.
     pub wait: WaitOffsets,
     /// How far to shift a page table's entry that is not present, to have the type of a swap entry
@@ -152,15 +155,37 @@ pub const WORDS_TYPE: &str = "vm_event_state";
 /// Words at the beginning of [`WORDS_TYPE`] that are read through one pointer.
 pub const WORDS: usize = 64;
 
-/// The kernel's function that takes an address for a pointer to a structure, which is then read by
-/// loads.
-pub const CAST: &str = "bpf_rdonly_cast";
-/// The number that stands for [`CAST`] in the object, until user space puts in the kernel's own: 0
-/// where there is none.
-pub const CAST_NUMBER: u32 = 0x7473_6163;
+/// A function of the kernel's that the probes call by its number, which is a part of an
+/// instruction.
+pub struct KernelFunction {
+    /// What the kernel calls it.
+    pub name: &'static str,
+    /// What stands for its number in the object, until user space puts in the kernel's own: 0 where
+    /// there is none.
+    pub stands_for: u32,
+}
 
-/// The instruction that calls [`CAST`] by this number: opcode, registers, offset, number.
-pub const fn cast_instruction(number: u32) -> [u8; 8] {
+/// It takes an address for a pointer to a structure, which is then read by loads.
+pub const CAST: KernelFunction = KernelFunction {
+    name: "bpf_rdonly_cast",
+    stands_for: 0x7473_6163,
+};
+
+/// It finds a thread by its number, and holds it.
+pub const TASK_FROM_PID: KernelFunction = KernelFunction {
+    name: "bpf_task_from_pid",
+    stands_for: 0x6b73_6174,
+};
+
+/// It lets go of such a thread.
+pub const TASK_RELEASE: KernelFunction = KernelFunction {
+    name: "bpf_task_release",
+    stands_for: 0x6f67_656c,
+};
+
+/// The instruction that calls a function of the kernel's by this number: opcode, registers, offset,
+/// number.
+pub const fn call_of(number: u32) -> [u8; 8] {
     // BPF_JMP | BPF_CALL; BPF_PSEUDO_KFUNC_CALL.
     let [a, b, c, d] = number.to_le_bytes();
     [0x85, 0x20, 0, 0, a, b, c, d]

@@ -15,9 +15,10 @@ mod under_way;
 mod wait;
 
 pub use config::{
-    CAST, CAST_NUMBER, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, MODULE_NAME_WORDS,
-    ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VMA_LOCK,
-    VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets, cast_instruction, field_of,
+    CAST, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, KernelFunction,
+    MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets,
+    TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets, call_of,
+    field_of,
 };
 pub use counted::Counted;
 pub use details::{Details, DriverParts, OffCpu, Parts};
@@ -33,8 +34,8 @@ pub use record::{
 pub use totals::{CLASSES, Counts, Figure, Histograms, class, count_of};
 pub use under_way::{CallsUnderWay, MOST_UNDER_WAY, UnderWay};
 pub use wait::{
-    Contended, WAIT_CLASSES, Wait, WaitCounts, WaitFigure, WaitHistogram, WaitKind, WaitResult,
-    wait_class,
+    Contended, HOLDER_FRAMES, HOLDER_STACKS, HolderStack, WAIT_CLASSES, Wait, WaitCounts,
+    WaitFigure, WaitHistogram, WaitKind, WaitResult, wait_class,
 };
 
 /// Changes whenever the layout or the meaning of anything here does. The object has it in the

@@ -27,6 +27,8 @@ statics! {
     MODULE_CHANGES,
     /// Ways in which calls come about. User space forgets them.
     PATHS,
+    /// Where threads were that held locks: a [`HolderStack`](super::HolderStack) at each place.
+    HOLDERS,
     /// Where memory is: [`Regions`](super::Regions).
     REGIONS,
     /// A piece of the kernel's memory that user space asked for: a [`Peek`](super::Peek).

@@ -80,8 +80,28 @@ pub struct Contended {
     pub holder_comm: [u64; 2],
     /// The number of that thread; 0 where the lock does not tell.
     pub holder_tid: u32,
-    /// Nothing.
-    pub padding: u32,
+    /// Where that thread was then: a place among the [`HolderStack`]s, counted from 1; 0 where it
+    /// was on its CPU, or the kernel does not tell.
+    pub holder_stack: u32,
+}
+
+/// How many stacks of threads that hold locks are kept. A power of two, which the probes rely on.
+pub const HOLDER_STACKS: usize = 1024;
+/// How many frames of each, the innermost.
+pub const HOLDER_FRAMES: usize = 32;
+
+/// The stack of a thread that had a lock, and was off its CPU. Once it is there it stays.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct HolderStack {
+    /// Of the frames; 0 where none are kept.
+    pub hash: u64,
+    /// Addresses, innermost first; 0 behind the last.
+    pub frames: [u64; HOLDER_FRAMES],
 }
 
 impl Contended {

@@ -226,6 +226,7 @@ fn unknown_stays_unknown_in_waits_too() {
         ns: 0,
         lock: "".into(),
         holder: None,
+        holder_stack: Some("".into()),
     });
     batch.waits[1].contended = None;
     assert_eq!(read(&written(std::slice::from_ref(&batch))).0, [batch]);
@@ -393,7 +394,7 @@ fn says_that_the_format_is_another() {
         recording[at] = other;
         let error = Reader::new("x", &recording[..]).err().unwrap().to_string();
         let words = format!(
-            "recording format {}, and format 6 is read here",
+            "recording format {}, and format {FORMAT} is read here",
             other as char
         );
         assert!(error.contains(&words), "{error}");

@@ -32,6 +32,7 @@ pub(super) struct Line<'a> {
     lock_longest_ns: Option<u64>,
     holder_tid: Option<u32>,
     holder_comm: Option<&'a str>,
+    holder_stack: Option<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -65,6 +66,7 @@ impl<'a> Line<'a> {
             lock_longest_ns: locks.map(|locks| locks.ns),
             holder_tid: holder.map(|holder| holder.tid),
             holder_comm: holder.map(|holder| &*holder.comm),
+            holder_stack: locks.and_then(|locks| locks.holder_stack.as_deref()),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::scene::{Scene, share};
 use super::whom::process;
 use super::{Finding, Kind};
 use crate::model::waits::{Convoy, Lock};
-use crate::text::{count, counted, duration, percent, printable};
+use crate::text::{count, counted, duration, function, percent, printable};
 use crate::trace::WaitKind;
 
 /// Processes and locks that are named.
@@ -73,8 +73,10 @@ fn lock(lock: &Lock) -> String {
     let holder = lock.holder.as_ref().map_or_else(
         || "who held it is not known".to_owned(),
         |by| {
+            let off_cpu = lock.holder_stack.as_deref();
+            let off_cpu = off_cpu.map_or_else(String::new, off_cpu_in);
             format!(
-                "held by {} (thread {}) when the longest began of which it is known",
+                "held by {} (thread {}) when the longest began of which it is known{off_cpu}",
                 printable(&by.comm),
                 by.tid
             )
@@ -86,6 +88,20 @@ fn lock(lock: &Lock) -> String {
         counted(lock.waits, "wait", "waits"),
         duration(lock.total_ns)
     )
+}
+
+/// Where a holder was, which did not run: the functions that called the scheduler's.
+fn off_cpu_in(stack: &str) -> String {
+    let frames = stack.split(';').rev();
+    let frames = frames.skip_while(|frame| frame.contains("schedule"));
+    let frames: Vec<_> = frames
+        .take(NAMED)
+        .map(|of| printable(&function(of)))
+        .collect();
+    if frames.is_empty() {
+        return String::new();
+    }
+    format!(", off its CPU in {}", frames.join(", called by "))
 }
 
 fn advice(scene: &Scene<'_>) -> Vec<String> {

@@ -209,6 +209,7 @@ impl Synthetic {
                 tid: 40,
                 comm: "kworker/u8:1".into(),
             }),
+            holder_stack: None,
         });
         migration.off_cpu = Some(migration.steps.map(|step| step.unwrap_or(0) / 3));
         migration.pgmap_owner = Some(0xffff_8881_0000_0000 + self.below(2) * 64);

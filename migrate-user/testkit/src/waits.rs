@@ -115,6 +115,7 @@ impl Synthetic {
                     tid: 1203,
                     comm: "trainer".into(),
                 }),
+                holder_stack: Some("xe_svm_copy_[k];dma_fence_wait_[k];schedule_[k]".into()),
             }),
             kernel_stack: self
                 .detailed

@@ -2,9 +2,15 @@
 //!
 //! Linux: the tracepoints `contention_begin` and `contention_end`, since 5.19.
 
-use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
 use migrate_ebpf::wire::Contended;
 
+use super::holder;
 use crate::{
     clock,
     config::{self, field},
@@ -42,10 +48,12 @@ fn this_threads() -> Option<&'static mut Waiting> {
     innermost().or_else(next).or_else(last)
 }
 
-#[raw_tracepoint(tracepoint = "contention_begin")]
-fn contention_begin(ctx: RawTracePointContext) -> i32 {
+/// By its type, because only such programs may look for another thread.
+#[btf_tracepoint(function = "contention_begin")]
+fn contention_begin(ctx: BtfTracePointContext) -> i32 {
     let now = clock::now();
-    let (lock, flags): (u64, u64) = (ctx.arg(0), ctx.arg(1));
+    let lock: *const c_void = ctx.arg(0);
+    let (lock, flags) = (lock as u64, u64::from(ctx.arg::<u32>(1)));
     if let Some(waiting) = this_threads()
         && !waiting.lock.is_under_way()
     {
@@ -81,7 +89,7 @@ pub(in super::super) fn contended(lock: u64, flags: u64) -> Contended {
 #[inline(always)]
 fn note_holder(contended: &mut Contended, flags: u64) {
     let lock = Untyped(contended.lock);
-    let holder = if flags & MUTEX != 0 && field!(wait.mutex_owner).is_known() {
+    let thread = if flags & MUTEX != 0 && field!(wait.mutex_owner).is_known() {
         lock.word(field!(wait.mutex_owner)) & !MUTEX_FLAGS
     } else if flags & (READ | WRITE) != 0
         && flags & (SPIN | RT | PERCPU) == 0
@@ -94,9 +102,10 @@ fn note_holder(contended: &mut Contended, flags: u64) {
     } else {
         0
     };
-    if holder != 0 {
-        let holder = Untyped(holder);
-        contended.holder_tid = holder.half(field!(owner.task_pid));
-        contended.holder_comm = command_of(holder);
+    if thread != 0 {
+        let thread = Untyped(thread);
+        contended.holder_tid = thread.half(field!(owner.task_pid));
+        contended.holder_comm = command_of(thread);
+        contended.holder_stack = holder::stack_of_holder(contended.holder_tid);
     }
 }

@@ -6,6 +6,7 @@
 
 mod cpu;
 mod device;
+mod holder;
 mod hooks;
 mod invalidation;
 mod locks;

@@ -25,6 +25,9 @@ pub(super) const EVENTS: [&str; 3] = ["migration", "wait", "status"];
 /// The columns of a recording of this format with these details, in order.
 pub(super) fn columns_of(format: u32, details: Details) -> Vec<Column> {
     let mut columns = columns(details);
+    if format < SINCE_STACKS_OF_HOLDERS {
+        columns.retain(|column| column.name != HOLDER_STACK);
+    }
     if format < SINCE_DRIVER_PARTS {
         let new: Vec<_> = of_driver()
             .chain(locks())
@@ -40,6 +43,12 @@ pub(super) fn columns_of(format: u32, details: Details) -> Vec<Column> {
     }
     columns
 }
+
+/// The first format that tells where the holder of a lock was.
+const SINCE_STACKS_OF_HOLDERS: u32 = 7;
+
+/// The column of that.
+pub(super) const HOLDER_STACK: &str = "holder_stack";
 
 /// The first format that has parts of the driver's steps beside those of setup.
 const SINCE_DRIVER_PARTS: u32 = 6;
@@ -222,9 +231,13 @@ fn of_steps(
     })
 }
 
+/// A column of stacks.
+fn frames(column: Column) -> Column {
+    column.with_note("outermost frame first, ; between frames")
+}
+
 /// What is there only where it was asked for: a column of nulls is not free.
 fn asked_for(details: Details) -> Vec<Column> {
-    let frames = |column: Column| column.with_note("outermost frame first, ; between frames");
     let part = |name, get: fn(Parts) -> u64| {
         Column::optional(name, "ns", move |m: &Migration| m.parts.map(get))
     };
@@ -304,7 +317,7 @@ pub(super) fn driver_part(step: Step, part: &str) -> String {
 }
 
 /// The locks that a thread waited for, in a wait or in the driver's steps of a migration.
-fn locks() -> [Column; 5] {
+fn locks() -> [Column; 6] {
     let holder = |of: &Option<Contended>| of.as_ref()?.holder.as_ref().map(|holder| holder.tid);
     [
         // Of a migration the parts tell, by step.
@@ -331,5 +344,10 @@ fn locks() -> [Column; 5] {
             |m| Some(&m.contended.as_ref()?.holder.as_ref()?.comm),
             |w| Some(&w.contended.as_ref()?.holder.as_ref()?.comm),
         ),
+        frames(Column::text_of_both(
+            HOLDER_STACK,
+            |m| m.contended.as_ref()?.holder_stack.as_ref(),
+            |w| w.contended.as_ref()?.holder_stack.as_ref(),
+        )),
     ]
 }

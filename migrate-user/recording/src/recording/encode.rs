@@ -197,7 +197,11 @@ fn text_bytes(migration: &Migration) -> usize {
         locks.map(|locks| &locks.lock),
         holder.map(|holder| &holder.comm),
     ];
-    let stacks = [&migration.kernel_stack, &migration.user_stack];
+    let stacks = [
+        migration.kernel_stack.as_ref(),
+        migration.user_stack.as_ref(),
+        locks.and_then(|locks| locks.holder_stack.as_ref()),
+    ];
     bytes(names, stacks)
 }
 
@@ -212,10 +216,15 @@ fn wait_text_bytes(wait: &Wait) -> usize {
         locks.map(|locks| &locks.lock),
         holder.map(|holder| &holder.comm),
     ];
-    bytes(names, [&wait.kernel_stack, &wait.user_stack])
+    let stacks = [
+        wait.kernel_stack.as_ref(),
+        wait.user_stack.as_ref(),
+        locks.and_then(|locks| locks.holder_stack.as_ref()),
+    ];
+    bytes(names, stacks)
 }
 
-fn bytes<const N: usize>(names: [Option<&Arc<str>>; N], stacks: [&Option<Arc<str>>; 2]) -> usize {
+fn bytes<const N: usize>(names: [Option<&Arc<str>>; N], stacks: [Option<&Arc<str>>; 3]) -> usize {
     let length = |text: &Arc<str>| text.len();
     let names = names.into_iter().flatten().map(length);
     let stacks = stacks.into_iter().flatten().map(length);

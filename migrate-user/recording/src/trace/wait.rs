@@ -66,6 +66,8 @@ pub struct Contended {
     pub lock: Arc<str>,
     /// Who held it when the wait began, where the lock tells.
     pub holder: Option<Worker>,
+    /// Where that thread was then, folded, if it was off its CPU and the kernel tells.
+    pub holder_stack: Option<Arc<str>>,
 }
 
 impl Wait {

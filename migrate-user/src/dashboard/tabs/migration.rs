@@ -6,11 +6,11 @@ use ratatui::text::{Line, Span};
 use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::super::state::Opened;
 use super::super::theme::{Theme, sign};
-use super::super::widgets::waterfall;
+use super::super::widgets::{stacks, waterfall};
 use crate::figures::copies::rate;
 use crate::figures::units::Unit;
 use crate::model::{Copied, PARTS};
-use crate::text::{self, bytes, count, duration, function, percent, printable, since};
+use crate::text::{self, bytes, count, duration, percent, printable, since};
 use crate::trace::{
     DRIVER_PARTS, MIXED, Memory, Migration, OF_DRIVER, Side, Step, each_part, ledger, ledger::Row,
 };
@@ -289,21 +289,14 @@ fn ledger_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>
     lines
 }
 
-/// Both stacks, innermost frame first.
+/// Stacks, or why there are none.
 fn stack_lines(migration: &Migration, theme: Theme) -> Vec<Line<'static>> {
-    let stacks = [
-        ("Kernel's stack", &migration.kernel_stack),
-        ("User's stack", &migration.user_stack),
-    ];
-    let mut lines = Vec::new();
-    for (title, stack) in stacks {
-        let Some(stack) = stack else {
-            continue;
-        };
-        lines.push(Line::styled(title, theme.title()));
-        let frames = stack.split(';').rev();
-        lines.extend(frames.map(|frame| Line::raw(format!("  {}", printable(&function(frame))))));
-    }
+    let mut lines = stacks::lines(
+        migration.kernel_stack.as_ref(),
+        migration.user_stack.as_ref(),
+        migration.contended.as_ref(),
+        theme,
+    );
     if lines.is_empty() {
         let text =
             "No stacks: they are kept when they are asked for (--kernel-stacks, --user-stacks).";

@@ -10,13 +10,14 @@ use super::super::table::sorted;
 use super::super::table::{Column, draw_sorted};
 use super::super::theme::Theme;
 use super::super::widgets::histogram::Histogram;
+use super::super::widgets::stacks;
 use crate::figures::NONE;
 use crate::figures::waits::{
     WaitRow, about, by_other, coverage, longest, of_run, parts, rows, unknown, who, who_of,
 };
 use crate::model::Model;
 use crate::model::waits::{Waiter, Worst};
-use crate::text::{count, counted, duration, function, percent, printable, since};
+use crate::text::{count, counted, duration, percent, printable, since};
 
 type OfKind = Column<WaitRow>;
 
@@ -280,16 +281,11 @@ fn one(worst: &Worst, theme: Theme) -> Vec<Line<'static>> {
         let name = Span::styled(format!("{name:<15}"), theme.quiet());
         Line::from(vec![name, Span::raw(is)])
     }));
-    for (title, stack) in [
-        ("Kernel's stack", &wait.kernel_stack),
-        ("User's stack", &wait.user_stack),
-    ] {
-        let Some(stack) = stack else {
-            continue;
-        };
-        lines.push(Line::styled(title, theme.title()));
-        let frames = stack.split(';').rev();
-        lines.extend(frames.map(|frame| Line::raw(format!("  {}", printable(&function(frame))))));
-    }
+    lines.extend(stacks::lines(
+        wait.kernel_stack.as_ref(),
+        wait.user_stack.as_ref(),
+        wait.contended.as_ref(),
+        theme,
+    ));
     lines
 }

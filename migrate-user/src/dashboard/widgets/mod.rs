@@ -13,6 +13,7 @@ pub(super) mod ledger;
 pub(super) mod prompt;
 pub(super) mod rates;
 pub(super) mod seek;
+pub(super) mod stacks;
 pub(super) mod steps;
 pub(super) mod tabs;
 pub(super) mod waterfall;

@@ -64,6 +64,10 @@ pub(super) fn notes_of_wait(wait: &Wait) -> Notes<'_> {
         number("lock_longest_ns", locks.map(|locks| locks.ns)),
         number("holder_tid", holder.map(|holder| holder.tid.into())),
         text("holder_comm", holder.map(|holder| &*holder.comm)),
+        text(
+            "holder_stack",
+            locks.and_then(|locks| locks.holder_stack.as_deref()),
+        ),
     ])
 }
 

@@ -100,6 +100,10 @@ fn the_lock_and_its_holder_are_named() {
                 tid: 77,
                 comm: "kworker/1:2".into(),
             }),
+            holder_stack: Some(
+                "worker_thread_[k];svm_copy_[k];dma_fence_wait_[k];schedule_[k];__schedule_[k]"
+                    .into(),
+            ),
         }),
         ..fault(at, 100 * US)
     };
@@ -108,6 +112,12 @@ fn the_lock_and_its_holder_are_named() {
     let lock = finding.evidence.last().unwrap();
     assert!(
         lock.starts_with("lock svms.lock: slept for in 200 waits, 18.0 ms in sum; held by kworker/1:2 (thread 77)"),
+        "{lock}"
+    );
+    assert!(
+        lock.ends_with(
+            "off its CPU in dma_fence_wait_[k], called by svm_copy_[k], called by worker_thread_[k]"
+        ),
         "{lock}"
     );
     assert!(!finding.try_this[0].contains("--sub-steps"));

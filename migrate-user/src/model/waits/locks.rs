@@ -22,6 +22,8 @@ pub struct Lock {
     pub longest_ns: u64,
     /// Who held it when the longest of those began of which that is known.
     pub holder: Option<Worker>,
+    /// Where that thread was then, folded, if it was off its CPU.
+    pub holder_stack: Option<Arc<str>>,
     /// How long that one took, nanoseconds.
     held_ns: u64,
 }
@@ -47,6 +49,7 @@ impl Locks {
                 total_ns: 0,
                 longest_ns: 0,
                 holder: None,
+                holder_stack: None,
                 held_ns: 0,
             });
             self.0.len() - 1
@@ -58,7 +61,9 @@ impl Locks {
             (lock.longest_ns, lock.pid) = (contended.ns, wait.pid);
         }
         if contended.holder.is_some() && contended.ns >= lock.held_ns {
-            (lock.held_ns, lock.holder) = (contended.ns, contended.holder.clone());
+            lock.held_ns = contended.ns;
+            lock.holder = contended.holder.clone();
+            lock.holder_stack = contended.holder_stack.clone();
         }
         let before = |of: &&Lock| of.total_ns >= self.0[at].total_ns;
         let to = self.0[..at].iter().take_while(before).count();

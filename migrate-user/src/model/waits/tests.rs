@@ -249,6 +249,7 @@ fn the_lock_that_took_most_comes_first() {
                 tid,
                 comm: "kworker/0:1".into(),
             }),
+            holder_stack: holder.map(|tid| format!("f{tid}_[k]").into()),
         }),
         ..fault(1, 100, ms)
     };
@@ -267,6 +268,7 @@ fn the_lock_that_took_most_comes_first() {
         ("b", 3, 15 * MS, 9 * MS)
     );
     assert_eq!(b.holder.as_ref().unwrap().tid, 6);
+    assert_eq!(b.holder_stack.as_deref(), Some("f6_[k]"));
     assert_eq!((&*a.name, a.total_ns), ("a", 3 * MS));
 }
 
@@ -282,6 +284,7 @@ fn memory_is_bounded() {
                 ns: 1,
                 lock: format!("{round} {at}").into(),
                 holder: None,
+                holder_stack: None,
             }),
             ..for_page(round, 1)
         };

@@ -24,8 +24,8 @@
 //! - `convoys`: of each process, its faults that made migrations (`pid`, `comm`, `waits`,
 //!   `total_ns`, `before_setup_ns`); of those, at least so many waited before setup while another
 //!   thread did (`together`, `together_ns`), and at least so many `threads` at once
-//! - `locks`: each `lock` with `waits`, `total_ns`, `longest_ns`, and `holder_tid`, `holder_comm`
-//!   of the longest of those that tell
+//! - `locks`: each `lock` with `waits`, `total_ns`, `longest_ns`, and `holder_tid`, `holder_comm`,
+//!   `holder_stack` of the longest of those that tell
 //! - `longest`: the longest waits, with all that is known; `for_migration` is the number of the
 //!   migration by somebody else that it was for
 
@@ -178,6 +178,7 @@ fn lock(lock: &Lock) -> Value {
         "longest_ns": lock.longest_ns,
         "holder_tid": lock.holder.as_ref().map(|holder| holder.tid),
         "holder_comm": lock.holder.as_ref().map(|holder| &*holder.comm),
+        "holder_stack": lock.holder_stack.as_deref(),
     })
 }
 
@@ -211,6 +212,7 @@ fn one(worst: &Worst) -> Value {
         "locks_ns": contended.map(|of| of.all_ns),
         "holder_tid": holder.map(|holder| holder.tid),
         "holder_comm": holder.map(|holder| &*holder.comm),
+        "holder_stack": contended.and_then(|of| of.holder_stack.as_deref()),
         "kernel_stack": wait.kernel_stack.as_deref(),
         "user_stack": wait.user_stack.as_deref(),
     })

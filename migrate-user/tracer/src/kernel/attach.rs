@@ -274,7 +274,11 @@ impl Attached {
         }
         for (name, tracepoint) in optional(options) {
             // Where there are no modules, none comes or goes.
-            let attached = raw_tracepoint(&mut self.tracer, name)?.attach(tracepoint);
+            let attached = match program(&mut self.tracer, name, name)? {
+                Program::RawTracePoint(point) => point.attach(tracepoint).map(drop),
+                Program::BtfTracePoint(point) => point.attach().map(drop),
+                _ => return Err(TracerError::Object(name)),
+            };
             if attached.is_err() && !MODULES.contains(&(name, tracepoint)) {
                 self.not_hooked.push(tracepoint.to_owned());
             }

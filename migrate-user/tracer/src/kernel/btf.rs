@@ -5,8 +5,9 @@ use std::fs;
 
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use migrate_ebpf::wire::{
-    CAST, Config, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets,
-    VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets,
+    CAST, Config, KernelFunction, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets,
+    PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE,
+    WaitOffsets,
 };
 
 use super::{TracerError, requirements};
@@ -50,6 +51,7 @@ fn offsets(
     requirements::kernel(&types)?;
     let pagemap = pagemap(&types).unwrap_or(PagemapOffsets::UNKNOWN);
     let (words_type, cast) = loads(&types).unwrap_or((0, 0));
+    let (task_from_pid, task_release) = holders(&types).unwrap_or((0, 0));
     let config = Config {
         vma: vma(&types)?,
         payer: payer(&types).unwrap_or(PayerOffsets::UNKNOWN),
@@ -60,6 +62,8 @@ fn offsets(
         module: module(&types).unwrap_or(ModuleOffsets::UNKNOWN),
         words_type,
         cast,
+        task_from_pid,
+        task_release,
         compound_pages,
         page_shift: page_size.trailing_zeros(),
         record_every: 1,
@@ -208,7 +212,14 @@ fn module(types: &Types) -> Option<ModuleOffsets> {
 fn loads(types: &Types) -> Option<(u32, u32)> {
     let structure = types.structure(WORDS_TYPE)?;
     let words = types.size(WORDS_TYPE)? as usize / size_of::<u64>();
-    (words >= WORDS).then_some((structure, types.function(CAST)?))
+    (words >= WORDS).then_some((structure, types.function(CAST.name)?))
+}
+
+/// The functions by which another thread is found, and let go of; `None` in a kernel without them
+/// (before 6.2).
+fn holders(types: &Types) -> Option<(u32, u32)> {
+    let function = |of: KernelFunction| types.function(of.name);
+    Some((function(TASK_FROM_PID)?, function(TASK_RELEASE)?))
 }
 
 /// What is read of a device's memory; `None` in a kernel whose is described otherwise.

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use aya::Ebpf;
-use aya::maps::{MapData, StackTraceMap};
+use aya::maps::{Array, MapData, StackTraceMap};
 use migrate_ebpf::wire::{
-    self, Cause, Details, Direction, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN, WaitKind,
-    WaitResult, names,
+    self, Cause, Details, Direction, HolderStack, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN,
+    WaitKind, WaitResult, names,
 };
 use zerocopy::FromBytes as _;
 
@@ -15,7 +15,7 @@ use super::TracerError;
 use super::cgroups::Cgroups;
 use super::options::Options;
 use super::regions::Places;
-use super::symbols::{Stack, Symbols};
+use super::symbols::{Stack, StackId, Symbols};
 use migscope_recording::trace::{Contended, Migration, Side, Wait, Worker};
 
 /// Do these bytes of the ring tell of a wait? Nothing else is so long.
@@ -42,8 +42,12 @@ const NAMES: usize = 4096;
 /// The stacks that the kernel keeps, and the names of what is in them.
 struct Stacks {
     map: StackTraceMap<MapData>,
+    /// Those of threads that held locks.
+    holders: Array<MapData, [u64; HOLDER_WORDS]>,
     symbols: Symbols,
 }
+
+const HOLDER_WORDS: usize = size_of::<HolderStack>() / 8;
 
 /// The addresses of a stack, innermost first; none if it was not kept.
 fn addresses(map: &StackTraceMap<MapData>, id: i32) -> Option<Vec<u64>> {
@@ -54,9 +58,21 @@ fn addresses(map: &StackTraceMap<MapData>, id: i32) -> Option<Vec<u64>> {
 }
 
 impl Stacks {
+    /// Where a thread was that held a lock.
+    fn of_holder(&mut self, place: u32, time_ns: u64) -> Option<Stack> {
+        let place = place.checked_sub(1)?;
+        let Self {
+            holders, symbols, ..
+        } = self;
+        symbols.kernel(StackId::Holder(place), time_ns, || {
+            let [_hash, frames @ ..] = holders.get(&place, 0).ok()?;
+            Some(frames.into_iter().take_while(|frame| *frame != 0).collect())
+        })
+    }
+
     fn kernel(&mut self, id: i32, time_ns: u64) -> Option<Stack> {
-        let Self { map, symbols } = self;
-        symbols.kernel(id, time_ns, || addresses(map, id))
+        let Self { map, symbols, .. } = self;
+        symbols.kernel(StackId::Caller(id), time_ns, || addresses(map, id))
     }
 
     fn user(&mut self, id: i32, pid: u32) -> Option<Stack> {
@@ -72,11 +88,11 @@ impl Decoder {
         symbols: Symbols,
         asked: &Options,
     ) -> Result<Self, TracerError> {
-        let stacks = tracer
-            .take_map(names::STACKS)
-            .ok_or(TracerError::Object(names::STACKS))?;
+        let mut take = |name| tracer.take_map(name).ok_or(TracerError::Object(name));
+        let (stacks, holders) = (take(names::STACKS)?, take(names::HOLDERS)?);
         let stacks = Stacks {
             map: StackTraceMap::try_from(stacks).map_err(TracerError::Map)?,
+            holders: Array::try_from(holders).map_err(TracerError::Map)?,
             symbols,
         };
         Ok(Self::new(Some(stacks), asked.clone()))
@@ -218,12 +234,20 @@ impl Decoder {
             return None;
         }
         let stacks = self.stacks.as_mut();
-        let name = stacks.and_then(|stacks| stacks.symbols.variable(contended.lock, time_ns));
+        let (name, holder_stack) = stacks.map_or((None, None), |stacks| {
+            (
+                stacks.symbols.variable(contended.lock, time_ns),
+                stacks.of_holder(contended.holder_stack, time_ns),
+            )
+        });
         Some(Contended {
             all_ns: contended.all_ns,
             ns: contended.ns,
             lock: name.unwrap_or_else(|| format!("{:#x}", contended.lock).into()),
             holder: self.worker(contended.holder_comm, contended.holder_tid),
+            holder_stack: holder_stack
+                .map(|stack| stack.folded)
+                .filter(|frames| !frames.is_empty()),
         })
     }
 

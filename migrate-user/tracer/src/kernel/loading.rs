@@ -87,7 +87,7 @@ pub(super) fn load(
                 .iter_mut()
                 .try_for_each(|program| load_for(program, function, btf))
         }),
-        Wanted::Tracepoint(name) => load_tracepoint(name, &mut job.programs).map(|()| None),
+        Wanted::Tracepoint(name) => load_tracepoint(name, &mut job.programs, btf).map(|()| None),
     });
     loaded.into_iter().collect()
 }
@@ -192,12 +192,22 @@ fn load_for(program: &mut Program, function: &'static str, btf: &Btf) -> Result<
     })
 }
 
-fn load_tracepoint(name: &'static str, programs: &mut [&mut Program]) -> Result<(), TracerError> {
+/// One by its type that this kernel does not have is not loaded, and so not attached.
+fn load_tracepoint(
+    name: &'static str,
+    programs: &mut [&mut Program],
+    btf: &Btf,
+) -> Result<(), TracerError> {
     for program in programs {
-        let Program::RawTracePoint(point) = program else {
-            return Err(TracerError::Object(name));
+        let loaded = match program {
+            Program::RawTracePoint(point) => point.load(),
+            Program::BtfTracePoint(point) => match point.load(name, btf) {
+                Err(cause) if has_no_type(&cause) => Ok(()),
+                loaded => loaded,
+            },
+            _ => return Err(TracerError::Object(name)),
         };
-        point.load().map_err(|cause| refusal(name, &cause))?;
+        loaded.map_err(|cause| refusal(name, &cause))?;
     }
     Ok(())
 }

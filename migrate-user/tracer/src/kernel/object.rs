@@ -1,7 +1,8 @@
 //! The eBPF object, made for the kernel that runs.
 
 use migrate_ebpf::wire::{
-    CAST_NUMBER, Config, OFFSET_UNKNOWN, VERSION, cast_instruction, field_of, names,
+    CAST, Config, KernelFunction, OFFSET_UNKNOWN, TASK_FROM_PID, TASK_RELEASE, VERSION, call_of,
+    field_of, names,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -13,14 +14,19 @@ pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migr
 /// Bytes of an instruction; where they are, they are aligned to that.
 const INSTRUCTION: usize = 8;
 
-/// The object with what this kernel has in place of what stands for it: the number of
-/// [`CAST`](migrate_ebpf::wire::CAST) in calls, which aya leaves alone, and offsets of fields in
-/// loads. An error if it was built for another version of the wire format, or an offset is too
-/// large for an instruction.
+/// The object with what this kernel has in place of what stands for it: numbers of functions in
+/// calls, which aya leaves alone, and offsets of fields in loads. An error if it was built for
+/// another version of the wire format, or an offset is too large for an instruction.
 pub(super) fn made_for(config: &Config) -> Result<Vec<u8>, TracerError> {
     must_be_ours(OBJECT)?;
     let mut object = OBJECT.to_vec();
-    number_calls(&mut object, config.cast);
+    for (function, number) in [
+        (CAST, config.cast),
+        (TASK_FROM_PID, config.task_from_pid),
+        (TASK_RELEASE, config.task_release),
+    ] {
+        number_calls(&mut object, &function, number);
+    }
     place_fields(&mut object, &config.words())?;
     Ok(object)
 }
@@ -44,12 +50,12 @@ fn instructions(object: &mut [u8]) -> impl Iterator<Item = &mut [u8; INSTRUCTION
     object.as_chunks_mut().0.iter_mut()
 }
 
-/// How many calls there were.
-fn number_calls(object: &mut [u8], number: u32) -> usize {
+/// How many calls of this function there were.
+fn number_calls(object: &mut [u8], function: &KernelFunction, number: u32) -> usize {
     let mut calls = 0;
     for instruction in instructions(object) {
-        if *instruction == cast_instruction(CAST_NUMBER) {
-            *instruction = cast_instruction(number);
+        if *instruction == call_of(function.stands_for) {
+            *instruction = call_of(number);
             calls += 1;
         }
     }
@@ -79,10 +85,11 @@ mod tests {
     #[test]
     fn every_call_gets_its_number() {
         let other = [0x85, 0, 0, 0, 6, 0, 0, 0];
-        let mut object = [other, cast_instruction(CAST_NUMBER), other].concat();
-        assert_eq!(number_calls(&mut object, 70_000), 1);
-        assert_eq!(object, [other, cast_instruction(70_000), other].concat());
-        assert_eq!(number_calls(&mut object, 70_000), 0);
+        let mut object = [other, call_of(CAST.stands_for), other].concat();
+        assert_eq!(number_calls(&mut object, &TASK_RELEASE, 70_000), 0);
+        assert_eq!(number_calls(&mut object, &CAST, 70_000), 1);
+        assert_eq!(object, [other, call_of(70_000), other].concat());
+        assert_eq!(number_calls(&mut object, &CAST, 70_000), 0);
     }
 
     #[test]
@@ -139,18 +146,22 @@ mod tests {
         }
         let parsed = aya_obj::Object::parse(OBJECT).unwrap();
         let all = parsed.functions.values().flat_map(|it| &it.instructions);
-        let (mut calls, mut loads) = (0, 0);
+        let functions = [CAST, TASK_FROM_PID, TASK_RELEASE];
+        let (mut calls, mut loads) = ([0; 3], 0);
         for instruction in all {
             let registers = instruction.src_reg() << 4 | instruction.dst_reg();
             let (off, imm) = (instruction.off.to_le_bytes(), instruction.imm.to_le_bytes());
             let bytes = [[instruction.code, registers, off[0], off[1]], imm];
             let bytes: [u8; INSTRUCTION] = bytes.concat().try_into().unwrap();
-            calls += usize::from(bytes == cast_instruction(CAST_NUMBER));
+            for (calls, function) in calls.iter_mut().zip(&functions) {
+                *calls += usize::from(bytes == call_of(function.stands_for));
+            }
             loads += usize::from(field_of(bytes).is_some());
         }
         let mut object = OBJECT.to_vec();
-        assert!(calls > 0 && loads > 0);
-        assert_eq!(number_calls(&mut object, 0), calls);
+        assert!(!calls.contains(&0) && loads > 0);
+        let counted = functions.map(|function| number_calls(&mut object, &function, 0));
+        assert_eq!(counted, calls);
         let words = [0; migrate_ebpf::wire::CONFIG_WORDS];
         assert_eq!(place_fields(&mut object, &words).unwrap(), loads);
     }

@@ -43,6 +43,7 @@ struct Told {
     migration: Option<u64>,
     lock_ns: Option<u64>,
     holder_tid: Option<u32>,
+    holder_stack: Option<String>,
 }
 
 impl Told {
@@ -201,6 +202,7 @@ fn one_lock(sides: &Sides) -> Result<String> {
     let faults = sides.truth.of("fault", "done");
     let [mut told_ns, mut total_ns, mut before_ns, mut until_setup_ns] = [0; 4];
     let [mut lock_ns, mut lock_wait_ns, mut holders, mut right] = [0; 4];
+    let [mut stacks, mut in_driver, mut asleep] = [0; 3];
     for fault in &faults {
         let mut around = sides.told.iter().filter(|told| told.is_around(fault));
         let told = around
@@ -226,6 +228,12 @@ fn one_lock(sides: &Sides) -> Result<String> {
             holders += 1;
             right += u64::from(truth == told);
         }
+        if let Some(stack) = &told.holder_stack {
+            ensure!(told.holder_tid.is_some(), "a stack of nobody: {told:?}");
+            stacks += 1;
+            in_driver += u64::from(stack.contains("migrate_to_ram"));
+            asleep += u64::from(stack.contains("spend"));
+        }
     }
     for (what, told, truth) in [
         ("all together", told_ns, total_ns),
@@ -242,8 +250,13 @@ fn one_lock(sides: &Sides) -> Result<String> {
         holders > faults.len() as u64 / 4 && right * 10 >= holders * 9,
         "of {holders} holders {right} are right"
     );
+    // Who has just been given the lock waits for a CPU; the others sleep with it.
+    ensure!(
+        stacks * 2 > holders && in_driver * 10 >= stacks * 9 && asleep * 5 > stacks,
+        "of {holders} holders {stacks} have a stack, {in_driver} of them in the driver's fault, {asleep} asleep there"
+    );
     Ok(format!(
-        "{counted}; before setup {} of {} us; {right} of {holders} holders",
+        "{counted}; before setup {} of {} us; {right} of {holders} holders, {stacks} with a stack, {asleep} asleep",
         before_ns / 1000,
         until_setup_ns / 1000
     ))

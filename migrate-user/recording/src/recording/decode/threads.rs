@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Wrong;
 use super::columns::{Columns, Numbers};
 use super::interned::{TextColumn, Texts};
+use crate::recording::columns::HOLDER_STACK;
 use crate::trace::{Contended, Worker};
 
 /// The columns of a thread: its number, and its name.
@@ -39,6 +40,8 @@ pub(super) struct LockColumns {
     lock: TextColumn,
     ns: Numbers<u64>,
     holder: ThreadColumns,
+    /// `None` in a recording of an older format.
+    holder_stack: Option<TextColumn>,
 }
 
 impl LockColumns {
@@ -48,6 +51,10 @@ impl LockColumns {
             lock: texts.names(columns, "lock")?,
             ns: columns.numbers("lock_longest_ns")?,
             holder: ThreadColumns::new(columns, "holder_tid", "holder_comm", texts)?,
+            holder_stack: columns
+                .has(HOLDER_STACK)
+                .then(|| texts.stacks(columns, HOLDER_STACK))
+                .transpose()?,
         })
     }
 
@@ -58,6 +65,11 @@ impl LockColumns {
             ns: self.ns.get(at)?,
             lock: self.lock.get(at).cloned()?,
             holder: self.holder.get(at),
+            holder_stack: self
+                .holder_stack
+                .as_ref()
+                .and_then(|it| it.get(at))
+                .cloned(),
         })
     }
 }

@@ -35,6 +35,7 @@ use history::History;
 use kallsyms::{Files, Function};
 use processes::Processes;
 use reading::Reading;
+pub(super) use reading::StackId;
 use variables::Variables;
 
 /// How long it may take until a library that has come or gone is noticed.
@@ -169,12 +170,11 @@ impl Symbols {
     }
 
     /// Names the kernel's stack with an id, which was taken at a time: nanoseconds of
-    /// CLOCK_BOOTTIME. `addresses`: the instruction pointer, then return addresses, innermost first.
-    /// What lies inside of the function with which the migration begins is the tracer, and left
-    /// out.
+    /// CLOCK_BOOTTIME. `addresses`: the instruction pointer, then return addresses, innermost
+    /// first.
     pub(super) fn kernel(
         &mut self,
-        id: i32,
+        id: StackId,
         time_ns: u64,
         addresses: impl FnOnce() -> Option<Vec<u64>>,
     ) -> Option<Stack> {
@@ -184,7 +184,7 @@ impl Symbols {
         }
         match self.before.as_mut().filter(|before| holds(before)) {
             Some(before) => before.stack(id, addresses),
-            None => Some(self.now.without_modules(&addresses()?)),
+            None => Some(self.now.without_modules(id, &addresses()?)),
         }
     }
 

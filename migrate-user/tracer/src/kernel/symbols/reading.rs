@@ -11,15 +11,25 @@ use super::kallsyms::{Files, Place, Table};
 use super::{Stack, calls, folded};
 use crate::machine;
 
+/// What stacks are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in super::super) enum StackId {
+    /// Of a thread that was traced. What lies inside of the function with which a migration begins
+    /// is the tracer, and left out.
+    Caller(i32),
+    /// Of one that had a lock, and was off its CPU.
+    Holder(u32),
+}
+
 pub(in super::super) struct Reading {
     pub(super) table: Table,
     /// From when to when it took, nanoseconds of CLOCK_BOOTTIME.
     pub(super) during: RangeInclusive<u64>,
     /// Of helpers that one module alone uses, that module.
     users: HashMap<&'static str, Arc<str>>,
-    /// Stacks of the kernel by id, under which the kernel never puts another: as many as it keeps
-    /// at most. `None` where it has kept nothing.
-    stacks: HashMap<i32, Option<Stack>>,
+    /// Stacks by their ids, under which there is never another: as many as are kept at most. `None`
+    /// where nothing was kept.
+    stacks: HashMap<StackId, Option<Stack>>,
 }
 
 impl Reading {
@@ -47,32 +57,38 @@ impl Reading {
     /// first.
     pub(super) fn stack(
         &mut self,
-        id: i32,
+        id: StackId,
         addresses: impl FnOnce() -> Option<Vec<u64>>,
     ) -> Option<Stack> {
         if let Some(known) = self.stacks.get(&id) {
             return known.clone();
         }
-        let stack = addresses().map(|addresses| self.named(&self.places(&addresses)));
+        let stack = addresses().map(|addresses| self.named(id, &self.places(&addresses)));
         self.stacks.insert(id, stack.clone());
         stack
     }
 
     /// A stack of a time of which is not known where modules were.
-    pub(super) fn without_modules(&self, addresses: &[u64]) -> Stack {
+    pub(super) fn without_modules(&self, id: StackId, addresses: &[u64]) -> Stack {
         let mut places = self.places(addresses);
         for place in &mut places {
             if matches!(place, Place::Module(..)) {
                 *place = Place::Unknown;
             }
         }
-        self.named(&places)
+        self.named(id, &places)
     }
 
-    fn named(&self, frames: &[Place]) -> Stack {
-        Stack {
-            folded: folded::kernel(&frames[driver::inside(frames)..]),
-            driver: driver::driver(frames, |helper| self.only_user(helper)),
+    fn named(&self, id: StackId, frames: &[Place]) -> Stack {
+        match id {
+            StackId::Caller(_) => Stack {
+                folded: folded::kernel(&frames[driver::inside(frames)..]),
+                driver: driver::driver(frames, |helper| self.only_user(helper)),
+            },
+            StackId::Holder(_) => Stack {
+                folded: folded::kernel(frames),
+                driver: None,
+            },
         }
     }
 

@@ -55,7 +55,7 @@ fn stack(symbols: &mut Symbols, addresses: &[u64]) -> Stack {
 fn stack_at(symbols: &mut Symbols, time_ns: u64, addresses: &[u64]) -> Stack {
     static IDS: AtomicI32 = AtomicI32::new(0);
     let id = IDS.fetch_add(1, Ordering::Relaxed);
-    let stack = symbols.kernel(id, time_ns, || Some(addresses.to_vec()));
+    let stack = symbols.kernel(StackId::Caller(id), time_ns, || Some(addresses.to_vec()));
     stack.unwrap()
 }
 
@@ -86,11 +86,33 @@ fn a_stack_has_names_and_a_driver() {
 fn a_stack_is_asked_for_once() {
     let mut symbols = Machine::new(&[]).symbols();
     let now = boot_time_ns();
-    let first = symbols.kernel(7, now, || Some(STACK.to_vec()));
+    let first = symbols.kernel(StackId::Caller(7), now, || Some(STACK.to_vec()));
     assert!(first.is_some());
-    assert_eq!(symbols.kernel(7, now, || unreachable!()), first);
-    assert_eq!(symbols.kernel(8, now, || None), None);
-    assert_eq!(symbols.kernel(8, now, || unreachable!()), None);
+    assert_eq!(
+        symbols.kernel(StackId::Caller(7), now, || unreachable!()),
+        first
+    );
+    assert_eq!(symbols.kernel(StackId::Caller(8), now, || None), None);
+    assert_eq!(
+        symbols.kernel(StackId::Caller(8), now, || unreachable!()),
+        None
+    );
+}
+
+#[test]
+fn a_thread_that_holds_a_lock_is_told_whole() {
+    let machine = Machine::new(&[("xe", XE, "xe_svm_copy")]);
+    let mut symbols = machine.symbols();
+    // In the middle of a migration.
+    let addresses = vec![STACK[2], STACK[0], STACK[1]];
+    let stack = symbols
+        .kernel(StackId::Holder(7), boot_time_ns(), || Some(addresses))
+        .unwrap();
+    assert_eq!(
+        &*stack.folded,
+        "xe_svm_copy_[k];migrate_vma_setup_[k];do_swap_page_[k]"
+    );
+    assert_eq!(stack.driver, None);
 }
 
 #[test]
