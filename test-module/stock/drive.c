@@ -17,12 +17,12 @@
 #include <unistd.h>
 #include "uapi.h"
 
-#define PAGE 4096UL
-#define HUGE_PAGE (512 * PAGE)
 /* As many as the device has. */
 #define DEVICE_PAGES 2048UL
 
 static int device;
+/* What the kernel's page has, and what a huge one. */
+static unsigned long page_bytes, huge_bytes;
 
 static void fail(const char *what)
 {
@@ -39,9 +39,9 @@ static void call(const char *what, unsigned long command, struct stock_call call
 /* Memory with a guard behind it, so that no other lies beside it. */
 static char *map(unsigned long pages, int advice)
 {
-	unsigned long bytes = pages * PAGE;
-	char *all = mmap(NULL, bytes + 2 * HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *memory = (char *)(((unsigned long)all + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+	unsigned long bytes = pages * page_bytes;
+	char *all = mmap(NULL, bytes + 2 * huge_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory = (char *)(((unsigned long)all + huge_bytes - 1) / huge_bytes * huge_bytes);
 
 	if (all == MAP_FAILED || mprotect(memory, bytes, PROT_READ | PROT_WRITE) || madvise(memory, bytes, advice))
 		fail("map");
@@ -50,21 +50,21 @@ static char *map(unsigned long pages, int advice)
 
 static void unmap(char *memory, unsigned long pages)
 {
-	if (munmap(memory, pages * PAGE))
+	if (munmap(memory, pages * page_bytes))
 		fail("munmap");
 }
 
 static void fill(char *memory, unsigned long pages)
 {
 	for (unsigned long page = 0; page < pages; page++)
-		memset(memory + page * PAGE, (int)(page % 251) + 1, PAGE);
+		memset(memory + page * page_bytes, (int)(page % 251) + 1, page_bytes);
 }
 
 static void check(const char *what, char *memory, unsigned long pages)
 {
-	for (unsigned long at = 0; at < pages * PAGE; at += PAGE / 2)
-		if (memory[at] != (char)(at / PAGE % 251 + 1)) {
-			fprintf(stderr, "drive: %s: page %lu holds %d\n", what, at / PAGE, memory[at]);
+	for (unsigned long at = 0; at < pages * page_bytes; at += page_bytes / 2)
+		if (memory[at] != (char)(at / page_bytes % 251 + 1)) {
+			fprintf(stderr, "drive: %s: page %lu holds %d\n", what, at / page_bytes, memory[at]);
 			exit(1);
 		}
 }
@@ -142,12 +142,12 @@ static void holes(unsigned long pages)
 	char *memory = map(pages, MADV_NOHUGEPAGE);
 
 	for (unsigned long page = 0; page < pages; page += 2)
-		memory[page * PAGE] = 1;
+		memory[page * page_bytes] = 1;
 	to_device(memory, pages, 0);
 	to_device(memory, pages, STOCK_POPULATE);
 	to_system(memory, pages);
 	for (unsigned long page = 0; page < pages; page++)
-		if (memory[page * PAGE] != !(page % 2)) {
+		if (memory[page * page_bytes] != !(page % 2)) {
 			fprintf(stderr, "drive: holes: page %lu\n", page);
 			exit(1);
 		}
@@ -161,7 +161,7 @@ static void fills_in_vain(unsigned long pages)
 	int handler = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register all = {
-		.range = { (unsigned long)memory, pages * PAGE },
+		.range = { (unsigned long)memory, pages * page_bytes },
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 
@@ -176,11 +176,11 @@ static void fills_in_vain(unsigned long pages)
 static void held_by_a_pipe(unsigned long pages)
 {
 	char *memory = map(pages, MADV_NOHUGEPAGE);
-	struct iovec first = { memory, PAGE };
+	struct iovec first = { memory, page_bytes };
 	int ends[2];
 
 	fill(memory, pages);
-	if (pipe(ends) || vmsplice(ends[1], &first, 1, 0) != (ssize_t)PAGE)
+	if (pipe(ends) || vmsplice(ends[1], &first, 1, 0) != (ssize_t)page_bytes)
 		fail("vmsplice");
 	to_device(memory, pages, 0);
 	to_device(memory, pages, STOCK_ALL);
@@ -194,13 +194,15 @@ static void held_by_a_pipe(unsigned long pages)
 /* The kernel splits what the driver does not want whole. */
 static void huge(void)
 {
-	char *memory = map(512, MADV_HUGEPAGE);
+	unsigned long all = huge_bytes / page_bytes;
+	unsigned long pages = all < DEVICE_PAGES ? all : DEVICE_PAGES;
+	char *memory = map(pages, MADV_HUGEPAGE);
 
-	fill(memory, 512);
-	to_device(memory, 512, 0);
-	to_system(memory, 512);
-	check("huge", memory, 512);
-	unmap(memory, 512);
+	fill(memory, pages);
+	to_device(memory, pages, 0);
+	to_system(memory, pages);
+	check("huge", memory, pages);
+	unmap(memory, pages);
 }
 
 /* More than the device has, and then all of it back. */
@@ -217,10 +219,21 @@ static void full(void)
 	unmap(memory, pages);
 }
 
+static void ask_for_sizes(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
+
+	page_bytes = sysconf(_SC_PAGESIZE);
+	if (!file || fscanf(file, "%lu", &huge_bytes) != 1)
+		fail("the size of a huge page");
+	fclose(file);
+}
+
 int main(void)
 {
 	static const unsigned long sizes[] = { 1, 2, 15, 64, 513 };
 
+	ask_for_sizes();
 	device = open("/dev/" STOCK_NAME, O_RDWR | O_CLOEXEC);
 	if (device < 0)
 		fail("/dev/" STOCK_NAME);
