@@ -33,30 +33,59 @@ impl Stack {
     ///
     /// As for `libc::ioctl`.
     pub unsafe fn ioctl<T>(&self, file: RawFd, number: u32, argument: &mut T) -> io::Result<()> {
-        let mut result = libc::SYS_ioctl;
-        // SAFETY: A system call, which writes only what the caller promises. Whoever looks for the
-        // stack in the meantime finds the frame in `rbp`, which is what it was when the call has
-        // returned.
-        unsafe {
-            asm!(
-                "push rbp",
-                "mov rbp, {frame}",
-                "syscall",
-                "pop rbp",
-                frame = in(reg) &raw const self.0,
-                inlateout("rax") result,
-                in("rdi") i64::from(file),
-                in("rsi") u64::from(number),
-                in("rdx") &raw mut *argument,
-                lateout("rcx") _,
-                lateout("r11") _,
-            );
-        }
+        // SAFETY: the caller's promise.
+        let result = unsafe { call(&self.0, file, number, (&raw mut *argument).cast()) };
         if result < 0 {
             return Err(io::Error::from_raw_os_error(-result as i32));
         }
         Ok(())
     }
+}
+
+/// The system call, which writes only what its caller allows. Whoever looks for the stack in the
+/// meantime finds the frame in `rbp`, which is what it was when the call has returned.
+#[cfg(target_arch = "x86_64")]
+unsafe fn call(frame: &Frame, file: RawFd, number: u32, argument: *mut libc::c_void) -> i64 {
+    let mut result = libc::SYS_ioctl;
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "push rbp",
+            "mov rbp, {frame}",
+            "syscall",
+            "pop rbp",
+            frame = in(reg) &raw const *frame,
+            inlateout("rax") result,
+            in("rdi") i64::from(file),
+            in("rsi") u64::from(number),
+            in("rdx") argument,
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    result
+}
+
+/// The same, with the frame in `x29`.
+#[cfg(target_arch = "aarch64")]
+unsafe fn call(frame: &Frame, file: RawFd, number: u32, argument: *mut libc::c_void) -> i64 {
+    let mut result = i64::from(file);
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "mov {own}, x29",
+            "mov x29, {frame}",
+            "svc #0",
+            "mov x29, {own}",
+            own = out(reg) _,
+            frame = in(reg) &raw const *frame,
+            in("x8") libc::SYS_ioctl,
+            inlateout("x0") result,
+            in("x1") u64::from(number),
+            in("x2") argument,
+        );
+    }
+    result
 }
 
 #[cfg(test)]
