@@ -1,7 +1,8 @@
 //! The same hooks by kprobes, for kernels without BPF trampolines. An argument is a number there,
 //! and at a return there are none: the thread's call that is at that stage is the one.
 //!
-//! On x86-64 and arm64 alike: `ProbeContext` knows where arguments are.
+//! `ProbeContext` knows where each machine has its arguments. The object is built for one machine:
+//! `bpf_target_arch` says for which.
 
 use aya_ebpf::{
     macros::{kprobe, kretprobe},
@@ -28,7 +29,11 @@ impl Entered for ProbeContext {
     #[inline(always)]
     fn stack(&self) -> u64 {
         // SAFETY: the context of a kprobe is the registers.
-        unsafe { (*self.regs).rsp }
+        let regs = unsafe { &*self.regs };
+        #[cfg(bpf_target_arch = "x86_64")]
+        return regs.rsp;
+        #[cfg(bpf_target_arch = "aarch64")]
+        return regs.sp;
     }
 }
 

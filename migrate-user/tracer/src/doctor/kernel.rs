@@ -55,8 +55,8 @@ const NO_BTF: &str = "It is read from BTF, which is not to be had (see below)";
 fn architecture() -> Check {
     let check = Check::new("kernel", "architecture", std::env::consts::ARCH);
     match std::env::consts::ARCH {
-        "x86_64" => check,
-        _ => check.judged(State::Limited, "Only x86_64 has been tried"),
+        "x86_64" | "aarch64" => check,
+        _ => check.judged(State::Limited, "Only x86_64 and aarch64 have been tried"),
     }
 }
 

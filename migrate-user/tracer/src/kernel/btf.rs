@@ -50,6 +50,7 @@ fn offsets(
     }
     requirements::kernel(&types)?;
     let pagemap = pagemap(&types).unwrap_or(PagemapOffsets::UNKNOWN);
+    let release = machine::facts().kernel;
     let (words_type, cast) = loads(&types).unwrap_or((0, 0));
     let (task_from_pid, task_release) = holders(&types).unwrap_or((0, 0));
     let config = Config {
@@ -71,8 +72,8 @@ fn offsets(
         user_stacks: 0,
         details: 0,
         wait: wait(&types),
-        swap_type_shift: SWAP_TYPE_SHIFT.unwrap_or(0),
-        device_type: device_type(&types, &machine::facts().kernel).unwrap_or(OFFSET_UNKNOWN),
+        swap_type_shift: swap_type_shift(&release).unwrap_or(0),
+        device_type: device_type(&types, &release).unwrap_or(OFFSET_UNKNOWN),
         waits: 0,
     };
     let structures = StructureOffsets {
@@ -141,12 +142,15 @@ fn wait(types: &Types) -> WaitOffsets {
 }
 
 /// Where in a page table's entry the type of a swap entry is: `__swp_type` of this machine. `None`
-/// where nobody has tried it.
-const SWAP_TYPE_SHIFT: Option<u32> = if cfg!(target_arch = "x86_64") {
-    Some(59)
-} else {
-    None
-};
+/// where it is not known: 64-bit ARM had another place for it before, and another kernel in between
+/// has not been looked at.
+fn swap_type_shift(release: &str) -> Option<u32> {
+    match std::env::consts::ARCH {
+        "x86_64" => Some(59),
+        "aarch64" => (machine::version_of(release)? >= (6, 12)).then_some(6),
+        _ => None,
+    }
+}
 
 /// The type of a swap entry that stands for a page on a device which may be written to; the next is
 /// that of others. `None` where it is not known.
@@ -155,7 +159,7 @@ const SWAP_TYPE_SHIFT: Option<u32> = if cfg!(target_arch = "x86_64") {
 /// every kernel since 6.2), before it those of devices, of which there have been four since 5.14
 /// (two of them for exclusive access), and three since 6.15.
 fn device_type(types: &Types, release: &str) -> Option<u32> {
-    SWAP_TYPE_SHIFT?;
+    swap_type_shift(release)?;
     let of_devices = if types.has("make_device_exclusive") {
         3
     } else if machine::version_of(release)? >= (6, 2) {
