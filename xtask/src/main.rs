@@ -1,5 +1,6 @@
 //! What a developer or a first-time user types: set-up, build, the test VM, the tests.
 
+mod arch;
 mod build;
 mod cache;
 mod cli;

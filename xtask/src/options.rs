@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::Args;
 
+use crate::arch::Arch;
+use crate::errors::unsupported;
 use crate::vm::Accelerator;
 
 /// What holds for every command.
@@ -17,4 +20,23 @@ pub(crate) struct Options {
     /// Also MIGSCOPE_ACCEL
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) accel: Option<Accelerator>,
+    /// For which machine to build, and which to emulate; this one unless told otherwise. For
+    /// another there are 'build', 'dist' and 'test'
+    #[arg(long, global = true, value_name = "NAME", default_value_t = Arch::HOST)]
+    pub(crate) arch: Arch,
+}
+
+impl Options {
+    /// An error if another machine is asked for of a command that knows only this one.
+    pub(crate) fn must_be_of_this_machine(&self) -> Result<()> {
+        if self.arch.is_foreign() {
+            return Err(unsupported(format!(
+                "this is for {} only: the test driver's kernel is not built for {} yet. There are `cargo xtask build`, `dist` and `test` with --arch {}",
+                Arch::HOST,
+                self.arch,
+                self.arch
+            )));
+        }
+        Ok(())
+    }
 }

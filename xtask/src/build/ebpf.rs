@@ -29,7 +29,7 @@ pub(crate) fn ebpf(setup: &Setup, step: &Step) -> Result<PathBuf> {
         .arg("--release")
         .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_RUSTFLAGS", flags);
     cargo(&mut command, &workspace.log("ebpf"), step)?;
-    Ok(workspace.target("bpf").join(TARGET).join("release/migrate"))
+    Ok(folder(setup).join(TARGET).join("release/migrate"))
 }
 
 /// Cargo for the crate that runs in the kernel. It has a target folder of its own: the environment
@@ -47,8 +47,19 @@ pub(crate) fn cargo_for_bpf(setup: &Setup, verb: &str) -> Result<Command> {
     ]);
     command
         .args(["--target", TARGET, "-Z", "build-std=core", "--target-dir"])
-        .arg(setup.workspace.target("bpf"));
-    command.env("RUSTC_BOOTSTRAP", "1");
+        .arg(folder(setup));
+    command
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("AYA_BPF_TARGET_ARCH", setup.arch.name());
     setup.rust_source.tell(&mut command)?;
     Ok(command)
+}
+
+/// Where it is built. Each machine has its own: the registers that kprobes read are its.
+fn folder(setup: &Setup) -> PathBuf {
+    if setup.arch.is_foreign() {
+        setup.workspace.target(&format!("bpf-{}", setup.arch))
+    } else {
+        setup.workspace.target("bpf")
+    }
 }

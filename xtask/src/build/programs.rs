@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::cargo;
+use crate::arch::Arch;
 use crate::progress::Step;
+use crate::setup::Setup;
 use crate::workspace::Workspace;
-
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// What was built.
 #[derive(Clone, Debug)]
@@ -24,8 +24,9 @@ pub(crate) struct Programs {
 }
 
 /// Builds all of them, with the tracer in `migscope`.
-pub(crate) fn programs(workspace: &Workspace, ebpf: &Path, step: &Step) -> Result<Programs> {
-    let mut command = cargo_static(workspace);
+pub(crate) fn programs(setup: &Setup, ebpf: &Path, step: &Step) -> Result<Programs> {
+    let (workspace, arch) = (&setup.workspace, setup.arch);
+    let mut command = cargo_static(setup, arch)?;
     command.args([
         "--package",
         "vm-init",
@@ -40,7 +41,7 @@ pub(crate) fn programs(workspace: &Workspace, ebpf: &Path, step: &Step) -> Resul
         step,
     )?;
     let [init, migscope, workload] =
-        ["vm-init", "migscope", "workload"].map(|name| built(workspace, name));
+        ["vm-init", "migscope", "workload"].map(|name| built(workspace, arch, name));
     Ok(Programs {
         init,
         migscope,
@@ -49,53 +50,89 @@ pub(crate) fn programs(workspace: &Workspace, ebpf: &Path, step: &Step) -> Resul
 }
 
 /// Builds only the scenarios, which is quick.
-pub(crate) fn workload(workspace: &Workspace, step: &Step) -> Result<PathBuf> {
-    let mut command = cargo_static(workspace);
+pub(crate) fn workload(setup: &Setup, step: &Step) -> Result<PathBuf> {
+    let (workspace, arch) = (&setup.workspace, setup.arch);
+    let mut command = cargo_static(setup, arch)?;
     cargo(
         command.args(["--package", "workload"]),
         &workspace.log("workload"),
         step,
     )?;
-    Ok(built(workspace, "workload"))
+    Ok(built(workspace, arch, "workload"))
+}
+
+/// Builds the program for this machine, without a tracer: what it says of itself is the same.
+pub(crate) fn writer(setup: &Setup, step: &Step) -> Result<PathBuf> {
+    let workspace = &setup.workspace;
+    let mut command = cargo_static(setup, Arch::HOST)?;
+    cargo(
+        command.args(["--package", "migrate-user"]),
+        &workspace.log("writer"),
+        step,
+    )?;
+    Ok(built(workspace, Arch::HOST, "migscope"))
 }
 
 /// Builds an example of the program, which measures something.
-pub(crate) fn example(
-    name: &str,
-    workspace: &Workspace,
-    ebpf: &Path,
-    step: &Step,
-) -> Result<PathBuf> {
-    let mut command = cargo_static(workspace);
+pub(crate) fn example(name: &str, setup: &Setup, ebpf: &Path, step: &Step) -> Result<PathBuf> {
+    let (workspace, arch) = (&setup.workspace, setup.arch);
+    let mut command = cargo_static(setup, arch)?;
     command.args(["--package", "migrate-user", "--example", name]);
     cargo(
         command.env("MIGSCOPE_EBPF", ebpf),
         &workspace.log(name),
         step,
     )?;
-    Ok(built(workspace, &format!("examples/{name}")))
+    Ok(built(workspace, arch, &format!("examples/{name}")))
 }
 
 /// A target folder of its own: other flags than the developer's would have everything built anew
-/// each time.
-fn cargo_static(workspace: &Workspace) -> Command {
-    let mut command = workspace.cargo();
+/// each time. Each machine has one, for the same reason.
+fn cargo_static(setup: &Setup, arch: Arch) -> Result<Command> {
+    let mut command = setup.workspace.cargo();
     command
-        .args(["build", "--release", "--target", TARGET, "--target-dir"])
-        .arg(workspace.target("guest"));
-    command.env(
-        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-        "-C target-feature=+crt-static",
-    );
+        .args([
+            "build",
+            "--release",
+            "--target",
+            arch.target(),
+            "--target-dir",
+        ])
+        .arg(folder(&setup.workspace, arch));
+    let variable = |end: &str| {
+        let target = arch.target().replace('-', "_").to_uppercase();
+        format!("CARGO_TARGET_{target}_{end}")
+    };
+    command.env(variable("RUSTFLAGS"), "-C target-feature=+crt-static");
     // Every byte is copied into the guest's memory; names of functions stay for backtraces.
     command.env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
-    command
+    if arch.is_foreign() {
+        // The standard library for it is compiled here: rustup, where there is one, may not reach
+        // its server.
+        command
+            .args(["-Z", "build-std=std,panic_unwind"])
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env(variable("LINKER"), arch.gcc())
+            .env(
+                format!("CC_{}", arch.target().replace('-', "_")),
+                arch.gcc(),
+            );
+        setup.rust_source.tell(&mut command)?;
+    }
+    Ok(command)
 }
 
-fn built(workspace: &Workspace, name: &str) -> PathBuf {
-    workspace
-        .target("guest")
-        .join(TARGET)
+fn folder(workspace: &Workspace, arch: Arch) -> PathBuf {
+    if arch.is_foreign() {
+        workspace.target(&format!("guest-{arch}"))
+    } else {
+        workspace.target("guest")
+    }
+}
+
+fn built(workspace: &Workspace, arch: Arch, name: &str) -> PathBuf {
+    folder(workspace, arch)
+        .join(arch.target())
         .join("release")
         .join(name)
 }

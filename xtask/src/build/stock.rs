@@ -43,7 +43,7 @@ pub(crate) fn stock_module(
         "stock-module",
         step,
     )?;
-    let mut gcc = Command::new("gcc");
+    let mut gcc = Command::new(headers.gcc());
     gcc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-static"])
         .arg(format!("-DSTOCK_NAME=\"{name}\""))
         .arg("-o")

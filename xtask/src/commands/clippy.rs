@@ -14,7 +14,8 @@ use crate::setup::{Needs, Setup};
 
 /// Runs all checks, and fails if any does.
 pub(crate) fn run(options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
+    options.must_be_of_this_machine()?;
+    let setup = Setup::new(options, Flavour::Test)?;
     setup.ensure(
         Needs {
             ebpf: true,

@@ -34,8 +34,9 @@ pub(crate) fn run(arguments: &FuzzModule, options: Options) -> Result<()> {
         seed: arguments.seed.unwrap_or_else(any_seed),
     };
     let Fuzz { seconds, seed, .. } = fuzz;
-    let setup = Setup::new(options.kernel_src, Flavour::Debug)?;
-    let (lab, progress) = Lab::open(setup, options.accel, 1)?;
+    options.must_be_of_this_machine()?;
+    let setup = Setup::new(options, Flavour::Debug)?;
+    let (lab, progress) = Lab::open(setup, 1)?;
     let step = progress.step(&format!("{seconds} s of random calls, seed {seed}"));
     step.detail("boots");
     let summary = fuzz

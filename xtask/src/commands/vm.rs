@@ -50,8 +50,10 @@ pub(crate) struct Vm {
 pub(crate) fn run(arguments: Vm, options: Options) -> Result<()> {
     let files = arguments.add.iter().chain(&arguments.kernel);
     files.map(AsRef::as_ref).try_for_each(must_be_a_file)?;
-    let setup = Setup::new(options.kernel_src, Flavour::new(arguments.debug))?;
-    let (lab, _) = Lab::open(setup, options.accel, 0)?;
+    options.must_be_of_this_machine()?;
+    let accel = options.accel;
+    let setup = Setup::new(options, Flavour::new(arguments.debug))?;
+    let (lab, _) = Lab::open(setup, 0)?;
     let task = Task::new(TASK, arguments.argv);
     let task = task
         .stdout(Output::Host(Box::new(stdout())))
@@ -68,7 +70,7 @@ pub(crate) fn run(arguments: Vm, options: Options) -> Result<()> {
     }
     if let Some(kernel) = arguments.kernel {
         vm = vm.foreign_kernel(kernel);
-        if options.accel.is_none() {
+        if accel.is_none() {
             // Whether KVM runs it has not been seen.
             vm = vm.machine(|machine| Machine {
                 accelerator: Accelerator::Tcg,

@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::debian_version;
+use crate::arch::Arch;
 use crate::cache::{Cache, write_whole};
 use crate::errors::unsupported;
 use crate::process::{Logged, output};
@@ -48,12 +49,23 @@ pub(crate) struct Candidate {
 /// The private apt root, its lists up to date.
 pub(crate) struct Apt {
     cache: Cache,
+    arch: Arch,
     root: PathBuf,
 }
 
 impl Apt {
     /// Sets the root up and fetches the lists.
     pub(crate) fn update(cache: &Cache, suites: Suites, step: &Step) -> Result<Self> {
+        Self::update_for(Arch::HOST, cache, suites, step)
+    }
+
+    /// The same for packages of a kind of machine.
+    pub(crate) fn update_for(
+        arch: Arch,
+        cache: &Cache,
+        suites: Suites,
+        step: &Step,
+    ) -> Result<Self> {
         if Command::new("apt-get").arg("--version").output().is_err() {
             return Err(unsupported(
                 "this machine has no apt, from which the kernel's and the compiler's source would come: \
@@ -62,7 +74,12 @@ impl Apt {
         }
         let apt = Apt {
             cache: cache.clone(),
-            root: cache.path(suites.folder),
+            arch,
+            root: if arch.is_foreign() {
+                cache.path(&format!("{}-{arch}", suites.folder))
+            } else {
+                cache.path(suites.folder)
+            },
         };
         let names = suites.names;
         for folder in ["parts", "lists/partial", "cache/archives/partial"] {
@@ -70,7 +87,8 @@ impl Apt {
             fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         }
         let sources = format!(
-            "Types: deb\nURIs: {}\nSuites: {names}\nComponents: main\nSigned-By: {KEYRING}\n",
+            "Types: deb\nArchitectures: {}\nURIs: {}\nSuites: {names}\nComponents: main\nSigned-By: {KEYRING}\n",
+            arch.debian(),
             mirror()?
         );
         write_whole(&apt.path("parts/newer.sources"), sources.as_bytes())?;
@@ -92,6 +110,11 @@ impl Apt {
         command
             .env("LC_ALL", "C")
             .args(["-q", "-o", "Dir::Etc::SourceList=/dev/null"]);
+        for option in ["Architecture", "Architectures"] {
+            command
+                .arg("-o")
+                .arg(format!("APT::{option}={}", self.arch.debian()));
+        }
         for (option, folder) in [
             ("Etc::SourceParts", "parts"),
             ("State::Lists", "lists"),

@@ -4,6 +4,7 @@
 //! order; what is there costs nothing.
 
 pub(crate) mod apt;
+pub(crate) mod busybox;
 pub(crate) mod debian_version;
 pub(crate) mod kernel;
 pub(crate) mod packages;
@@ -14,12 +15,13 @@ pub(crate) mod rust_source;
 pub(crate) mod stock;
 pub(crate) mod tools;
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
 use crate::cache::Cache;
+use crate::options::Options;
 use crate::progress::{Progress, Step};
+use crate::vm::Accelerator;
 use crate::workspace::Workspace;
 use kernel::{Flavour, Kernel};
 use packages::{Need, Packages};
@@ -48,6 +50,8 @@ pub(crate) struct Needs {
     pub(crate) vm: bool,
     /// The terminal that the dashboard is tested in.
     pub(crate) terminal: bool,
+    /// What builds programs for the machine that is asked for, if that is another.
+    pub(crate) programs: bool,
 }
 
 impl Needs {
@@ -57,6 +61,7 @@ impl Needs {
         ebpf: true,
         vm: true,
         terminal: false,
+        programs: true,
     };
 }
 
@@ -64,6 +69,10 @@ impl Needs {
 pub(crate) struct Setup {
     pub(crate) cache: Cache,
     pub(crate) workspace: Workspace,
+    /// For which machine.
+    pub(crate) arch: Arch,
+    /// What is to execute VMs, if that is said.
+    pub(crate) accel: Option<Accelerator>,
     pub(crate) rust_source: RustSource,
     pub(crate) bindgen: Tool,
     pub(crate) bpf_linker: Tool,
@@ -73,7 +82,12 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Looks at the machine; changes nothing.
-    pub(crate) fn new(kernel_src: Option<PathBuf>, flavour: Flavour) -> Result<Self> {
+    pub(crate) fn new(options: Options, flavour: Flavour) -> Result<Self> {
+        let Options {
+            kernel_src,
+            accel,
+            arch,
+        } = options;
         let cache = Cache::open()?;
         let workspace = Workspace::find()?;
         let rust_source = RustSource::new(&cache, &workspace);
@@ -91,6 +105,8 @@ impl Setup {
             readers: Readers::new(&cache),
             cache,
             workspace,
+            arch,
+            accel,
             rust_source,
             bindgen,
             bpf_linker,
@@ -104,13 +120,15 @@ impl Setup {
         let packages = Packages::new(&self.package_needs(needs)?);
         let stages = self.kernel.stages();
         let mut parts: Vec<&dyn Part> = vec![&packages];
+        // There is no kernel of ours for other machines; Debian's is looked for when it is booted.
+        let needs_kernel = needs.kernel && !self.arch.is_foreign();
         if needs.kernel || needs.ebpf {
             parts.push(&self.rust_source);
         }
         if needs.ebpf {
             parts.push(&self.bpf_linker);
         }
-        if needs.kernel {
+        if needs_kernel {
             parts.push(&self.bindgen);
             parts.extend(stages.iter().map(|stage| stage as &dyn Part));
         }
@@ -133,12 +151,18 @@ impl Setup {
         let mut packages = Vec::new();
         if needs.kernel {
             packages.extend(self.kernel.flavour.needs());
-            if self.kernel.tree()?.is_none() {
+            if !self.arch.is_foreign() && self.kernel.tree()?.is_none() {
                 packages.push(Need::Kernel);
             }
         }
         if needs.vm {
-            packages.push(Need::Vm);
+            packages.push(match self.arch {
+                Arch::X86_64 => Need::Vm,
+                Arch::Aarch64 => Need::VmOfArm,
+            });
+        }
+        if needs.programs && self.arch.is_foreign() {
+            packages.push(Need::ProgramsForArm);
         }
         if needs.terminal {
             packages.push(Need::Terminal);

@@ -9,14 +9,12 @@ use anyhow::Result;
 
 use super::Part;
 use super::probe::{clang, header, libclang, program, python_environments, static_busybox};
+use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::errors::unsupported;
 use crate::interrupt;
 use crate::process::Logged;
 use crate::progress::Step;
-
-/// The program that runs the VM.
-pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
 /// What something is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +27,10 @@ pub(crate) enum Need {
     Debug,
     /// Running the VM.
     Vm,
+    /// Running that of a 64-bit ARM machine.
+    VmOfArm,
+    /// Building programs and modules for that.
+    ProgramsForArm,
     /// Testing the dashboard.
     Terminal,
     /// Running other projects' readers of what is exported.
@@ -138,7 +140,25 @@ const PACKAGES: &[Package] = &[
         "qemu-system-x86",
         Need::Vm,
         "runs the test VM",
-        Probe::Program(QEMU),
+        Probe::Program(Arch::X86_64.qemu()),
+    ),
+    package(
+        "qemu-system-arm",
+        Need::VmOfArm,
+        "emulates a 64-bit ARM machine",
+        Probe::Program(Arch::Aarch64.qemu()),
+    ),
+    package(
+        "gcc-aarch64-linux-gnu",
+        Need::ProgramsForArm,
+        "compiles and links for 64-bit ARM",
+        Probe::Program("aarch64-linux-gnu-gcc"),
+    ),
+    package(
+        "libc6-dev-arm64-cross",
+        Need::ProgramsForArm,
+        "the C library of programs for 64-bit ARM",
+        Probe::Header("/usr/aarch64-linux-gnu/include/stdio.h"),
     ),
     package(
         "busybox-static",

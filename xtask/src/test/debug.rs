@@ -5,9 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Context, Skipped, trace::tell};
+use crate::arch::Arch;
 use crate::driver;
 use crate::fuzz::Fuzz;
 use crate::lab::Lab;
+use crate::options::Options;
 use crate::setup::Setup;
 use crate::setup::kernel::Flavour;
 use crate::vm::builder::Task;
@@ -42,13 +44,18 @@ fn lab<'a>(context: &'a Context<'_>) -> Result<&'a Lab> {
     if let Some(lab) = context.debug.get() {
         return Ok(lab);
     }
-    let setup = Setup::new(None, Flavour::Debug)?;
+    let options = Options {
+        kernel_src: None,
+        accel: context.accel,
+        arch: Arch::HOST,
+    };
+    let setup = Setup::new(options, Flavour::Debug)?;
     if setup.kernel.tree()?.is_none() {
         return Err(Skipped(
             "the debug kernel is not built; `cargo xtask kernel --debug` does".into(),
         )
         .into());
     }
-    let (lab, _) = Lab::open(setup, context.accel, 0)?;
+    let (lab, _) = Lab::open(setup, 0)?;
     Ok(context.debug.get_or_init(|| lab))
 }

@@ -36,7 +36,13 @@ pub(super) fn the_package_installs_and_goes_without_a_trace(context: &Context<'_
     }
     let workspace = &context.lab.setup.workspace;
     let step = Step::begin("tarball and package".into());
-    let dist = dist::make(workspace, &context.lab.programs.migscope, &step)?;
+    let migscope = &context.lab.programs.migscope;
+    let built = dist::Program {
+        arch: context.lab.setup.arch,
+        migscope: migscope.clone(),
+        writer: migscope.clone(),
+    };
+    let dist = dist::make(workspace, &built, &step)?;
     step.done();
     let root = Root(scratch::path(workspace, "installed"));
     root.prepare()?;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Context;
+use crate::arch::Arch;
 use crate::process::POLL;
-use crate::setup::packages::QEMU;
 
 /// How long it may take to get as far as QEMU.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -66,5 +66,5 @@ fn is_qemu(pid: u32) -> bool {
     arguments
         .split(|byte| *byte == 0)
         .next()
-        .is_some_and(|program| program.ends_with(QEMU.as_bytes()))
+        .is_some_and(|program| program.ends_with(Arch::HOST.qemu().as_bytes()))
 }

@@ -54,6 +54,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::arch::Arch;
 use crate::errors::{Interrupted, Status};
 use crate::lab::Lab;
 use crate::options::Options;
@@ -244,6 +245,14 @@ const KERNELS: &[Case] = tests![
     stock::drivers_with_one_owner_are_told_apart,
 ];
 
+/// Those of 64-bit ARM, which `--arch aarch64` asks for: on Debian's kernels, whose pages are of 4
+/// and of 16 KiB.
+const OF_ARM: &[Case] = tests![
+    stock::migrations_with_16_kib_pages_are_counted,
+    stock::migrations_with_4_kib_pages_are_counted,
+    stock::linux_7_3_with_16_kib_pages_is_traced,
+];
+
 /// Many runs of the same and of something slower, which `--pairs` asks for.
 const PAIRS: &[Case] = tests![pairs::are_told_rightly, findings::of_ten_runs_are_the_same,];
 
@@ -276,14 +285,15 @@ impl std::ops::AddAssign for Count {
 
 /// Runs the tests; the last line of standard output tells how many passed and failed.
 pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
+    let setup = Setup::new(options.clone(), Flavour::Test)?;
     let terminal = Needs {
         terminal: arguments.is_ordinary(),
         ..Needs::default()
     };
     setup.ensure(terminal, 0)?;
     let mut count = Count::default();
-    if !arguments.vm && arguments.is_ordinary() {
+    let arch = setup.arch;
+    if !arguments.vm && arguments.is_ordinary() && !arch.is_foreign() {
         count += host::run(&setup.workspace, arguments.filter.as_deref())?;
     }
     // 7.3 is a name that users know.
@@ -296,6 +306,7 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
         filter.is_none_or(|filter| test.name.contains(filter))
     };
     let (alone, side_by_side) = match arguments {
+        _ if arch == Arch::Aarch64 => (OF_ARM, &[][..]),
         Test { kernels: true, .. } => (KERNELS, &[][..]),
         Test { pairs: true, .. } => (PAIRS, &[][..]),
         _ => (ALONE, SIDE_BY_SIDE),
@@ -304,7 +315,7 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
         [alone, side_by_side].map(|tests| tests.iter().filter(wanted).collect::<Vec<_>>());
     let tests = alone.len() + side_by_side.len();
     if !arguments.host && tests > 0 {
-        count += match Lab::open(setup, options.accel, 0) {
+        count += match Lab::open(setup, 0) {
             Ok((lab, _)) => {
                 let context = Context {
                     lab: &lab,

@@ -14,11 +14,11 @@ use clap::ValueEnum;
 
 use super::builder::Builder;
 use super::qemu::{Accelerator, Machine};
+use crate::arch::Arch;
 use crate::cache::{Cache, Key, write_whole};
 use crate::errors::{Interrupted, unsupported};
 use crate::process::output;
 use crate::progress::Step;
-use crate::setup::packages::QEMU;
 
 /// The environment variable that says which to use.
 const VARIABLE: &str = "MIGSCOPE_ACCEL";
@@ -82,7 +82,7 @@ fn key(kernel: &Path) -> Result<Key> {
         .ok()
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
         .unwrap_or_default();
-    let qemu = output(Command::new(QEMU).arg("--version"))?;
+    let qemu = output(Command::new(Arch::HOST.qemu()).arg("--version"))?;
     let host = fs::read_to_string("/proc/version").unwrap_or_default();
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processors

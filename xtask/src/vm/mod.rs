@@ -170,7 +170,7 @@ impl Boot {
             "a foreign kernel has only {SERIAL_STREAMS} streams, and {} are asked for",
             given.len()
         );
-        self.job.ports = (1..)
+        self.job.ports = (self.machine.first_line()..)
             .zip(&given)
             .map(|(line, (name, _))| Port {
                 name: name.clone(),

@@ -79,8 +79,9 @@ pub(crate) fn run(arguments: Bench, options: Options) -> Result<()> {
         .filter(|tool| arguments.tool.is_empty() || arguments.tool.contains(tool))
         .copied()
         .collect();
-    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
-    let (lab, progress) = Lab::open(setup, options.accel, FURTHER_STEPS + tools.len())?;
+    options.must_be_of_this_machine()?;
+    let setup = Setup::new(options, Flavour::Test)?;
+    let (lab, progress) = Lab::open(setup, FURTHER_STEPS + tools.len())?;
     let results = measure_all(&lab, &progress, &tools, &pages)?;
     let json = serde_json::to_string_pretty(&results).context("the results as JSON")? + "\n";
     let path = arguments
@@ -153,6 +154,6 @@ fn release(lab: &Lab) -> Result<String> {
 /// What an example program of migscope's measures on this machine, which it prints as JSON.
 fn measured_by<T: DeserializeOwned>(example: &str, lab: &Lab, step: &Step) -> Result<T> {
     let ebpf = build::ebpf(&lab.setup, step)?;
-    let program = build::example(example, &lab.setup.workspace, &ebpf, step)?;
+    let program = build::example(example, &lab.setup, &ebpf, step)?;
     Ok(serde_json::from_str(&output(&mut Command::new(program))?)?)
 }

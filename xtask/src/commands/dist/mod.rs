@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
 use crate::build;
 use crate::errors::unsupported;
 use crate::options::Options;
@@ -52,27 +53,50 @@ pub(crate) struct Dist {
 
 /// Builds them and says where they are.
 pub(crate) fn run(options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
+    let setup = Setup::new(options, Flavour::Test)?;
     let needs = Needs {
         ebpf: true,
+        programs: true,
         ..Needs::default()
     };
-    let progress = setup.ensure(needs, STEPS)?;
+    let arch = setup.arch;
+    let further = if arch.is_foreign() { STEPS + 1 } else { STEPS };
+    let progress = setup.ensure(needs, further)?;
     let step = progress.step("eBPF object");
     let ebpf = build::ebpf(&setup, &step).context("build the eBPF object")?;
     step.done();
     let step = progress.step("migscope");
-    let programs = build::programs(&setup.workspace, &ebpf, &step).context("build migscope")?;
+    let programs = build::programs(&setup, &ebpf, &step).context("build migscope")?;
     step.done();
+    let built = Program {
+        arch,
+        writer: if arch.is_foreign() {
+            let step = progress.step("migscope for this machine, which writes its manual");
+            let writer = build::writer(&setup, &step).context("build migscope")?;
+            step.done();
+            writer
+        } else {
+            programs.migscope.clone()
+        },
+        migscope: programs.migscope,
+    };
     let step = progress.step("tarball and package");
-    let dist = make(&setup.workspace, &programs.migscope, &step)?;
+    let dist = make(&setup.workspace, &built, &step)?;
     step.done();
     println!("{}\n{}", dist.tarball.display(), dist.package.display());
     Ok(())
 }
 
-/// Makes both of a program that has been built.
-pub(crate) fn make(workspace: &Workspace, migscope: &Path, step: &Step) -> Result<Dist> {
+/// A program that has been built.
+pub(crate) struct Program {
+    pub(crate) arch: Arch,
+    pub(crate) migscope: PathBuf,
+    /// The same for this machine: it writes its manual pages and completions.
+    pub(crate) writer: PathBuf,
+}
+
+/// Makes both of it.
+pub(crate) fn make(workspace: &Workspace, built: &Program, step: &Step) -> Result<Dist> {
     for tool in ["dpkg-deb", "tar", "gzip"] {
         if program(tool).is_none() {
             return Err(unsupported(format!(
@@ -85,15 +109,15 @@ pub(crate) fn make(workspace: &Workspace, migscope: &Path, step: &Step) -> Resul
     let _ = fs::remove_dir_all(&folder);
     let stage = Stage {
         workspace,
-        migscope,
+        built,
         root: folder.join("root"),
     };
     step.detail("files");
     stage.fill()?;
-    let tarball = folder.join(format!("migscope-{VERSION}-x86_64-linux.tar.gz"));
+    let tarball = folder.join(format!("migscope-{VERSION}-{}-linux.tar.gz", built.arch));
     step.detail("tarball");
     stage.tar(&tarball)?;
-    let package = folder.join(format!("migscope_{VERSION}_amd64.deb"));
+    let package = folder.join(format!("migscope_{VERSION}_{}.deb", built.arch.debian()));
     step.detail("package");
     stage.package(&package)?;
     Ok(Dist { tarball, package })
@@ -102,21 +126,25 @@ pub(crate) fn make(workspace: &Workspace, migscope: &Path, step: &Step) -> Resul
 /// A folder with everything where a package puts it.
 struct Stage<'a> {
     workspace: &'a Workspace,
-    migscope: &'a Path,
+    built: &'a Program,
     root: PathBuf,
 }
 
 impl Stage<'_> {
     fn fill(&self) -> Result<()> {
-        let program = fs::read(self.migscope).context("read migscope")?;
+        let program = fs::read(&self.built.migscope).context("read migscope")?;
         self.file("usr/bin/migscope", &program)?;
         self.mode("usr/bin/migscope", 0o755)?;
         for (shell, path) in COMPLETIONS {
-            let script = output(Command::new(self.migscope).args(["completions", shell]))?;
+            let script = output(Command::new(&self.built.writer).args(["completions", shell]))?;
             self.file(path, script.as_bytes())?;
         }
         let man = self.root.join(MAN);
-        output(Command::new(self.migscope).args(["man", "-o"]).arg(&man))?;
+        output(
+            Command::new(&self.built.writer)
+                .args(["man", "-o"])
+                .arg(&man),
+        )?;
         let unit = self.workspace.file("docs/monitoring/migscope.service")?;
         self.copy(&unit, UNIT)?;
         for name in DOCUMENTS {
@@ -155,7 +183,10 @@ impl Stage<'_> {
         let pages: Vec<_> = pages.flatten().map(|page| page.path()).collect();
         output(Command::new("gzip").args(["-n", "-9"]).args(&pages))?;
         self.file(&format!("{DOC}/copyright"), COPYRIGHT.as_bytes())?;
-        self.file("DEBIAN/control", control(self.installed_kib()?).as_bytes())?;
+        self.file(
+            "DEBIAN/control",
+            control(self.built.arch, self.installed_kib()?).as_bytes(),
+        )?;
         for (name, text) in SCRIPTS {
             let path = format!("DEBIAN/{name}");
             self.file(&path, text.as_bytes())?;
@@ -230,11 +261,11 @@ impl Stage<'_> {
     }
 }
 
-fn control(installed_kib: u64) -> String {
+fn control(arch: Arch, installed_kib: u64) -> String {
     format!(
         "Package: migscope
 Version: {VERSION}
-Architecture: amd64
+Architecture: {}
 Maintainer: the authors of migscope <migscope@localhost>
 Installed-Size: {installed_kib}
 Section: admin
@@ -244,7 +275,8 @@ Description: shows migrations of memory between the CPU and devices
  pages to device memory and back. migscope shows every such migration: how long
  each step took, where each page went, and what was wasted. It works for every
  driver, and serves its figures to Prometheus and OpenTelemetry.
-"
+",
+        arch.debian()
     )
 }
 

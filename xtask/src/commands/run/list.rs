@@ -28,7 +28,7 @@ pub(crate) fn must_be_known(setup: &Setup, scenario: &str) -> Result<()> {
 /// What `workload list` prints, before anything that takes long.
 fn ask(setup: &Setup) -> Result<String> {
     let step = Step::begin("scenarios".into());
-    let workload = build::workload(&setup.workspace, &step)?;
+    let workload = build::workload(setup, &step)?;
     step.done();
     output(Command::new(workload).arg("list"))
 }

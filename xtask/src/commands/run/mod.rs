@@ -72,7 +72,8 @@ const DEFAULT_SCENARIO: &str = "mixed";
 
 /// Shows a scenario.
 pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {
-    let setup = Setup::new(options.kernel_src, Flavour::Test)?;
+    options.must_be_of_this_machine()?;
+    let setup = Setup::new(options, Flavour::Test)?;
     if arguments.list {
         list::list(&setup).map(|listed| print!("{listed}"))?;
         return Ok(());
@@ -80,7 +81,7 @@ pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {
     if arguments.scenario != DEFAULT_SCENARIO {
         list::must_be_known(&setup, &arguments.scenario)?;
     }
-    let (lab, progress) = Lab::open(setup, options.accel, 1)?;
+    let (lab, progress) = Lab::open(setup, 1)?;
     let step = progress.step("the VM");
     if arguments.headless || !stdout().is_terminal() {
         headless(&lab, &arguments, step)

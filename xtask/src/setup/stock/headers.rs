@@ -13,6 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::arch::StockFlavour;
 use crate::cache::{Cache, Entry, Key, write_whole};
 use crate::progress::Step;
 use crate::setup::apt::{ALL, Apt, Candidate};
@@ -21,14 +22,13 @@ use crate::setup::apt::{ALL, Apt, Candidate};
 /// along.
 const LIBRARIES: [&str; 2] = ["libelf1t64", "libssl3t64"];
 const LOADER: &str = "ld-linux-x86-64.so.2";
-/// How a release ends, and what its packages for all machines have in its place.
-const FLAVOUR: &str = "-amd64";
+/// How the packages for all machines end.
 const COMMON: &str = "-common";
 /// Some programs only look for the one that does the work, which lies beside them.
 const WORKERS: [&str; 2] = [".real-x86", ".real-lsb-64"];
 /// What a program is called behind the script that has taken its name.
 const WRAPPED: &str = ".program";
-/// A gcc for flags of gcc 13 and later.
+/// A gcc, `CC`, for flags of gcc 13 and later.
 const COMPILER: &str = r#"#!/bin/sh
 for flag; do
     shift
@@ -37,37 +37,47 @@ for flag; do
     esac
     set -- "$@" "$flag"
 done
-exec gcc "$@"
+exec CC "$@"
 "#;
 
 /// The headers of one kernel.
 #[derive(Clone, Debug)]
 pub(crate) struct Headers {
     release: String,
+    flavour: StockFlavour,
     entry: Entry,
 }
 
 impl Headers {
     /// Those of this release, from the cache or from Debian; `None` where Debian has them no more.
-    pub(super) fn of(release: &str, cache: &Cache, step: &Step) -> Result<Option<Self>> {
+    pub(super) fn of(
+        release: &str,
+        flavour: StockFlavour,
+        cache: &Cache,
+        step: &Step,
+    ) -> Result<Option<Self>> {
+        let compiler = COMPILER.replace("CC", flavour.arch.gcc());
         let headers = Headers {
             release: release.to_owned(),
+            flavour,
             entry: cache.entry(
                 &format!("stock-headers-{release}"),
-                &Key::new().with(COMPILER),
+                &Key::new().with(&compiler),
             ),
         };
         let _lock = cache.lock("apt", step)?;
         if headers.entry.is_finished() {
             return Ok(Some(headers));
         }
-        let apt = Apt::update(cache, ALL, step)?;
-        let Some(packages) = headers.packages(&apt)? else {
+        let apt = Apt::update_for(flavour.arch, cache, ALL, step)?;
+        // The programs of the build run here, whatever they build for.
+        let own = Apt::update(cache, ALL, step)?;
+        let Some(packages) = headers.packages(&apt, &own)? else {
             return Ok(None);
         };
-        headers.unpack(&apt, &packages, step)?;
+        headers.unpack(&packages, &own, step)?;
         headers.wrap_programs()?;
-        write_script(&headers.compiler(), COMPILER)?;
+        write_script(&headers.compiler(), &compiler)?;
         headers.entry.finish()?;
         Ok(Some(headers))
     }
@@ -77,28 +87,43 @@ impl Headers {
         self.entry.name()
     }
 
-    fn packages(&self, apt: &Apt) -> Result<Option<Vec<Candidate>>> {
+    fn packages<'a>(
+        &self,
+        apt: &'a Apt,
+        own: &'a Apt,
+    ) -> Result<Option<Vec<(&'a Apt, Candidate)>>> {
         let version = self.version();
         let names = [
-            format!("linux-headers-{}", self.release),
-            format!("linux-headers-{version}{COMMON}"),
-            format!("linux-kbuild-{version}"),
+            (apt, format!("linux-headers-{}", self.release)),
+            (own, format!("linux-headers-{version}{COMMON}")),
+            (own, format!("linux-kbuild-{version}")),
         ];
-        names.iter().map(|name| apt.newest(name, "")).collect()
+        let newest = |(apt, name): (&'a Apt, String)| {
+            let found = apt.newest(&name, "")?;
+            Ok(found.map(|candidate| (apt, candidate)))
+        };
+        names.into_iter().map(newest).collect()
     }
 
-    fn unpack(&self, apt: &Apt, packages: &[Candidate], step: &Step) -> Result<()> {
+    fn unpack(&self, packages: &[(&Apt, Candidate)], own: &Apt, step: &Step) -> Result<()> {
         let libraries = self.entry.path("libraries");
         fs::create_dir_all(&libraries)
             .with_context(|| format!("create {}", libraries.display()))?;
-        for package in packages {
+        for (apt, package) in packages {
             apt.unpack(package, self.entry.folder(), step)?;
         }
-        apt.unpack_programs(&LIBRARIES, &libraries, step)
+        own.unpack_programs(&LIBRARIES, &libraries, step)
     }
 
     fn version(&self) -> &str {
-        self.release.strip_suffix(FLAVOUR).unwrap_or(&self.release)
+        let version = self.release.strip_suffix(self.flavour.end);
+        let version = version.and_then(|version| version.strip_suffix('-'));
+        version.unwrap_or(&self.release)
+    }
+
+    /// The C compiler for programs that run on such a machine.
+    pub(crate) fn gcc(&self) -> &'static str {
+        self.flavour.arch.gcc()
     }
 
     fn compiler(&self) -> PathBuf {
@@ -122,8 +147,13 @@ impl Headers {
         let mut make = Command::new("make");
         make.arg("-C")
             .arg(self.headers(COMMON))
-            .arg(with("O=", self.headers(FLAVOUR)))
+            .arg(with("O=", self.headers(&format!("-{}", self.flavour.end))))
             .arg(with("CC=", self.compiler()))
+            .arg(format!("ARCH={}", self.flavour.arch.kernel()))
+            .arg(format!(
+                "CROSS_COMPILE={}",
+                self.flavour.arch.cross_prefix()
+            ))
             .arg("CONFIG_DEBUG_INFO_BTF_MODULES=");
         make.env_remove("MAKEFLAGS").env_remove("KBUILD_OUTPUT");
         make
@@ -203,6 +233,7 @@ fn is_program(path: &Path) -> std::io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arch::Arch;
     use crate::process::output;
 
     /// A loader that tells what it was asked to start, and programs as the package has them.
@@ -237,11 +268,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path()).unwrap();
         let headers = Headers {
-            release: "7.3.4+deb13-amd64".into(),
+            release: "7.3.4+deb13-arm64-16k".into(),
+            flavour: Arch::Aarch64.stock_flavours()[1],
             entry: cache.entry("stock-headers", &Key::new()),
         };
         let of = |end| headers.headers(end);
-        assert!(of(FLAVOUR).ends_with("usr/src/linux-headers-7.3.4+deb13-amd64"));
+        let own = of("-arm64-16k");
+        assert!(own.ends_with("usr/src/linux-headers-7.3.4+deb13-arm64-16k"));
         assert!(of(COMMON).ends_with("usr/src/linux-headers-7.3.4+deb13-common"));
     }
 }

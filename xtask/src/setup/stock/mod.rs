@@ -9,15 +9,16 @@ use anyhow::{Context, Result};
 
 use super::apt::{ALL, Apt};
 use super::debian_version;
+use crate::arch::{Arch, StockFlavour};
 use crate::cache::{Cache, Entry, Key};
 use crate::errors::unsupported;
 use crate::progress::Step;
 
 pub(crate) use headers::Headers;
 
-/// Packages with an image: since 6.19 it is alone in `linux-binary-*`, and `linux-image-*` of the
-/// same version only depends on it.
-const PACKAGES: &str = r"^linux-(binary|image)-[0-9]+\.[0-9]+\.[0-9]+[-+][a-z]*[0-9]+-amd64$";
+/// Packages with an image, up to the flavour: since 6.19 it is alone in `linux-binary-*`, and
+/// `linux-image-*` of the same version only depends on it.
+const PACKAGES: &str = r"^linux-(binary|image)-[0-9]+\.[0-9]+\.[0-9]+[-+][a-z]*[0-9]+-";
 const IMAGE: &str = "vmlinuz";
 
 /// An image.
@@ -32,20 +33,34 @@ pub(crate) struct StockKernel {
 impl StockKernel {
     /// The newest of a series such as `6.12`, from the cache or from Debian. Where mirrors have
     /// dropped the series it is of the next one that there is, which its release tells.
-    pub(crate) fn of(series: &str, cache: &Cache, step: &Step) -> Result<Self> {
+    pub(crate) fn of(
+        flavour: StockFlavour,
+        series: &str,
+        cache: &Cache,
+        step: &Step,
+    ) -> Result<Self> {
         let _lock = cache.lock("apt", step)?;
-        let kind = format!("stock-kernel-{series}-");
+        let kind = if flavour == of_this_machine() {
+            format!("stock-kernel-{series}-")
+        } else {
+            format!("stock-kernel-{}-{series}-", flavour.end)
+        };
         let mut kept = cache.entries(&kind, &Key::new()).into_iter();
         if let Some(entry) = kept.find(Entry::is_finished) {
             return Self::kept(&entry, &kind);
         }
-        let apt = Apt::update(cache, ALL, step)?;
-        let names = apt.names(PACKAGES)?;
+        let apt = Apt::update_for(flavour.arch, cache, ALL, step)?;
+        let names = apt.names(&format!("{PACKAGES}{}$", flavour.end))?;
         let package = nearest(&names, series)
             .map(|name| apt.newest(name, ""))
             .transpose()?
             .flatten()
-            .ok_or_else(|| unsupported("Debian has no package linux-image-*-amd64"))?;
+            .ok_or_else(|| {
+                unsupported(format!(
+                    "Debian has no package linux-image-*-{}",
+                    flavour.end
+                ))
+            })?;
         let entry = cache.entry(&format!("{kind}{}", release(&package.package)), &Key::new());
         let unpacked = entry.path("package");
         fs::create_dir_all(&unpacked).with_context(|| format!("create {}", unpacked.display()))?;
@@ -62,18 +77,19 @@ impl StockKernel {
     /// The same, and what its modules are built with. Mirrors drop the headers of an image that is
     /// in the cache; then a newer one takes its place.
     pub(crate) fn with_headers(
+        flavour: StockFlavour,
         series: &str,
         cache: &Cache,
         step: &Step,
     ) -> Result<(Self, Headers)> {
-        let kernel = Self::of(series, cache, step)?;
-        if let Some(headers) = Headers::of(&kernel.release, cache, step)? {
+        let kernel = Self::of(flavour, series, cache, step)?;
+        if let Some(headers) = Headers::of(&kernel.release, flavour, cache, step)? {
             return Ok((kernel, headers));
         }
         let old = kernel.image.parent().context("an image without a folder")?;
         fs::remove_dir_all(old).with_context(|| format!("remove {}", old.display()))?;
-        let kernel = Self::of(series, cache, step)?;
-        let headers = Headers::of(&kernel.release, cache, step)?.ok_or_else(|| {
+        let kernel = Self::of(flavour, series, cache, step)?;
+        let headers = Headers::of(&kernel.release, flavour, cache, step)?.ok_or_else(|| {
             unsupported(format!(
                 "Debian has no package linux-headers-{} and what it needs",
                 kernel.release
@@ -93,6 +109,11 @@ impl StockKernel {
             image: entry.path(IMAGE),
         })
     }
+}
+
+/// The ordinary kernel for this machine.
+pub(crate) fn of_this_machine() -> StockFlavour {
+    Arch::HOST.stock_flavours()[0]
 }
 
 /// Since 6.19 an image lies among its modules.

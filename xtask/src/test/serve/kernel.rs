@@ -9,7 +9,7 @@ use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::Part as _;
 use crate::setup::programs::{CURL, Programs};
-use crate::setup::stock::StockKernel;
+use crate::setup::stock::{StockKernel, of_this_machine};
 use crate::test::Context;
 use crate::test::compare::sum;
 use crate::test::trace::{ROWS, driver_truth};
@@ -21,7 +21,7 @@ use crate::vm::{Accelerator, Captured, Machine};
 /// Ctrl-C.
 pub(crate) fn a_kernel_is_served_until_ctrl_c(context: &Context<'_>) -> Result<()> {
     let step = Step::begin("Debian's Linux 7.3".into());
-    let kernel = StockKernel::of("7.3", &context.lab.setup.cache, &step)?;
+    let kernel = StockKernel::of(of_this_machine(), "7.3", &context.lab.setup.cache, &step)?;
     step.done();
     let mut vm = context
         .lab

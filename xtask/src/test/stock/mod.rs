@@ -13,14 +13,18 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use vm_init::verdict::End;
 
-pub(super) use numbers::migrations_of_linux_7_3_are_counted;
+pub(super) use numbers::{
+    migrations_of_linux_7_3_are_counted, migrations_with_4_kib_pages_are_counted,
+    migrations_with_16_kib_pages_are_counted,
+};
 pub(super) use one_owner::drivers_with_one_owner_are_told_apart;
 
 use super::Context;
 use super::trace::tell;
+use crate::arch::{Arch, StockFlavour};
 use crate::progress::Step;
 use crate::sections::Sections;
-use crate::setup::stock::StockKernel;
+use crate::setup::stock::{StockKernel, of_this_machine};
 use crate::tracer::ATTACHED_FUNCTIONS;
 use crate::vm::builder::{Builder, Task};
 use crate::vm::{Accelerator, Machine};
@@ -36,6 +40,10 @@ const FUNCTIONS: [&str; 8] = [
     "migrate_device_finalize",
     "migrate_device_pfns",
 ];
+
+/// Debian's kernels for 64-bit ARM.
+const WITH_4_KIB_PAGES: StockFlavour = Arch::Aarch64.stock_flavours()[0];
+const WITH_16_KIB_PAGES: StockFlavour = Arch::Aarch64.stock_flavours()[1];
 
 /// A way to trace, and its options.
 const WAYS: [(&str, &[&str]); 5] = [
@@ -54,28 +62,32 @@ const LIMIT: Duration = Duration::from_secs(900);
 const TASK: &str = "stock";
 
 pub(super) fn linux_6_1_is_traced(context: &Context<'_>) -> Result<()> {
-    is_traced(context, "6.1")
+    is_traced(context, of_this_machine(), "6.1")
 }
 
 pub(super) fn linux_6_12_is_traced(context: &Context<'_>) -> Result<()> {
-    is_traced(context, "6.12")
+    is_traced(context, of_this_machine(), "6.12")
 }
 
 pub(super) fn linux_6_19_is_traced(context: &Context<'_>) -> Result<()> {
-    is_traced(context, "6.19")
+    is_traced(context, of_this_machine(), "6.19")
 }
 
 pub(super) fn linux_7_2_is_traced(context: &Context<'_>) -> Result<()> {
-    is_traced(context, "7.2")
+    is_traced(context, of_this_machine(), "7.2")
 }
 
 pub(super) fn linux_7_3_is_traced(context: &Context<'_>) -> Result<()> {
-    is_traced(context, "7.3")
+    is_traced(context, of_this_machine(), "7.3")
 }
 
-fn is_traced(context: &Context<'_>, series: &str) -> Result<()> {
+pub(super) fn linux_7_3_with_16_kib_pages_is_traced(context: &Context<'_>) -> Result<()> {
+    is_traced(context, WITH_16_KIB_PAGES, "7.3")
+}
+
+fn is_traced(context: &Context<'_>, flavour: StockFlavour, series: &str) -> Result<()> {
     let step = Step::begin(format!("Debian's Linux {series}"));
-    let kernel = StockKernel::of(series, &context.lab.setup.cache, &step)?;
+    let kernel = StockKernel::of(flavour, series, &context.lab.setup.cache, &step)?;
     step.done();
     let name = format!("stock-{series}");
     let sections = run(boot(context, &name, &kernel), &script())?;

@@ -4,11 +4,12 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::{boot, run};
+use super::{WITH_4_KIB_PAGES, WITH_16_KIB_PAGES, boot, run};
+use crate::arch::StockFlavour;
 use crate::build::stock_module;
 use crate::progress::Step;
 use crate::sections::Sections;
-use crate::setup::stock::StockKernel;
+use crate::setup::stock::{StockKernel, of_this_machine};
 use crate::test::Context;
 use crate::test::trace::{ROWS, tell};
 
@@ -43,14 +44,30 @@ const FIELDS: [&str; 21] = [
 const LEAST_CALLS: usize = 150;
 
 pub(in crate::test) fn migrations_of_linux_7_3_are_counted(context: &Context<'_>) -> Result<()> {
+    are_counted(context, of_this_machine())
+}
+
+pub(in crate::test) fn migrations_with_4_kib_pages_are_counted(
+    context: &Context<'_>,
+) -> Result<()> {
+    are_counted(context, WITH_4_KIB_PAGES)
+}
+
+pub(in crate::test) fn migrations_with_16_kib_pages_are_counted(
+    context: &Context<'_>,
+) -> Result<()> {
+    are_counted(context, WITH_16_KIB_PAGES)
+}
+
+fn are_counted(context: &Context<'_>, flavour: StockFlavour) -> Result<()> {
     let step = Step::begin("Debian's Linux 7.3, and a module for it".into());
     let setup = &context.lab.setup;
-    let (kernel, headers) = StockKernel::with_headers("7.3", &setup.cache, &step)?;
+    let (kernel, headers) = StockKernel::with_headers(flavour, "7.3", &setup.cache, &step)?;
     let built = stock_module(&setup.workspace, &headers, MODULE, &step)
         .with_context(|| format!("build the module for {}", kernel.release))?;
     step.done();
     let path = format!("lib/modules/{MODULE}.ko");
-    let vm = boot(context, "stock-numbers", &kernel)
+    let vm = boot(context, &format!("stock-numbers-{}", flavour.end), &kernel)
         .file(&path, built.module)
         .module(&format!("/{path}"), |_| String::new())
         .file("bin/drive", built.drive);
@@ -70,7 +87,7 @@ pub(in crate::test) fn migrations_of_linux_7_3_are_counted(context: &Context<'_>
         ledgers[0].len(),
         WAYS.map(|(_, attached)| attached).join(", ")
     );
-    tell(context, "stock-numbers", &line)
+    tell(context, &format!("stock-numbers-{}", flavour.end), &line)
 }
 
 /// Traces the program, which always does the same, once in each way.

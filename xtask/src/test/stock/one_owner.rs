@@ -9,7 +9,7 @@ use super::{boot, run};
 use crate::build::stock_module;
 use crate::progress::Step;
 use crate::sections::Sections;
-use crate::setup::stock::StockKernel;
+use crate::setup::stock::{StockKernel, of_this_machine};
 use crate::test::Context;
 use crate::test::trace::tell;
 
@@ -21,7 +21,8 @@ const OWNER: &str = "0x5eed000";
 pub(in crate::test) fn drivers_with_one_owner_are_told_apart(context: &Context<'_>) -> Result<()> {
     let step = Step::begin("Debian's Linux 7.3, and two modules for it".into());
     let setup = &context.lab.setup;
-    let (kernel, headers) = StockKernel::with_headers("7.3", &setup.cache, &step)?;
+    let (kernel, headers) =
+        StockKernel::with_headers(of_this_machine(), "7.3", &setup.cache, &step)?;
     let mut vm = boot(context, "stock-one-owner", &kernel);
     for driver in DRIVERS {
         let built = stock_module(&setup.workspace, &headers, driver, &step)
