@@ -31,9 +31,14 @@ pub(super) trait Entered: StackIdContext {
     fn stack(&self) -> u64;
 }
 
-/// Every stack once. How many fit, user space says.
+/// Every stack once that was asked for. How many fit, user space says.
 #[map]
 static STACKS: StackTrace = StackTrace::with_max_entries(64, 0);
+
+/// A stack of each way, by which its driver is told. Where others are kept they are many, and would
+/// take the places of these.
+#[map]
+static WAY_STACKS: StackTrace = StackTrace::with_max_entries(1024, 0);
 
 /// A way in which calls were seen to come.
 #[repr(C)]
@@ -122,7 +127,7 @@ pub(super) fn take(ctx: &impl Entered, call: &mut Call, setup: Setup) {
     }
     if records() {
         if config!(kernel_stacks) != 0 {
-            call.record.kernel_stack = keep(ctx);
+            call.record.kernel_stack = keep_kernels(ctx);
         }
         if config!(user_stacks) != 0 {
             call.record.user_stack = keep_users(ctx);
@@ -151,6 +156,13 @@ fn note_fault(call: &mut Call) -> bool {
     true
 }
 
+/// Is the driver told by the stack of a way? Else each call has a stack of its own, or none is
+/// wanted.
+#[inline(always)]
+fn keeps_ways() -> bool {
+    records() && config!(kernel_stacks) == 0
+}
+
 #[inline(always)]
 fn follow(ctx: &impl Entered, call: &mut Call, setup: Setup, wants_reason: bool) {
     let key = key(call, wants_reason);
@@ -162,7 +174,11 @@ fn follow(ctx: &impl Entered, call: &mut Call, setup: Setup, wants_reason: bool)
     if !frames::look(ctx, setup, stack) {
         return;
     }
-    let id = if records() { keep(ctx) } else { NO_STACK };
+    let id = if keeps_ways() {
+        keep(ctx, &WAY_STACKS)
+    } else {
+        NO_STACK
+    };
     let asked = if wants_reason { REASON } else { 0 };
     let seen = remember(setup as u32, key, asked, id as u32);
     if wants_reason {
@@ -274,7 +290,9 @@ extern "C" fn remember(setup: u32, key: u64, asked: u32, stack: u32) -> u64 {
     let cause = frames.cause() & CAUSE;
     let wants_reason = asked == REASON;
     let has_reason = frames.reason_at() != 0 && cause != Cause::Unknown as u64;
-    if frames.driver_at() == 0 || (wants_reason && !has_reason) {
+    // A driver that could not be told may be told of the next call.
+    let is_known = !keeps_ways() || stack as i32 != NO_STACK;
+    if frames.driver_at() == 0 || (wants_reason && !has_reason) || !is_known {
         return cause | wanted;
     }
     for nth in 0..TRIES {
@@ -318,14 +336,19 @@ pub(super) fn keep_users(ctx: &impl StackIdContext) -> i32 {
     }
 }
 
-/// The id of the kernel's stack that leads here.
+/// The id of the kernel's stack that leads here, where one was asked for.
 #[inline(always)]
-pub(super) fn keep(ctx: &impl StackIdContext) -> i32 {
-    let kept = ctx.get_stackid(&STACKS, 0);
+pub(super) fn keep_kernels(ctx: &impl StackIdContext) -> i32 {
+    keep(ctx, &STACKS)
+}
+
+#[inline(always)]
+fn keep(ctx: &impl StackIdContext, stacks: &StackTrace) -> i32 {
+    let kept = ctx.get_stackid(stacks, 0);
     // Where another stack has its place, one that begins a frame or two further out has another:
     // those frames are the tracer's own.
-    let kept = kept.or_else(|_| ctx.get_stackid(&STACKS, 1));
-    match kept.or_else(|_| ctx.get_stackid(&STACKS, 2)) {
+    let kept = kept.or_else(|_| ctx.get_stackid(stacks, 1));
+    match kept.or_else(|_| ctx.get_stackid(stacks, 2)) {
         Ok(id) => id as i32,
         Err(_) => {
             losses::count(Loss::StackLost);

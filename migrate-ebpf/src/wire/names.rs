@@ -17,8 +17,10 @@ statics! {
     FILTER,
     /// The ring of [`Record`](super::Record)s.
     RECORDS,
-    /// Stacks by their ids.
+    /// Stacks that were asked for, by their ids.
     STACKS,
+    /// Stacks by which drivers are told, by theirs.
+    WAY_STACKS,
     /// Losses, totals and other counts: a [`Counted`](super::Counted).
     COUNTED,
     /// Where code is: [`Code`](super::Code).

@@ -216,9 +216,9 @@ pub struct Record {
     /// The command name of the thread that made the calls, where it is none of the owner's; else
     /// zero.
     pub worker_comm: [u64; 2],
-    /// The kernel's stack at setup, as an id of the map `STACKS`; [`NO_STACK`]. Unless stacks of
-    /// every migration were asked for, it is one of an earlier migration that came the same way:
-    /// good to tell the driver by.
+    /// The kernel's stack at setup, as an id of the map `STACKS` if such were asked for, else of
+    /// `WAY_STACKS`; [`NO_STACK`]. Unless stacks of every migration were asked for, it is one of an
+    /// earlier migration that came the same way: good to tell the driver by.
     pub kernel_stack: i32,
     /// The user's stack that led there, where it was asked for; or [`NO_STACK`].
     pub user_stack: i32,

@@ -50,6 +50,8 @@ pub(super) fn stacks_without_a_place_are_counted(context: &Context<'_>) -> Resul
     for (run, without) in trace.runs.iter().zip(&mut without) {
         for (traced, _) in run.pairs()? {
             *without += u64::from(traced.tid.is_some() && traced.text("user_stack").is_err());
+            // However many stacks there are, they do not crowd out those that name the driver.
+            traced.text("driver").context("a call without a driver")?;
         }
     }
     let waits = waits_without(context, &trace)?;

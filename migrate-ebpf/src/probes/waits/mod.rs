@@ -64,7 +64,7 @@ fn begin(
     waiting.wait.kind = kind as u8;
     if config::records() {
         if config!(kernel_stacks) != 0 {
-            waiting.wait.kernel_stack = path::keep(ctx);
+            waiting.wait.kernel_stack = path::keep_kernels(ctx);
         }
         if config!(user_stacks) != 0 {
             waiting.wait.user_stack = path::keep_users(ctx);

@@ -45,9 +45,9 @@ const PEEK: &str = "peek";
 /// The program that looks for calls that are under way. As [`SWEEP`].
 pub(super) const UNDER_WAY: &str = "under_way";
 
-/// Stacks that fit where only one for each driver is kept, and where every migration has its own.
-const FEW_STACKS: u32 = 1024;
+/// Stacks that fit where every migration has its own, and where none has: a map is never empty.
 const MANY_STACKS: u32 = 16384;
+const NO_STACKS: u32 = 1;
 
 /// What was loaded and attached.
 pub(super) struct Attached {
@@ -196,7 +196,7 @@ fn tracer(
     let stacks = if options.stacks() {
         MANY_STACKS
     } else {
-        FEW_STACKS
+        NO_STACKS
     };
     EbpfLoader::new()
         .btf(Some(btf))

@@ -41,7 +41,10 @@ const NAMES: usize = 4096;
 
 /// The stacks that the kernel keeps, and the names of what is in them.
 struct Stacks {
+    /// Those that were asked for.
     map: StackTraceMap<MapData>,
+    /// Those by which drivers are told.
+    ways: StackTraceMap<MapData>,
     /// Those of threads that held locks.
     holders: Array<MapData, [u64; HOLDER_WORDS]>,
     symbols: Symbols,
@@ -70,8 +73,12 @@ impl Stacks {
         })
     }
 
-    fn kernel(&mut self, id: i32, time_ns: u64) -> Option<Stack> {
-        let Self { map, symbols, .. } = self;
+    /// `asked`: whether stacks of the kernel were asked for.
+    fn kernel(&mut self, id: i32, time_ns: u64, asked: bool) -> Option<Stack> {
+        let Self {
+            map, ways, symbols, ..
+        } = self;
+        let map = if asked { map } else { ways };
         symbols.kernel(StackId::Caller(id), time_ns, || addresses(map, id))
     }
 
@@ -89,9 +96,11 @@ impl Decoder {
         asked: &Options,
     ) -> Result<Self, TracerError> {
         let mut take = |name| tracer.take_map(name).ok_or(TracerError::Object(name));
-        let (stacks, holders) = (take(names::STACKS)?, take(names::HOLDERS)?);
+        let (stacks, ways) = (take(names::STACKS)?, take(names::WAY_STACKS)?);
+        let holders = take(names::HOLDERS)?;
         let stacks = Stacks {
             map: StackTraceMap::try_from(stacks).map_err(TracerError::Map)?,
+            ways: StackTraceMap::try_from(ways).map_err(TracerError::Map)?,
             holders: Array::try_from(holders).map_err(TracerError::Map)?,
             symbols,
         };
@@ -257,7 +266,8 @@ impl Decoder {
     }
 
     fn kernel_stack(&mut self, id: i32, time_ns: u64) -> Option<Stack> {
-        self.stacks.as_mut()?.kernel(id, time_ns)
+        let asked = self.asked.kernel_stacks;
+        self.stacks.as_mut()?.kernel(id, time_ns, asked)
     }
 
     fn user_stack(&mut self, id: i32, pid: u32) -> Option<Arc<str>> {
