@@ -24,6 +24,38 @@ pub(crate) fn compare_and_swap(word: *mut u64, old: u64, new: u64) -> bool {
     found == old
 }
 
+/// Stores a word that tells others that what was stored before it is there. On x86-64 stores come
+/// in order; on 64-bit ARM it takes an exchange, which nothing passes.
+///
+/// `word` must be an aligned word of a map's value.
+#[inline(always)]
+pub(crate) fn publish(word: *mut u64, value: u64) {
+    #[cfg(bpf_target_arch = "x86_64")]
+    // SAFETY: an aligned word of a map's value. Volatile, so that it stays behind what comes before
+    // it.
+    unsafe {
+        core::ptr::write_volatile(word, value);
+    }
+    #[cfg(bpf_target_arch = "aarch64")]
+    // SAFETY: an aligned word of a map's value.
+    unsafe {
+        core::intrinsics::atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(word, value);
+    }
+}
+
+/// Loads a word that was published: what is loaded after it was stored before it. As in
+/// [`publish`], it takes more on 64-bit ARM.
+///
+/// `word` must be an aligned word of a map's value.
+#[inline(always)]
+pub(crate) fn published(word: *const u64) -> u64 {
+    #[cfg(bpf_target_arch = "x86_64")]
+    // SAFETY: an aligned word of a map's value. Volatile, because others store it.
+    return unsafe { core::ptr::read_volatile(word) };
+    #[cfg(bpf_target_arch = "aarch64")]
+    return fetch_add(word.cast_mut(), 0);
+}
+
 /// Adds to a counter that all CPUs share; returns what it was.
 ///
 /// `counter` must be an aligned word of a map's value.

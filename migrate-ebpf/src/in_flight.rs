@@ -12,7 +12,12 @@
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
 use migrate_ebpf::wire::{Details, Record, UNKNOWN, anomaly};
 
-use crate::{atomic::compare_and_swap, clock, last_places::LastPlaces, lock_wait::LockWait};
+use crate::{
+    atomic::{compare_and_swap, publish},
+    clock,
+    last_places::LastPlaces,
+    lock_wait::LockWait,
+};
 
 /// Sets of the table: a thread's calls are in one of them.
 pub(crate) const SETS: usize = 512;
@@ -836,13 +841,11 @@ impl Call {
     /// Gives the slot back.
     #[inline(always)]
     pub(crate) fn release(&mut self) {
-        // SAFETY: valid, aligned fields. Volatile so that the owner stays the last store to the
-        // slot. Who looks at it from elsewhere must not take when this call began for when the next
-        // one did, which has the slot before it has a time.
-        unsafe {
-            core::ptr::write_volatile(&raw mut self.record.time_ns, UNKNOWN);
-            core::ptr::write_volatile(&raw mut self.owner, 0);
-        }
+        // SAFETY: a valid, aligned field. Who looks at it from elsewhere must not take when this
+        // call began for when the next one did, which has the slot before it has a time.
+        unsafe { core::ptr::write_volatile(&raw mut self.record.time_ns, UNKNOWN) };
+        // The last store to the slot.
+        publish(&raw mut self.owner, 0);
     }
 
     /// How long the interval that is running has taken at `now`.

@@ -4,7 +4,7 @@
 use migrate_ebpf::wire::{Contended, NO_STACK, UNKNOWN, Wait};
 
 use crate::{
-    atomic::compare_and_swap,
+    atomic::{compare_and_swap, publish},
     config::config,
     in_flight::{SETS, some_way, spread},
     lock_wait::LockWait,
@@ -141,8 +141,8 @@ impl Waiting {
     /// Gives the slot back.
     #[inline(always)]
     pub(crate) fn release(&mut self) {
-        // SAFETY: a valid, aligned field. Volatile so that it stays the last store to the slot.
-        unsafe { core::ptr::write_volatile(&raw mut self.owner, 0) };
+        // The last store to the slot.
+        publish(&raw mut self.owner, 0);
     }
 
     /// Sets everything that whoever begins it does not.

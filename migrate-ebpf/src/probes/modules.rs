@@ -18,7 +18,7 @@ use migrate_ebpf::wire::{
 
 use super::{frames, path, words::word_at};
 use crate::{
-    atomic::fetch_add,
+    atomic::{fetch_add, publish},
     clock,
     config::{config, filter, names_driver},
 };
@@ -58,16 +58,15 @@ fn note(went: bool) {
         return;
     };
     // SAFETY: the map's value. Each change has a place of its own until as many more have come as
-    // are kept; who reads it sees by its number whether it is whole. Volatile, so that the number
-    // stays the last store.
+    // are kept; who reads it sees by its number whether it is whole.
     unsafe {
         let number = fetch_add(&raw mut (*changes).count, 1) + 1;
         let place = (number % MODULE_CHANGES_KEPT as u64) as usize;
         let change = (&raw mut (*changes).last).cast::<ModuleChange>().add(place);
-        core::ptr::write_volatile(&raw mut (*change).number, 0);
+        publish(&raw mut (*change).number, 0);
         core::ptr::write_volatile(&raw mut (*change).time_ns, clock::now());
         core::ptr::write_volatile(&raw mut (*change).went, u64::from(went));
-        core::ptr::write_volatile(&raw mut (*change).number, number);
+        publish(&raw mut (*change).number, number);
     }
 }
 
@@ -123,9 +122,8 @@ unsafe extern "C" fn add_at(index: u64, context: *mut c_void) -> i64 {
     }
     entry.meaning = module.meaning;
     entry.start = module.start;
-    // Last: before that it is free. Volatile, so that it stays the last.
-    // SAFETY: a valid, aligned field.
-    unsafe { core::ptr::write_volatile(&raw mut entry.end, module.end) };
+    // Last: before that it is free.
+    publish(&raw mut entry.end, module.end);
     1
 }
 

@@ -19,7 +19,7 @@ use migrate_ebpf::wire::{Cause, Loss, NO_STACK};
 
 use super::{frames, kernel::in_exception, setup::Setup, words::word_at};
 use crate::{
-    atomic::compare_and_swap,
+    atomic::{compare_and_swap, publish, published},
     config::{config, names_driver, records},
     in_flight::Call,
     losses,
@@ -72,8 +72,7 @@ impl Path {
     /// Is the rest there?
     #[inline(always)]
     fn is_ready(&self) -> bool {
-        // SAFETY: as above.
-        unsafe { core::ptr::read_volatile(&raw const self.ready) != 0 }
+        published(&raw const self.ready) != 0
     }
 }
 
@@ -312,7 +311,7 @@ extern "C" fn remember(setup: u32, key: u64, asked: u32, stack: u32) -> u64 {
             (*path).cause = cause;
             (*path).wanted = wanted;
             (*path).stack = u64::from(stack);
-            core::ptr::write_volatile(&raw mut (*path).ready, 1);
+            publish(&raw mut (*path).ready, 1);
         }
         break;
     }

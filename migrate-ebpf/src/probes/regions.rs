@@ -10,7 +10,11 @@ use aya_ebpf::{
 use migrate_ebpf::wire::{Memory, OFFSET_UNKNOWN, Region, Regions};
 
 use super::{kernel::read_word, memory::REGIONS};
-use crate::{atomic::fetch_add, config::config, counted};
+use crate::{
+    atomic::{fetch_add, publish},
+    config::config,
+    counted,
+};
 
 /// `MEMORY_DEVICE_PRIVATE`, `MEMORY_DEVICE_COHERENT`
 const PRIVATE: u32 = 1;
@@ -101,8 +105,7 @@ fn add(regions: &mut Regions, memory: Memory, start: u64, end: u64) {
                 memory: memory as u32,
                 place,
             };
-            // SAFETY: a valid, aligned place. Volatile, so that it is the last store.
-            unsafe { core::ptr::write_volatile(&raw mut region.end, end) };
+            publish(&raw mut region.end, end);
             return;
         }
     }

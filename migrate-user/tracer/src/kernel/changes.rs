@@ -1,6 +1,7 @@
 //! Reads when modules came and went, as the probes note it.
 
 use std::mem::offset_of;
+use std::sync::atomic::{Ordering, fence};
 
 use aya::Ebpf;
 use migrate_bpf::Mapped;
@@ -58,8 +59,15 @@ impl Changes {
     fn noted(&self, number: u64) -> Noted {
         let place = (number % MODULE_CHANGES_KEPT as u64) as usize;
         let at = LAST + place * WORDS_OF_ONE;
-        let [before, time_ns, went] = self.words(at);
-        let [after, ..] = self.words(at);
+        let word = |offset: usize| self.noted.word(at + offset / 8);
+        let read_number = || word(offset_of!(ModuleChange, number));
+        // The probes write the number last, and take it away first.
+        let before = read_number();
+        fence(Ordering::Acquire);
+        let time_ns = word(offset_of!(ModuleChange, time_ns));
+        let went = word(offset_of!(ModuleChange, went));
+        fence(Ordering::Acquire);
+        let after = read_number();
         if before == number && after == number {
             return Noted::Change(match went {
                 0 => Change::Came(time_ns),
@@ -71,11 +79,5 @@ impl Changes {
         } else {
             Noted::NotYet
         }
-    }
-
-    fn words(&self, at: usize) -> [u64; WORDS_OF_ONE] {
-        let mut words = [0; WORDS_OF_ONE];
-        self.noted.copy_to(at, &mut words);
-        words
     }
 }
