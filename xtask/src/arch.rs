@@ -60,6 +60,14 @@ impl Arch {
         }
     }
 
+    /// The kernel's image, in its tree.
+    pub(crate) fn kernel_image(self) -> &'static str {
+        match self {
+            Self::X86_64 => "arch/x86/boot/bzImage",
+            Self::Aarch64 => "arch/arm64/boot/Image",
+        }
+    }
+
     /// The target of programs.
     pub(crate) fn target(self) -> &'static str {
         match self {

@@ -9,21 +9,16 @@ use anyhow::{Context, Result};
 use crate::build::{self, Programs};
 use crate::driver::MODULE;
 use crate::process::output;
-use crate::progress::Progress;
+use crate::progress::{Progress, Step};
 use crate::scratch;
 use crate::setup::busybox::busybox_for;
-use crate::setup::kernel::Kernel;
 use crate::setup::probe::static_busybox;
-use crate::setup::stock::StockKernel;
 use crate::setup::{Needs, Setup};
 use crate::vm::builder::Builder;
 use crate::vm::{Accelerator, Initramfs, Machine, accelerator};
 
-/// Choosing the accelerator, or finding a kernel.
+/// The shell, and choosing the accelerator.
 const FURTHER_STEPS: usize = 1;
-
-/// Debian's series of kernels that another kind of machine boots.
-const NEWEST: &str = "7.3";
 
 /// The laboratory: boots VMs that hold what this checkout is.
 pub(crate) struct Lab {
@@ -38,54 +33,36 @@ pub(crate) struct Lab {
 impl Lab {
     /// Does all set-up and builds everything. `further` steps of the caller's come after it.
     pub(crate) fn open(setup: Setup, further: usize) -> Result<(Self, Progress)> {
-        let forced = accelerator::forced(setup.accel)?;
+        let forced = match setup.arch.is_foreign() {
+            true => Some(Accelerator::Tcg),
+            false => accelerator::forced(setup.accel)?,
+        };
         let progress = setup.ensure(Needs::ALL, build::STEPS + FURTHER_STEPS + further)?;
-        if setup.arch.is_foreign() {
-            let lab = Self::of_another_machine(setup, &progress)?;
-            return Ok((lab, progress));
-        }
         let built = build_all(&setup, &progress)?;
         scratch::prepare(&setup.workspace)?;
-        let kernel = Kernel::image(&setup.kernel.built_tree()?);
-        let busybox = static_busybox().context("there is no static busybox")?;
+        let step = progress.step("shell and accelerator of the VM");
+        let mut initramfs = initramfs(&built.programs, &busybox(&setup, &step)?)?;
+        initramfs.file(MODULE.trim_start_matches('/'), &built.module);
+        let machine = Machine::new(
+            setup.arch,
+            forced.unwrap_or(Accelerator::Tcg),
+            setup.kernel.flavour,
+        );
         let mut lab = Lab {
-            initramfs: initramfs(&built.programs, &busybox)?,
-            machine: Machine::new(forced.unwrap_or(Accelerator::Tcg), setup.kernel.flavour),
+            kernel: setup.kernel.image(&setup.kernel.built_tree()?),
+            initramfs,
+            machine,
             programs: built.programs,
             setup,
-            kernel,
             one_thread: AtomicBool::new(false),
         };
-        let step = progress.step("accelerator of the VM");
         if forced.is_none() {
             let empty = || lab.vm("accelerator");
-            let chosen = accelerator::choose(&lab.setup.cache, &lab.kernel, &step, empty)?;
-            lab.machine = Machine::new(chosen, lab.setup.kernel.flavour);
+            let cache = &lab.setup.cache;
+            lab.machine.accelerator = accelerator::choose(cache, &lab.kernel, &step, empty)?;
         }
         step.done();
-        let module = MODULE.trim_start_matches('/');
-        lab.initramfs.file(module, &built.module);
         Ok((lab, progress))
-    }
-
-    /// The same for another kind of machine, which boots Debian's newest kernel unless a test wants
-    /// another: the test driver is not built for it.
-    fn of_another_machine(setup: Setup, progress: &Progress) -> Result<Self> {
-        let arch = setup.arch;
-        let programs = build_programs(&setup, progress)?;
-        scratch::prepare(&setup.workspace)?;
-        let step = progress.step(&format!("kernel and tools for {arch}"));
-        let busybox = busybox_for(arch, &setup.cache, &step)?;
-        let kernel = StockKernel::of(arch.stock_flavours()[0], NEWEST, &setup.cache, &step)?;
-        step.done();
-        Ok(Lab {
-            initramfs: initramfs(&programs, &busybox)?,
-            machine: Machine::foreign(arch),
-            programs,
-            setup,
-            kernel: kernel.image,
-            one_thread: AtomicBool::new(false),
-        })
     }
 
     /// Whether machines from now on are emulated by one thread: see
@@ -132,6 +109,14 @@ pub(crate) fn build_programs(setup: &Setup, progress: &Progress) -> Result<Progr
     let programs = build::programs(setup, &ebpf, &step).context("build the programs")?;
     step.done();
     Ok(programs)
+}
+
+/// The guest's shell and tools.
+fn busybox(setup: &Setup, step: &Step) -> Result<PathBuf> {
+    if setup.arch.is_foreign() {
+        return busybox_for(setup.arch, &setup.cache, step);
+    }
+    static_busybox().context("there is no static busybox")
 }
 
 /// A guest with the programs and busybox.

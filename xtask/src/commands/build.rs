@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::build::STEPS;
-use crate::lab::{build_all, build_programs};
+use crate::lab::build_all;
 use crate::options::Options;
 use crate::setup::kernel::Flavour;
 use crate::setup::{Needs, Setup};
@@ -21,7 +21,6 @@ pub(crate) struct Kernel {
 
 /// Builds or finds the kernel; its folder is all that goes to standard output.
 pub(crate) fn kernel(arguments: &Kernel, options: Options) -> Result<()> {
-    options.must_be_of_this_machine()?;
     let setup = Setup::new(options, Flavour::new(arguments.debug))?;
     setup.ensure(
         Needs {
@@ -37,9 +36,6 @@ pub(crate) fn kernel(arguments: &Kernel, options: Options) -> Result<()> {
 /// Builds everything and says where it is.
 pub(crate) fn everything(options: Options) -> Result<()> {
     let setup = Setup::new(options, Flavour::Test)?;
-    if setup.arch.is_foreign() {
-        return for_another_machine(&setup);
-    }
     let progress = setup.ensure(Needs::ALL, STEPS)?;
     let built = build_all(&setup, &progress)?;
     for file in [
@@ -49,19 +45,5 @@ pub(crate) fn everything(options: Options) -> Result<()> {
     ] {
         println!("{}", file.display());
     }
-    Ok(())
-}
-
-/// The programs, with the tracer: the test driver's kernel is this machine's.
-fn for_another_machine(setup: &Setup) -> Result<()> {
-    let needs = Needs {
-        ebpf: true,
-        programs: true,
-        ..Needs::default()
-    };
-    let progress = setup.ensure(needs, STEPS - 1)?;
-    let programs = build_programs(setup, &progress)?;
-    println!("{}", programs.migscope.display());
-    println!("{}", programs.workload.display());
     Ok(())
 }

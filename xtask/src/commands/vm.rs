@@ -50,7 +50,6 @@ pub(crate) struct Vm {
 pub(crate) fn run(arguments: Vm, options: Options) -> Result<()> {
     let files = arguments.add.iter().chain(&arguments.kernel);
     files.map(AsRef::as_ref).try_for_each(must_be_a_file)?;
-    options.must_be_of_this_machine()?;
     let accel = options.accel;
     let setup = Setup::new(options, Flavour::new(arguments.debug))?;
     let (lab, _) = Lab::open(setup, 0)?;

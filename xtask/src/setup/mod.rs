@@ -100,6 +100,7 @@ impl Setup {
             &bindgen,
             kernel_src,
             flavour,
+            arch,
         )?;
         Ok(Setup {
             readers: Readers::new(&cache),
@@ -120,15 +121,13 @@ impl Setup {
         let packages = Packages::new(&self.package_needs(needs)?);
         let stages = self.kernel.stages();
         let mut parts: Vec<&dyn Part> = vec![&packages];
-        // There is no kernel of ours for other machines; Debian's is looked for when it is booted.
-        let needs_kernel = needs.kernel && !self.arch.is_foreign();
-        if needs.kernel || needs.ebpf {
+        if needs.kernel || needs.ebpf || self.arch.is_foreign() {
             parts.push(&self.rust_source);
         }
         if needs.ebpf {
             parts.push(&self.bpf_linker);
         }
-        if needs_kernel {
+        if needs.kernel {
             parts.push(&self.bindgen);
             parts.extend(stages.iter().map(|stage| stage as &dyn Part));
         }
@@ -151,7 +150,7 @@ impl Setup {
         let mut packages = Vec::new();
         if needs.kernel {
             packages.extend(self.kernel.flavour.needs());
-            if !self.arch.is_foreign() && self.kernel.tree()?.is_none() {
+            if self.kernel.tree()?.is_none() {
                 packages.push(Need::Kernel);
             }
         }

@@ -49,32 +49,22 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// The machine that commands run on unless they ask for another.
-    pub(crate) fn new(accelerator: Accelerator, flavour: Flavour) -> Self {
+    /// The machine that commands run on unless they ask for another. On 64-bit ARM there is but one
+    /// node, and no memory is set aside: a device tree tells of what there is.
+    pub(crate) fn new(arch: Arch, accelerator: Accelerator, flavour: Flavour) -> Self {
         Machine {
-            arch: Arch::HOST,
+            arch,
             memory_mib: flavour.memory_mib(),
-            nodes: true,
+            nodes: arch == Arch::X86_64,
             processors: 2,
             icount: false,
             accelerator,
             one_thread: false,
-            board: flavour.board(),
-            arguments: flavour.arguments(),
-        }
-    }
-
-    /// A machine of another kind, for Debian's kernels: with several nodes or counted instructions
-    /// nothing has been tried there.
-    pub(crate) fn foreign(arch: Arch) -> Self {
-        Machine {
-            arch,
-            nodes: false,
             board: match arch {
-                Arch::X86_64 => "pc",
+                Arch::X86_64 => flavour.board(),
                 Arch::Aarch64 => "virt",
             },
-            ..Self::new(Accelerator::Tcg, Flavour::Test)
+            arguments: flavour.arguments(),
         }
     }
 
@@ -288,7 +278,7 @@ mod tests {
 
     #[test]
     fn streams_are_ports_or_serial_lines() {
-        let machine = Machine::new(Accelerator::Tcg, Flavour::Test);
+        let machine = Machine::new(Arch::HOST, Accelerator::Tcg, Flavour::Test);
         assert!(line(machine, false).contains(
             "socket,id=stream0,fd=7 -device virtio-serial-pci,id=ports0 \
              -device virtserialport,bus=ports0.0,chardev=stream0,name=stdout"
@@ -302,7 +292,7 @@ mod tests {
 
     #[test]
     fn the_second_node_has_memory_only_and_some_is_set_aside() {
-        let machine = Machine::new(Accelerator::Tcg, Flavour::Test);
+        let machine = Machine::new(Arch::HOST, Accelerator::Tcg, Flavour::Test);
         let test = line(machine, false);
         for part in [
             "-m 2688M",
@@ -312,7 +302,7 @@ mod tests {
         ] {
             assert!(test.contains(part), "{part}: {test}");
         }
-        let debug = Machine::new(Accelerator::Tcg, Flavour::Debug);
+        let debug = Machine::new(Arch::HOST, Accelerator::Tcg, Flavour::Debug);
         assert_eq!(
             debug.set_aside(),
             Some(SetAside {
@@ -325,7 +315,7 @@ mod tests {
     #[test]
     fn counted_instructions_are_emulated_on_one_processor() {
         let line = line(
-            Machine::new(Accelerator::Kvm, Flavour::Test).counting_instructions(),
+            Machine::new(Arch::HOST, Accelerator::Kvm, Flavour::Test).counting_instructions(),
             false,
         );
         assert!(
@@ -338,14 +328,14 @@ mod tests {
 
     #[test]
     fn only_several_threads_translate_what_is_just_replaced() {
-        let machine = Machine::new(Accelerator::Tcg, Flavour::Test);
+        let machine = Machine::new(Arch::HOST, Accelerator::Tcg, Flavour::Test);
         let one_thread = Machine {
             one_thread: true,
             ..machine
         };
         assert!(machine.can_be_stale() && !one_thread.can_be_stale());
         assert!(!machine.counting_instructions().can_be_stale());
-        assert!(!Machine::new(Accelerator::Kvm, Flavour::Test).can_be_stale());
+        assert!(!Machine::new(Arch::HOST, Accelerator::Kvm, Flavour::Test).can_be_stale());
         let line = line(one_thread, false);
         assert!(line.contains("-accel tcg,thread=single -cpu max"), "{line}");
     }

@@ -1,5 +1,6 @@
 //! Which kernel: the one that is quick, or the one that looks for bugs.
 
+use crate::arch::Arch;
 use crate::setup::packages::Need;
 use crate::setup::probe::clang;
 
@@ -28,11 +29,19 @@ impl Flavour {
     }
 
     /// The files of the checkout whose options, one after the other, make its configuration.
-    pub(super) fn fragments(self) -> &'static [&'static str] {
-        match self {
-            Flavour::Test => &["xtask/kernel/test-vm.config"],
-            Flavour::Debug => &["xtask/kernel/test-vm.config", "xtask/kernel/debug.config"],
-        }
+    pub(super) fn fragments(self, arch: Arch) -> impl Iterator<Item = &'static str> {
+        let of_machine = match arch {
+            Arch::X86_64 => None,
+            Arch::Aarch64 => Some("xtask/kernel/aarch64.config"),
+        };
+        let further = match self {
+            Flavour::Test => None,
+            Flavour::Debug => Some("xtask/kernel/debug.config"),
+        };
+        ["xtask/kernel/test-vm.config"]
+            .into_iter()
+            .chain(of_machine)
+            .chain(further)
     }
 
     /// Patches of the checkout that its source gets, in this order: bugs of Linux that would end

@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Kernel, is_built};
+use super::Kernel;
 use crate::process::Logged;
 use crate::progress::Step;
 use crate::setup::probe::libclang;
@@ -24,6 +24,10 @@ impl Kernel {
         make.arg(format!("-j{jobs}"));
         if let Some(tree) = tree {
             make.arg("-C").arg(tree);
+        }
+        if self.arch.is_foreign() {
+            make.arg(format!("ARCH={}", self.arch.kernel()))
+                .arg(format!("CROSS_COMPILE={}", self.arch.cross_prefix()));
         }
         if let Some(compiler) = self.flavour.compiler() {
             make.arg(format!("CC={compiler}"));
@@ -58,7 +62,9 @@ impl Kernel {
     pub(super) fn build(&self, step: &Step) -> Result<()> {
         let tree = self.tree_to_build()?;
         let mut make = self.make_command(Some(&tree));
-        make.args(["bzImage", "modules"]);
+        let image = Path::new(self.arch.kernel_image());
+        make.arg(image.file_name().context("an image without a name")?)
+            .arg("modules");
         let mut count = 0;
         Logged {
             log: &self.log("build"),
@@ -70,7 +76,11 @@ impl Kernel {
                 step.detail(format!("{count} of about {ABOUT} files, {file}"));
             }
         })?;
-        ensure!(is_built(&tree), "make left no kernel in {}", tree.display());
+        ensure!(
+            self.is_built(&tree),
+            "make left no kernel in {}",
+            tree.display()
+        );
         match self.own {
             Some(_) => Ok(()),
             None => self

@@ -15,6 +15,7 @@ use super::Part;
 use super::debian_version;
 use super::rust_source::RustSource;
 use super::tools::Tool;
+use crate::arch::Arch;
 use crate::cache::{Cache, Entry, Key};
 use crate::errors::unsupported;
 use crate::progress::Step;
@@ -30,6 +31,7 @@ const CONFIGURED: &str = "configured";
 /// The kernel tree that everything is built against.
 pub(crate) struct Kernel {
     pub(crate) flavour: Flavour,
+    arch: Arch,
     cache: Cache,
     rustc: Rustc,
     rust_source: RustSource,
@@ -50,8 +52,9 @@ impl Kernel {
         bindgen: &Tool,
         own: Option<PathBuf>,
         flavour: Flavour,
+        arch: Arch,
     ) -> Result<Self> {
-        let options = options(workspace, flavour)?;
+        let options = options(workspace, flavour, arch)?;
         let patches = patch::read(workspace, flavour.patches())?;
         let key = Key::new().with(&options).with(&workspace.rustc().all);
         let key = patches.iter().fold(key, |key, patch| key.with(&patch.text));
@@ -59,6 +62,7 @@ impl Kernel {
         let (cache, rust_source, bindgen) = (cache.clone(), rust_source.clone(), bindgen.clone());
         Ok(Kernel {
             flavour,
+            arch,
             cache,
             rustc: workspace.rustc().clone(),
             rust_source,
@@ -73,7 +77,7 @@ impl Kernel {
     /// The built tree, if there is one. The cache may hold several: the newest counts.
     pub(crate) fn tree(&self) -> Result<Option<PathBuf>> {
         if let Some(own) = &self.own {
-            return Ok(is_built(own).then(|| own.clone()));
+            return Ok(self.is_built(own).then(|| own.clone()));
         }
         let finished = self
             .cache
@@ -89,8 +93,14 @@ impl Kernel {
     }
 
     /// The image of a built tree, for QEMU.
-    pub(crate) fn image(tree: &Path) -> PathBuf {
-        tree.join("arch/x86/boot/bzImage")
+    pub(crate) fn image(&self, tree: &Path) -> PathBuf {
+        tree.join(self.arch.kernel_image())
+    }
+
+    fn is_built(&self, tree: &Path) -> bool {
+        [self.arch.kernel_image(), "Module.symvers", ".config"]
+            .iter()
+            .all(|file| tree.join(file).is_file())
     }
 
     /// A `make` for modules against this tree, with what its Rust support asks for.
@@ -136,8 +146,18 @@ impl Kernel {
 
     /// The log of a step; each flavour has its own.
     fn log(&self, step: &str) -> PathBuf {
-        let name = self.flavour.name().replace(' ', "-");
+        let name = self.name().replace(' ', "-");
         self.cache.log(&format!("{name}-{step}"))
+    }
+
+    /// What logs and progress lines call it.
+    fn name(&self) -> String {
+        let name = self.flavour.name();
+        if self.arch.is_foreign() {
+            format!("{name} for {}", self.arch)
+        } else {
+            name.to_owned()
+        }
     }
 
     fn has_source(&self) -> bool {
@@ -161,7 +181,7 @@ enum Work {
 impl Part for Stage<'_> {
     fn title(&self) -> String {
         let flavour = self.kernel.flavour;
-        let name = flavour.name();
+        let name = self.kernel.name();
         match self.work {
             Work::Source => format!("{name}: source"),
             Work::Configure => format!("{name}: configuration"),
@@ -198,16 +218,12 @@ impl Part for Stage<'_> {
 }
 
 /// The flavour's options, in one text.
-fn options(workspace: &Workspace, flavour: Flavour) -> Result<String> {
-    let read = |fragment: &&str| {
+fn options(workspace: &Workspace, flavour: Flavour, arch: Arch) -> Result<String> {
+    let read = |fragment: &str| {
         let fragment = workspace.file(fragment)?;
         fs::read_to_string(&fragment).with_context(|| format!("read {}", fragment.display()))
     };
-    let fragments: Vec<_> = flavour
-        .fragments()
-        .iter()
-        .map(read)
-        .collect::<Result<_>>()?;
+    let fragments: Vec<_> = flavour.fragments(arch).map(read).collect::<Result<_>>()?;
     Ok(config::merged(&fragments))
 }
 
@@ -217,12 +233,6 @@ fn tree(entry: &Entry) -> PathBuf {
 
 fn newest(entries: impl Iterator<Item = Entry>) -> Option<Entry> {
     entries.max_by(|left, right| debian_version::compare(&left.name(), &right.name()))
-}
-
-fn is_built(tree: &Path) -> bool {
-    ["arch/x86/boot/bzImage", "Module.symvers", ".config"]
-        .iter()
-        .all(|file| tree.join(file).is_file())
 }
 
 fn user_tree(folder: &Path) -> Result<PathBuf> {
