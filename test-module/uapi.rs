@@ -49,8 +49,9 @@ pub const COHERENT_PATH: &str = "/dev/migrate_test_coherent";
 pub const MAX_PAGES: u64 = 262_144;
 
 /// Longest delay, and longest time that the copy engine may take for a call's set-up, a mirror to
-/// invalidate a range, a CPU fault to copy, and a call to wait for a fence or a mutex: one second.
-pub const MAX_DELAY_NS: u64 = 1_000_000_000;
+/// invalidate a range, a CPU fault to copy, and a call to wait for a fence or a mutex: four
+/// seconds.
+pub const MAX_DELAY_NS: u64 = 4_000_000_000;
 
 /// Longest time that a call hangs in one place: a minute.
 pub const MAX_HANG_NS: u64 = 60_000_000_000;

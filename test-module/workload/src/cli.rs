@@ -4,6 +4,8 @@ use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::uapi::MAX_DELAY_NS;
+
 /// Makes the driver behind /dev/migrate_test migrate memory, and checks that every byte survives.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
@@ -87,10 +89,14 @@ pub struct CrowdOptions {
     /// How many threads
     #[arg(value_parser = clap::value_parser!(u16).range(1..=20_000))]
     pub threads: u16,
-    /// The driver sleeps for a second between setup and pages, and for another before finalize;
-    /// otherwise it finds nothing to do and leaves it at setup
+    /// The driver sleeps between setup and pages, and again before finalize; otherwise it finds
+    /// nothing to do and leaves it at setup
     #[arg(long)]
     pub asleep: bool,
+    /// How long it sleeps each time
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1000, requires = "asleep",
+        value_parser = clap::value_parser!(u64).range(..=MAX_DELAY_NS / 1_000_000))]
+    pub sleep: u64,
     /// How long each thread stays after its call
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     pub stay: u64,

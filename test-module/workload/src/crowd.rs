@@ -14,7 +14,7 @@ use crate::{
     device::{Device, Direction},
     request::request,
     truth::{TruthFile, sums},
-    uapi::{MAX_DELAY_NS, Migrate, Totals, Truth, flags, outcome},
+    uapi::{Migrate, Totals, Truth, flags, outcome},
 };
 
 /// Room for a thread's stack: there may be thousands.
@@ -39,7 +39,7 @@ pub fn run(options: &CrowdOptions) -> Result<()> {
             let (device, area, all_are_there) = (&device, &area, &all_are_there);
             let body = move || {
                 all_are_there.wait();
-                let result = call(device, area, page, options.asleep);
+                let result = call(device, area, page, options);
                 thread::sleep(Duration::from_millis(options.stay));
                 result
             };
@@ -72,11 +72,12 @@ pub fn run(options: &CrowdOptions) -> Result<()> {
 
 /// One call for one page: its driver sleeps in the middle, or finds nothing to do and leaves it at
 /// setup.
-fn call(device: &Device, area: &Area, page: usize, asleep: bool) -> Result<Truth> {
-    if asleep {
+fn call(device: &Device, area: &Area, page: usize, options: &CrowdOptions) -> Result<Truth> {
+    if options.asleep {
+        let delay_ns = options.sleep * 1_000_000;
         let slow = Migrate {
-            alloc_and_copy_delay_ns: MAX_DELAY_NS,
-            finalize_and_map_delay_ns: MAX_DELAY_NS,
+            alloc_and_copy_delay_ns: delay_ns,
+            finalize_and_map_delay_ns: delay_ns,
             ..request(area, page, 1, flags::SLEEP)
         };
         let truth = device.migrate(Direction::ToDevice, &slow)?;

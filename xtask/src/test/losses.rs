@@ -9,15 +9,16 @@ use super::headless::{BEGIN_NS, Headless, end_of};
 use super::live::{recorded, recorded_with_output};
 use super::trace::{Recorder, Trace, lines, tell, told, trace_by};
 
-/// More calls at a time than the tracer has room for, all asleep in their driver. What they have
-/// moved comes home by one call for each page.
+/// More calls at a time than the tracer has room for, all asleep in their driver, for so long that
+/// even a slow machine begins the last before the first ends. What they have moved comes home by
+/// one call for each page.
 pub(super) fn a_full_table_is_counted(context: &Context<'_>) -> Result<()> {
     const CALLS: u64 = 5_000;
     let report = recorded(
         context,
         "losses-full",
         "",
-        &format!("workload crowd {CALLS} --asleep"),
+        &format!("workload crowd {CALLS} --asleep --sleep 4000"),
     )?;
     let (ended, lost) = (number(&report["ended"])?, number(&report["lost"])?);
     let full = number(&report["losses"]["in_flight_full"])?;
