@@ -30,7 +30,7 @@ impl Options {
     pub(crate) fn must_be_of_this_machine(&self) -> Result<()> {
         if self.arch.is_foreign() {
             return Err(unsupported(format!(
-                "this command knows only {}: what it measures or checks is of this machine",
+                "this command knows only {}: it measures or checks this machine, or needs the test driver, which no other kernel loads yet",
                 Arch::HOST
             )));
         }

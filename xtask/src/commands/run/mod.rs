@@ -72,6 +72,7 @@ const DEFAULT_SCENARIO: &str = "mixed";
 
 /// Shows a scenario.
 pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {
+    options.must_be_of_this_machine()?;
     let setup = Setup::new(options, Flavour::Test)?;
     if arguments.list {
         list::list(&setup).map(|listed| print!("{listed}"))?;

@@ -125,6 +125,8 @@ fn calls_are_equal(sections: &Sections, way: &str, attached: &str) -> Result<Vec
         "attached: {}",
         report["attached"]
     );
+    let stacks = &report["losses"]["stack_lost"];
+    ensure!(stacks == 0, "{stacks} stacks were lost");
     for name in ["lost", "unbalanced"] {
         ensure!(report[name] == 0, "{name}: {}", report[name]);
     }
