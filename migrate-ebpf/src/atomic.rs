@@ -8,20 +8,26 @@ use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 #[inline(always)]
 pub(crate) fn compare_and_swap(word: *mut u64, old: u64, new: u64) -> bool {
     // SAFETY: `word` points to an aligned word of a map's value.
-    let (mut found, _) = unsafe {
+    let (found, _) = unsafe {
         atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(word, old, new)
     };
     // Whether it was swapped the compiler would make a word of first, and then look at that.
+    opaque(found) == old
+}
+
+/// The same word, of which the compiler does not know where it comes from.
+#[inline(always)]
+pub(crate) fn opaque(mut word: u64) -> u64 {
     // SAFETY: it does nothing. Without an instruction the kernel would not take the object: its
     // line would be at the same place as the next.
     unsafe {
         core::arch::asm!(
-            "{found} = {found}",
-            found = inout(reg) found,
+            "{word} = {word}",
+            word = inout(reg) word,
             options(nostack, pure, nomem),
         );
     }
-    found == old
+    word
 }
 
 /// Stores a word that tells others that what was stored before it is there. On x86-64 stores come

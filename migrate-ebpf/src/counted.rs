@@ -3,7 +3,7 @@
 use aya_ebpf::{bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
 use migrate_ebpf::wire;
 
-use crate::atomic::{add, fetch_add};
+use crate::atomic::{add, fetch_add, opaque};
 
 /// User space reads it as memory: while it reads a map by a system call, the kernel runs no
 /// kprobe's program on that processor.
@@ -24,16 +24,7 @@ pub(crate) fn here() -> Option<Counted> {
 /// number. `place` is in the array.
 #[inline(always)]
 pub(crate) fn element<T>(array: *mut [T], place: usize) -> *mut T {
-    let mut element = array.cast::<T>().wrapping_add(place) as u64;
-    // SAFETY: it does nothing; an instruction for the reason given in `atomic`.
-    unsafe {
-        core::arch::asm!(
-            "{element} = {element}",
-            element = inout(reg) element,
-            options(nostack, pure, nomem),
-        );
-    }
-    element as *mut T
+    opaque(array.cast::<T>().wrapping_add(place) as u64) as *mut T
 }
 
 /// Takes the next sequence number.

@@ -6,12 +6,8 @@ use super::{
 };
 
 /// In one piece: to find a map's value takes a dozen instructions each time. Many times those of a
-/// counter.
+/// counter. User space reads pieces of it, where they are.
 #[repr(C)]
-#[cfg_attr(
-    feature = "user",
-    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
-)]
 pub struct Counted {
     /// By [`Loss`](super::Loss).
     pub losses: [u64; LOSSES],

@@ -1,22 +1,11 @@
-//! When modules came and went: an address is another function's from then on.
+//! When modules came and went: an address is another function's from then on. User space reads
+//! words of it, where they are.
 
 /// How many are kept. A power of two, which the probes rely on.
 pub const MODULE_CHANGES_KEPT: usize = 64;
 
 /// A module came or went.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[cfg_attr(
-    feature = "user",
-    derive(
-        Debug,
-        PartialEq,
-        Eq,
-        zerocopy::FromBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
 pub struct ModuleChange {
     /// Which change it is, counted from 1; 0 while it is written.
     pub number: u64,
@@ -29,14 +18,9 @@ pub struct ModuleChange {
 
 /// The last of the modules that came and went.
 #[repr(C)]
-#[cfg_attr(
-    feature = "user",
-    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
-)]
 pub struct ModuleChanges {
     /// How many there have been. Raised before a change is written.
     pub count: u64,
-    /// The change with number `n` is at `n %`
-    /// [`MODULE_CHANGES_KEPT`].
+    /// The change with number `n` is at `n %` [`MODULE_CHANGES_KEPT`].
     pub last: [ModuleChange; MODULE_CHANGES_KEPT],
 }

@@ -92,11 +92,6 @@ pub const HOLDER_FRAMES: usize = 32;
 
 /// The stack of a thread that had a lock, and was off its CPU. Once it is there it stays.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[cfg_attr(
-    feature = "user",
-    derive(zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
-)]
 pub struct HolderStack {
     /// Of the frames; 0 where none are kept.
     pub hash: u64,

@@ -42,40 +42,42 @@ pub(super) extern "C" fn stack_of_holder(tid: u32) -> u32 {
 #[inline(always)]
 fn read(tid: u32, holder: &mut HolderStack) -> bool {
     holder.frames = [0; HOLDER_FRAMES];
-    let (thread, bytes): (u64, i64);
-    // SAFETY: calls of functions of the kernel's, as in [`crate::probes::words`]. The thread is let
-    // go of again; the verifier would not allow anything else.
-    unsafe {
-        core::arch::asm!(
-            ".byte 0x85, 0x20, 0, 0",
-            ".long {number}",
-            number = const TASK_FROM_PID.stands_for,
-            inlateout("r1") u64::from(tid) => _,
-            lateout("r0") thread,
-            lateout("r2") _,
-            lateout("r3") _,
-            lateout("r4") _,
-            lateout("r5") _,
-            options(nostack, nomem),
-        );
-    }
+    // SAFETY: it takes a number.
+    let thread = unsafe { call::<{ TASK_FROM_PID.stands_for }>(tid.into()) };
     if thread == 0 {
         return false;
     }
-    // SAFETY: there is room for all of the frames.
-    unsafe {
-        bytes = bpf_get_task_stack(
+    // SAFETY: there is room for all of the frames. The thread is let go of again; the verifier
+    // would not allow anything else.
+    let bytes = unsafe {
+        let bytes = bpf_get_task_stack(
             thread as *mut _,
             holder.frames.as_mut_ptr().cast(),
             size_of_val(&holder.frames) as u32,
             0,
         );
+        call::<{ TASK_RELEASE.stands_for }>(thread);
+        bytes
+    };
+    bytes > 0
+}
+
+/// Calls a function of the kernel's that takes one argument, as in [`crate::probes::words`].
+///
+/// # Safety
+///
+/// What the function asks for holds.
+#[inline(always)]
+unsafe fn call<const FUNCTION: u32>(argument: u64) -> u64 {
+    let returned;
+    // SAFETY: the caller's promise.
+    unsafe {
         core::arch::asm!(
             ".byte 0x85, 0x20, 0, 0",
-            ".long {number}",
-            number = const TASK_RELEASE.stands_for,
-            inlateout("r1") thread => _,
-            lateout("r0") _,
+            ".long {function}",
+            function = const FUNCTION,
+            inlateout("r1") argument => _,
+            lateout("r0") returned,
             lateout("r2") _,
             lateout("r3") _,
             lateout("r4") _,
@@ -83,7 +85,7 @@ fn read(tid: u32, holder: &mut HolderStack) -> bool {
             options(nostack, nomem),
         );
     }
-    bytes > 0
+    returned
 }
 
 /// Puts a stack to where it is to be found.
