@@ -71,6 +71,19 @@ impl Lab {
         self.one_thread.store(one_thread, Ordering::Relaxed);
     }
 
+    /// A boot of another kernel, of which KVM has not been seen to run it: it is emulated unless
+    /// the user says otherwise.
+    pub(crate) fn vm_of(&self, name: &str, kernel: PathBuf) -> Builder {
+        let vm = self.vm(name).foreign_kernel(kernel);
+        match self.setup.accel {
+            Some(_) => vm,
+            None => vm.machine(|machine| Machine {
+                accelerator: Accelerator::Tcg,
+                ..machine
+            }),
+        }
+    }
+
     /// A boot of our kernel; its failure leaves its logs in a folder of this name.
     pub(crate) fn vm(&self, name: &str) -> Builder {
         Builder::new(

@@ -13,8 +13,8 @@ use crate::lab::Lab;
 use crate::options::Options;
 use crate::setup::Setup;
 use crate::setup::kernel::Flavour;
+use crate::vm::Machine;
 use crate::vm::builder::{Output, Task};
-use crate::vm::{Accelerator, Machine};
 
 const TASK: &str = "command";
 
@@ -50,32 +50,23 @@ pub(crate) struct Vm {
 pub(crate) fn run(arguments: Vm, options: Options) -> Result<()> {
     let files = arguments.add.iter().chain(&arguments.kernel);
     files.map(AsRef::as_ref).try_for_each(must_be_a_file)?;
-    let accel = options.accel;
     let setup = Setup::new(options, Flavour::new(arguments.debug))?;
     let (lab, _) = Lab::open(setup, 0)?;
     let task = Task::new(TASK, arguments.argv);
     let task = task
         .stdout(Output::Host(Box::new(stdout())))
         .stderr(Output::Host(Box::new(stderr())));
-    let mut vm = lab
-        .vm("vm")
-        .task(task)
-        .limit(Duration::from_secs(arguments.limit.into()));
+    let mut vm = match arguments.kernel {
+        Some(kernel) => lab.vm_of("vm", kernel),
+        None => lab.vm("vm"),
+    }
+    .task(task)
+    .limit(Duration::from_secs(arguments.limit.into()));
     if arguments.module {
         vm = driver::load(vm);
     }
     for file in arguments.add {
         vm = vm.add(file)?;
-    }
-    if let Some(kernel) = arguments.kernel {
-        vm = vm.foreign_kernel(kernel);
-        if accel.is_none() {
-            // Whether KVM runs it has not been seen.
-            vm = vm.machine(|machine| Machine {
-                accelerator: Accelerator::Tcg,
-                ..machine
-            });
-        }
     }
     if arguments.icount {
         vm = vm.machine(Machine::counting_instructions);

@@ -46,7 +46,7 @@ fn lab<'a>(context: &'a Context<'_>) -> Result<&'a Lab> {
     }
     let options = Options {
         kernel_src: None,
-        accel: context.accel,
+        accel: context.lab.setup.accel,
         arch: Arch::HOST,
     };
     let setup = Setup::new(options, Flavour::Debug)?;

@@ -61,7 +61,7 @@ use crate::options::Options;
 use crate::progress::{self, Step, clock};
 use crate::setup::kernel::Flavour;
 use crate::setup::{Needs, Setup};
-use crate::vm::{Accelerator, StaleInstruction};
+use crate::vm::StaleInstruction;
 
 /// Which tests to run.
 #[derive(Debug, Args)]
@@ -99,7 +99,6 @@ pub(crate) struct Context<'a> {
     pub(crate) lab: &'a Lab,
     /// Boots VMs with the debug kernel; opened by the first test that needs it.
     debug: OnceLock<Lab>,
-    accel: Option<Accelerator>,
     /// How many tests have begun, of how many.
     begun: AtomicUsize,
     tests: usize,
@@ -287,7 +286,7 @@ impl std::ops::AddAssign for Count {
 
 /// Runs the tests; the last line of standard output tells how many passed and failed.
 pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
-    let setup = Setup::new(options.clone(), Flavour::Test)?;
+    let setup = Setup::new(options, Flavour::Test)?;
     let terminal = Needs {
         terminal: arguments.is_ordinary(),
         ..Needs::default()
@@ -322,7 +321,6 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
                 let context = Context {
                     lab: &lab,
                     debug: OnceLock::new(),
-                    accel: options.accel,
                     begun: AtomicUsize::new(0),
                     tests,
                 };

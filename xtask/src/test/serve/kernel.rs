@@ -14,8 +14,8 @@ use crate::test::Context;
 use crate::test::compare::sum;
 use crate::test::trace::{ROWS, driver_truth};
 use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};
+use crate::vm::Captured;
 use crate::vm::builder::Task;
-use crate::vm::{Accelerator, Captured, Machine};
 
 /// On one of Debian's kernels, which have a network: from the kernel's own totals, over HTTP, until
 /// Ctrl-C.
@@ -23,20 +23,12 @@ pub(crate) fn a_kernel_is_served_until_ctrl_c(context: &Context<'_>) -> Result<(
     let step = Step::begin("Debian's Linux 7.3".into());
     let kernel = StockKernel::of(of_this_machine(), "7.3", &context.lab.setup.cache, &step)?;
     step.done();
-    let mut vm = context
+    let outcome = context
         .lab
-        .vm("serve-kernel")
-        .foreign_kernel(kernel.image)
+        .vm_of("serve-kernel", kernel.image)
         .limit(Duration::from_secs(400))
-        .task(Task::shell("serve", &script()));
-    if context.accel.is_none() {
-        // Whether KVM runs it has not been seen.
-        vm = vm.machine(|machine| Machine {
-            accelerator: Accelerator::Tcg,
-            ..machine
-        });
-    }
-    let outcome = vm.run()?;
+        .task(Task::shell("serve", &script()))
+        .run()?;
     outcome.expect_success("serve")?;
     let sections = Sections::of(&outcome.stdout("serve"));
     let metrics = sections.get("metrics")?;

@@ -27,7 +27,6 @@ use crate::sections::Sections;
 use crate::setup::stock::{StockKernel, of_this_machine};
 use crate::tracer::ATTACHED_FUNCTIONS;
 use crate::vm::builder::{Builder, Task};
-use crate::vm::{Accelerator, Machine};
 
 /// The functions that can be hooked. A kernel has them all, or lacks some of the later ones.
 const FUNCTIONS: [&str; 8] = [
@@ -119,19 +118,8 @@ fn is_traced(context: &Context<'_>, flavour: StockFlavour, series: &str) -> Resu
 
 /// A machine with this kernel.
 fn boot(context: &Context<'_>, name: &str, kernel: &StockKernel) -> Builder {
-    let vm = context
-        .lab
-        .vm(name)
-        .foreign_kernel(kernel.image.clone())
-        .limit(LIMIT);
-    match context.accel {
-        Some(_) => vm,
-        // Whether KVM runs it has not been seen.
-        None => vm.machine(|machine| Machine {
-            accelerator: Accelerator::Tcg,
-            ..machine
-        }),
-    }
+    let vm = context.lab.vm_of(name, kernel.image.clone());
+    vm.limit(LIMIT)
 }
 
 /// Runs a script in it to its end; what it printed.
