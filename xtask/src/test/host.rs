@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Count;
 use crate::errors::Interrupted;
 use crate::process::Logged;
-use crate::progress::Step;
+use crate::progress::{self, Step};
 use crate::workspace::Workspace;
 
 /// Runs `cargo test` on the workspace.
@@ -18,14 +18,23 @@ pub(super) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Count> 
         .env("MIGSCOPE_TEST_TERMINAL", "1")
         .args(filter);
     let mut count = Count::default();
+    let mut telling = false;
     let log = workspace.log("host-tests");
     let result = Logged {
         log: &log,
         limit: None,
     }
     .run(&mut command, |line| {
-        if let Some(ended) = result_of(line) {
-            count += ended;
+        if let Some((passed, skipped)) = result_of(line) {
+            count.passed += passed;
+            count.skipped += skipped;
+            telling = false;
+        } else if telling || line == "failures:" {
+            // Why they failed, and which: the log is not everybody's to read.
+            telling = true;
+            progress::print(line);
+        } else if let Some(name) = failed(line) {
+            count.failed.push(name.to_owned());
         } else if let Some(detail) = detail(line) {
             step.detail(detail);
         }
@@ -37,14 +46,21 @@ pub(super) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Count> 
         }
         anstream::println!("{error:#}");
         // It did not even compile, or a test ended the program it was in.
-        count.failed = count.failed.max(1);
+        if count.failed.is_empty() {
+            count.failed.push("tests on the host".into());
+        }
     }
     println!("tests on the host: {count}");
     Ok(count)
 }
 
-/// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
-fn result_of(line: &str) -> Option<Count> {
+/// The name in `test wire::sizes ... FAILED`.
+fn failed(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
+}
+
+/// How many passed and how many were left out: `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn result_of(line: &str) -> Option<(usize, usize)> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let number = |word: &str| {
         counts
@@ -52,11 +68,7 @@ fn result_of(line: &str) -> Option<Count> {
             .find_map(|part| part.trim().strip_suffix(word)?.trim().parse().ok())
             .unwrap_or_default()
     };
-    Some(Count {
-        passed: number(" passed"),
-        failed: number(" failed"),
-        skipped: number(" ignored"),
-    })
+    Some((number(" passed"), number(" ignored")))
 }
 
 /// What to show while it runs: the crate that is compiled, the tests that run.
@@ -75,14 +87,9 @@ mod tests {
     #[test]
     fn results_are_read() {
         let line = "test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; 5 filtered out; finished in 0.34s";
-        assert_eq!(
-            result_of(line),
-            Some(Count {
-                passed: 12,
-                failed: 1,
-                skipped: 2
-            })
-        );
+        assert_eq!(result_of(line), Some((12, 2)));
+        assert_eq!(failed("test wire::sizes ... FAILED"), Some("wire::sizes"));
+        assert_eq!(failed("test wire::sizes ... ok"), None);
         assert_eq!(result_of("test wire::tests::sizes ... ok"), None);
         assert_eq!(
             detail("     Running unittests src/lib.rs (target/x)"),

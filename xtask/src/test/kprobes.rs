@@ -45,9 +45,13 @@ pub(super) fn sleepers_without_room_are_counted(context: &Context<'_>) -> Result
         "it is by {}",
         trace.report["attached"]
     );
-    let incomplete = loss(&trace.report, "incomplete")?;
+    // A processor that runs another program leaves a hook out as well, now and then; the kernel
+    // counts it.
+    let [incomplete, missed] =
+        ["incomplete", "hook_missed"].map(|reason| loss(&trace.report, reason));
+    let (incomplete, missed) = (incomplete?, missed?);
     ensure!(
-        incomplete > 0 && incomplete == lost(&trace)?,
+        incomplete > 10 * missed && incomplete + missed == lost(&trace)?,
         "there was room for all of them, which proves nothing, or more was lost: {}",
         trace.report["losses"]
     );

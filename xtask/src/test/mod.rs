@@ -257,17 +257,17 @@ const OF_ARM: &[Case] = tests![
 /// Many runs of the same and of something slower, which `--pairs` asks for.
 const PAIRS: &[Case] = tests![pairs::are_told_rightly, findings::of_ten_runs_are_the_same,];
 
-/// How many tests ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How many tests ended how, and which failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Count {
     passed: usize,
-    failed: usize,
+    failed: Vec<String>,
     skipped: usize,
 }
 
 impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        write!(f, "{} passed, {} failed", self.passed, self.failed.len())?;
         if self.skipped > 0 {
             write!(f, ", {} skipped", self.skipped)
         } else {
@@ -279,7 +279,7 @@ impl std::fmt::Display for Count {
 impl std::ops::AddAssign for Count {
     fn add_assign(&mut self, other: Count) {
         self.passed += other.passed;
-        self.failed += other.failed;
+        self.failed.extend(other.failed);
         self.skipped += other.skipped;
     }
 }
@@ -324,23 +324,30 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
                     begun: AtomicUsize::new(0),
                     tests,
                 };
-                let mut count = run_all(&context, &Mutex::new(alone.into()))?;
-                count += run_side_by_side(&context, side_by_side)?;
+                let mut count = run_all(&context, &Mutex::new(alone.clone().into()))?;
+                count += run_side_by_side(&context, side_by_side.clone())?;
                 count
             }
             // Without a VM none of its tests has passed; why, comes first.
             Err(error) if crate::errors::conclude(&error).0 == 1 => {
                 anstream::println!("the VM tests cannot run: {error:#}");
+                let all = alone.iter().chain(&side_by_side);
                 Count {
-                    failed: tests,
+                    failed: all.map(|test| test.name.to_owned()).collect(),
                     ..Count::default()
                 }
             }
             Err(error) => return Err(error),
         };
     }
+    if !count.failed.is_empty() {
+        say(
+            AnsiColor::Red,
+            &format!("failed: {}", count.failed.join(", ")),
+        );
+    }
     println!("{count}");
-    if count.failed > 0 {
+    if !count.failed.is_empty() {
         bail!(Status(1))
     } else {
         Ok(())
@@ -451,7 +458,7 @@ fn report(test: &Case, result: Result<()>, elapsed: &str) -> Count {
             AnsiColor::Red,
             format!("FAILED ({elapsed})\n{error:#}"),
             Count {
-                failed: 1,
+                failed: vec![name.to_owned()],
                 ..Count::default()
             },
         ),
@@ -477,7 +484,7 @@ mod tests {
         };
         assert_eq!(count.to_string(), "3 passed, 0 failed");
         count += Count {
-            failed: 1,
+            failed: vec!["one".into()],
             skipped: 2,
             ..Count::default()
         };
