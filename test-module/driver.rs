@@ -122,7 +122,7 @@ module! {
 }
 
 const MIB: usize = 1 << 20;
-/// A large folio.
+/// A large folio of x86-64. With larger pages, on 64-bit ARM, it may be too little still.
 const LEAST_MIB: usize = 2;
 /// What the driver itself remembers of more does not fit into one of the kernel's allocations.
 const MOST_MIB: usize = 65_536;

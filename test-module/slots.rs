@@ -77,10 +77,13 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// Room for `pages` pages, rounded down to whole large folios (and whole words).
+    /// Room for `pages` pages, rounded down to whole words. Fewer than a large folio has are room
+    /// for base pages only.
     pub(crate) fn new(pages: usize) -> Result<Self> {
-        let unit = COMPOUND_PAGES.max(BITS);
-        let pages = pages / unit * unit;
+        let pages = pages / BITS * BITS;
+        if pages == 0 {
+            return Err(EINVAL);
+        }
         let mut slots = KVVec::with_capacity(pages, quietly())?;
         for _ in 0..pages {
             slots.push(Slot::default(), quietly())?;

@@ -15,6 +15,21 @@ pub(crate) enum Arch {
     Aarch64,
 }
 
+/// How large a page is on 64-bit ARM: its kernels are built for one size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PageSize {
+    /// 4 KiB, as most distributions have it
+    #[value(name = "4")]
+    Kib4,
+    /// 16 KiB
+    #[value(name = "16")]
+    Kib16,
+    /// 64 KiB, as on the coherent machines on which device memory is moved so
+    #[default]
+    #[value(name = "64")]
+    Kib64,
+}
+
 /// A kernel that Debian has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StockFlavour {
@@ -98,14 +113,22 @@ impl Arch {
         }
     }
 
-    /// The kernels that Debian has for it, with the size of page that most machines have first.
+    /// The kernels that Debian has for it: the ordinary one first.
     pub(crate) const fn stock_flavours(self) -> &'static [StockFlavour] {
         const fn of(arch: Arch, end: &'static str) -> StockFlavour {
             StockFlavour { arch, end }
         }
-        const OF_X86: &[StockFlavour] = &[of(Arch::X86_64, "amd64")];
-        const OF_ARM: &[StockFlavour] =
-            &[of(Arch::Aarch64, "arm64"), of(Arch::Aarch64, "arm64-16k")];
+        const OF_X86: &[StockFlavour] = &[
+            of(Arch::X86_64, "amd64"),
+            of(Arch::X86_64, "rt-amd64"),
+            of(Arch::X86_64, "cloud-amd64"),
+        ];
+        const OF_ARM: &[StockFlavour] = &[
+            of(Arch::Aarch64, "arm64"),
+            of(Arch::Aarch64, "arm64-16k"),
+            of(Arch::Aarch64, "rt-arm64"),
+            of(Arch::Aarch64, "cloud-arm64"),
+        ];
         match self {
             Self::X86_64 => OF_X86,
             Self::Aarch64 => OF_ARM,

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::arch::Arch;
 use crate::vm::builder::{Builder, Outcome, Task};
 use crate::vm::kernel_log::bad_lines;
 use crate::vm::{Machine, SetAside};
@@ -29,9 +30,13 @@ pub(crate) fn load(vm: Builder) -> Builder {
 
 /// Two devices, which leave each other's pages alone. Where the machine has memory set aside, also
 /// two that do not, and one whose memory processors reach. (The machine that is measured on is what
-/// it always was.)
+/// it always was.) On 64-bit ARM with pages of 64 KiB a huge page is of 512 MiB: there is room for
+/// two.
 fn parameters(machine: &Machine) -> String {
-    let devices = "devices=2";
+    let devices = match machine.arch {
+        Arch::X86_64 => "devices=2",
+        Arch::Aarch64 => "devices=2 memory_mib=1280",
+    };
     match machine.set_aside() {
         Some(SetAside { begin_mib, mib }) => {
             format!("{devices} peers=2 coherent_mib={mib} coherent_at_mib={begin_mib}")

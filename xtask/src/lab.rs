@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
 use crate::build::{self, Programs};
 use crate::driver::MODULE;
 use crate::process::output;
@@ -17,15 +18,20 @@ use crate::setup::{Needs, Setup};
 use crate::vm::builder::Builder;
 use crate::vm::{Accelerator, Initramfs, Machine, accelerator};
 
-/// The shell, and choosing the accelerator.
-const FURTHER_STEPS: usize = 1;
+/// The eBPF object, and the programs.
+pub(crate) const PROGRAM_STEPS: usize = 2;
+const SHELL_STEPS: usize = 1;
+const ACCELERATOR_STEPS: usize = 1;
 
 /// The laboratory: boots VMs that hold what this checkout is.
 pub(crate) struct Lab {
     pub(crate) setup: Setup,
     pub(crate) programs: Programs,
+    /// The program for this machine, which reads what the VM's has recorded.
+    pub(crate) reader: PathBuf,
     initramfs: Initramfs,
-    kernel: PathBuf,
+    /// Ours, if it was asked for.
+    kernel: Option<PathBuf>,
     machine: Machine,
     one_thread: AtomicBool,
 }
@@ -33,36 +39,58 @@ pub(crate) struct Lab {
 impl Lab {
     /// Does all set-up and builds everything. `further` steps of the caller's come after it.
     pub(crate) fn open(setup: Setup, further: usize) -> Result<(Self, Progress)> {
+        let steps = build::STEPS + SHELL_STEPS + ACCELERATOR_STEPS + further;
+        let progress = setup.ensure(Needs::ALL, steps + own_steps(&setup))?;
+        let programs = build_programs(&setup, setup.arch, &progress)?;
+        let module = build_module(&setup, &progress)?;
+        let kernel = setup.kernel.image(&setup.kernel.built_tree()?);
         let forced = match setup.arch.is_foreign() {
             true => Some(Accelerator::Tcg),
             false => accelerator::forced(setup.accel)?,
         };
-        let progress = setup.ensure(Needs::ALL, build::STEPS + FURTHER_STEPS + further)?;
-        let built = build_all(&setup, &progress)?;
-        scratch::prepare(&setup.workspace)?;
-        let step = progress.step("shell and accelerator of the VM");
-        let mut initramfs = initramfs(&built.programs, &busybox(&setup, &step)?)?;
-        initramfs.file(MODULE.trim_start_matches('/'), &built.module);
-        let machine = Machine::new(
-            setup.arch,
-            forced.unwrap_or(Accelerator::Tcg),
-            setup.kernel.flavour,
-        );
-        let mut lab = Lab {
-            kernel: setup.kernel.image(&setup.kernel.built_tree()?),
-            initramfs,
-            machine,
-            programs: built.programs,
-            setup,
-            one_thread: AtomicBool::new(false),
+        let mut lab = Self::equip(setup, &progress, programs)?;
+        lab.initramfs.file(MODULE.trim_start_matches('/'), &module);
+        lab.kernel = Some(kernel.clone());
+        let step = progress.step("accelerator of the VM");
+        lab.machine.accelerator = match forced {
+            Some(forced) => forced,
+            None => {
+                let empty = || lab.vm("accelerator");
+                accelerator::choose(&lab.setup.cache, &kernel, &step, empty)?
+            }
         };
-        if forced.is_none() {
-            let empty = || lab.vm("accelerator");
-            let cache = &lab.setup.cache;
-            lab.machine.accelerator = accelerator::choose(cache, &lab.kernel, &step, empty)?;
-        }
         step.done();
         Ok((lab, progress))
+    }
+
+    /// The same where only kernels of others are booted: ours is not built, nor the driver for it.
+    pub(crate) fn without_kernel(setup: Setup) -> Result<Self> {
+        let needs = Needs {
+            kernel: false,
+            ..Needs::ALL
+        };
+        let steps = PROGRAM_STEPS + SHELL_STEPS + own_steps(&setup);
+        let progress = setup.ensure(needs, steps)?;
+        let programs = build_programs(&setup, setup.arch, &progress)?;
+        Self::equip(setup, &progress, programs)
+    }
+
+    /// What the guest has with any kernel.
+    fn equip(setup: Setup, progress: &Progress, programs: Programs) -> Result<Self> {
+        let reader = build_own(&setup, &programs, progress)?;
+        scratch::prepare(&setup.workspace)?;
+        let step = progress.step("shell of the VM");
+        let initramfs = initramfs(&programs, &busybox(&setup, &step)?)?;
+        step.done();
+        Ok(Lab {
+            kernel: None,
+            initramfs,
+            machine: Machine::new(setup.arch, Accelerator::Tcg, setup.kernel.flavour),
+            programs,
+            reader,
+            setup,
+            one_thread: AtomicBool::new(false),
+        })
     }
 
     /// Whether machines from now on are emulated by one thread: see
@@ -74,7 +102,7 @@ impl Lab {
     /// A boot of another kernel, of which KVM has not been seen to run it: it is emulated unless
     /// the user says otherwise.
     pub(crate) fn vm_of(&self, name: &str, kernel: PathBuf) -> Builder {
-        let vm = self.vm(name).foreign_kernel(kernel);
+        let vm = self.boot(name, kernel.clone()).foreign_kernel(kernel);
         match self.setup.accel {
             Some(_) => vm,
             None => vm.machine(|machine| Machine {
@@ -85,9 +113,18 @@ impl Lab {
     }
 
     /// A boot of our kernel; its failure leaves its logs in a folder of this name.
+    ///
+    /// # Panics
+    ///
+    /// Without our kernel.
     pub(crate) fn vm(&self, name: &str) -> Builder {
+        let kernel = self.kernel.clone().expect("opened with our kernel");
+        self.boot(name, kernel)
+    }
+
+    fn boot(&self, name: &str, kernel: PathBuf) -> Builder {
         Builder::new(
-            self.kernel.clone(),
+            kernel,
             Machine {
                 one_thread: self.one_thread.load(Ordering::Relaxed),
                 ..self.machine
@@ -106,22 +143,49 @@ pub(crate) struct Built {
 
 /// Builds the eBPF object, the programs and the module.
 pub(crate) fn build_all(setup: &Setup, progress: &Progress) -> Result<Built> {
-    let programs = build_programs(setup, progress)?;
-    let step = progress.step("test driver");
-    let module = build::module(setup, &step).context("build the test driver")?;
-    step.done();
+    let programs = build_programs(setup, setup.arch, progress)?;
+    let module = build_module(setup, progress)?;
     Ok(Built { programs, module })
 }
 
-/// Builds the eBPF object and the programs.
-pub(crate) fn build_programs(setup: &Setup, progress: &Progress) -> Result<Programs> {
-    let step = progress.step("eBPF object");
-    let ebpf = build::ebpf(setup, &step).context("build the eBPF object")?;
+fn build_module(setup: &Setup, progress: &Progress) -> Result<PathBuf> {
+    let step = progress.step("test driver");
+    let module = build::module(setup, &step).context("build the test driver")?;
     step.done();
-    let step = progress.step("migscope and what runs beside it in the VM");
-    let programs = build::programs(setup, &ebpf, &step).context("build the programs")?;
+    Ok(module)
+}
+
+/// What another machine's programs need besides: one for this machine.
+pub(crate) fn own_steps(setup: &Setup) -> usize {
+    match setup.arch.is_foreign() {
+        true => PROGRAM_STEPS,
+        false => 0,
+    }
+}
+
+/// Builds the eBPF object and the programs of such a machine.
+pub(crate) fn build_programs(setup: &Setup, arch: Arch, progress: &Progress) -> Result<Programs> {
+    let of = if arch == setup.arch {
+        ""
+    } else {
+        " of this machine"
+    };
+    let step = progress.step(&format!("eBPF object{of}"));
+    let ebpf = build::ebpf(setup, arch, &step).context("build the eBPF object")?;
+    step.done();
+    let step = progress.step(&format!("migscope and what runs beside it in the VM{of}"));
+    let programs = build::programs(setup, arch, &ebpf, &step).context("build the programs")?;
     step.done();
     Ok(programs)
+}
+
+/// The migscope that runs here: the same, or where the VM is another machine one more.
+pub(crate) fn build_own(setup: &Setup, built: &Programs, progress: &Progress) -> Result<PathBuf> {
+    let own = match setup.arch.is_foreign() {
+        true => build_programs(setup, Arch::HOST, progress)?.migscope,
+        false => built.migscope.clone(),
+    };
+    Ok(own)
 }
 
 /// The guest's shell and tools.

@@ -7,13 +7,14 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::cargo;
+use crate::arch::Arch;
 use crate::progress::Step;
 use crate::setup::Setup;
 
 const TARGET: &str = "bpfel-unknown-none";
 
-/// Builds the object that the kernel loads; its file.
-pub(crate) fn ebpf(setup: &Setup, step: &Step) -> Result<PathBuf> {
+/// Builds the object that the kernel of such a machine loads; its file.
+pub(crate) fn ebpf(setup: &Setup, arch: Arch, step: &Step) -> Result<PathBuf> {
     let workspace = &setup.workspace;
     let mut flags = OsString::from("-C linker=");
     flags.push(setup.bpf_linker.program());
@@ -24,17 +25,17 @@ pub(crate) fn ebpf(setup: &Setup, step: &Step) -> Result<PathBuf> {
     flags.push(
         " -C link-arg=--btf -C link-arg=--disable-expand-memcpy-in-order -C debuginfo=2 -C panic=abort -C target-cpu=v3",
     );
-    let mut command = cargo_for_bpf(setup, "build")?;
+    let mut command = cargo_for_bpf(setup, arch, "build")?;
     command
         .arg("--release")
         .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_RUSTFLAGS", flags);
     cargo(&mut command, &workspace.log("ebpf"), step)?;
-    Ok(folder(setup).join(TARGET).join("release/migrate"))
+    Ok(folder(setup, arch).join(TARGET).join("release/migrate"))
 }
 
 /// Cargo for the crate that runs in the kernel. It has a target folder of its own: the environment
 /// that unlocks `build-std` would have the rest built anew each time.
-pub(crate) fn cargo_for_bpf(setup: &Setup, verb: &str) -> Result<Command> {
+pub(crate) fn cargo_for_bpf(setup: &Setup, arch: Arch, verb: &str) -> Result<Command> {
     let mut command = setup.workspace.cargo();
     command.args([
         verb,
@@ -47,18 +48,18 @@ pub(crate) fn cargo_for_bpf(setup: &Setup, verb: &str) -> Result<Command> {
     ]);
     command
         .args(["--target", TARGET, "-Z", "build-std=core", "--target-dir"])
-        .arg(folder(setup));
+        .arg(folder(setup, arch));
     command
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("AYA_BPF_TARGET_ARCH", setup.arch.name());
+        .env("AYA_BPF_TARGET_ARCH", arch.name());
     setup.rust_source.tell(&mut command)?;
     Ok(command)
 }
 
 /// Where it is built. Each machine has its own: the registers that kprobes read are its.
-fn folder(setup: &Setup) -> PathBuf {
-    if setup.arch.is_foreign() {
-        setup.workspace.target(&format!("bpf-{}", setup.arch))
+fn folder(setup: &Setup, arch: Arch) -> PathBuf {
+    if arch.is_foreign() {
+        setup.workspace.target(&format!("bpf-{arch}"))
     } else {
         setup.workspace.target("bpf")
     }

@@ -9,7 +9,7 @@ mod stock;
 pub(crate) use ebpf::{cargo_for_bpf, ebpf};
 pub(crate) use hmm_tests::hmm_tests;
 pub(crate) use module::{copy_sources, module};
-pub(crate) use programs::{Programs, example, programs, workload, writer};
+pub(crate) use programs::{Programs, example, programs, workload};
 pub(crate) use stock::stock_module;
 
 use std::path::Path;

@@ -23,9 +23,9 @@ pub(crate) struct Programs {
     pub(crate) workload: PathBuf,
 }
 
-/// Builds all of them, with the tracer in `migscope`.
-pub(crate) fn programs(setup: &Setup, ebpf: &Path, step: &Step) -> Result<Programs> {
-    let (workspace, arch) = (&setup.workspace, setup.arch);
+/// Builds all of them for such a machine, with the tracer in `migscope`.
+pub(crate) fn programs(setup: &Setup, arch: Arch, ebpf: &Path, step: &Step) -> Result<Programs> {
+    let workspace = &setup.workspace;
     let mut command = cargo_static(setup, arch)?;
     command.args([
         "--package",
@@ -59,18 +59,6 @@ pub(crate) fn workload(setup: &Setup, step: &Step) -> Result<PathBuf> {
         step,
     )?;
     Ok(built(workspace, arch, "workload"))
-}
-
-/// Builds the program for this machine, without a tracer: what it says of itself is the same.
-pub(crate) fn writer(setup: &Setup, step: &Step) -> Result<PathBuf> {
-    let workspace = &setup.workspace;
-    let mut command = cargo_static(setup, Arch::HOST)?;
-    cargo(
-        command.args(["--package", "migrate-user"]),
-        &workspace.log("writer"),
-        step,
-    )?;
-    Ok(built(workspace, Arch::HOST, "migscope"))
 }
 
 /// Builds an example of the program, which measures something.

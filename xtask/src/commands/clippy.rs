@@ -32,7 +32,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         "-D",
         "warnings",
     ]);
-    let mut ebpf = cargo_for_bpf(&setup, "clippy")?;
+    let mut ebpf = cargo_for_bpf(&setup, setup.arch, "clippy")?;
     ebpf.args(["--", "-D", "warnings"]);
     let mut documents = setup.workspace.cargo();
     documents

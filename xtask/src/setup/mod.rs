@@ -83,10 +83,12 @@ pub(crate) struct Setup {
 impl Setup {
     /// Looks at the machine; changes nothing.
     pub(crate) fn new(options: Options, flavour: Flavour) -> Result<Self> {
+        let pages = options.page_size()?;
         let Options {
             kernel_src,
             accel,
             arch,
+            page_size: _,
         } = options;
         let cache = Cache::open()?;
         let workspace = Workspace::find()?;
@@ -100,7 +102,7 @@ impl Setup {
             &bindgen,
             kernel_src,
             flavour,
-            arch,
+            (arch, pages),
         )?;
         Ok(Setup {
             readers: Readers::new(&cache),

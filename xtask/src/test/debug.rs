@@ -45,6 +45,7 @@ fn lab<'a>(context: &'a Context<'_>) -> Result<&'a Lab> {
         return Ok(lab);
     }
     let options = Options {
+        page_size: None,
         kernel_src: None,
         accel: context.lab.setup.accel,
         arch: Arch::HOST,

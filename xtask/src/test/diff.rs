@@ -55,7 +55,7 @@ pub(super) fn waste_is_worse_and_named(context: &Context<'_>) -> Result<()> {
 
 /// What `diff --json` prints, and its exit status.
 pub(super) fn diff(context: &Context<'_>, base: &Path, new: &Path) -> Result<(Value, i32)> {
-    let mut migscope = Command::new(&context.lab.programs.migscope);
+    let mut migscope = Command::new(&context.lab.reader);
     let finished = migscope
         .args(["diff", "--json"])
         .arg(base)

@@ -38,7 +38,7 @@ pub(super) fn opens_in_a_browser_without_a_request(context: &Context<'_>) -> Res
     }];
     let folder = record(context, "page", &wanted, |vm| vm)?;
     let page = folder.join("report.html");
-    let mut migscope = Command::new(&context.lab.programs.migscope);
+    let mut migscope = Command::new(&context.lab.reader);
     let report = migscope.arg("report").arg("--html").arg(&page);
     output(report.arg(folder.join("mixed.arrow")))?;
     let asking = folder.join("asking.html");

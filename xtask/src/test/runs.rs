@@ -93,7 +93,7 @@ pub(super) fn made_by(
 
 /// `migscope report --json` of a recording.
 pub(super) fn report(context: &Context<'_>, recording: &Path) -> Result<Value> {
-    let mut migscope = Command::new(&context.lab.programs.migscope);
+    let mut migscope = Command::new(&context.lab.reader);
     let page = output(migscope.args(["report", "--json"]).arg(recording))?;
     serde_json::from_str(&page).context("the report is no JSON")
 }

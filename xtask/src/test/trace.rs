@@ -255,7 +255,7 @@ pub(super) fn told(
     arguments: &[&str],
     recording: &Path,
 ) -> Result<Finished> {
-    let mut command = Command::new(&context.lab.programs.migscope);
+    let mut command = Command::new(&context.lab.reader);
     let finished = command
         .args(arguments)
         .arg(recording)

@@ -49,13 +49,12 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// The machine that commands run on unless they ask for another. On 64-bit ARM there is but one
-    /// node, and no memory is set aside: a device tree tells of what there is.
+    /// The machine that commands run on unless they ask for another.
     pub(crate) fn new(arch: Arch, accelerator: Accelerator, flavour: Flavour) -> Self {
         Machine {
             arch,
-            memory_mib: flavour.memory_mib(),
-            nodes: arch == Arch::X86_64,
+            memory_mib: flavour.memory_mib(arch),
+            nodes: true,
             processors: 2,
             icount: false,
             accelerator,
@@ -89,14 +88,18 @@ impl Machine {
     }
 
     /// The memory that is set aside, where there is some: the kernel lets it lie, as it does with a
-    /// device's memory that processors reach. It comes behind the rest of the first node's.
+    /// device's memory that processors reach. It comes behind the rest of the first node's, and on
+    /// 64-bit ARM behind all the rest: there the kernel can only be told where memory ends.
     pub(crate) fn set_aside(&self) -> Option<SetAside> {
         // QEMU has what is above that line begin at 4 GiB, where so much is asked for.
         const LOW_MIB: u32 = 2048;
         const HIGH_MIB: u32 = 4096;
-        let begin = match self.memory_mib {
-            all @ 0..=LOW_MIB => all,
-            all => HIGH_MIB + all - LOW_MIB,
+        // All memory of the machine `virt` is in one piece.
+        const OF_VIRT_MIB: u32 = 1024;
+        let begin = match (self.arch, self.memory_mib) {
+            (Arch::Aarch64, all) => OF_VIRT_MIB + all + SECOND_NODE_MIB,
+            (Arch::X86_64, all @ 0..=LOW_MIB) => all,
+            (Arch::X86_64, all) => HIGH_MIB + all - LOW_MIB,
         };
         self.nodes.then_some(SetAside {
             begin_mib: begin,
@@ -115,10 +118,13 @@ impl Machine {
             qemu.args(["-m", &format!("{}M", self.memory_mib)]);
             return;
         };
-        let first = self.memory_mib + mib;
-        qemu.args(["-m", &format!("{}M", first + SECOND_NODE_MIB)]);
+        let (first, second) = match self.arch {
+            Arch::X86_64 => (self.memory_mib + mib, SECOND_NODE_MIB),
+            Arch::Aarch64 => (self.memory_mib, SECOND_NODE_MIB + mib),
+        };
+        qemu.args(["-m", &format!("{}M", first + second)]);
         let processors = format!(",cpus=0-{}", self.processors - 1);
-        for (node, mib, processors) in [(0, first, processors.as_str()), (1, SECOND_NODE_MIB, "")] {
+        for (node, mib, processors) in [(0, first, processors.as_str()), (1, second, "")] {
             qemu.args([
                 "-object",
                 &format!("memory-backend-ram,id=node{node},size={mib}M"),
@@ -130,9 +136,11 @@ impl Machine {
 
     /// The kernel's command line.
     fn kernel_line(&self) -> String {
-        let aside = self.set_aside().map(|SetAside { begin_mib, mib }| {
+        let set_aside = self.set_aside();
+        let aside = set_aside.map(|SetAside { begin_mib, mib }| match self.arch {
             // No shell has anything to do with it: the dollar sign is the kernel's.
-            format!("memmap={mib}M${begin_mib}M")
+            Arch::X86_64 => format!("memmap={mib}M${begin_mib}M"),
+            Arch::Aarch64 => format!("mem={}M", self.memory_mib + SECOND_NODE_MIB),
         });
         let console = match self.arch {
             // The timer works, also where the host is so busy that the kernel would not see a tick

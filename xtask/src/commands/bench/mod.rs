@@ -153,7 +153,7 @@ fn release(lab: &Lab) -> Result<String> {
 
 /// What an example program of migscope's measures on this machine, which it prints as JSON.
 fn measured_by<T: DeserializeOwned>(example: &str, lab: &Lab, step: &Step) -> Result<T> {
-    let ebpf = build::ebpf(&lab.setup, step)?;
+    let ebpf = build::ebpf(&lab.setup, lab.setup.arch, step)?;
     let program = build::example(example, &lab.setup, &ebpf, step)?;
     Ok(serde_json::from_str(&output(&mut Command::new(program))?)?)
 }

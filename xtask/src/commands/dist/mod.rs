@@ -13,8 +13,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::arch::Arch;
-use crate::build;
+
 use crate::errors::unsupported;
+use crate::lab::{PROGRAM_STEPS, build_own, build_programs, own_steps};
 use crate::options::Options;
 use crate::process::output;
 use crate::progress::Step;
@@ -23,8 +24,8 @@ use crate::setup::probe::program;
 use crate::setup::{Needs, Setup};
 use crate::workspace::Workspace;
 
-/// The eBPF object, the programs, the two files.
-const STEPS: usize = 3;
+/// After the programs: the two files.
+const PACKING_STEPS: usize = 1;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const DOCUMENTS: [&str; 7] = [
     "README.md",
@@ -60,24 +61,12 @@ pub(crate) fn run(options: Options) -> Result<()> {
         ..Needs::default()
     };
     let arch = setup.arch;
-    let further = if arch.is_foreign() { STEPS + 1 } else { STEPS };
-    let progress = setup.ensure(needs, further)?;
-    let step = progress.step("eBPF object");
-    let ebpf = build::ebpf(&setup, &step).context("build the eBPF object")?;
-    step.done();
-    let step = progress.step("migscope");
-    let programs = build::programs(&setup, &ebpf, &step).context("build migscope")?;
-    step.done();
+    let steps = PROGRAM_STEPS + own_steps(&setup) + PACKING_STEPS;
+    let progress = setup.ensure(needs, steps)?;
+    let programs = build_programs(&setup, arch, &progress)?;
     let built = Program {
         arch,
-        writer: if arch.is_foreign() {
-            let step = progress.step("migscope for this machine, which writes its manual");
-            let writer = build::writer(&setup, &step).context("build migscope")?;
-            step.done();
-            writer
-        } else {
-            programs.migscope.clone()
-        },
+        writer: build_own(&setup, &programs, &progress)?,
         migscope: programs.migscope,
     };
     let step = progress.step("tarball and package");

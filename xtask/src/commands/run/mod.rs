@@ -72,7 +72,6 @@ const DEFAULT_SCENARIO: &str = "mixed";
 
 /// Shows a scenario.
 pub(crate) fn run(arguments: Run, options: Options) -> Result<()> {
-    options.must_be_of_this_machine()?;
     let setup = Setup::new(options, Flavour::Test)?;
     if arguments.list {
         list::list(&setup).map(|listed| print!("{listed}"))?;
@@ -148,7 +147,7 @@ fn headless(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
     let outcome = job(lab, arguments, Some(seconds), records).run()?;
     step.done();
     judge(&outcome)?;
-    let mut report = Command::new(&lab.programs.migscope);
+    let mut report = Command::new(&lab.reader);
     let status = spawn(report.arg("report").arg(recording))?
         .wait()
         .context("wait for the report")?;
@@ -177,7 +176,7 @@ fn live(lab: &Lab, arguments: &Run, step: Step) -> Result<()> {
         }
     }
     step.done();
-    let mut dashboard = Dashboard::show(&lab.programs.migscope, reader)?;
+    let mut dashboard = Dashboard::show(&lab.reader, reader)?;
     let mut over = false;
     let status = loop {
         if let Some(status) = dashboard.ended()? {

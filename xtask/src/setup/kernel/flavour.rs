@@ -1,6 +1,6 @@
 //! Which kernel: the one that is quick, or the one that looks for bugs.
 
-use crate::arch::Arch;
+use crate::arch::{Arch, PageSize};
 use crate::setup::packages::Need;
 use crate::setup::probe::clang;
 
@@ -29,10 +29,22 @@ impl Flavour {
     }
 
     /// The files of the checkout whose options, one after the other, make its configuration.
-    pub(super) fn fragments(self, arch: Arch) -> impl Iterator<Item = &'static str> {
-        let of_machine = match arch {
-            Arch::X86_64 => None,
-            Arch::Aarch64 => Some("xtask/kernel/aarch64.config"),
+    pub(super) fn fragments(
+        self,
+        arch: Arch,
+        pages: PageSize,
+    ) -> impl Iterator<Item = &'static str> {
+        let of_machine: &[_] = match (arch, pages) {
+            (Arch::X86_64, _) => &[],
+            (Arch::Aarch64, PageSize::Kib64) => &["xtask/kernel/aarch64.config"],
+            (Arch::Aarch64, PageSize::Kib16) => &[
+                "xtask/kernel/aarch64.config",
+                "xtask/kernel/aarch64-16k.config",
+            ],
+            (Arch::Aarch64, PageSize::Kib4) => &[
+                "xtask/kernel/aarch64.config",
+                "xtask/kernel/aarch64-4k.config",
+            ],
         };
         let further = match self {
             Flavour::Test => None,
@@ -40,7 +52,7 @@ impl Flavour {
         };
         ["xtask/kernel/test-vm.config"]
             .into_iter()
-            .chain(of_machine)
+            .chain(of_machine.iter().copied())
             .chain(further)
     }
 
@@ -98,11 +110,12 @@ impl Flavour {
     }
 
     /// Memory of a VM that runs it, in MiB. KASAN takes an eighth, and freed memory stays away for
-    /// a while.
-    pub(crate) fn memory_mib(self) -> u32 {
-        match self {
-            Flavour::Test => 2048,
-            Flavour::Debug => 4096,
+    /// a while. On 64-bit ARM a huge page is of 512 MiB where a page is of 64 KiB.
+    pub(crate) fn memory_mib(self, arch: Arch) -> u32 {
+        match (self, arch) {
+            (Flavour::Test, Arch::X86_64) => 2048,
+            (Flavour::Test, Arch::Aarch64) => 6144,
+            (Flavour::Debug, _) => 4096,
         }
     }
 

@@ -15,7 +15,7 @@ use super::Part;
 use super::debian_version;
 use super::rust_source::RustSource;
 use super::tools::Tool;
-use crate::arch::Arch;
+use crate::arch::{Arch, PageSize};
 use crate::cache::{Cache, Entry, Key};
 use crate::errors::unsupported;
 use crate::progress::Step;
@@ -52,9 +52,9 @@ impl Kernel {
         bindgen: &Tool,
         own: Option<PathBuf>,
         flavour: Flavour,
-        arch: Arch,
+        (arch, pages): (Arch, PageSize),
     ) -> Result<Self> {
-        let options = options(workspace, flavour, arch)?;
+        let options = options(workspace, flavour, arch, pages)?;
         let patches = patch::read(workspace, flavour.patches())?;
         let key = Key::new().with(&options).with(&workspace.rustc().all);
         let key = patches.iter().fold(key, |key, patch| key.with(&patch.text));
@@ -218,12 +218,15 @@ impl Part for Stage<'_> {
 }
 
 /// The flavour's options, in one text.
-fn options(workspace: &Workspace, flavour: Flavour, arch: Arch) -> Result<String> {
+fn options(workspace: &Workspace, flavour: Flavour, arch: Arch, pages: PageSize) -> Result<String> {
     let read = |fragment: &str| {
         let fragment = workspace.file(fragment)?;
         fs::read_to_string(&fragment).with_context(|| format!("read {}", fragment.display()))
     };
-    let fragments: Vec<_> = flavour.fragments(arch).map(read).collect::<Result<_>>()?;
+    let fragments: Vec<_> = flavour
+        .fragments(arch, pages)
+        .map(read)
+        .collect::<Result<_>>()?;
     Ok(config::merged(&fragments))
 }
 

@@ -59,7 +59,7 @@ pub(super) fn of_other_projects_find_the_same(context: &Context<'_>) -> Result<(
 
 fn convert(context: &Context<'_>, arguments: &[&str], from: &Path, to: &Path) -> Result<()> {
     let file = File::create(to).with_context(|| format!("create {}", to.display()))?;
-    let status = Command::new(&context.lab.programs.migscope)
+    let status = Command::new(&context.lab.reader)
         .args(arguments)
         .arg(from)
         .stdout(file)
