@@ -54,6 +54,10 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 		truth_forget();
 		return 0;
 	}
+	if (command == STOCK_USE_LARGE) {
+		memory_use_large();
+		return 0;
+	}
 	if (copy_from_user(&call, (void __user *)argument, sizeof(call)))
 		return -EFAULT;
 	if (!is_sound(&call))

@@ -19,6 +19,8 @@
 
 /* As many as the device has. */
 #define DEVICE_PAGES 2048UL
+/* And those of the large folio behind them. */
+#define LARGE_PAGES 16UL
 
 static int device;
 /* What the kernel's page has, and what a huge one. */
@@ -219,6 +221,16 @@ static void full(void)
 	unmap(memory, pages);
 }
 
+/* Pages that nobody has, some of them one large folio, which is not as large as the page tables have them. */
+static void freed_large_folio(void)
+{
+	if (ioctl(device, STOCK_USE_LARGE))
+		fail("use the large folio");
+	evict(DEVICE_PAGES, LARGE_PAGES, 0);
+	evict(DEVICE_PAGES - 7, 7 + LARGE_PAGES, 0);
+	evict(DEVICE_PAGES - 7, 7 + LARGE_PAGES, STOCK_BY_FRAMES);
+}
+
 static void ask_for_sizes(void)
 {
 	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
@@ -248,5 +260,6 @@ int main(void)
 	}
 	huge();
 	full();
+	freed_large_folio();
 	return 0;
 }

@@ -10,7 +10,7 @@
 static struct dev_pagemap pagemap;
 static struct resource *region;
 static void *content;
-static DECLARE_BITMAP(used, DEVICE_PAGES);
+static DECLARE_BITMAP(used, ALL_PAGES);
 static DEFINE_SPINLOCK(lock);
 
 unsigned long memory_frame(unsigned long index)
@@ -41,7 +41,7 @@ void *memory_owner(void)
 static void memory_free(struct folio *folio)
 {
 	spin_lock(&lock);
-	__clear_bit(index_of(folio_page(folio, 0)), used);
+	bitmap_clear(used, index_of(folio_page(folio, 0)), folio_nr_pages(folio));
 	spin_unlock(&lock);
 }
 
@@ -65,6 +65,18 @@ struct page *memory_alloc(void)
 	page = pfn_to_page(memory_frame(index));
 	zone_device_page_init(page, &pagemap, 0);
 	return page;
+}
+
+void memory_use_large(void)
+{
+	struct page *first = pfn_to_page(memory_frame(DEVICE_PAGES));
+
+	spin_lock(&lock);
+	bitmap_set(used, DEVICE_PAGES, LARGE_PAGES);
+	spin_unlock(&lock);
+	zone_device_page_init(first, &pagemap, LARGE_ORDER);
+	unlock_page(first);
+	put_page(first);
 }
 
 /* Where the processor finds what is in a page. */
@@ -98,7 +110,7 @@ void memory_copy(struct page *to, struct page *from)
 
 int memory_begin(void)
 {
-	unsigned long bytes = DEVICE_PAGES * PAGE_SIZE;
+	unsigned long bytes = ALL_PAGES * PAGE_SIZE;
 	void *mapped;
 	int error = -ENOMEM;
 

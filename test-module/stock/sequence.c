@@ -276,7 +276,7 @@ int sequence_evict(const struct stock_call *call)
 	unsigned long index;
 	int error;
 
-	if (call->start >= DEVICE_PAGES || call->pages > DEVICE_PAGES - call->start)
+	if (call->start >= ALL_PAGES || call->pages > ALL_PAGES - call->start)
 		return -EINVAL;
 	error = sequence_begin(&s, call->pages);
 	if (error)

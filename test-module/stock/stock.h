@@ -13,11 +13,18 @@
 #define DEVICE_PAGES 2048
 #define MOST_PAGES 4096
 
+/* Behind it lies one large folio, of another size than the page tables have. */
+#define LARGE_ORDER 4
+#define LARGE_PAGES (1 << LARGE_ORDER)
+#define ALL_PAGES (DEVICE_PAGES + LARGE_PAGES)
+
 /* memory.c: device-private memory, with its content in memory of the system. */
 int memory_begin(void);
 void memory_end(void);
 /* A page, locked, with one reference; NULL when all are in use. */
 struct page *memory_alloc(void);
+/* Makes the large folio and lets it go: nobody has it, and it still has its order. */
+void memory_use_large(void);
 /* Frame of a page of the device, and whether somebody has it. */
 unsigned long memory_frame(unsigned long index);
 bool memory_is_free(unsigned long index);

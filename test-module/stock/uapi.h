@@ -44,5 +44,7 @@ struct stock_call {
 #define STOCK_FAULT_PAGES _IOW('M', 3, struct stock_call)
 /* Forgets the truth of all calls so far. */
 #define STOCK_FORGET _IO('M', 4)
+/* Uses the large folio behind the device's pages once. */
+#define STOCK_USE_LARGE _IO('M', 5)
 
 #endif

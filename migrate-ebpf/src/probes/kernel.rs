@@ -30,10 +30,10 @@ const SELECT_SYSTEM: u64 = 1 << 0;
 /// `MIGRATE_VMA_SELECT_COMPOUND`; older kernels have no such bit.
 const SELECT_COMPOUND: u64 = 1 << 3;
 
-/// Base pages behind a compound entry.
+/// Base pages of a huge page: what page tables have an entry of their own for.
 #[inline(always)]
-pub(crate) fn compound_pages() -> u64 {
-    u64::from(config!(compound_pages))
+pub(crate) fn huge_pages() -> u64 {
+    u64::from(config!(huge_pages))
 }
 
 /// Notes what an eviction by `migrate_device_range` or `migrate_device_pfns` asks for, which knows

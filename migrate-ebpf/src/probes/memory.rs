@@ -18,8 +18,9 @@ use migrate_ebpf::wire::{
 };
 
 use super::{
+    folio::pages_behind,
     frames::stop_unless,
-    kernel::{COMPOUND, FRAME_SHIFT, MIGRATE, VALID, compound_pages, read_entries},
+    kernel::{FRAME_SHIFT, MIGRATE, VALID, read_entries},
 };
 use crate::{
     in_flight::{Arrays, Call},
@@ -390,11 +391,7 @@ extern "C" fn arrive(after: u32, src: u64, dst: u64) -> u32 {
     if src & MIGRATE == 0 || dst & VALID == 0 {
         return 0;
     }
-    let pages = if src & COMPOUND != 0 {
-        compound_pages() as u32
-    } else {
-        1
-    };
+    let pages = pages_behind(src) as u32;
     count(&mut look.to, dst, pages);
     if src & VALID != 0 {
         count(&mut look.from, src, pages);

@@ -10,6 +10,7 @@ mod emit;
 mod fentry;
 mod filter;
 mod finalize;
+mod folio;
 mod frames;
 mod kernel;
 mod kprobe;

@@ -18,8 +18,8 @@ pub struct Config {
     pub payer: PayerOffsets,
     /// Offsets on the way from a call to the process whose memory it is about.
     pub owner: OwnerOffsets,
-    /// Base pages behind a compound entry: `HPAGE_PMD_NR` of the running kernel.
-    pub compound_pages: u32,
+    /// Base pages of a huge page: `HPAGE_PMD_NR` of the running kernel.
+    pub huge_pages: u32,
     /// log2 of the base page size.
     pub page_shift: u32,
     /// Every n-th migration becomes a record; 0: none does.
@@ -36,6 +36,8 @@ pub struct Config {
     pub page_size: u32,
     /// `page::_refcount`
     pub page_refcount: u32,
+    /// `folio::_flags_1`, whose lowest byte is the order; [`OFFSET_UNKNOWN`] where there is none.
+    pub folio_order: u32,
     /// Offsets in `struct module`.
     pub module: ModuleOffsets,
     /// The kernel's number of the type [`WORDS_TYPE`]; 0 where memory cannot be read through it.

@@ -16,13 +16,13 @@ use aya_ebpf::{macros::map, maps::PerCpuArray};
 use migrate_ebpf::wire::UNKNOWN;
 
 use super::{
-    super::kernel::{COMPOUND, MIGRATE, VALID, compound_pages, read_entries, read_word},
+    super::{
+        folio::{folio_pages, is_free, pages_at, pages_behind},
+        kernel::{COMPOUND, MIGRATE, VALID, read_entries},
+    },
     Chunk, each_chunk,
 };
-use crate::{
-    config::{PAGES_AT, config},
-    in_flight::{Arrays, Call, Kinds},
-};
+use crate::in_flight::{Arrays, Call, Kinds};
 
 /// Entries copied at once. The verifier follows each of them: with more, loading takes longer than
 /// walking gains.
@@ -230,8 +230,10 @@ impl Walk {
             if src & COMPOUND != 0 {
                 self.tails.start(pages - 1, src & VALID);
             }
-        } else if src & COMPOUND != 0 {
-            let pages = compound_pages();
+        } else if src & COMPOUND != 0 && self.first_frame != UNKNOWN {
+            // The entry tells no frame, but the range does. Where there is no range each of its
+            // entries is skipped like any other: whether they are free is not known either.
+            let pages = folio_pages(self.first_frame + index);
             self.leave(pages, index);
             self.tails.start(pages - 1, 0);
         } else if !self.tails.next() {
@@ -288,31 +290,6 @@ impl Walk {
             self.take(src & VALID, pages_behind(src));
         }
     }
-}
-
-/// Base pages behind a `src` entry.
-#[inline(always)]
-fn pages_behind(src: u64) -> u64 {
-    if src & COMPOUND != 0 {
-        compound_pages()
-    } else {
-        1
-    }
-}
-
-/// Where `struct page`s are; 0 where that is not known.
-#[inline(always)]
-fn pages_at() -> u64 {
-    // SAFETY: an aligned word. Volatile, because user space sets it after the programs were loaded.
-    unsafe { core::ptr::read_volatile(&raw const PAGES_AT) }
-}
-
-/// Does nobody use the page with this number?
-#[inline(always)]
-fn is_free(frame: u64) -> bool {
-    let page = pages_at().wrapping_add(frame.wrapping_mul(config!(page_size).into()));
-    read_word(page.wrapping_add(config!(page_refcount).into()))
-        .is_some_and(|references| references as u32 == 0)
 }
 
 /// What is still to come of a compound entry: its tails follow with `src == 0`.

@@ -17,7 +17,7 @@ use crate::{
     in_flight::this_thread,
     losses,
     probes::{
-        kernel::{Pointer, Untyped, compound_pages},
+        kernel::{Pointer, Untyped, huge_pages},
         words::word_at,
     },
     waiting::{self, Side, Waiting},
@@ -60,7 +60,7 @@ pub(super) fn enter_fault(ctx: &impl Arguments) {
 /// `do_huge_pmd_device_private(vmf)` is entered.
 #[inline(always)]
 pub(super) fn enter_huge_fault(ctx: &impl Arguments) {
-    fault(ctx, ctx.pointer(0), compound_pages());
+    fault(ctx, ctx.pointer(0), huge_pages());
 }
 
 #[inline(always)]
@@ -145,7 +145,7 @@ pub(super) fn enter_migrating(ctx: &impl Arguments) {
 /// `pmd_migration_entry_wait(mm, pmd)` is entered, which does not tell the address.
 #[inline(always)]
 pub(super) fn enter_huge_migrating(ctx: &impl Arguments) {
-    migrating(ctx, UNKNOWN, compound_pages());
+    migrating(ctx, UNKNOWN, huge_pages());
 }
 
 #[inline(always)]

@@ -23,16 +23,11 @@ pub(super) fn config() -> Result<(Config, StructureOffsets), TracerError> {
     let bytes = fs::read(BTF).map_err(|_| TracerError::NoBtf { path: BTF })?;
     let page_size = rustix::param::page_size() as u64;
     let compound = fs::read_to_string(HPAGE_PMD_SIZE).ok();
-    offsets(
-        bytes,
-        page_size,
-        compound_pages(compound.as_deref(), page_size),
-    )
+    offsets(bytes, page_size, huge_pages(compound.as_deref(), page_size))
 }
 
-/// Base pages behind a compound entry: `HPAGE_PMD_NR`. A kernel without transparent huge pages has
-/// no such entry.
-fn compound_pages(hpage_pmd_size: Option<&str>, page_size: u64) -> u32 {
+/// Base pages of a huge page: `HPAGE_PMD_NR`. A kernel without transparent huge pages has none.
+fn huge_pages(hpage_pmd_size: Option<&str>, page_size: u64) -> u32 {
     hpage_pmd_size
         .and_then(|size| size.trim().parse::<u64>().ok())
         .and_then(|size| u32::try_from(size / page_size).ok())
@@ -42,7 +37,7 @@ fn compound_pages(hpage_pmd_size: Option<&str>, page_size: u64) -> u32 {
 fn offsets(
     bytes: Vec<u8>,
     page_size: u64,
-    compound_pages: u32,
+    huge_pages: u32,
 ) -> Result<(Config, StructureOffsets), TracerError> {
     let types = Types::parse(bytes).map_err(|cause| TracerError::BadBtf { path: BTF, cause })?;
     if !types.has("migrate_vma") || !types.has(FUNCTION) {
@@ -60,12 +55,13 @@ fn offsets(
         pagemap,
         page_size: types.size("page").unwrap_or(0),
         page_refcount: types.offset("page", "_refcount").unwrap_or(OFFSET_UNKNOWN),
+        folio_order: types.offset("folio", "_flags_1").unwrap_or(OFFSET_UNKNOWN),
         module: module(&types).unwrap_or(ModuleOffsets::UNKNOWN),
         words_type,
         cast,
         task_from_pid,
         task_release,
-        compound_pages,
+        huge_pages,
         page_shift: page_size.trailing_zeros(),
         record_every: 1,
         kernel_stacks: 0,
@@ -369,11 +365,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn compound_pages_follow_architecture_and_page_size() {
-        assert_eq!(compound_pages(Some("2097152\n"), 4096), 512);
-        assert_eq!(compound_pages(Some("536870912\n"), 65536), 8192);
-        assert_eq!(compound_pages(None, 4096), 1, "no transparent huge pages");
-        assert_eq!(compound_pages(Some("nonsense"), 4096), 1);
+    fn huge_pages_follow_architecture_and_page_size() {
+        assert_eq!(huge_pages(Some("2097152\n"), 4096), 512);
+        assert_eq!(huge_pages(Some("536870912\n"), 65536), 8192);
+        assert_eq!(huge_pages(None, 4096), 1, "no transparent huge pages");
+        assert_eq!(huge_pages(Some("nonsense"), 4096), 1);
     }
 
     #[test]
