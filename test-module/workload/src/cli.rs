@@ -26,6 +26,8 @@ pub enum Command {
     RoundTrips(RoundTripOptions),
     /// Make one call from each of many threads, which find nothing to do, or whose driver sleeps
     Crowd(CrowdOptions),
+    /// Make calls from threads that come and go, of which many leave a call without its end
+    Churn(ChurnOptions),
     /// Measure what one call of the driver takes, by pages and direction, and a touch of a page
     /// that is on the device or in swap space
     Bench(BenchOptions),
@@ -101,6 +103,28 @@ pub struct CrowdOptions {
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     pub stay: u64,
     /// Write what the driver says it did here, as `run` does
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+}
+
+/// Options of `workload churn`.
+#[derive(Clone, Debug, Args)]
+pub struct ChurnOptions {
+    /// How many calls, over all threads
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub calls: u64,
+    /// How many of them a thread makes before it ends
+    #[arg(long, value_name = "N", default_value_t = 3,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub each: u64,
+    /// How many threads there are at a time
+    #[arg(long, value_name = "N", default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub at_once: u16,
+    /// Makes the choices
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write the driver's own sums, as `run` does at the end of its truth
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@
 pub mod area;
 pub mod bench;
 pub mod blind;
+pub mod churn;
 pub mod cli;
 pub mod clock;
 pub mod control;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use workload::{
-    bench, blind,
+    bench, blind, churn,
     cli::{Cli, Command},
     crowd, fuzz, reach, round_trips, run, scenario,
 };
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         },
         Command::RoundTrips(options) => round_trips::run(&options),
         Command::Crowd(options) => crowd::run(&options),
+        Command::Churn(options) => churn::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Blind(options) => blind::run(&options),
         Command::Reach(options) => reach::run(&options),

@@ -3,6 +3,7 @@
 mod account;
 mod asked;
 mod boot;
+mod churn;
 mod compare;
 mod dashboard;
 mod data;
@@ -10,6 +11,7 @@ mod debug;
 mod diff;
 mod dist;
 mod driver_parts;
+mod either;
 mod ends;
 mod findings;
 mod headless;
@@ -240,17 +242,41 @@ const KERNELS: &[Case] = tests![
     stock::linux_6_19_is_traced,
     stock::linux_7_2_is_traced,
     stock::linux_7_3_is_traced,
+    stock::migrations_of_linux_7_2_are_counted,
     stock::migrations_of_linux_7_3_are_counted,
+    stock::migrations_of_a_real_time_kernel_are_counted,
+    stock::migrations_of_a_cloud_kernel_are_counted,
     stock::drivers_with_one_owner_are_told_apart,
+];
+
+/// The same for 64-bit ARM.
+const KERNELS_OF_ARM: &[Case] = tests![
+    stock::migrations_of_linux_7_2_are_counted,
+    stock::migrations_of_linux_7_3_are_counted,
+    stock::migrations_of_a_real_time_kernel_are_counted,
+    stock::migrations_of_a_cloud_kernel_are_counted,
+    stock::migrations_with_16_kib_pages_are_counted,
+    stock::linux_7_3_with_16_kib_pages_is_traced,
 ];
 
 /// Those of 64-bit ARM, which `--arch aarch64` asks for: our kernel, with pages of 64 KiB, boots;
 /// on Debian's, with pages of 4 and of 16 KiB, migrations are counted.
 const OF_ARM: &[Case] = tests![
     boot::boots_and_gives_a_verdict,
+    boot::has_the_file_systems,
     boot::clock_is_fine,
+    boot::counts_instructions,
+    ledger::tracer_equals_driver_in_every_call,
+    ledger::threads_are_told_apart,
+    totals::stay_exact_when_records_are_lost,
+    asked::kprobes_see_the_same,
+    data::every_byte_survives_10000_round_trips,
+    steps::tracer_agrees_with_the_drivers_clock,
+    either::machines_read_the_same,
+    waits::are_what_the_scenarios_promise,
+    churn::a_million_calls_leave_nothing,
     stock::migrations_with_16_kib_pages_are_counted,
-    stock::migrations_with_4_kib_pages_are_counted,
+    stock::migrations_of_linux_7_3_are_counted,
     stock::linux_7_3_with_16_kib_pages_is_traced,
 ];
 
@@ -307,6 +333,7 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
         filter.is_none_or(|filter| test.name.contains(filter))
     };
     let (alone, side_by_side) = match arguments {
+        Test { kernels: true, .. } if arch == Arch::Aarch64 => (KERNELS_OF_ARM, &[][..]),
         _ if arch == Arch::Aarch64 => (OF_ARM, &[][..]),
         Test { kernels: true, .. } => (KERNELS, &[][..]),
         Test { pairs: true, .. } => (PAIRS, &[][..]),
@@ -316,8 +343,13 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
         [alone, side_by_side].map(|tests| tests.iter().filter(wanted).collect::<Vec<_>>());
     let tests = alone.len() + side_by_side.len();
     if !arguments.host && tests > 0 {
-        count += match Lab::open(setup, 0) {
-            Ok((lab, _)) => {
+        // Debian's kernels are all that `--kernels` boots.
+        let lab = match arguments.kernels {
+            true => Lab::without_kernel(setup),
+            false => Lab::open(setup, 0).map(|(lab, _)| lab),
+        };
+        count += match lab {
+            Ok(lab) => {
                 let context = Context {
                     lab: &lab,
                     debug: OnceLock::new(),

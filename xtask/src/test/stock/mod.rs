@@ -14,7 +14,8 @@ use serde_json::Value;
 use vm_init::verdict::End;
 
 pub(super) use numbers::{
-    migrations_of_linux_7_3_are_counted, migrations_with_4_kib_pages_are_counted,
+    migrations_of_a_cloud_kernel_are_counted, migrations_of_a_real_time_kernel_are_counted,
+    migrations_of_linux_7_2_are_counted, migrations_of_linux_7_3_are_counted,
     migrations_with_16_kib_pages_are_counted,
 };
 pub(super) use one_owner::drivers_with_one_owner_are_told_apart;
@@ -40,8 +41,7 @@ const FUNCTIONS: [&str; 8] = [
     "migrate_device_pfns",
 ];
 
-/// Debian's kernels for 64-bit ARM.
-const WITH_4_KIB_PAGES: StockFlavour = Arch::Aarch64.stock_flavours()[0];
+/// Debian's kernel for 64-bit ARM with larger pages than its ordinary one, which has 4 KiB.
 const WITH_16_KIB_PAGES: StockFlavour = Arch::Aarch64.stock_flavours()[1];
 
 /// A way to trace, and its options.
