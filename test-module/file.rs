@@ -171,7 +171,8 @@ impl OpenFile {
         let mut request: Evict = read(argument)?;
         let (first, pages) = (request.first as usize, request.pages as usize);
         let end = first.checked_add(pages).ok_or(EINVAL)?;
-        let whole = first % COMPOUND_PAGES == 0 && end % COMPOUND_PAGES == 0;
+        let is_bound = |at: usize| at % COMPOUND_PAGES == 0 || at == self.memory.pages();
+        let whole = is_bound(first) && is_bound(end);
         if pages == 0 || end > self.memory.pages() || !whole || request.reserved != 0 {
             return Err(EINVAL);
         }

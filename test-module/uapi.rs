@@ -488,8 +488,8 @@ pub mod evict {
 /// with one sequence of calls.
 ///
 /// `EINVAL` for an unknown way, no pages, a range that is not within the device's memory, and one
-/// that does not begin and end at multiples of the pages in a large folio (which could cut one in
-/// two).
+/// that does not begin and end at multiples of the pages in a large folio, or where the memory ends
+/// (it could cut one in two).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evict {

@@ -15,16 +15,22 @@ use super::compare::compare_by;
 use super::steps::median;
 use super::tally::Tally;
 use super::trace::{Line, ROWS, Recorder, Run, STEPS, Trace, tell, trace_by};
+use crate::arch::Arch;
 
 const DRIVER: &str = "migrate_test";
 
 /// Kprobes see what trampolines see: each as much as the driver, call for call, and of runs with
 /// the same seed the same ledgers.
 pub(super) fn kprobes_see_the_same(context: &Context<'_>) -> Result<()> {
+    // Where a page is of 64 KiB, a huge one is of 512 MiB.
+    let huge = match context.lab.setup.arch {
+        Arch::X86_64 => "60",
+        Arch::Aarch64 => "12",
+    };
     let runs: [&[&str]; 3] = [
         &["sequences", "--calls", "150", "--seed", "9"],
         &["mixed", "--calls", "600", "--seed", "9"],
-        &["huge", "--calls", "60", "--seed", "9"],
+        &["huge", "--calls", huge, "--seed", "9"],
     ];
     let mut ledgers = Vec::new();
     let ways = [
