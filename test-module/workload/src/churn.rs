@@ -49,10 +49,11 @@ pub fn run(options: &ChurnOptions) -> Result<()> {
             .into_iter()
             .try_for_each(|line| line.join().map_err(|_| anyhow!("a thread panicked"))?)
     })?;
+    // What is on the device still comes home by faults, which count.
+    area.check_all()?;
     let mut totals = Totals::default();
     sums::add_growth(&mut totals, &before, &device.totals()?);
     truth.finish(&totals)?;
-    area.check_all()?;
     println!(
         "{} threads made {} calls, {} at a time, in {} ms",
         lives.into_inner(),

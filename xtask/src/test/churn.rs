@@ -17,6 +17,8 @@ use crate::vm::builder::Task;
 
 /// How many processors, and calls, and from where the choices begin.
 const RUNS: [(u32, u64, u64); 2] = [(2, 500_000, 21), (4, 500_000, 22)];
+/// Threads at a time, each with a page.
+const AT_ONCE: u64 = 24;
 /// A call takes longer where another program wants the host's processors, too.
 const LIMIT: Duration = Duration::from_secs(1500);
 
@@ -33,7 +35,7 @@ pub(super) fn a_million_calls_leave_nothing(context: &Context<'_>) -> Result<()>
 fn one(context: &Context<'_>, processors: u32, calls: u64, seed: u64) -> Result<String> {
     let script = format!(
         "migscope record --totals-only -o /tmp/run.arrow -- \
-             workload churn {calls} --at-once 24 --seed {seed} --truth /tmp/truth >&2 || exit 1
+             workload churn {calls} --at-once {AT_ONCE} --seed {seed} --truth /tmp/truth >&2 || exit 1
         echo '== truth'; cat /tmp/truth
         echo '== report'; migscope report --json /tmp/run.arrow"
     );
@@ -61,7 +63,10 @@ fn one(context: &Context<'_>, processors: u32, calls: u64, seed: u64) -> Result<
         .as_array()
         .context("no totals of the kernel's")?;
     let made = sum(kinds.iter().map(|kind| &kind["migrations"]))?;
-    ensure!(made == calls, "the driver counts {made} calls of {calls}");
+    ensure!(
+        (calls..=calls + AT_ONCE).contains(&made),
+        "the driver counts {made} calls of {calls} and the faults at the end"
+    );
     for row in ["migrations", "requested"].iter().chain(&ROWS) {
         let by_driver = sum(kinds.iter().map(|kind| &kind[*row]))?;
         let traced = sum(counts.iter().map(|count| match *row {

@@ -11,11 +11,15 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Context;
 use super::trace::{Line, STEPS, tell, trace};
+use crate::arch::Arch;
 use crate::vm::Machine;
 
 /// How far the median may be off, of the larger.
 const SHARE: f64 = 0.02;
 const NANOSECONDS: f64 = 300.0;
+/// The same on 64-bit ARM: what enters a probe and leaves it takes more instructions there, of which
+/// neither clock knows.
+const OF_ARM: f64 = 500.0;
 
 pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Result<()> {
     let arguments = ["mixed", "--calls", "3000", "--seed", "2", "--threads", "1"];
@@ -28,6 +32,10 @@ pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Res
         "--threads",
         "1",
     ];
+    let most = match context.lab.setup.arch {
+        Arch::X86_64 => NANOSECONDS,
+        Arch::Aarch64 => OF_ARM,
+    };
     let trace = trace(context, "steps", &[&arguments, &nested], |vm| {
         vm.machine(Machine::counting_instructions)
     })?;
@@ -43,15 +51,15 @@ pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Res
             driver = driver as i64,
             difference = difference as i64
         );
-        let bound = NANOSECONDS.max(SHARE * driver);
+        let bound = most.max(SHARE * driver);
         ensure!(
             difference.abs() <= bound,
             "{step}: the median is {difference} ns off, {bound} ns are allowed\n{table}"
         );
     }
-    scans_are_charged_to_nobody(&pairs)?;
+    scans_are_charged_to_nobody(&pairs, most)?;
     no_call_is_longer(&pairs)?;
-    probes_of_inner_calls_are_in_no_step_around(&trace.runs[1].pairs()?)?;
+    probes_of_inner_calls_are_in_no_step_around(&trace.runs[1].pairs()?, most)?;
     tell(context, "steps", table.trim_end())
 }
 
@@ -80,7 +88,7 @@ fn differences(pairs: &[(&Line, &Line)], step: &str) -> Result<Vec<(f64, f64)>> 
 
 /// The probes walk arrays between a call's return and the driver's next step. Were that charged to
 /// the driver, the difference would grow with the pages.
-fn scans_are_charged_to_nobody(pairs: &[(&Line, &Line)]) -> Result<()> {
+fn scans_are_charged_to_nobody(pairs: &[(&Line, &Line)], most: f64) -> Result<()> {
     for step in ["alloc_and_copy", "finalize_and_map"] {
         let of = |few: bool| -> Result<f64> {
             let chosen: Vec<_> = pairs
@@ -98,7 +106,7 @@ fn scans_are_charged_to_nobody(pairs: &[(&Line, &Line)]) -> Result<()> {
         };
         let (few, many) = (of(true)?, of(false)?);
         ensure!(
-            (many - few).abs() <= NANOSECONDS,
+            (many - few).abs() <= most,
             "{step} is off by {few} ns with 1 or 2 pages, and by {many} ns with 256 or more"
         );
     }
@@ -126,7 +134,7 @@ fn no_call_is_longer(pairs: &[(&Line, &Line)]) -> Result<()> {
 
 /// A call with others in the middle of its `alloc_and_copy` has all of their time in it, without
 /// the work of their probes.
-fn probes_of_inner_calls_are_in_no_step_around(pairs: &[(&Line, &Line)]) -> Result<()> {
+fn probes_of_inner_calls_are_in_no_step_around(pairs: &[(&Line, &Line)], most: f64) -> Result<()> {
     let mut differences = Vec::new();
     for (traced, truth) in pairs {
         let step = "alloc_and_copy";
@@ -152,7 +160,7 @@ fn probes_of_inner_calls_are_in_no_step_around(pairs: &[(&Line, &Line)]) -> Resu
     );
     let difference = median(differences.into_iter());
     ensure!(
-        difference.abs() <= NANOSECONDS,
+        difference.abs() <= most,
         "with others in the middle, alloc_and_copy is off by {difference} ns"
     );
     Ok(())

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::Context;
 use crate::driver;
 use crate::progress;
+use crate::tracer::{ATTACHED_FUNCTIONS, KPROBES, TRACED};
 use crate::vm::builder::{Builder, Output, Task};
 use crate::vm::{Captured, Sink};
 
@@ -225,9 +226,13 @@ fn workload(index: usize) -> String {
 /// The tracer in the background, until every other task has ended.
 pub(super) fn recorder(options: &[&str], sink: Sink) -> Task {
     let argv = ["migscope", "record", "-o", "-"].iter().chain(options);
+    let attached = match options.contains(&"single-kprobe") {
+        true => KPROBES,
+        false => ATTACHED_FUNCTIONS,
+    };
     Task::new("recorder", argv.copied())
         .background()
-        .ready_when(crate::tracer::ATTACHED_FUNCTIONS, crate::tracer::TRACED)
+        .ready_when(attached, TRACED)
         .stdout(Output::Host(sink))
 }
 

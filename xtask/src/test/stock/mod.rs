@@ -9,7 +9,7 @@ mod one_owner;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use vm_init::verdict::End;
 
@@ -27,6 +27,7 @@ use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::stock::{StockKernel, of_this_machine};
 use crate::tracer::ATTACHED_FUNCTIONS;
+use crate::vm::Machine;
 use crate::vm::builder::{Builder, Task};
 
 /// The functions that can be hooked. A kernel has them all, or lacks some of the later ones.
@@ -116,24 +117,42 @@ fn is_traced(context: &Context<'_>, flavour: StockFlavour, series: &str) -> Resu
     )
 }
 
-/// A machine with this kernel.
+/// A machine with this kernel. Streams are serial lines, of whose interrupts a real-time kernel
+/// says that nobody cares: it looks at them later.
 fn boot(context: &Context<'_>, name: &str, kernel: &StockKernel) -> Builder {
     let vm = context.lab.vm_of(name, kernel.image.clone());
-    vm.limit(LIMIT)
+    vm.limit(LIMIT).machine(|machine| Machine {
+        arguments: "noirqdebug",
+        ..machine
+    })
 }
 
 /// Runs a script in it to its end; what it printed.
 fn run(vm: Builder, script: &str) -> Result<Sections> {
-    let outcome = vm.task(Task::shell(TASK, script)).run()?;
+    let script = format!("trap \"echo '== log'; dmesg\" EXIT\n{script}");
+    let outcome = vm.task(Task::shell(TASK, &script)).run()?;
     let end = outcome.end(TASK)?;
     let said = String::from_utf8_lossy(&outcome.stderr(TASK)).into_owned();
     ensure!(end == End::Exited(0), "the script ended with {end}: {said}");
-    ensure!(
-        outcome.warnings.is_empty(),
-        "the kernel warns: {}",
-        outcome.warnings.join("\n")
-    );
-    Ok(Sections::of(&outcome.stdout(TASK)))
+    let sections = Sections::of(&outcome.stdout(TASK));
+    if let Some(warning) = outcome.warnings.first() {
+        bail!(
+            "the kernel warns: {}",
+            around(sections.get("log")?, warning)
+        );
+    }
+    Ok(sections)
+}
+
+/// What a log says before and after this line of the console.
+fn around(log: &str, line: &str) -> String {
+    const BEFORE: usize = 12;
+    const LINES: usize = 50;
+    let text = line.split_once("] ").map_or(line, |(_, text)| text);
+    let at = log.lines().position(|line| line.contains(text));
+    let first = at.unwrap_or_default().saturating_sub(BEFORE);
+    let lines: Vec<_> = log.lines().skip(first).take(LINES).collect();
+    lines.join("\n")
 }
 
 /// Looks at the kernel, lets the doctor look at it, and records a second in each way.
