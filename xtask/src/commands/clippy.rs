@@ -4,7 +4,9 @@
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use clap::ValueEnum as _;
 
+use crate::arch::Arch;
 use crate::build::cargo_for_bpf;
 use crate::errors::Status;
 use crate::options::Options;
@@ -32,8 +34,13 @@ pub(crate) fn run(options: Options) -> Result<()> {
         "-D",
         "warnings",
     ]);
-    let mut ebpf = cargo_for_bpf(&setup, setup.arch, "clippy")?;
-    ebpf.args(["--", "-D", "warnings"]);
+    // What reads a machine's registers is another for each.
+    let ebpf = Arch::value_variants().iter().map(|arch| {
+        let mut ebpf = cargo_for_bpf(&setup, *arch, "clippy")?;
+        ebpf.args(["--", "-D", "warnings"]);
+        Ok((format!("clippy for eBPF on {arch}"), ebpf))
+    });
+    let ebpf: Vec<_> = ebpf.collect::<Result<_>>()?;
     let mut documents = setup.workspace.cargo();
     documents
         .args(["doc", "--no-deps", "--workspace"])
@@ -44,13 +51,13 @@ pub(crate) fn run(options: Options) -> Result<()> {
         .arg(setup.workspace.file("test-module")?)
         .arg("rustfmtcheck");
     let mut failed = false;
-    for (title, mut command) in [
-        ("clippy", workspace),
-        ("clippy for eBPF", ebpf),
-        ("documentation", documents),
-        ("format of the driver", driver),
-    ] {
-        failed |= !check(title, &mut command)?;
+    let checks = [
+        ("clippy".to_owned(), workspace),
+        ("documentation".to_owned(), documents),
+        ("format of the driver".to_owned(), driver),
+    ];
+    for (title, mut command) in checks.into_iter().chain(ebpf) {
+        failed |= !check(&title, &mut command)?;
     }
     if failed { bail!(Status(1)) } else { Ok(()) }
 }

@@ -15,7 +15,7 @@ pub(super) fn tracer_equals_driver_in_every_call(context: &Context<'_>) -> Resul
     // Where a huge page is of 512 MiB, more of its calls are of a CPU that comes for one page.
     let calls = match context.lab.setup.arch {
         Arch::X86_64 => "12000",
-        Arch::Aarch64 => "6000",
+        Arch::Aarch64 => "9000",
     };
     let arguments = ["mixed", "--calls", calls, "--seed", "1", "--threads", "1"];
     let trace = compare(context, "ledger", &[&arguments])?;
