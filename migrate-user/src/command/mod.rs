@@ -14,6 +14,7 @@ mod serve;
 mod stop;
 mod stuck;
 mod tracing;
+mod workload;
 
 use std::io;
 use std::process::ExitCode;

@@ -4,13 +4,13 @@ mod gather;
 mod progress;
 mod recorder;
 mod rotation;
-mod workload;
 
 use std::fs::File;
 use std::process::ExitCode;
 
 use super::replace::may_replace;
 use super::stop::Stop;
+use super::workload::Workload;
 use super::{tell_note, warn_about_names};
 use crate::Error;
 use crate::cli;
@@ -23,7 +23,6 @@ use crate::text::file_stamp;
 use gather::{Gather, Pace};
 use recorder::Recorder;
 use rotation::Rotation;
-use workload::Workload;
 
 /// Records until somebody asks for the end, or the command ends. Its exit status, if there is one.
 pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
@@ -66,8 +65,9 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
     }
     // A command that goes on is not left alone, and its status is the answer also to a recording
     // that was cut short.
-    let status = workload.wait(&mut recorder.stop).await?;
-    recorded.map(|_| status)
+    let ended = workload.wait(&mut recorder.stop).await?;
+    let status = ended.map_or(0, |ended| ended.status);
+    recorded.map(|_| ExitCode::from(status))
 }
 
 /// Opens an output that waits for its reader, or for the wish to end.

@@ -3,9 +3,9 @@
 use super::gather::Gather;
 use super::progress::Progress;
 use super::rotation::{Due, Rotation};
-use super::workload::Workload;
 use crate::Error;
 use crate::command::stop::Stop;
+use crate::command::workload::Workload;
 use crate::figures;
 use crate::recording::{Output, Recording};
 use crate::source::Source;

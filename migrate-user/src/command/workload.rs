@@ -1,10 +1,11 @@
-//! The command that is recorded.
+//! A command that is started to be traced.
 
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitStatus};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Gid, Pid, Signal, Uid, kill_process};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -19,12 +20,27 @@ const SIGNALED: u8 = 128;
 /// A command that runs, or none.
 pub(super) struct Workload {
     running: Option<Running>,
-    status: Option<io::Result<ExitStatus>>,
+    ended: Option<io::Result<Ended>>,
 }
 
 struct Running {
     pid: Pid,
-    ended: oneshot::Receiver<io::Result<ExitStatus>>,
+    ended: oneshot::Receiver<io::Result<Ended>>,
+}
+
+/// How a command ended.
+struct Ended {
+    status: ExitStatus,
+    elapsed: Duration,
+}
+
+/// What is known of a command that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Finished {
+    /// Its exit status, as a shell tells it.
+    pub(super) status: u8,
+    /// From when it was started until it had ended.
+    pub(super) elapsed: Duration,
 }
 
 impl Workload {
@@ -33,7 +49,7 @@ impl Workload {
         let Some((program, arguments)) = command.split_first() else {
             return Ok(Self {
                 running: None,
-                status: None,
+                ended: None,
             });
         };
         let failed = |cause| Error::Io {
@@ -47,13 +63,13 @@ impl Workload {
         let running = spawn(command, Caller::of_sudo()).map_err(failed)?;
         Ok(Self {
             running: Some(running),
-            status: None,
+            ended: None,
         })
     }
 
     /// Is there a command?
     pub(super) fn is_there(&self) -> bool {
-        self.running.is_some() || self.status.is_some()
+        self.running.is_some() || self.ended.is_some()
     }
 
     /// Returns when it has ended, and never if there is none or that is known. Cancel-safe.
@@ -62,39 +78,44 @@ impl Workload {
             return std::future::pending().await;
         };
         let lost = |_| Err(io::Error::other("its status was lost"));
-        self.status = Some((&mut running.ended).await.unwrap_or_else(lost));
+        self.ended = Some((&mut running.ended).await.unwrap_or_else(lost));
         self.running = None;
     }
 
-    /// Waits for its end, and passes the wish for it on. Its exit status, as a shell tells it.
-    pub(super) async fn wait(mut self, stop: &mut Stop) -> Result<ExitCode, Error> {
-        while let Some(pid) = self.running.as_ref().map(|running| running.pid) {
+    /// Asks it to end.
+    pub(super) fn terminate(&self) {
+        if let Some(running) = &self.running {
+            // It may just have ended.
+            let _ = kill_process(running.pid, Signal::TERM);
+        }
+    }
+
+    /// Waits for its end, and passes the wish for it on; `None` if there is none.
+    pub(super) async fn wait(mut self, stop: &mut Stop) -> Result<Option<Finished>, Error> {
+        while self.running.is_some() {
             tokio::select! {
                 () = self.ended() => {}
-                () = stop.wait() => {
-                    // It may just have ended.
-                    let _ = kill_process(pid, Signal::TERM);
-                }
+                () = stop.wait() => self.terminate(),
             }
         }
-        match self.status {
-            None => Ok(ExitCode::SUCCESS),
-            Some(Ok(status)) => Ok(exit_code(status)),
-            Some(Err(cause)) => Err(Error::Io {
-                action: "wait for",
-                path: "the command".to_owned(),
-                cause,
-                advice: "The recording is whole.",
-            }),
-        }
+        let ended = self.ended.transpose().map_err(|cause| Error::Io {
+            action: "wait for",
+            path: "the command".to_owned(),
+            cause,
+            advice: "What was traced until then is whole.",
+        })?;
+        Ok(ended.map(|ended| Finished {
+            status: exit_status(ended.status),
+            elapsed: ended.elapsed,
+        }))
     }
 }
 
-fn exit_code(status: ExitStatus) -> ExitCode {
+fn exit_status(status: ExitStatus) -> u8 {
     let of_signal = |signal: i32| SIGNALED.wrapping_add(signal as u8);
     let code = status.code().map(|code| code as u8);
     let signal = status.signal().map(of_signal);
-    ExitCode::from(code.or(signal).unwrap_or(SIGNALED))
+    code.or(signal).unwrap_or(SIGNALED)
 }
 
 /// A user whose program it is.
@@ -155,20 +176,25 @@ fn spawn(mut command: Command, caller: Option<Caller>) -> io::Result<Running> {
     let (started, pid) = std::sync::mpsc::channel();
     let (sender, ended) = oneshot::channel();
     thread::spawn(move || {
-        let start = || {
+        let start = || -> io::Result<_> {
             if let Some(caller) = &caller {
                 caller.tell(&mut command);
                 caller.become_it()?;
             }
-            command.spawn()
+            let began = Instant::now();
+            Ok((began, command.spawn()?))
         };
-        let mut child = match { start }() {
-            Ok(child) => child,
+        let (began, mut child) = match { start }() {
+            Ok(started) => started,
             Err(error) => return started.send(Err(error)),
         };
         let sent = started.send(Ok(child.id()));
-        // Nobody waits for it when the recording has failed.
-        let _ = sender.send(child.wait());
+        let ended = child.wait().map(|status| Ended {
+            status,
+            elapsed: began.elapsed(),
+        });
+        // Nobody waits for it when tracing has failed.
+        let _ = sender.send(ended);
         sent
     });
     let pid = pid.recv().map_err(io::Error::other)??;
@@ -180,19 +206,25 @@ fn spawn(mut command: Command, caller: Option<Caller>) -> io::Result<Running> {
 mod tests {
     use super::*;
 
-    async fn status_of(script: &str) -> ExitCode {
+    async fn end_of(script: &str) -> Finished {
         let command = ["sh", "-c", script].map(OsString::from);
         let workload = Workload::start(&command).unwrap();
         assert!(workload.is_there());
-        workload.wait(&mut Stop::new().unwrap()).await.unwrap()
+        let ended = workload.wait(&mut Stop::new().unwrap()).await.unwrap();
+        ended.unwrap()
     }
 
     #[tokio::test]
     async fn the_exit_status_is_the_commands() {
-        let is = |code: ExitCode, expected: u8| assert_eq!(code, ExitCode::from(expected));
-        is(status_of("true").await, 0);
-        is(status_of("exit 3").await, 3);
-        is(status_of("kill -TERM $$").await, 143);
+        for (script, status) in [("true", 0), ("exit 3", 3), ("kill -TERM $$", 143)] {
+            assert_eq!(end_of(script).await.status, status, "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn its_time_is_from_its_start_to_its_end() {
+        let elapsed = end_of("sleep 0.05").await.elapsed;
+        assert!(elapsed >= Duration::from_millis(50), "{elapsed:?}");
     }
 
     #[tokio::test]
@@ -200,9 +232,9 @@ mod tests {
         let command = ["sleep", "1000"].map(OsString::from);
         let workload = Workload::start(&command).unwrap();
         let mut stop = Stop::new().unwrap();
-        stop.after(std::time::Duration::from_millis(20));
-        let code = workload.wait(&mut stop).await.unwrap();
-        assert_eq!(code, ExitCode::from(143));
+        stop.after(Duration::from_millis(20));
+        let ended = workload.wait(&mut stop).await.unwrap();
+        assert_eq!(ended.map(|ended| ended.status), Some(143));
     }
 
     #[test]
@@ -215,7 +247,11 @@ mod tests {
     async fn without_a_command_nothing_ends() {
         let mut workload = Workload::start(&[]).unwrap();
         assert!(!workload.is_there());
-        let waiting = tokio::time::timeout(std::time::Duration::from_millis(5), workload.ended());
+        let waiting = tokio::time::timeout(Duration::from_millis(5), workload.ended());
         assert!(waiting.await.is_err());
+        assert_eq!(
+            workload.wait(&mut Stop::new().unwrap()).await.unwrap(),
+            None
+        );
     }
 }
