@@ -54,6 +54,10 @@ impl Source for KernelSource {
         self.0.want_totals();
     }
 
+    fn under_way(&mut self) -> Result<Option<u64>, Error> {
+        Ok(Some(self.0.under_way()?))
+    }
+
     fn stop(&mut self) {
         self.0.stop();
     }

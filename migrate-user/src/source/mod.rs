@@ -35,6 +35,16 @@ pub trait Source {
     /// Asks for totals: the next batch comes soon, and with them. A source that has none goes on.
     fn want_totals(&mut self) {}
 
+    /// How many calls of the kernel are under way: none of them is in any total yet. Ends those of
+    /// which nothing more comes, so that they are. `None` where nobody can look.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses to look.
+    fn under_way(&mut self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
     /// Asks for the end: what has happened so far still comes, the last batch with a status, then
     /// `None`. A source that cannot be asked goes on.
     fn stop(&mut self) {}
