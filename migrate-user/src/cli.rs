@@ -1,6 +1,7 @@
 //! The command line: types and their help, nothing else.
 
 mod filter;
+mod stat;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use filter::Only;
+pub use stat::Stat;
 
 use crate::dashboard::{Tab, Theme};
 use crate::export::{Event, Format, metrics::PerOctave};
@@ -25,6 +27,7 @@ Examples:
   sudo migscope --pid 1200                       ... or one process, as `migscope live` does
   sudo migscope record --duration 60 -o run.arrow
                                                  record one minute to a file
+  sudo migscope stat -- ./train                  only count, while a command runs
   migscope run.arrow                             watch it, as `migscope replay` does
   migscope report run.arrow                      read it as a page of text
   migscope report --pid 1200 --time 10s..20s run.arrow
@@ -51,6 +54,8 @@ pub enum Command {
     Live(Live),
     /// Record this machine's migrations to a file or pipe. Needs root.
     Record(Record),
+    /// Count what migrates while a command runs, as `perf stat` does. Needs root.
+    Stat(Stat),
     /// Watch a recording in the dashboard, finished or still being made.
     Replay(Replay),
     /// Print a recording's figures as a page of text, or as JSON.

@@ -11,6 +11,7 @@ mod record;
 mod replace;
 mod report;
 mod serve;
+mod stat;
 mod stop;
 mod stuck;
 mod tracing;
@@ -44,6 +45,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Live(options) => live::live(options).await,
             Command::Replay(options) => live::replay(options).await,
             Command::Record(options) => return record::record(options).await,
+            Command::Stat(options) => return stat::stat(options).await,
             Command::Report(options) => report::report(options).await,
             Command::Export(options) => export::export(options),
             Command::Serve(options) => serve::serve(options).await,

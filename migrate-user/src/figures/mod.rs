@@ -2,6 +2,7 @@
 //! agree.
 
 pub(crate) mod copies;
+pub(crate) mod stat;
 pub(crate) mod units;
 pub(crate) mod waits;
 
@@ -11,6 +12,10 @@ use crate::trace::{DRIVER_PARTS, Direction, Filter, OF_DRIVER, Step, ledger::Row
 
 /// What stands where there is no number.
 pub(crate) const NONE: &str = "–";
+
+/// What is said where nothing was traced while something ran.
+pub(crate) const NOTHING_MIGRATED: &str = "No memory was migrated in that time. Is a driver loaded that uses device memory, and a program running \
+                                           that uses the device?";
 
 /// The seconds over which a rate is averaged on screen.
 pub(crate) const RATE_SECONDS: usize = 5;

@@ -3,6 +3,7 @@
 pub mod diff;
 mod html;
 mod json;
+pub mod stat;
 mod text;
 
 #[cfg(test)]

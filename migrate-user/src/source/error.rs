@@ -72,6 +72,9 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// Nothing comes any more, and more was needed.
+    #[error("tracing ended before its figures could be read. Try again.")]
+    Ended,
     /// A recording could not be read.
     #[error("{error}{advice}", error = .0, advice = advice(.0))]
     Recording(#[from] recording::Error),

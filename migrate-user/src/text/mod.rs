@@ -7,7 +7,7 @@ mod number;
 mod time;
 
 pub use function::{function, stack};
-pub use number::{bytes, count, percent, quantity};
+pub use number::{bytes, count, mean_count, percent, quantity};
 pub use time::{clock, duration, file_stamp, signed_duration, since, utc};
 
 /// Text from outside (a process may name itself anything), made harmless for a terminal.

@@ -13,6 +13,15 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// A mean of counts, to a tenth where it is not whole: `1,234.5`.
+pub fn mean_count(mean: f64) -> String {
+    let tenths = (mean.max(0.0) * 10.0).round() as u64;
+    match (tenths / 10, tenths % 10) {
+        (whole, _) if mean.fract() == 0.0 => count(whole),
+        (whole, tenth) => format!("{}.{tenth}", count(whole)),
+    }
+}
+
 /// A quantity to three digits: `12.3 k`.
 pub fn quantity(number: f64) -> String {
     scaled(number, 1000.0, &["", "k", "M", "G", "T", "P", "E"])
@@ -77,6 +86,20 @@ mod tests {
             assert_eq!(count(number), text);
         }
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn means_have_a_tenth_where_they_are_not_whole() {
+        let cases = [
+            (0.0, "0"),
+            (1234.0, "1,234"),
+            (1234.56, "1,234.6"),
+            (999.98, "1,000.0"),
+            (0.01, "0.0"),
+        ];
+        for (mean, text) in cases {
+            assert_eq!(mean_count(mean), text);
+        }
     }
 
     #[test]

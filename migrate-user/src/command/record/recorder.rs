@@ -236,10 +236,7 @@ impl<S: Source> Recorder<S> {
             tell_line!("  {waits}");
         }
         if migrations == 0 && self.ended() == 0 && self.losses().lost() == 0 {
-            tell_line!(
-                "No memory was migrated in that time. Is a driver loaded that uses device memory, and a program \
-                 running that uses the device?"
-            );
+            tell_line!("{}", figures::NOTHING_MIGRATED);
         } else if let (Output::File(_), Some(last)) = (output, kept.back()) {
             let last = last.display();
             tell_line!("Next: `migscope report {last}` or `migscope replay {last}`.");

@@ -16,7 +16,7 @@ use crate::model::steps::value_at;
 use crate::trace::{Exact, ExactCount, ExactFigure, Ledger, ledger::Row};
 
 /// The object.
-pub(super) fn exact(exact: &Exact) -> Value {
+pub(in super::super) fn exact(exact: &Exact) -> Value {
     json!({
         "counts": exact.counts.iter().map(count).collect::<Vec<_>>(),
         "figures": exact.figures.iter().map(figure).collect::<Vec<_>>(),
@@ -24,7 +24,7 @@ pub(super) fn exact(exact: &Exact) -> Value {
 }
 
 /// Every row of a ledger by its name.
-pub(super) fn rows(ledger: &Ledger) -> Map<String, Value> {
+pub(in super::super) fn rows(ledger: &Ledger) -> Map<String, Value> {
     let rows = Row::ALL.map(|row| (row.name().to_owned(), json!(row.of(ledger))));
     let requested = ("requested".to_owned(), json!(ledger.requested));
     std::iter::once(requested).chain(rows).collect()

@@ -67,7 +67,7 @@ use crate::insight::Finding;
 use crate::model::{Distribution, Model, PARTS, Rate};
 use crate::source::Part;
 use crate::trace::{DRIVER_PARTS, Direction, Ending, Figure, OF_DRIVER, Step};
-use exact::{exact, rows};
+pub(super) use exact::{exact, rows};
 use records::by_direction;
 
 /// The object, on lines of its own.

@@ -8,6 +8,7 @@ use crate::figures;
 use crate::insight::{Finding, Severity};
 use crate::model::Model;
 use crate::text::{counted, printable};
+use crate::trace::Facts;
 
 pub(super) fn findings(report: &Report<'_>, page: &mut Page) {
     if report.model.totals().migrations() == 0 {
@@ -82,7 +83,14 @@ pub(in super::super) fn remarks_of(model: &Model) -> Vec<String> {
                 counted(unaccounted, "migration", "migrations")
             ));
     }
-    for function in &model.facts().not_hooked {
+    remarks.extend(limits_of(model.facts()));
+    remarks
+}
+
+/// What this kernel does not let be known, whatever ran.
+pub(in super::super) fn limits_of(facts: &Facts) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for function in &facts.not_hooked {
         let unknown = match function.as_str() {
             "migrate_device_unmap" => "why pages were skipped",
             _ => "migrations that use it, if this kernel has any",
@@ -92,7 +100,7 @@ pub(in super::super) fn remarks_of(model: &Model) -> Vec<String> {
             printable(function)
         ));
     }
-    if model.facts().coarse_clock() {
+    if facts.coarse_clock() {
         remarks.push(
                 "The kernel's clock ticked too coarsely for the durations above to mean much (see Clock)."
                     .to_owned(),

@@ -10,12 +10,12 @@ mod steps;
 mod tables;
 mod waits;
 
-pub(super) use findings::remarks_of as remarks;
+pub(super) use findings::{limits_of, remarks_of as remarks};
 pub(super) use heading::{covers, losses};
+pub(super) use page::Page;
 
 use super::Report;
 use crate::figures;
-use page::Page;
 
 /// The parts, in the order in which they are printed.
 const PARTS: [fn(&Report<'_>, &mut Page); 17] = [

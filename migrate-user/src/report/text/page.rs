@@ -11,16 +11,16 @@ const BAR: usize = 16;
 const ENDS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// Heads of tables.
-pub(super) const TITLE: Style = AnsiColor::Cyan.on_default().bold();
+pub(in super::super) const TITLE: Style = AnsiColor::Cyan.on_default().bold();
 
 /// A part of the page. Writing to it cannot fail.
-pub(super) struct Page {
+pub(in super::super) struct Page {
     text: String,
     for_terminal: bool,
 }
 
 impl Page {
-    pub(super) fn new(for_terminal: bool) -> Self {
+    pub(in super::super) fn new(for_terminal: bool) -> Self {
         Self {
             text: String::new(),
             for_terminal,
@@ -28,18 +28,18 @@ impl Page {
     }
 
     /// Adds a line.
-    pub(super) fn line(&mut self, line: impl AsRef<str>) {
+    pub(in super::super) fn line(&mut self, line: impl AsRef<str>) {
         let _ = writeln!(self.text, "{}", line.as_ref().trim_end());
     }
 
     /// Adds a line that is the head of what follows.
-    pub(super) fn head(&mut self, line: impl AsRef<str>) {
+    pub(in super::super) fn head(&mut self, line: impl AsRef<str>) {
         let line = self.styled(TITLE, line.as_ref().trim_end());
         self.line(line);
     }
 
     /// Adds a line with a bar behind it, which shows a share of 0 to 1.
-    pub(super) fn bar(&mut self, line: &str, share: f64) {
+    pub(in super::super) fn bar(&mut self, line: &str, share: f64) {
         let bar = if self.for_terminal {
             bar(share)
         } else {
@@ -49,7 +49,7 @@ impl Page {
     }
 
     /// The text in a style, if that can be shown.
-    pub(super) fn styled(&self, style: Style, text: &str) -> String {
+    pub(in super::super) fn styled(&self, style: Style, text: &str) -> String {
         if self.for_terminal {
             format!("{style}{text}{style:#}")
         } else {
@@ -59,7 +59,7 @@ impl Page {
 
     /// Adds a paragraph, with `first` in front of its first line and as much space in front of the
     /// others.
-    pub(super) fn paragraph(&mut self, first: &str, text: &str) {
+    pub(in super::super) fn paragraph(&mut self, first: &str, text: &str) {
         let rest = " ".repeat(textwrap::core::display_width(first));
         let options = textwrap::Options::new(100)
             .initial_indent(first)
@@ -71,7 +71,7 @@ impl Page {
     }
 
     /// All lines.
-    pub(super) fn into_text(self) -> String {
+    pub(in super::super) fn into_text(self) -> String {
         self.text
     }
 }

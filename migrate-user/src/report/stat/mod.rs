@@ -1,0 +1,161 @@
+//! What runs of a command did, by the kernel's totals alone: as a page of text, as JSON, as
+//! separated values, and while they run in lines of what came since the last.
+
+mod interval;
+mod json;
+mod separated;
+mod spread;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use interval::Interval;
+
+use super::text::{covers, limits_of};
+use crate::figures::stat::{Counted, Figure, blurred, figures};
+use crate::figures::{self, waits};
+use crate::model::Model;
+use crate::text::{counted, printable};
+
+/// How it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// One object on a line.
+    Json,
+    /// Values with this byte between them.
+    Separated(u8),
+}
+
+/// One run of a command.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What the kernel counted from just before its start until it was over.
+    pub model: Model,
+    /// How long it ran, nanoseconds.
+    pub elapsed_ns: u64,
+    /// Its exit status, as a shell tells it.
+    pub status: u8,
+    /// Calls of the kernel that were under way when counting began, and when it ended, whoever made
+    /// them; `None` where nobody could look.
+    pub under_way: [Option<u64>; 2],
+}
+
+/// What there is to say of some runs of a command.
+pub struct Stat<'a> {
+    /// The command, as it was called.
+    pub command: &'a str,
+    /// How many runs were asked for.
+    pub asked: u32,
+    /// Those that were made.
+    pub runs: &'a [Run],
+    /// Did somebody ask for the end?
+    pub interrupted: bool,
+}
+
+impl Stat<'_> {
+    /// All of it.
+    pub fn write(&self, form: Form) -> String {
+        match form {
+            Form::Text => text::text(self),
+            Form::Json => json::json(self),
+            Form::Separated(separator) => separated::separated(self, separator),
+        }
+    }
+
+    fn counted(&self) -> Vec<Counted<'_>> {
+        let runs = self.runs.iter();
+        runs.map(|run| Counted {
+            model: &run.model,
+            elapsed_ns: run.elapsed_ns,
+        })
+        .collect()
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        figures(&self.counted())
+    }
+
+    /// Which migrations are counted, and whose.
+    fn covers(&self) -> Option<String> {
+        let which = covers(&self.runs.first()?.model);
+        Some(format!("{which}; whoever made them while the command ran"))
+    }
+
+    /// What a reader should know before trusting the figures, in sentences.
+    fn notes(&self) -> Vec<String> {
+        let runs = self.runs.iter().zip(1..);
+        let of_runs = runs.flat_map(|(run, nth)| self.notes_of(run, nth));
+        let kernel = self.runs.first().map(|run| limits_of(run.model.facts()));
+        let of_waits = self.runs.first().filter(|run| !run.model.follows_waits());
+        let of_waits = of_waits.map(|run| waits::unknown(&run.model)[0].to_owned());
+        let none = self
+            .runs
+            .iter()
+            .all(|run| run.model.totals().migrations() == 0);
+        let none = (none && !self.runs.is_empty()).then(|| figures::NOTHING_MIGRATED.to_owned());
+        let kernel = kernel.into_iter().flatten();
+        let all = self.ended().into_iter().chain(of_runs).chain(kernel);
+        all.chain(of_waits).chain(none).collect()
+    }
+
+    /// Why there are fewer runs than were asked for, or the last is none like the others.
+    fn ended(&self) -> Option<String> {
+        let status = self.runs.last()?.status;
+        let (nth, runs) = (self.runs.len(), self.asked);
+        match runs {
+            1 if self.interrupted => Some(
+                "Interrupted: the figures are of what came until the command ended.".to_owned(),
+            ),
+            1 if status == 0 => None,
+            1 => Some(format!("The command ended with exit status {status}.")),
+            _ if self.interrupted => Some(format!(
+                "Interrupted in run {nth} of {runs}, which is in the figures as far as it came."
+            )),
+            _ if status == 0 => None,
+            _ => Some(format!(
+                "The command ended with exit status {status} in run {nth} of {runs}: that run is in the figures, \
+                 and was the last."
+            )),
+        }
+    }
+
+    fn notes_of(&self, run: &Run, nth: u32) -> Vec<String> {
+        let of_run = if self.asked > 1 {
+            format!(" of run {nth}")
+        } else {
+            String::new()
+        };
+        let calls = |number: Option<u64>| {
+            let number = number.filter(|number| *number > 0)?;
+            Some(counted(number, "call was", "calls were"))
+        };
+        let [before, after] = run.under_way.map(calls);
+        let before = before.map(|calls| {
+            format!("{calls} under way at the beginning{of_run}: what has ended since is counted as its own.")
+        });
+        let after = after.map(|calls| {
+            format!("{calls} still under way at the end{of_run}, in no figure of it.")
+        });
+        let blurred = Some(blurred(&run.model)).filter(|number| *number > 0);
+        let blurred = blurred.map(|number| {
+            format!(
+                "{} ended just when the totals{of_run} were read: they may be missing from its figures, or not be its own.",
+                counted(number, "migration", "migrations")
+            )
+        });
+        let waits = waits::coverage(&run.model);
+        let waits = waits.map(|text| format!("Waits{of_run} are missing: {text}."));
+        [before, after, blurred, waits]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// How its command was called, harmless for a terminal.
+    fn name(&self) -> String {
+        printable(self.command)
+    }
+}
