@@ -35,6 +35,7 @@ mod runs;
 mod scenarios;
 mod serve;
 mod sigkill;
+mod stat;
 mod steps;
 mod stock;
 mod stuck;
@@ -203,6 +204,7 @@ const SIDE_BY_SIDE: &[Case] = tests![
     recordings::of_a_killed_recorder_are_read,
     recordings::in_many_files_add_up,
     readers::of_other_projects_find_the_same,
+    stat::runs_are_counted_as_the_driver_does,
     totals::stay_exact_when_records_are_lost,
     totals::are_all_there_is_when_asked_for,
     totals::count_what_is_not_sampled,

@@ -139,10 +139,14 @@ pub(super) fn have_the_quantiles_of_the_records(context: &Context<'_>) -> Result
 /// The kernel's counters, its histograms' counts, and its sums of pages per call are those of the
 /// driver, by direction, cause and outcome.
 pub(super) fn equal_the_drivers(trace: &Trace) -> Result<()> {
-    let exact = &trace.report["exact"];
     let lines: Vec<_> = trace.runs.iter().flat_map(|run| &run.truth).collect();
-    counts_are_equal(exact, &lines)?;
-    histograms_have_all(exact, &lines)
+    exact_equals(&trace.report["exact"], &lines)
+}
+
+/// The same of any totals, and the driver's lines that they are of.
+pub(super) fn exact_equals(exact: &Value, lines: &[&Line]) -> Result<()> {
+    counts_are_equal(exact, lines)?;
+    histograms_have_all(exact, lines)
 }
 
 fn counts_are_equal(exact: &Value, lines: &[&Line]) -> Result<()> {
