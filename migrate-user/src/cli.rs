@@ -239,7 +239,8 @@ pub struct Record {
     /// waits for a reader unless somebody listens there [default: migscope-DATE-TIME.arrow]
     #[arg(short, long, value_name = "FILE|-|unix:PATH")]
     pub output: Option<Output>,
-    /// Replace a file that is there, unasked
+    /// Replace a file that is there, unasked; with --rotate nothing is replaced, and --keep counts
+    /// the files that earlier recordings left under this name, too
     #[arg(long)]
     pub force: bool,
     /// Stop after this time: seconds, or such as 500ms or 2m [default: at Ctrl-C or SIGTERM, or
@@ -247,7 +248,7 @@ pub struct Record {
     #[arg(long, value_name = "TIME")]
     pub duration: Option<Seconds>,
     /// Begin another file, FILE-2 and so on, at this size, such as 64M or 2G, or after this time,
-    /// such as 10m or 1h
+    /// such as 10m or 1h; after the numbers of files that are there already
     #[arg(long, value_name = "SIZE|TIME")]
     pub rotate: Option<Rotate>,
     /// Keep only the last N of these files

@@ -39,17 +39,6 @@ pub enum Error {
         /// The input, by its name.
         input: String,
     },
-    /// A further file of a rotation that would be overwritten.
-    #[error(
-        "{path} exists already, and is not replaced: --rotate would come to it, and end there. Name another file than \
-         {first} with -o, or remove what an earlier recording left."
-    )]
-    ExistsLater {
-        /// The file that is there.
-        path: String,
-        /// The first file of the recording.
-        first: String,
-    },
     /// Only files can be many.
     #[error("--rotate begins one file after another, and {output} is no file. Name one with -o.")]
     RotatesNoFile {

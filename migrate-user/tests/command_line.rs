@@ -168,16 +168,6 @@ fn names_that_a_recording_does_not_have_are_told() {
 }
 
 #[test]
-fn a_further_file_that_is_there_is_refused_at_the_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = folder.path().join("run.arrow");
-    fs::write(folder.path().join("run-4.arrow"), "").unwrap();
-    let refused = run(&["record", "--rotate", "1h", "-o", first.to_str().unwrap()]);
-    assert_refused(&refused, &["run-4.arrow exists already", "--rotate", "-o"]);
-    assert!(!first.exists());
-}
-
-#[test]
 fn what_is_no_recording_is_refused_by_name() {
     let (_folder, path) = file(b"time,pages\n1,2\n");
     let path = path.to_str().unwrap();

@@ -5,8 +5,9 @@
 mod program;
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use migscope::recording::Writer;
 use migscope::trace::{Batch, Facts};
@@ -417,4 +418,64 @@ fn trailing_bytes_are_told_in_the_output_itself() {
             .replace("&#x27;", "&#39;");
         assert!(html.contains(&words) || html.contains(&words.replace("&#39;", "'")));
     }
+}
+
+/// A pipe without a reader keeps nobody from ending.
+#[test]
+fn a_pipe_waits_for_its_reader_and_says_so() {
+    let (folder, path) = file(&recording(4, 1, 5).0);
+    let pipe = folder.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut export = migscope(&["export", text(&path), "-f", "json", "-o", text(&pipe)]);
+    let mut export = export.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(export.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("waiting for a reader at"), "{line}");
+    let read = fs::read_to_string(&pipe).unwrap();
+    assert!(export.wait().unwrap().success());
+    assert_eq!(read.lines().count(), 5);
+}
+
+/// Tracing may be impossible here, but whether the output can be one is told before.
+#[test]
+fn a_recorder_without_a_reader_ends_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut recorder = migscope(&["record", "-o", text(&pipe)]);
+    let mut recorder = recorder.stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut said = BufReader::new(recorder.stderr.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("waiting for a reader at"), "{line}");
+    let pid = recorder.id().to_string();
+    let asked = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(asked.success() && recorder.wait().unwrap().success());
+}
+
+#[test]
+fn what_would_do_harm_is_no_output() {
+    let (_folder, path) = file(&recording(5, 1, 5).0);
+    for mut way in ways(text(&path), "/dev/ptmx") {
+        assert_refused(&run(&way), &["/dev/ptmx", "neither a terminal", "redirect"]);
+        way.push("--force");
+        assert_refused(&run(&way), &["/dev/ptmx", "neither a terminal"]);
+    }
+    assert_refused(
+        &run(&["record", "-o", "/dev/ptmx"]),
+        &["neither a terminal"],
+    );
 }

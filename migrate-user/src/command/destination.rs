@@ -1,10 +1,11 @@
 //! Where an export or a page goes, and how it is written there.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::thread::sleep;
 
 use super::replace::may_replace;
-use super::stdout_failed;
+use super::{POLL, stdout_failed, tell_waiting};
 use crate::Error;
 use crate::export::{AtomicFile, Out};
 use crate::recording::Output;
@@ -34,7 +35,7 @@ impl Destination {
 
     /// Refuses what a terminal cannot show.
     pub(super) fn for_binary(self) -> Result<Self, Error> {
-        if self.output == Output::Stdout && io::stdout().is_terminal() {
+        if self.output.is_terminal() {
             return Err(crate::recording::Error::BinaryToTerminal.into());
         }
         Ok(self)
@@ -55,14 +56,7 @@ impl Destination {
     }
 
     fn to_file(&self, path: &Path, writing: Writing<'_>) -> Result<(), Error> {
-        let file = AtomicFile::create(path, self.replaces).map_err(|cause| {
-            self.failed(
-                "create",
-                cause,
-                "Name a file in a folder that you may write to.",
-            )
-        })?;
-        let mut out = BufWriter::new(file);
+        let mut out = BufWriter::new(self.create(path)?);
         writing(&mut out)
             .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
             .and_then(AtomicFile::commit)
@@ -70,6 +64,24 @@ impl Destination {
                 let advice = "Nothing was left behind. Make room, or name a file on another disk.";
                 self.failed("write", cause, advice)
             })
+    }
+
+    /// Waits for whoever reads, where it is a pipe.
+    fn create(&self, path: &Path) -> Result<AtomicFile, Error> {
+        let mut told = false;
+        loop {
+            let created = AtomicFile::create(path, self.replaces).map_err(|cause| {
+                let advice = "Name a file in a folder that you may write to.";
+                self.failed("create", cause, advice)
+            })?;
+            if let Some(file) = created {
+                return Ok(file);
+            }
+            if !std::mem::replace(&mut told, true) {
+                tell_waiting(&self.output);
+            }
+            sleep(POLL);
+        }
     }
 
     fn to_socket(&self, writing: Writing<'_>) -> Result<(), Error> {

@@ -19,12 +19,18 @@ mod workload;
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::Error;
 use crate::cli::{Cli, Command, Live};
+use crate::recording::Output;
 use crate::source::{KernelSource, Part};
 use crate::tell_line;
+use crate::text::printable;
 use crate::trace::Filter;
+
+/// How long an output that waits for its reader is left alone before it is tried again.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Runs a command to its end. The exit status is the answer where there was a question.
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
@@ -78,6 +84,15 @@ fn stdout_failed(cause: io::Error) -> Error {
 /// Says on standard error what a lower layer has to say.
 fn tell_note(sentence: &str) {
     tell_line!("migscope: {sentence}");
+}
+
+/// Says on standard error what it waits for.
+fn tell_waiting(output: &Output) {
+    let output = output.to_string();
+    tell_line!(
+        "migscope: waiting for a reader at {}. Ctrl-C gives up.",
+        printable(&output)
+    );
 }
 
 /// Says on standard error what records will lack.

@@ -2,14 +2,16 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Gid, Pid, Signal, Uid, kill_process};
+use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, pidfd_open, pidfd_send_signal};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
-use tokio::sync::oneshot;
+use tokio::process::{Child, Command as Starting};
+use tokio::runtime::Handle;
 
 use crate::Error;
 use crate::command::stop::Stop;
@@ -24,8 +26,23 @@ pub(super) struct Workload {
 }
 
 struct Running {
-    pid: Pid,
-    ended: oneshot::Receiver<io::Result<Ended>>,
+    child: Child,
+    /// The process, whose number may be another's once it has been waited for.
+    process: OwnedFd,
+    began: Instant,
+}
+
+impl Running {
+    /// Nobody has waited for it, so that its number is still its own.
+    fn new((child, began): (Child, Instant)) -> io::Result<Self> {
+        let pid = child.id().and_then(|pid| Pid::from_raw(pid as i32));
+        let process = pidfd_open(pid.ok_or(io::ErrorKind::NotFound)?, PidfdFlags::empty())?;
+        Ok(Self {
+            child,
+            process,
+            began,
+        })
+    }
 }
 
 /// How a command ended.
@@ -60,7 +77,8 @@ impl Workload {
         };
         let mut command = Command::new(program);
         command.args(arguments);
-        let running = spawn(command, Caller::of_sudo()).map_err(failed)?;
+        let child = spawn(command, Caller::of_sudo());
+        let running = child.and_then(Running::new).map_err(failed)?;
         Ok(Self {
             running: Some(running),
             ended: None,
@@ -77,8 +95,9 @@ impl Workload {
         let Some(running) = &mut self.running else {
             return std::future::pending().await;
         };
-        let lost = |_| Err(io::Error::other("its status was lost"));
-        self.ended = Some((&mut running.ended).await.unwrap_or_else(lost));
+        let ended = running.child.wait().await;
+        let elapsed = running.began.elapsed();
+        self.ended = Some(ended.map(|status| Ended { status, elapsed }));
         self.running = None;
     }
 
@@ -86,7 +105,7 @@ impl Workload {
     pub(super) fn terminate(&self) {
         if let Some(running) = &self.running {
             // It may just have ended.
-            let _ = kill_process(running.pid, Signal::TERM);
+            let _ = pidfd_send_signal(&running.process, Signal::TERM);
         }
     }
 
@@ -171,35 +190,19 @@ fn answer(command: &mut Command) -> Option<String> {
 }
 
 /// Starts a command from a thread of its own, because a user is a thread's: all others stay who
-/// they are.
-fn spawn(mut command: Command, caller: Option<Caller>) -> io::Result<Running> {
-    let (started, pid) = std::sync::mpsc::channel();
-    let (sender, ended) = oneshot::channel();
-    thread::spawn(move || {
-        let start = || -> io::Result<_> {
-            if let Some(caller) = &caller {
-                caller.tell(&mut command);
-                caller.become_it()?;
-            }
-            let began = Instant::now();
-            Ok((began, command.spawn()?))
-        };
-        let (began, mut child) = match { start }() {
-            Ok(started) => started,
-            Err(error) => return started.send(Err(error)),
-        };
-        let sent = started.send(Ok(child.id()));
-        let ended = child.wait().map(|status| Ended {
-            status,
-            elapsed: began.elapsed(),
-        });
-        // Nobody waits for it when tracing has failed.
-        let _ = sender.send(ended);
-        sent
+/// they are. That thread has ended when this returns.
+fn spawn(mut command: Command, caller: Option<Caller>) -> io::Result<(Child, Instant)> {
+    let runtime = Handle::current();
+    let starting = thread::spawn(move || {
+        if let Some(caller) = &caller {
+            caller.tell(&mut command);
+            caller.become_it()?;
+        }
+        let _entered = runtime.enter();
+        let began = Instant::now();
+        Ok((Starting::from(command).spawn()?, began))
     });
-    let pid = pid.recv().map_err(io::Error::other)??;
-    let pid = Pid::from_raw(pid as i32).ok_or(io::ErrorKind::NotFound)?;
-    Ok(Running { pid, ended })
+    starting.join().expect("starting a command does not panic")
 }
 
 #[cfg(test)]
@@ -237,8 +240,18 @@ mod tests {
         assert_eq!(ended.map(|ended| ended.status), Some(143));
     }
 
-    #[test]
-    fn what_cannot_be_run_is_said() {
+    /// Whoever has its number after it has ended gets no signal that was meant for it.
+    #[tokio::test]
+    async fn what_has_ended_is_signalled_no_more() {
+        let child = spawn(Command::new("true"), None).unwrap();
+        let mut running = Running::new(child).unwrap();
+        running.child.wait().await.unwrap();
+        let signalled = pidfd_send_signal(&running.process, Signal::TERM);
+        assert_eq!(signalled, Err(rustix::io::Errno::SRCH));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_run_is_said() {
         let error = Workload::start(&["/nowhere/x".into()]).err().unwrap();
         assert!(error.to_string().starts_with("cannot run /nowhere/x"));
     }

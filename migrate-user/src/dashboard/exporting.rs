@@ -1,6 +1,6 @@
 //! Writes what is shown to a file.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::app::App;
@@ -125,8 +125,11 @@ impl Job {
             number += batch.migrations.len() as u64;
             batch
         };
-        let mut out =
-            BufWriter::new(AtomicFile::create(path, self.wanted.replaces).map_err(failed)?);
+        // The dashboard goes on, so nothing waits here for whoever may come to read.
+        let created = AtomicFile::create(path, self.wanted.replaces);
+        let unread = || io::Error::other("nobody reads this pipe");
+        let created = created.and_then(|created| created.ok_or_else(unread));
+        let mut out = BufWriter::new(created.map_err(failed)?);
         let format = self.wanted.format.exporter();
         let notes = match self.input {
             Some(input) => {
@@ -140,10 +143,7 @@ impl Job {
         };
         let notes = notes.map_err(failed)?;
         out.flush()
-            .and_then(|()| {
-                out.into_inner()
-                    .map_err(std::io::IntoInnerError::into_error)
-            })
+            .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
             .and_then(AtomicFile::commit)
             .map_err(failed)?;
         Ok((number, notes))

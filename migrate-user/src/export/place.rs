@@ -1,8 +1,7 @@
 //! May an output be written where it is to go? A recording must not be lost by it, and nothing else
 //! unasked.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::Error;
 use crate::source::{Identity, Inputs};
@@ -39,13 +38,5 @@ pub fn refuse_input(
             path: name(),
             input: input.to_string(),
         }),
-    }
-}
-
-/// The file that a name leads to: what a link leads to is replaced, and not the link.
-pub(super) fn behind_links(path: &Path) -> PathBuf {
-    match fs::canonicalize(path) {
-        Ok(target) if target.is_file() => target,
-        _ => path.to_owned(),
     }
 }

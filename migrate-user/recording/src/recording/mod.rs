@@ -33,7 +33,7 @@ pub use error::Error;
 pub use file::Recording;
 pub use limits::MAX_ROWS;
 pub use metadata::FORMAT;
-pub use output::Output;
+pub use output::{Opening, Output, Place, Special, Target};
 pub use reader::Reader;
 pub use table::Table;
 pub use writer::Writer;

@@ -1,16 +1,28 @@
 //! Where a recording goes: a file, a device, a socket or standard output.
 
+mod links;
+mod opening;
+mod special;
+mod target;
+
 use std::convert::Infallible;
 use std::fmt;
-use std::fs::{File, OpenOptions, remove_file};
+use std::fs::{self, File, Metadata};
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::thread::sleep;
+use std::time::Duration;
+
+pub use opening::Opening;
+pub use special::Special;
+pub use target::{Place, Target};
 
 use crate::recording::Error;
+
+/// How long an output that waits for its reader is left alone before it is tried again.
+const POLL: Duration = Duration::from_millis(20);
 
 /// What standard output is called. To open it by one of the longer names would begin at the start
 /// of a file that it leads to, over what is there.
@@ -71,18 +83,61 @@ impl Output {
     ///
     /// If it cannot be opened, if a file is there that may not be replaced, or if it is a terminal.
     pub fn open_or_replace(&self, replaces: bool) -> Result<File, Error> {
-        let opened = match self {
-            Self::Stdout if io::stdout().is_terminal() => return Err(Error::BinaryToTerminal),
-            Self::Stdout => io::stdout().as_fd().try_clone_to_owned().map(File::from),
-            Self::Socket(path) => connect(path).map(|stream| OwnedFd::from(stream).into()),
-            Self::File(path) => create(path, replaces),
-        };
-        opened.map_err(|cause| self.not_opened(cause))
+        let mut opening = self.opening(replaces);
+        loop {
+            match opening.try_open()? {
+                Some(file) => return Ok(file),
+                None => sleep(POLL),
+            }
+        }
+    }
+
+    /// Looks whether it can be an output, before anything is done for it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such folder, where writing would do harm, as on a disk's own device, or
+    /// where a link leads there that others have made.
+    pub fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Stdout | Self::Socket(_) => Ok(()),
+            Self::File(path) => match Target::find(path) {
+                Ok(_) => Ok(()),
+                Err(cause) => Err(self.not_opened(cause)),
+            },
+        }
+    }
+
+    /// As [`Output::open_or_replace`], without waiting.
+    pub fn opening(&self, replaces: bool) -> Opening<'_> {
+        Opening::new(self, replaces)
     }
 
     /// Is it read later, and not while it is written?
     pub fn is_file(&self) -> bool {
-        matches!(self, Self::File(path) if !is_special(path))
+        let is_special = |data: Metadata| !data.is_file();
+        matches!(self, Self::File(path) if !fs::metadata(path).is_ok_and(is_special))
+    }
+
+    /// Can it be opened only once somebody reads there?
+    pub fn waits_for_reader(&self) -> bool {
+        let is_pipe = |data: Metadata| data.file_type().is_fifo();
+        match self {
+            Self::Stdout => false,
+            Self::Socket(_) => true,
+            Self::File(path) => fs::metadata(path).is_ok_and(is_pipe),
+        }
+    }
+
+    /// Does a terminal show what is written there?
+    pub fn is_terminal(&self) -> bool {
+        let shows =
+            |data: Metadata| data.file_type().is_char_device() && special::is_terminal(data.rdev());
+        match self {
+            Self::Stdout => io::stdout().is_terminal(),
+            Self::Socket(_) => false,
+            Self::File(path) => fs::metadata(path).is_ok_and(shows),
+        }
     }
 
     fn not_opened(&self, cause: io::Error) -> Error {
@@ -99,35 +154,10 @@ impl Output {
     }
 }
 
-/// The stream to whoever listens, or to the first who comes to where nobody does. That place is
-/// left as it was.
-fn connect(path: &Path) -> io::Result<UnixStream> {
-    if path.exists() {
-        return UnixStream::connect(path);
-    }
-    let listener = UnixListener::bind(path)?;
-    let accepted = listener.accept();
-    remove_file(path)?;
-    accepted.map(|(stream, _)| stream)
-}
-
-fn create(path: &Path, replaces: bool) -> io::Result<File> {
-    if replaces && path.is_file() {
-        remove_file(path)?;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    // A device, a named pipe or /dev/stdout is written to as it is.
-    options.create_new(!is_special(path)).open(path)
-}
-
-fn is_special(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|data| !data.is_file())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
+    use std::os::unix::net::{UnixListener, UnixStream};
     use std::thread;
 
     use super::*;
@@ -165,5 +195,40 @@ mod tests {
             exchange(&output, move || listener.accept().unwrap().0),
             "recording"
         );
+    }
+
+    #[test]
+    fn a_socket_that_nobody_came_to_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let output = Output::Socket(path.clone());
+        let mut opening = output.opening(false);
+        assert!(opening.try_open().unwrap().is_none() && path.exists());
+        drop(opening);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_pipe_waits_for_its_reader_without_blocking() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        let output = Output::File(path.clone());
+        assert!(output.waits_for_reader() && !output.is_file());
+        let mut opening = output.opening(false);
+        assert!(opening.try_open().unwrap().is_none());
+        let reading = thread::spawn(move || fs::read_to_string(path).unwrap());
+        let mut writer = loop {
+            match opening.try_open().unwrap() {
+                Some(file) => break file,
+                None => thread::yield_now(),
+            }
+        };
+        // More than a pipe holds: it waits for room.
+        let text = "migration ".repeat(100_000);
+        writer.write_all(text.as_bytes()).unwrap();
+        drop(writer);
+        assert!(reading.join().unwrap() == text);
     }
 }

@@ -8,17 +8,18 @@ mod rotation;
 use std::fs::File;
 use std::process::ExitCode;
 
+use tokio::time::sleep;
+
 use super::replace::may_replace;
 use super::stop::Stop;
 use super::workload::Workload;
-use super::{tell_note, warn_about_names};
+use super::{POLL, tell_note, tell_waiting, warn_about_names};
 use crate::Error;
 use crate::cli;
 use crate::kernel::Options;
 use crate::machine;
 use crate::recording::{Output, Recording};
 use crate::source::{KernelSource, Source};
-use crate::tell_line;
 use crate::text::file_stamp;
 use gather::{Gather, Pace};
 use recorder::Recorder;
@@ -27,22 +28,27 @@ use rotation::Rotation;
 /// Records until somebody asks for the end, or the command ends. Its exit status, if there is one.
 pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
     let tracing = Options::try_from(options.tracing)?;
-    let output = options.output.unwrap_or_else(default_output);
-    let replaces = may_replace(&output, None, options.force)?;
-    // From the first hook on, Ctrl-C ends the recording and not the program.
-    let mut stop = Stop::new()?;
-    if options.rotate.is_some() && !output.is_file() {
+    let asked = options.output.unwrap_or_else(default_output);
+    if options.rotate.is_some() && !asked.is_file() {
         return Err(Error::RotatesNoFile {
-            output: output.to_string(),
+            output: asked.to_string(),
         });
     }
-    if options.rotate.is_some() {
-        Rotation::check(&output)?;
+    let mut rotation = Rotation::new(options.rotate, options.keep, &asked, options.force);
+    let output = match options.rotate {
+        Some(_) => rotation.first(),
+        None => asked,
+    };
+    let replaces = may_replace(&output, None, options.force)?;
+    if let Some(note) = rotation.note() {
+        tell_note(&note);
     }
+    // From the first hook on, Ctrl-C ends the recording and not the program.
+    let mut stop = Stop::new()?;
     // Whoever reads comes before the first migration, and a file after nothing can fail any more.
-    let reader = match &output {
-        Output::Socket(_) => Some(open(&output, &mut stop).await?),
-        Output::Stdout | Output::File(_) => None,
+    let reader = match output.waits_for_reader() {
+        true => Some(wait_for_reader(&output, &mut stop).await?),
+        false => None,
     };
     let source = KernelSource::open(&tracing, tell_note)?;
     warn_about_names(&source);
@@ -51,13 +57,13 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
     }
     let file = reader.map_or_else(|| output.open_or_replace(replaces), Ok)?;
     let recording = Recording::new(file, output.clone(), source.facts())?;
+    rotation.tidy();
     let mut workload = Workload::start(&options.command)?;
     let pace = match options.write_every {
         Some(time) => Pace::at_most(time),
         None if output.is_file() => Pace::FILE,
         None => Pace::LIVE,
     };
-    let rotation = Rotation::new(options.rotate, options.keep, &output);
     let mut recorder = Recorder::new(source, stop, Gather::new(pace), rotation);
     let recorded = recorder.run(recording, &mut workload).await;
     if let Ok(migrations) = &recorded {
@@ -71,12 +77,20 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
 }
 
 /// Opens an output that waits for its reader, or for the wish to end.
-async fn open(output: &Output, stop: &mut Stop) -> Result<File, Error> {
-    tell_line!("migscope: waiting for a reader at {output}.");
-    let waiting = output.clone();
-    tokio::select! {
-        opened = tokio::task::spawn_blocking(move || waiting.open()) => Ok(opened.expect("opening does not panic")?),
-        () = stop.wait() => Err(Error::ReaderGone),
+async fn wait_for_reader(output: &Output, stop: &mut Stop) -> Result<File, Error> {
+    let mut opening = output.opening(false);
+    let mut told = false;
+    loop {
+        if let Some(file) = opening.try_open()? {
+            return Ok(file);
+        }
+        if !std::mem::replace(&mut told, true) {
+            tell_waiting(output);
+        }
+        tokio::select! {
+            () = sleep(POLL) => {}
+            () = stop.wait() => return Err(Error::ReaderGone),
+        }
     }
 }
 

@@ -237,7 +237,7 @@ impl<S: Source> Recorder<S> {
         }
         if migrations == 0 && self.ended() == 0 && self.losses().lost() == 0 {
             tell_line!("{}", figures::NOTHING_MIGRATED);
-        } else if let (Output::File(_), Some(last)) = (output, kept.back()) {
+        } else if let (Output::File(_), Some(last)) = (output, kept.last()) {
             let last = last.display();
             tell_line!("Next: `migscope report {last}` or `migscope replay {last}`.");
         }
@@ -317,9 +317,9 @@ mod tests {
         if left.is_none() {
             stop.after(Duration::from_millis(60));
         }
-        let recording = Recording::create(output.clone(), &facts()).unwrap();
         let ahead = if rotation.is_some() { 3 } else { 0 };
-        let rotation = Rotation::new(rotation, keep, &output);
+        let rotation = Rotation::new(rotation, keep, &output, false);
+        let recording = Recording::create(output, &facts()).unwrap();
         let source = Endless {
             ahead,
             ..endless(left)
@@ -393,7 +393,7 @@ mod tests {
             .map(|file| file.unwrap().path())
             .collect();
         there.sort();
-        let mut expected: Vec<_> = files.iter().cloned().collect();
+        let mut expected: Vec<_> = files.iter().map(|file| (*file).clone()).collect();
         expected.sort();
         assert_eq!((files.len(), there), (2, expected));
         assert!(count > 3 && !path.exists());

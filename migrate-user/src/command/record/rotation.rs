@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::Error;
 use crate::cli::Rotate;
 use crate::model::Tally;
 use crate::recording::Output;
+use crate::text::{counted, printable};
 use crate::trace::{Facts, Migrations, Status};
 
 /// How long a file may go on when it should end, because migrations come so fast that no moment is
@@ -19,11 +19,16 @@ const PATIENCE_NS: u64 = 1_000_000_000;
 pub(super) struct Rotation {
     limit: Option<Rotate>,
     keep: Option<usize>,
-    first: PathBuf,
+    /// The name that was asked for, which is that of number 1.
+    base: PathBuf,
+    /// Of the file that is being written.
+    number: u64,
     /// How many files there have been.
     count: u64,
-    /// Those that are there.
+    /// Those that are there, and count towards what is kept; those of this recording are the last.
     files: VecDeque<PathBuf>,
+    /// Files that earlier recordings left under this name.
+    earlier: usize,
     /// What the tracer told when the file that is being written was begun; `None` for the first.
     before: Option<Status>,
     /// When the file that is being written should end, for files of the same time; and since when
@@ -45,17 +50,32 @@ pub(super) enum Due {
 }
 
 impl Rotation {
-    pub(super) fn new(limit: Option<Rotate>, keep: Option<u32>, output: &Output) -> Self {
-        let first = match output {
+    /// Of a recording that goes to `output`. Where earlier ones left files under that name, it
+    /// goes on after their numbers: nothing of another recording is in its way, or lost by it.
+    /// `takes_over`: they count towards what is kept, as if they were of this one.
+    pub(super) fn new(
+        limit: Option<Rotate>,
+        keep: Option<u32>,
+        output: &Output,
+        takes_over: bool,
+    ) -> Self {
+        let base = match output {
             Output::File(path) => path.clone(),
             Output::Stdout | Output::Socket(_) => PathBuf::new(),
         };
+        let earlier = limit.map_or_else(Vec::new, |_| there(&base));
+        let number = earlier.last().map_or(1, |last| last + 1);
+        let taken_over = earlier.iter().filter(|_| takes_over);
+        let mut files: VecDeque<_> = taken_over.map(|at| numbered(&base, *at)).collect();
+        files.push_back(numbered(&base, number));
         Self {
             limit,
             keep: keep.map(|keep| keep as usize),
-            files: VecDeque::from([first.clone()]),
-            first,
+            base,
+            number,
             count: 1,
+            files,
+            earlier: earlier.len(),
             before: None,
             end_ns: None,
             due_ns: None,
@@ -63,19 +83,26 @@ impl Rotation {
         }
     }
 
-    /// Refuses names of further files that are taken, before anything is traced: a recording that
-    /// came to one of them would end there, after hours perhaps.
-    pub(super) fn check(output: &Output) -> Result<(), Error> {
-        let Output::File(first) = output else {
-            return Ok(());
-        };
-        match later(first).into_iter().min() {
-            None => Ok(()),
-            Some(number) => Err(Error::ExistsLater {
-                path: numbered(first, number).display().to_string(),
-                first: first.display().to_string(),
-            }),
-        }
+    /// The file that it begins with.
+    pub(super) fn first(&self) -> Output {
+        Output::File(numbered(&self.base, self.number))
+    }
+
+    /// What users should know of files that were there before, as a sentence.
+    pub(super) fn note(&self) -> Option<String> {
+        let first = self.first().to_string();
+        let are = counted(self.earlier as u64, "file is", "files are");
+        let begins = format!(
+            "{are} there from earlier recordings, so this one begins with {}",
+            printable(&first)
+        );
+        let is_left = self.keep.is_some() && self.files.len() == 1;
+        (self.earlier > 0).then(|| match is_left {
+            true => {
+                format!("{begins}. --keep leaves those alone; with --force it counts them, too.")
+            }
+            false => format!("{begins}."),
+        })
     }
 
     /// Is it time for another file, of which the one that is being written has so many bytes?
@@ -112,7 +139,7 @@ impl Rotation {
         facts: &Facts,
     ) -> (Output, Facts) {
         self.count += 1;
-        let path = numbered(&self.first, self.count);
+        let path = self.next_free();
         self.files.push_back(path.clone());
         let facts = Facts {
             started_ns: Some(now.time_ns),
@@ -126,6 +153,17 @@ impl Rotation {
         self.before = Some(now);
         self.tally = Tally::default();
         (Output::File(path), facts)
+    }
+
+    /// Passes over what somebody else has put there meanwhile.
+    fn next_free(&mut self) -> PathBuf {
+        loop {
+            self.number += 1;
+            let path = numbered(&self.base, self.number);
+            if path.symlink_metadata().is_err() {
+                return path;
+            }
+        }
     }
 
     /// Removes files that are too many. One that cannot be removed is somebody else's business by
@@ -168,9 +206,11 @@ impl Rotation {
         status
     }
 
-    /// How many files there have been, and which are there.
-    pub(super) fn files(&self) -> (u64, &VecDeque<PathBuf>) {
-        (self.count, &self.files)
+    /// How many files of this recording there have been, and which are there.
+    pub(super) fn files(&self) -> (u64, Vec<&PathBuf>) {
+        let own = usize::try_from(self.count).unwrap_or(usize::MAX);
+        let others = self.files.len().saturating_sub(own);
+        (self.count, self.files.iter().skip(others).collect())
     }
 }
 
@@ -183,6 +223,14 @@ fn nanoseconds(time: std::time::Duration) -> u64 {
 fn next_end(end_ns: u64, period_ns: u64, now_ns: u64) -> u64 {
     let late = now_ns.saturating_sub(end_ns) / period_ns.max(1);
     end_ns.saturating_add(period_ns.saturating_mul(late + 1))
+}
+
+/// The numbers of files of this name that are there, in their order.
+fn there(first: &Path) -> Vec<u64> {
+    let one = first.symlink_metadata().is_ok().then_some(1);
+    let mut numbers: Vec<_> = one.into_iter().chain(later(first)).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 /// The numbers of further files that are there.
@@ -202,13 +250,16 @@ fn number_in(first: &Path, name: &str) -> Option<u64> {
     let stem = first.file_stem()?.to_string_lossy();
     let rest = name.strip_prefix(&*stem)?.strip_prefix('-')?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    let number = digits.parse().ok()?;
+    let number = digits.parse().ok().filter(|number| *number > 1)?;
     let is_it = numbered(first, number).file_name()?.to_string_lossy() == name;
-    (is_it && number > 1).then_some(number)
+    is_it.then_some(number)
 }
 
 /// `run.arrow` becomes `run-2.arrow`.
 fn numbered(first: &Path, number: u64) -> PathBuf {
+    if number == 1 {
+        return first.to_owned();
+    }
     let stem = first.file_stem().unwrap_or_default().to_string_lossy();
     let mut name = format!("{stem}-{number}");
     if let Some(extension) = first.extension() {
@@ -247,22 +298,72 @@ mod tests {
         assert_eq!(number_in(Path::new("run"), "run-3"), Some(3));
     }
 
+    fn rotation(output: &Output, takes_over: bool) -> Rotation {
+        Rotation::new(Some(Rotate::Size(1)), Some(3), output, takes_over)
+    }
+
+    fn name(path: &Path) -> &str {
+        path.file_name().unwrap().to_str().unwrap()
+    }
+
     #[test]
-    fn a_number_that_is_taken_is_refused_before_it_begins() {
+    fn numbers_go_on_after_those_of_earlier_recordings() {
         let folder = tempfile::tempdir().unwrap();
         let output = Output::File(folder.path().join("run.arrow"));
-        let check = || {
-            Rotation::check(&output)
-                .err()
-                .map(|error| error.to_string())
+        let first = rotation(&output, false);
+        assert_eq!((first.first(), first.note()), (output.clone(), None));
+        let earlier = ["run.arrow", "run-7.arrow", "run-12.arrow"];
+        for name in earlier
+            .into_iter()
+            .chain(["other-20.arrow", "run-14.arrow"])
+        {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        fs::remove_file(folder.path().join("run-14.arrow")).unwrap();
+        let mut after = rotation(&output, false);
+        let Output::File(first) = after.first() else {
+            panic!("it is a file")
         };
-        assert_eq!(check(), None);
-        for name in ["run-12.arrow", "run-7.arrow", "other-2.arrow"] {
+        assert_eq!(name(&first), "run-13.arrow");
+        let note = after.note().unwrap();
+        assert!(
+            note.starts_with("3 files are there") && note.contains("--force"),
+            "{note}"
+        );
+        // Somebody takes the next number meanwhile.
+        fs::write(folder.path().join("run-14.arrow"), "theirs").unwrap();
+        for _ in 0..4 {
+            let (next, _) = after.next(Status::default(), None, &Facts::default());
+            let Output::File(next) = next else {
+                panic!("it is a file")
+            };
+            fs::write(next, "own").unwrap();
+            after.tidy();
+        }
+        let (count, kept) = after.files();
+        let kept: Vec<_> = kept.into_iter().map(|path| name(path)).collect();
+        assert_eq!(count, 5);
+        assert_eq!(kept, ["run-16.arrow", "run-17.arrow", "run-18.arrow"]);
+        for left in earlier {
+            assert_eq!(fs::read_to_string(folder.path().join(left)).unwrap(), left);
+        }
+        let theirs = fs::read_to_string(folder.path().join("run-14.arrow"));
+        assert_eq!(theirs.unwrap(), "theirs");
+    }
+
+    #[test]
+    fn earlier_files_count_where_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Output::File(folder.path().join("run.arrow"));
+        for name in ["run.arrow", "run-2.arrow", "run-3.arrow"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        let refused = check().unwrap();
-        assert!(refused.contains("run-7.arrow exists already"), "{refused}");
-        assert!(Rotation::check(&Output::Stdout).is_ok());
+        let mut rotation = rotation(&output, true);
+        assert!(!rotation.note().unwrap().contains("--force"));
+        rotation.tidy();
+        assert!(!folder.path().join("run.arrow").exists());
+        assert!(folder.path().join("run-2.arrow").exists());
+        assert_eq!(rotation.files().1, [&folder.path().join("run-4.arrow")]);
     }
 
     #[test]
@@ -276,7 +377,7 @@ mod tests {
     #[test]
     fn a_file_ends_between_two_migrations_or_late() {
         let time = std::time::Duration::from_nanos(100);
-        let mut rotation = Rotation::new(Some(Rotate::Time(time)), None, &Output::Stdout);
+        let mut rotation = Rotation::new(Some(Rotate::Time(time)), None, &Output::Stdout, false);
         let facts = Facts {
             started_ns: Some(1000),
             ..Facts::default()
