@@ -39,4 +39,4 @@ pub mod text;
 pub use error::Error;
 pub use migscope_recording::{recording, trace};
 pub use migscope_tracer::{doctor, kernel, machine, privilege, threads};
-pub use tell::tell;
+pub use tell::{tell, tell_lines};

@@ -14,7 +14,8 @@ fn main() -> ExitCode {
         Err(Error::ReaderGone) => ExitCode::SUCCESS,
         Err(error) => {
             let red = anstyle::AnsiColor::Red.on_default().bold();
-            migscope::tell_line!("{red}migscope:{red:#} {error}");
+            migscope::tell(format_args!("{red}migscope:{red:#} "));
+            migscope::tell_line!("{error}");
             ExitCode::from(FAILED)
         }
     }

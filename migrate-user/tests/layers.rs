@@ -27,7 +27,7 @@ const CRATES: &[(&str, &str, Rooms)] = &[
     ]),
     ("migscope", "src", &[
         ("text", ""),
-        ("tell", ""),
+        ("tell", "text"),
         ("signals", ""),
         ("source", "trace text recording machine kernel"),
         ("error", "recording kernel source"),

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::thread::sleep;
 
+use super::harmless::Harmless;
 use super::replace::may_replace;
 use super::{POLL, stdout_failed, tell_waiting};
 use crate::Error;
@@ -47,12 +48,24 @@ impl Destination {
     }
 
     /// Writes there. A file appears when it is whole.
-    pub(super) fn write(&self, writing: Writing<'_>) -> Result<(), Error> {
+    fn write_all(&self, writing: Writing<'_>) -> Result<(), Error> {
         match &self.output {
             Output::Stdout => to_stdout(writing),
             Output::File(path) => self.to_file(path, writing),
             Output::Socket(_) => self.to_socket(writing),
         }
+    }
+
+    /// Writes there. Files and pipes get every byte; on a terminal, nothing in what others have
+    /// named is a command.
+    pub(super) fn write(&self, writing: Writing<'_>) -> Result<(), Error> {
+        if !self.output.is_terminal() {
+            return self.write_all(writing);
+        }
+        self.write_all(&mut |out| {
+            let mut shown = Harmless::new(out);
+            writing(&mut shown).and_then(|()| shown.end())
+        })
     }
 
     fn to_file(&self, path: &Path, writing: Writing<'_>) -> Result<(), Error> {

@@ -11,13 +11,14 @@ use crate::cli;
 use crate::doctor::{Check, Examination, Outcome, Root, State, Trial};
 use crate::kernel::{Attach, Feature, Options, TracerError, try_out};
 use crate::source::KernelSource;
+use crate::text::{harmless_json, printable, printable_lines};
 
 /// Looks, tries, prints. The exit status says whether this machine can be traced.
 pub(super) fn doctor(options: &cli::Doctor) -> Result<ExitCode, Error> {
     let mut examination = Examination::of(&Root::this_machine());
     examination.add_trial(&trial());
     let page = if options.json {
-        serde_json::to_string_pretty(&examination).unwrap_or_default() + "\n"
+        harmless_json(serde_json::to_string_pretty(&examination).unwrap_or_default() + "\n")
     } else {
         text(&examination)
     };
@@ -73,9 +74,11 @@ fn text(examination: &Examination) -> String {
 /// The mark says what the colour says.
 fn line(check: &Check) -> String {
     let (mark, style) = mark(check.state);
-    let mut line = format!("  {style}{mark}{style:#} {}: {}\n", check.name, check.found);
+    // Names of modules, of their parameters and of control groups are other people's.
+    let (name, found) = (printable(&check.name), printable(&check.found));
+    let mut line = format!("  {style}{mark}{style:#} {name}: {found}\n");
     if let Some(advice) = &check.advice {
-        line += &format!("            {advice}.\n");
+        line += &format!("            {}.\n", printable_lines(advice));
     }
     line
 }

@@ -4,6 +4,7 @@ mod destination;
 mod diff;
 mod doctor;
 mod export;
+mod harmless;
 mod live;
 mod man;
 mod missing;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::line::Line;
 use super::{Event, Export, Notes, Out, wait};
+use crate::text::harmless_json;
 use crate::trace::{Batch, Facts};
 
 /// JSON lines, with the names that all of migscope uses.
@@ -38,8 +39,8 @@ impl Export for Json {
 /// A line of each.
 fn lines<'a, T, L: Serialize>(all: &'a [T], line: fn(&'a T) -> L, out: Out<'_>) -> io::Result<()> {
     for one in all {
-        serde_json::to_writer(&mut *out, &line(one))?;
-        out.write_all(b"\n")?;
+        let line = serde_json::to_string(&line(one))?;
+        writeln!(out, "{}", harmless_json(line))?;
     }
     Ok(())
 }

@@ -3,25 +3,14 @@
 use std::borrow::Cow;
 
 mod function;
+mod harmless;
 mod number;
 mod time;
 
 pub use function::{function, stack};
+pub use harmless::{harmless_json, printable, printable_lines};
 pub use number::{bytes, count, mean_count, percent, quantity};
 pub use time::{clock, duration, file_stamp, signed_duration, since, utc};
-
-/// Text from outside (a process may name itself anything), made harmless for a terminal.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
-}
 
 /// A text on as many lines of `width` columns as it takes, broken between words; a longer word is
 /// broken.
@@ -64,12 +53,6 @@ pub fn at_least(least: u64, most: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
-        assert_eq!(printable("größe"), "größe");
-    }
 
     #[test]
     fn one_and_many() {

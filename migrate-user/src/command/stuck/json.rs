@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Stuck;
+use crate::text::harmless_json;
 use crate::threads::Thread;
 use crate::trace::Unfinished;
 
@@ -16,7 +17,7 @@ pub(super) fn page(found: &Stuck) -> String {
         "not_shown": found.in_flight.more,
         "earlier": found.earlier.iter().map(thread).collect::<Vec<_>>(),
     });
-    format!("{page:#}\n")
+    harmless_json(format!("{page:#}\n"))
 }
 
 fn call(call: &Unfinished) -> Value {

@@ -197,6 +197,26 @@ mod tests {
     }
 
     #[test]
+    fn no_name_is_a_command_for_the_terminal() {
+        const NAME: &str = "a\x1b]0;x\x07 [b\u{9b}2J\u{202e}]";
+        let mut call = call();
+        call.stack = Some(vec![NAME.to_owned()]);
+        call.migration.driver = Some(NAME.into());
+        call.migration.comm = Some(NAME.into());
+        let mut thread = thread(9);
+        thread.stack = vec![NAME.to_owned()];
+        let found = found(vec![call], vec![thread]);
+        for page in [text::page(&found), json::page(&found)] {
+            let page = page.replace(&format!("{}", text::HEAD), "");
+            let page = page.replace(&format!("{:#}", text::HEAD), "");
+            let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!page.contains(harmful), "{page:?}");
+        }
+        let page: serde_json::Value = serde_json::from_str(&json::page(&found)).unwrap();
+        assert_eq!(page["calls"][0]["stack"][0], NAME);
+    }
+
+    #[test]
     fn what_is_unknown_is_null() {
         let mut call = call();
         call.stack = None;

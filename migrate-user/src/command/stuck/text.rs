@@ -7,7 +7,7 @@ use crate::text::{count, counted, duration, function, printable, process};
 use crate::threads::Thread;
 use crate::trace::Unfinished;
 
-const HEAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const HEAD: Style = AnsiColor::Red.on_default().bold();
 
 /// The page.
 pub(super) fn page(found: &Stuck) -> String {
@@ -84,7 +84,8 @@ fn stack(frames: Option<&[String]>) -> String {
     }
     let line = |frame: &String| {
         let (name, module) = frame.split_once(' ').unwrap_or((frame, ""));
-        let line = format!("      {} {module}", printable(&function(name)));
+        let (name, module) = (printable(&function(name)), printable(module));
+        let line = format!("      {name} {module}");
         line.trim_end().to_owned() + "\n"
     };
     frames.iter().map(line).collect()

@@ -232,3 +232,40 @@ fn wide_letters_stay_in_their_columns() {
         "{screen}"
     );
 }
+
+/// Names that others have chosen, in every view: nothing in them is a command for the terminal.
+#[test]
+fn no_name_is_a_command_for_the_terminal() {
+    const NAME: &str = "a\x1b]0;x\x07\u{9b}2J\u{202e}b";
+    let named = || {
+        let mut facts = facts();
+        (facts.host, facts.kernel) = (NAME.to_owned(), NAME.to_owned());
+        facts.clocksource = Some(NAME.to_owned());
+        facts.filter = Some(NAME.to_owned());
+        let mut app = app(facts);
+        app.name = NAME.to_owned();
+        let mut synthetic = Synthetic::new(5).with_totals().with_details().with_waits();
+        let mut batch = synthetic.batch(300);
+        for migration in batch.migrations.make().iter_mut() {
+            let name = || Some(NAME.into());
+            (migration.comm, migration.driver, migration.cgroup) = (name(), name(), name());
+            (migration.from.place, migration.to.place) = (name(), name());
+            (migration.kernel_stack, migration.user_stack) = (name(), name());
+        }
+        for wait in &mut batch.waits {
+            (wait.comm, wait.cgroup) = (Some(NAME.into()), Some(NAME.into()));
+            wait.user_stack = Some(NAME.into());
+        }
+        app.batch(batch);
+        app.end(Ending::Damaged {
+            at: 7,
+            found: NAME.to_owned(),
+        });
+        app
+    };
+    for app in everything(named) {
+        let drawn = text(&picture(&app, (200, 60)));
+        let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!drawn.contains(harmful), "{drawn}");
+    }
+}

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use super::Page;
 use crate::compare::{Figures, Verdict};
 use crate::insight::Kind;
+use crate::text::harmless_json;
 
 pub(super) fn json(page: &Page) -> String {
     let comparison = &page.comparison;
@@ -39,7 +40,7 @@ pub(super) fn json(page: &Page) -> String {
         "remarks": page.remarks,
         "differences": page.differences.iter().map(difference).collect::<Vec<_>>(),
     });
-    format!("{object:#}\n")
+    harmless_json(format!("{object:#}\n"))
 }
 
 fn difference((what, base, new): &(String, String, String)) -> Value {

@@ -66,6 +66,7 @@ use crate::figures;
 use crate::insight::Finding;
 use crate::model::{Distribution, Model, PARTS, Rate};
 use crate::source::Part;
+use crate::text::harmless_json;
 use crate::trace::{DRIVER_PARTS, Direction, Ending, Figure, OF_DRIVER, Step};
 pub(super) use exact::{exact, rows};
 use records::by_direction;
@@ -84,7 +85,7 @@ pub(super) fn json(report: &Report<'_>) -> String {
         _ => None,
     });
     let object = Value::Object(members.flatten().collect());
-    format!("{object:#}\n")
+    harmless_json(format!("{object:#}\n"))
 }
 
 /// What was recorded, and where.
