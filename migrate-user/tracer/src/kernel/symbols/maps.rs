@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 
+/// What `statfs` calls a file system in user space (`linux/magic.h`).
+const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
+
 /// The code of a process, in the order of the addresses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Maps(Vec<Mapping>);
@@ -97,11 +100,20 @@ impl Mapping {
     }
 }
 
+/// Tells a file from every other, and from itself after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+    length: i64,
+    changed: (i64, i64),
+}
+
 /// A regular file. Its path is good for as long as this lives.
 pub(super) struct MappedFile {
     file: OwnedFd,
-    /// Tells it from every other file.
-    pub(super) id: (u64, u64),
+    pub(super) id: FileId,
+    found: Stat,
 }
 
 impl MappedFile {
@@ -110,10 +122,23 @@ impl MappedFile {
         let file = rustix::fs::open(path, flags, Mode::empty()).ok()?;
         let found = rustix::fs::fstat(&file).ok()?;
         let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-        (regular && is_it(&found)).then_some(Self {
-            file,
-            id: (found.st_dev, found.st_ino),
-        })
+        let id = FileId {
+            device: found.st_dev,
+            inode: found.st_ino,
+            length: found.st_size,
+            changed: (found.st_mtime, found.st_mtime_nsec as i64),
+        };
+        (regular && is_it(&found)).then_some(Self { file, id, found })
+    }
+
+    /// Can root alone change it? A file system in user space says of owners what its own owner
+    /// likes.
+    pub(super) fn is_roots(&self) -> bool {
+        let others_write = Mode::WGRP | Mode::WOTH;
+        let mode = Mode::from_raw_mode(self.found.st_mode);
+        let in_user_space = rustix::fs::fstatfs(&self.file)
+            .map_or(true, |system| system.f_type == FUSE_SUPER_MAGIC);
+        self.found.st_uid == 0 && !mode.intersects(others_write) && !in_user_space
     }
 
     pub(super) fn path(&self) -> PathBuf {

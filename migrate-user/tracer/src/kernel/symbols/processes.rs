@@ -8,7 +8,8 @@ use std::time::Instant;
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{Input, Symbolizer};
 
-use super::maps::{Mapping, Maps};
+use super::copies::Copies;
+use super::maps::{FileId, Mapping, Maps};
 use super::{LOOK_AGAIN_AFTER, calls, folded};
 
 /// Stacks of one process that are kept before starting afresh.
@@ -25,7 +26,9 @@ pub(super) struct Processes {
     known: HashMap<u32, Process>,
     symbolizer: Symbolizer,
     /// The files that the symbolizer keeps.
-    files: HashSet<(u64, u64)>,
+    files: HashSet<FileId>,
+    /// What it looks at in place of files that others can shrink.
+    copies: Copies,
 }
 
 /// A process as it was last seen.
@@ -43,6 +46,7 @@ impl Processes {
             known: HashMap::new(),
             symbolizer: symbolizer(),
             files: HashSet::new(),
+            copies: Copies::default(),
         }
     }
 
@@ -97,9 +101,10 @@ impl Processes {
         {
             self.symbolizer = symbolizer();
             self.files = HashSet::from([file.id]);
+            self.copies = Copies::default();
         }
-        let function =
-            file.and_then(|file| function(&self.symbolizer, file.path(), mapping, address));
+        let path = file.as_ref().and_then(|file| self.copies.path(file));
+        let function = path.and_then(|path| function(&self.symbolizer, path, mapping, address));
         function.unwrap_or_else(|| {
             mapping
                 .name()
@@ -192,6 +197,51 @@ mod tests {
             processes.stack(id(), &[address]);
             assert!(processes.known[&id()].stacks.len() <= STACKS);
         }
+    }
+
+    /// Its owner may do so at any time, also while it is read; who reads it must not end by that.
+    #[test]
+    fn a_file_that_shrinks_ends_nobody() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let folder = tempfile::tempdir().unwrap();
+        let process = folder.path().join("proc/7");
+        let path = process.join("root/program");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let whole = fs::read(std::env::current_exe().unwrap()).unwrap();
+        fs::write(&path, &whole).unwrap();
+        // Also where this runs as root, others can change it.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        let found = fs::metadata(&path).unwrap();
+        let (major, minor) = (
+            rustix::fs::major(found.dev()),
+            rustix::fs::minor(found.dev()),
+        );
+        let address = to_be_found as fn() -> u64 as usize as u64;
+        let own = Maps::of("/proc/self".as_ref()).unwrap();
+        let offset = own.at(address).unwrap().offset_of(address);
+        let maps = format!(
+            "0-7fffffff0000 r-xp 0 {major:x}:{minor:x} {} /program\n",
+            found.ino()
+        );
+        fs::write(process.join("maps"), maps).unwrap();
+        let mut processes = Processes::new(folder.path().into());
+        let stack = processes.stack(7, &[offset + 1]);
+        assert!(stack.ends_with("::tests::to_be_found"), "{stack}");
+        let shrinking = std::thread::spawn(move || {
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            for _ in 0..30 {
+                std::os::unix::fs::FileExt::write_all_at(&file, &whole, 0).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(5));
+                file.set_len(0).unwrap();
+            }
+        });
+        while !shrinking.is_finished() {
+            let mut processes = Processes::new(folder.path().into());
+            processes.stack(7, &[offset + 1]);
+        }
+        shrinking.join().unwrap();
+        let mut processes = Processes::new(folder.path().into());
+        assert_eq!(&*processes.stack(7, &[offset + 1]), "[program]");
     }
 
     #[test]
