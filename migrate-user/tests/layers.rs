@@ -22,8 +22,8 @@ const CRATES: &[(&str, &str, Rooms)] = &[
         ("machine", "trace"),
         ("threads", "trace"),
         ("kernel", "trace memory_cgroups machine threads"),
-        ("doctor", "memory_cgroups machine kernel"),
         ("privilege", "machine"),
+        ("doctor", "memory_cgroups machine kernel privilege"),
     ]),
     ("migscope", "src", &[
         ("text", ""),

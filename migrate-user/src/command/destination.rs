@@ -1,9 +1,10 @@
 //! Where an export or a page goes, and how it is written there.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 
+use super::confine::folder_of;
 use super::harmless::Harmless;
 use super::replace::may_replace;
 use super::{POLL, stdout_failed, tell_waiting};
@@ -54,6 +55,11 @@ impl Destination {
             Output::File(path) => self.to_file(path, writing),
             Output::Socket(_) => self.to_socket(writing),
         }
+    }
+
+    /// The folder in which files are made and replaced, if any are.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        folder_of(&self.output)
     }
 
     /// Writes there. Files and pipes get every byte; on a terminal, nothing in what others have

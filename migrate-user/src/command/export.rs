@@ -5,6 +5,7 @@ use std::{io, iter};
 use clap::ValueEnum as _;
 use tokio::sync::mpsc;
 
+use super::confine::confine;
 use super::destination::Destination;
 use super::missing::Missing;
 use super::stop::Stop;
@@ -13,6 +14,7 @@ use crate::Error;
 use crate::cli;
 use crate::export::{Event, Export, Format, Hgrm, Notes, Out};
 use crate::kernel::Options;
+use crate::privilege::Needs;
 use crate::recording::Output;
 use crate::source::{Inputs, KernelSource, Source};
 use crate::tell_line;
@@ -84,6 +86,12 @@ pub(super) async fn live(format: Format, options: cli::Live) -> Result<(), Error
     if let Some(duration) = options.duration {
         stop.after(duration.0);
     }
+    let needs = Needs {
+        processes: tracing.user_stacks,
+        writes: to.folder(),
+        ..Needs::default()
+    };
+    confine(&source, &needs);
     let facts = source.facts().clone();
     // Waits alone are asked for of recordings only.
     let mut missing = Missing::new(&facts, false);

@@ -4,6 +4,7 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
+use super::confine::confine;
 use super::report::{print, read, report};
 use super::stop::Stop;
 use super::tell_note;
@@ -13,6 +14,7 @@ use crate::config;
 use crate::dashboard::{self, Settings};
 use crate::kernel::Options;
 use crate::model::Model;
+use crate::privilege::Needs;
 use crate::report::Report;
 use crate::source::{Inputs, KernelSource, Source, StreamSource};
 use crate::tell_line;
@@ -30,6 +32,13 @@ pub(super) async fn live(options: Live) -> Result<(), Error> {
         return in_the_end(&tracing, &config).await;
     }
     let source = KernelSource::open(&tracing, tell_note)?;
+    let needs = Needs {
+        processes: tracing.user_stacks,
+        // The user may export what is shown.
+        writes: env::current_dir().ok(),
+        ..Needs::default()
+    };
+    confine(&source, &needs);
     dashboard::run(source, "live", config, Filter::default()).await
 }
 
@@ -64,6 +73,11 @@ fn is_dumb() -> bool {
 async fn in_the_end(tracing: &Options, config: &Settings) -> Result<(), Error> {
     let mut stop = Stop::new()?;
     let mut source = KernelSource::open(tracing, tell_note)?;
+    let needs = Needs {
+        processes: tracing.user_stacks,
+        ..Needs::default()
+    };
+    confine(&source, &needs);
     tell_line!(
         "migscope: this terminal cannot draw (TERM=dumb), so what is traced is told at the end. Ctrl-C ends it."
     );

@@ -1,5 +1,6 @@
 //! What each command does: puts source, model, view and export together.
 
+mod confine;
 mod destination;
 mod diff;
 mod doctor;

@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use tokio::task::LocalSet;
 
+use super::confine::{confine, parent_of};
 use super::stop::Stop;
 use super::{check, tell_hints, tell_note, tell_unknown, warn_about_names};
 use crate::Error;
 use crate::cli;
 use crate::kernel::Options;
 use crate::model::Model;
-use crate::privilege::keep_what_reading_takes;
-use crate::serve::{Clock, Listener, Pusher, Shared, Started, State, start};
+use crate::privilege::Needs;
+use crate::serve::{Address, Clock, Listener, Pusher, Shared, Started, State, start};
 use crate::source::{Inputs, KernelSource, Part, Source, StreamSource};
 use crate::tell_line;
 
@@ -27,9 +28,7 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
             warn_about_names(&source);
         }
         // From here on it talks to strangers.
-        if let Err(cause) = keep_what_reading_takes(&source.facts().kernel) {
-            tell_line!("migscope: it keeps its privileges, which cannot be given up: {cause}.");
-        }
+        confine(&source, &needs(&options.listen));
         let clock = Clock::Live(Started::default());
         return serve_from(&mut source, clock, listener, &options)
             .await
@@ -40,6 +39,18 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
     match serve_from(&mut source, Clock::Recorded, listener, &options).await? {
         Over::Yes => check(source.parts()),
         Over::No => Ok(()),
+    }
+}
+
+/// At the end a socket is removed from its folder.
+fn needs(listen: &Address) -> Needs {
+    let writes = match listen {
+        Address::Network(_) => None,
+        Address::Socket(path) => Some(parent_of(path)),
+    };
+    Needs {
+        writes,
+        ..Needs::default()
     }
 }
 

@@ -108,7 +108,7 @@ impl Job {
             action: "write",
             path: path.display().to_string(),
             cause,
-            advice: "Name a file in a folder that you may write to: e, a format, and the file.",
+            advice: "Name a file in a folder that you may write to, below the one where it was started: e, a format, and the file.",
         };
         let (filter, run) = (self.filter, self.facts.run());
         let facts = self.facts.chosen_by(&filter);

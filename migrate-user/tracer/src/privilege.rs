@@ -1,66 +1,64 @@
 //! Privileges, given up once they are not needed any more.
+//!
+//! Loading and attaching the probes takes root, or the capabilities that stand for it. Reading what
+//! they tell takes open files. So whoever traces keeps, from then on, what [`Needs`] says, and no
+//! more: capabilities, the user, and by Landlock the places where files can be written.
+
+mod alone;
+mod capabilities;
+mod files;
+mod user;
 
 use std::io;
+use std::path::PathBuf;
 
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs,
-};
+use rustix::process::geteuid;
+use rustix::thread::set_no_new_privs;
 
-use crate::machine::version_of;
+pub use files::can_be_confined;
 
-/// Since this Linux, whoever has a map or a program open may use it. Before, that takes `CAP_BPF`
-/// where `kernel.unprivileged_bpf_disabled` is set, as it is in most places.
-const OPEN_IS_ENOUGH: (u32, u32) = (6, 0);
+/// What is still done after the probes are attached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Functions of other users' processes are named (`--user-stacks`): their memory maps and their
+    /// files are looked at. That takes root's rights over processes, and Landlock would forbid it.
+    pub processes: bool,
+    /// A command is told to end, whoever's it is.
+    pub signals: bool,
+    /// Files are made, replaced or removed below this folder; `None`: nowhere.
+    pub writes: Option<PathBuf>,
+}
 
-/// Keeps only what reading open maps takes on this kernel (`uname -r`), for good. It is for this
-/// thread and those that it starts afterwards, so it comes before any other.
+/// What was given up, besides capabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confined {
+    /// It is not root any more, or never was.
+    pub is_another_user: bool,
+    /// Nothing can be written elsewhere or executed, whatever its user may do.
+    pub files: bool,
+}
+
+/// Keeps only what is needed from here on, on this kernel (`uname -r`), for good. It is for this
+/// thread and those that it starts afterwards, so it waits for others that are about to end.
 ///
 /// # Errors
 ///
-/// Those of the system calls.
-pub fn keep_what_reading_takes(release: &str) -> io::Result<()> {
-    let held = capabilities(None)?;
-    let kept = held.permitted & needed(release);
-    set_capabilities(
-        None,
-        CapabilitySets {
-            effective: kept,
-            permitted: kept,
-            inheritable: CapabilitySet::empty(),
-        },
-    )?;
+/// Where another thread goes on, which would keep everything; and those of the system calls.
+pub fn confine(needs: &Needs, release: &str) -> io::Result<Confined> {
+    alone::wait()?;
     set_no_new_privs(true)?;
-    Ok(())
-}
-
-fn needed(release: &str) -> CapabilitySet {
-    match version_of(release) {
-        Some(version) if version >= OPEN_IS_ENOUGH => CapabilitySet::empty(),
-        _ => CapabilitySet::BPF,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn newer_kernels_need_nothing() {
-        assert_eq!(needed("7.2.13"), CapabilitySet::empty());
-        assert_eq!(needed("6.0.0-rc1"), CapabilitySet::empty());
-        assert_eq!(needed("5.19.0"), CapabilitySet::BPF);
-        assert_eq!(needed("unknown"), CapabilitySet::BPF);
-    }
-
-    /// On a thread of its own, because it is for good.
-    #[test]
-    fn nothing_is_left_and_nothing_comes_back() {
-        let left = std::thread::spawn(|| {
-            keep_what_reading_takes("7.2.13").unwrap();
-            capabilities(None).unwrap()
+    let files = !needs.processes && files::confine(needs.writes.as_deref());
+    if needs.processes || needs.writes.is_some() {
+        capabilities::keep(needs, release)?;
+        return Ok(Confined {
+            is_another_user: !geteuid().is_root(),
+            files,
         });
-        let left = left.join().unwrap();
-        let all = left.effective | left.permitted | left.inheritable;
-        assert_eq!(all, CapabilitySet::empty());
     }
+    let is_another_user = user::become_nobody();
+    capabilities::keep(needs, release)?;
+    Ok(Confined {
+        is_another_user,
+        files,
+    })
 }

@@ -5,6 +5,7 @@ mod asked;
 mod boot;
 mod churn;
 mod compare;
+mod confined;
 mod dashboard;
 mod data;
 mod debug;
@@ -199,6 +200,10 @@ const SIDE_BY_SIDE: &[Case] = tests![
     stock::linux_6_1_is_traced,
     stock::linux_7_3_is_traced,
     findings::have_the_numbers_of_what_happened,
+    confined::recorders_keep_what_they_need,
+    confined::the_command_is_not,
+    confined::outputs_do_no_harm,
+    confined::files_are_made_in_one_folder,
     recordings::of_a_command_end_with_it,
     recordings::on_a_full_disk_are_whole_up_to_there,
     recordings::of_a_killed_recorder_are_read,

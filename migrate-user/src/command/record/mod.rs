@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use tokio::time::sleep;
 
+use super::confine::{confine, folder_of};
 use super::replace::may_replace;
 use super::stop::Stop;
 use super::workload::Workload;
@@ -18,6 +19,7 @@ use crate::Error;
 use crate::cli;
 use crate::kernel::Options;
 use crate::machine;
+use crate::privilege::Needs;
 use crate::recording::{Output, Recording};
 use crate::source::{KernelSource, Source};
 use crate::text::file_stamp;
@@ -59,6 +61,13 @@ pub(super) async fn record(options: cli::Record) -> Result<ExitCode, Error> {
     let recording = Recording::new(file, output.clone(), source.facts())?;
     rotation.tidy();
     let mut workload = Workload::start(&options.command)?;
+    // The command keeps what it was started with.
+    let needs = Needs {
+        processes: tracing.user_stacks,
+        signals: workload.is_there(),
+        writes: options.rotate.and_then(|_| folder_of(&output)),
+    };
+    confine(&source, &needs);
     let pace = match options.write_every {
         Some(time) => Pace::at_most(time),
         None if output.is_file() => Pace::FILE,

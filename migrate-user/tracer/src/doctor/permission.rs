@@ -1,6 +1,9 @@
 //! May this process trace the kernel?
 
+use std::path::Path;
+
 use super::{Check, Root, State};
+use crate::privilege::can_be_confined;
 
 /// Capabilities, by their numbers in `linux/capability.h`.
 const CAP_SYS_PTRACE: u32 = 19;
@@ -14,14 +17,19 @@ const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 
 pub(super) fn checks(root: &Root) -> Vec<Check> {
     let capabilities = Capabilities::of(root);
-    vec![
+    let mut checks = vec![
         tracing(root, capabilities),
         kernel_symbols(root, capabilities),
         process_symbols(capabilities),
         namespace(root),
         seccomp(root),
         lockdown(root),
-    ]
+    ];
+    // Only the kernel that this runs on can be asked.
+    if root.folder() == Path::new("/") {
+        checks.push(confinement());
+    }
+    checks
 }
 
 /// What may keep a process with all capabilities from loading BPF programs, as far as this machine
@@ -210,4 +218,15 @@ fn lockdown(root: &Root) -> Check {
         Some(mode) => check(mode),
         None => check("unknown").unknown(format!("{LOCKDOWN} says {modes:?}")),
     }
+}
+
+/// What cannot be confined is told here, once: tracing is the same without.
+fn confinement() -> Check {
+    let found = match can_be_confined() {
+        true => "Landlock keeps those who trace from writing elsewhere than they are to",
+        false => {
+            "no Landlock in this kernel, so that what --rotate, the dashboard and unix: sockets keep of root is not confined to their folder"
+        }
+    };
+    Check::new("permission", "confinement", found)
 }

@@ -25,6 +25,7 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 use super::TracerError;
 use super::btf::StructureOffsets;
 use super::peek::Peek;
+use iomem::Iomem;
 use pagemaps::Pagemap;
 
 const WORDS: usize = size_of::<Table>() / 8;
@@ -48,6 +49,7 @@ impl Places {
 /// What is known of memory, and told.
 pub(super) struct Regions {
     table: Array<MapData, [u64; WORDS]>,
+    iomem: Iomem,
     offsets: StructureOffsets,
     pub(super) places: Places,
     /// The place of each device's region, by its first frame. A region that comes back is the same.
@@ -62,6 +64,7 @@ impl Regions {
             .ok_or(TracerError::Object(names::REGIONS))?;
         Ok(Self {
             table: Array::try_from(table).map_err(TracerError::Map)?,
+            iomem: Iomem::open(Path::new("/")),
             offsets,
             places: Places::default(),
             known: HashMap::new(),
@@ -102,7 +105,7 @@ impl Regions {
     }
 
     fn tell_devices(&mut self, devices: &[Pagemap], table: &mut Table, page_shift: u32) {
-        let names = iomem::Names::read(Path::new("/"));
+        let names = self.iomem.names();
         let mut entries = table.device.iter_mut().take(DEVICE_REGIONS - 1);
         for device in devices {
             let place = *self.known.entry(device.start).or_insert_with(|| {

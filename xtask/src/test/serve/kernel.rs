@@ -49,6 +49,11 @@ pub(crate) fn a_kernel_is_served_until_ctrl_c(context: &Context<'_>) -> Result<(
         !held.is_empty() && held.lines().all(|line| line.ends_with("0000000000000000")),
         "it has privileges: {held}"
     );
+    let users = sections.get("users")?;
+    ensure!(
+        !users.is_empty() && users.lines().all(|line| line.trim_end().ends_with("65534")),
+        "it is root: {users}"
+    );
     ensure!(
         sections.get("status")?.trim() == "0",
         "it ended with {}: {}",
@@ -150,6 +155,7 @@ fn script() -> String {
         sleep 2
         echo '== metrics'; wget -q -O - http://127.0.0.1:10469/metrics
         echo '== capabilities'; grep CapPrm /proc/$server/task/*/status
+        echo '== users'; grep -h -E '^[UG]id' /proc/$server/task/*/status
         echo '== hooked'; cat {ATTACHED_FUNCTIONS}
         kill -INT $server; wait $server; status=$?
         echo '== status'; echo $status

@@ -1,18 +1,36 @@
 //! What the kernel calls memory: `/proc/iomem`.
 
-use std::fs;
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
 use std::path::Path;
+
+/// The file, which shows addresses to whoever opened it with the permission to see them, also when
+/// that has been given up.
+pub(super) struct Iomem(Option<File>);
+
+impl Iomem {
+    pub(super) fn open(root: &Path) -> Self {
+        Self(File::open(root.join("proc/iomem")).ok())
+    }
+
+    /// What is there now. Without that permission all addresses are 0, and no name is found.
+    pub(super) fn names(&mut self) -> Names {
+        let mut bytes = Vec::new();
+        if let Some(file) = &mut self.0 {
+            // What was read before an error stays good.
+            let _ = file
+                .rewind()
+                .and_then(|()| file.read_to_end(&mut bytes).map(drop));
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        Names(text.lines().filter_map(line).collect())
+    }
+}
 
 /// What stands there of places where a device's memory can begin.
 pub(super) struct Names(Vec<(u64, String)>);
 
 impl Names {
-    /// Reads it. Without the permission to see addresses all are 0, and none is found.
-    pub(super) fn read(root: &Path) -> Self {
-        let text = fs::read_to_string(root.join("proc/iomem")).unwrap_or_default();
-        Self(text.lines().filter_map(line).collect())
-    }
-
     /// The innermost name of what begins at this address; `None` where the kernel has a word for it
     /// and no name.
     pub(super) fn of(&self, address: u64) -> Option<String> {
@@ -40,6 +58,8 @@ fn line(line: &str) -> Option<(u64, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -51,10 +71,13 @@ mod tests {
             e0000000-efffffff : PCI Bus 0000:03\n  e0000000-e7ffffff : 0000:03:00.0\n\
             fcf8000000-fcffffffff : migrate_test\n";
         fs::write(root.path().join("proc/iomem"), iomem).unwrap();
-        let names = Names::read(root.path());
+        let mut file = Iomem::open(root.path());
+        let names = file.names();
         assert_eq!(names.of(0xe000_0000).as_deref(), Some("0000:03:00.0"));
         assert_eq!(names.of(0xfc_f800_0000).as_deref(), Some("migrate_test"));
         assert_eq!(names.of(0x1_4000_0000), None);
         assert_eq!(names.of(0x5000), None);
+        // It is read anew each time, through what was opened.
+        assert_eq!(file.names().0.len(), names.0.len());
     }
 }
