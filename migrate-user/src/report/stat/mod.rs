@@ -16,7 +16,7 @@ use super::text::{covers, limits_of};
 use crate::figures::stat::{Counted, Figure, blurred, figures};
 use crate::figures::{self, waits};
 use crate::model::Model;
-use crate::text::{counted, printable};
+use crate::text::{counted, harmless_json, printable};
 
 /// How it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Stat<'_> {
     pub fn write(&self, form: Form) -> String {
         match form {
             Form::Text => text::text(self),
-            Form::Json => json::json(self),
+            Form::Json => harmless_json(json::json(self)),
             Form::Separated(separator) => separated::separated(self, separator),
         }
     }
