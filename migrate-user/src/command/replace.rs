@@ -10,8 +10,8 @@ use crate::source::{Identity, Inputs};
 use crate::tell;
 use crate::text::printable;
 
-/// True if a file that is there may be replaced. Refuses what no output can be. Asks on a terminal, where there is one that can
-/// answer; `force`: it was said before.
+/// True if a file that is there may be replaced. Refuses what no output can be. Asks on a terminal,
+/// where there is one that can answer; `force`: it was said before.
 pub(super) fn may_replace(
     output: &Output,
     inputs: Option<&Inputs>,

@@ -12,8 +12,8 @@ pub fn printable_lines(text: &str) -> String {
     replaced(text, |c| is_harmful(c) && !matches!(c, '\n' | '\t'))
 }
 
-/// A JSON text that says the same, without what a terminal would obey: in JSON, all of that can only
-/// stand in strings, where it has escapes.
+/// A JSON text that says the same, without what a terminal would obey: in JSON, all of that can
+/// only stand in strings, where it has escapes.
 pub fn harmless_json(json: String) -> String {
     let harms = |c: char| is_harmful(c) && !matches!(c, '\n' | '\t');
     if !json.chars().any(harms) {

@@ -16,7 +16,7 @@ use crate::vm::Machine;
 use crate::vm::builder::Task;
 
 /// How many processors, and calls, and from where the choices begin.
-const RUNS: [(u32, u64, u64); 2] = [(2, 500_000, 21), (4, 500_000, 22)];
+const RUNS: [(u32, u64, u64); 2] = [(2, 800_000, 21), (4, 200_000, 22)];
 /// Threads at a time, each with a page.
 const AT_ONCE: u64 = 24;
 /// A call takes longer where another program wants the host's processors, too.

@@ -17,8 +17,8 @@ use crate::vm::Machine;
 /// How far the median may be off, of the larger.
 const SHARE: f64 = 0.02;
 const NANOSECONDS: f64 = 300.0;
-/// The same on 64-bit ARM: what enters a probe and leaves it takes more instructions there, of which
-/// neither clock knows.
+/// The same on 64-bit ARM: what enters a probe and leaves it takes more instructions there, of
+/// which neither clock knows.
 const OF_ARM: f64 = 600.0;
 
 pub(super) fn tracer_agrees_with_the_drivers_clock(context: &Context<'_>) -> Result<()> {

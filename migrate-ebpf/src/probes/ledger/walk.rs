@@ -232,8 +232,8 @@ impl Walk {
             }
         } else if src & COMPOUND != 0 && self.first_frame != UNKNOWN && pages_at() != 0 {
             // The entry tells no frame, but the range does. Where that or the folio cannot be
-            // looked at, each of its entries is skipped like any other: whether they are free is not
-            // known either.
+            // looked at, each of its entries is skipped like any other: whether they are free is
+            // not known either.
             let pages = folio_pages(self.first_frame + index);
             self.leave(pages, index);
             self.tails.start(pages - 1, 0);

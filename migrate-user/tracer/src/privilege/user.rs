@@ -8,8 +8,8 @@ use rustix::thread::{
 /// The user and the group that stand for nobody in the kernel. Nothing is theirs.
 const NOBODY: u32 = 65534;
 
-/// Becomes nobody, if this is root, and keeps its capabilities until they are given up. True if this
-/// is not root afterwards: in a container there may be no other user.
+/// Becomes nobody, if this is root, and keeps its capabilities until they are given up. True if
+/// this is not root afterwards: in a container there may be no other user.
 pub(super) fn become_nobody() -> bool {
     if !geteuid().is_root() {
         return true;
