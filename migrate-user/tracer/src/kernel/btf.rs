@@ -76,6 +76,7 @@ fn offsets(
         xa_head: types.offset("xarray", "xa_head"),
         xa_slots: types.offset("xa_node", "slots"),
         page_refcount: config.page_refcount,
+        page_bytes: config.page_size,
         pagemap,
     };
     Ok((config, structures))
@@ -90,6 +91,8 @@ pub(super) struct StructureOffsets {
     pub(super) xa_slots: Option<u32>,
     /// `page::_refcount`, or [`OFFSET_UNKNOWN`]
     pub(super) page_refcount: u32,
+    /// Bytes of a `struct page`; 0 where that is not known.
+    pub(super) page_bytes: u32,
     /// In `struct dev_pagemap`.
     pub(super) pagemap: PagemapOffsets,
 }

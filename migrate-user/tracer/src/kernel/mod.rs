@@ -25,6 +25,7 @@ mod requirements;
 mod symbols;
 mod totals;
 mod trial;
+mod vmemmap;
 mod watch;
 
 use std::thread;

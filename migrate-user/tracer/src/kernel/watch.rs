@@ -15,6 +15,7 @@ use super::options::Options;
 use super::peek::Peek;
 use super::regions::{Places, Regions};
 use super::symbols::Symbols;
+use super::vmemmap;
 
 /// How often symbols are read before they are told, if modules come and go all the time.
 const READINGS: usize = 5;
@@ -48,7 +49,7 @@ impl Watch {
             modules: Changes::open(tracer)?,
         };
         if has_refcount {
-            watch.tell_where_pages_are(tracer)?;
+            watch.tell_where_pages_are(tracer, offsets.page_bytes)?;
         }
         watch.meaning.tell(symbols)?;
         watch.tell_regions(tracer)?;
@@ -100,13 +101,18 @@ impl Watch {
 
     /// On x86-64 `struct page`s lie one behind the other from where a variable says; other machines
     /// compute it in other ways, and free pages are not told there.
-    fn tell_where_pages_are(&mut self, tracer: &mut Ebpf) -> Result<(), TracerError> {
+    fn tell_where_pages_are(
+        &mut self,
+        tracer: &mut Ebpf,
+        page_bytes: u32,
+    ) -> Result<(), TracerError> {
         let variables = &self.variables;
         let mut peek = Peek { tracer, variables };
-        let Some(address) = peek.symbol("vmemmap_base") else {
-            return Ok(());
+        let pages_at = match peek.symbol("vmemmap_base") {
+            Some(address) => peek.word(address),
+            None => vmemmap::of_notes(page_bytes),
         };
-        let Some(pages_at) = peek.word(address) else {
+        let Some(pages_at) = pages_at else {
             return Ok(());
         };
         let map = tracer

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{WITH_16_KIB_PAGES, boot, run};
-use crate::arch::{Arch, StockFlavour};
+use crate::arch::StockFlavour;
 use crate::build::stock_module;
 use crate::progress::Step;
 use crate::sections::Sections;
@@ -96,14 +96,8 @@ fn are_counted(context: &Context<'_>, flavour: StockFlavour, series: &str) -> Re
         .file("bin/drive", built.drive);
     let sections = run(vm, &script())?;
     let mut ledgers = Vec::new();
-    // On 64-bit ARM pages cannot be looked at by their numbers: where they are is in no variable.
-    let least_known = match flavour.arch {
-        Arch::X86_64 => LEAST_KNOWN,
-        Arch::Aarch64 => 0,
-    };
-    for way in WAYS {
-        let calls =
-            calls_are_equal(&sections, way, least_known).with_context(|| way.0.to_owned())?;
+    for (way, attached) in WAYS {
+        let calls = calls_are_equal(&sections, way, attached).with_context(|| way.to_owned())?;
         ledgers.push(calls.iter().map(ledger).collect::<Result<Vec<_>>>()?);
     }
     ensure!(
@@ -143,11 +137,7 @@ fn script() -> String {
 }
 
 /// Each call as the tracer tells it, after it has been held against what the module tells.
-fn calls_are_equal(
-    sections: &Sections,
-    (way, attached): (&str, &str),
-    least_known: usize,
-) -> Result<Vec<Value>> {
+fn calls_are_equal(sections: &Sections, way: &str, attached: &str) -> Result<Vec<Value>> {
     let mut traced = lines(sections.get(&format!("{way} tracer"))?)?;
     let truth = lines(sections.get(&format!("{way} driver"))?)?;
     traced.sort_by_key(|call| call["time_ns"].as_u64());
@@ -176,7 +166,7 @@ fn calls_are_equal(
     let of_known = |call: &&Value| call["cause"] == "eviction" && !call["free"].is_null();
     let known = traced.iter().filter(of_known).count();
     ensure!(
-        known >= least_known,
+        known >= LEAST_KNOWN,
         "of {known} evictions is known whether anybody used what they left"
     );
     faults_are_told(&traced, &lines(sections.get(&format!("{way} waits"))?)?)?;
