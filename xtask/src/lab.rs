@@ -39,15 +39,15 @@ pub(crate) struct Lab {
 impl Lab {
     /// Does all set-up and builds everything. `further` steps of the caller's come after it.
     pub(crate) fn open(setup: Setup, further: usize) -> Result<(Self, Progress)> {
-        let steps = build::STEPS + SHELL_STEPS + ACCELERATOR_STEPS + further;
-        let progress = setup.ensure(Needs::ALL, steps + own_steps(&setup))?;
-        let programs = build_programs(&setup, setup.arch, &progress)?;
-        let module = build_module(&setup, &progress)?;
-        let kernel = setup.kernel.image(&setup.kernel.built_tree()?);
+        // What cannot execute it is said before anything is built.
         let forced = match setup.arch.is_foreign() {
             true => Some(Accelerator::Tcg),
             false => accelerator::forced(setup.accel)?,
         };
+        let steps = build::STEPS + SHELL_STEPS + ACCELERATOR_STEPS + further;
+        let progress = setup.ensure(Needs::ALL, steps + own_steps(&setup))?;
+        let Built { programs, module } = build_all(&setup, &progress)?;
+        let kernel = setup.kernel.image(&setup.kernel.built_tree()?);
         let mut lab = Self::equip(setup, &progress, programs)?;
         lab.initramfs.file(MODULE.trim_start_matches('/'), &module);
         lab.kernel = Some(kernel.clone());
@@ -181,11 +181,10 @@ pub(crate) fn build_programs(setup: &Setup, arch: Arch, progress: &Progress) -> 
 
 /// The migscope that runs here: the same, or where the VM is another machine one more.
 pub(crate) fn build_own(setup: &Setup, built: &Programs, progress: &Progress) -> Result<PathBuf> {
-    let own = match setup.arch.is_foreign() {
+    Ok(match setup.arch.is_foreign() {
         true => build_programs(setup, Arch::HOST, progress)?.migscope,
         false => built.migscope.clone(),
-    };
-    Ok(own)
+    })
 }
 
 /// The guest's shell and tools.

@@ -34,17 +34,14 @@ impl Flavour {
         arch: Arch,
         pages: PageSize,
     ) -> impl Iterator<Item = &'static str> {
-        let of_machine: &[_] = match (arch, pages) {
-            (Arch::X86_64, _) => &[],
-            (Arch::Aarch64, PageSize::Kib64) => &["xtask/kernel/aarch64.config"],
-            (Arch::Aarch64, PageSize::Kib16) => &[
-                "xtask/kernel/aarch64.config",
-                "xtask/kernel/aarch64-16k.config",
-            ],
-            (Arch::Aarch64, PageSize::Kib4) => &[
-                "xtask/kernel/aarch64.config",
-                "xtask/kernel/aarch64-4k.config",
-            ],
+        let of_machine = match arch {
+            Arch::X86_64 => None,
+            Arch::Aarch64 => Some("xtask/kernel/aarch64.config"),
+        };
+        let of_pages = match (arch, pages) {
+            (Arch::X86_64, _) | (Arch::Aarch64, PageSize::Kib64) => None,
+            (Arch::Aarch64, PageSize::Kib16) => Some("xtask/kernel/aarch64-16k.config"),
+            (Arch::Aarch64, PageSize::Kib4) => Some("xtask/kernel/aarch64-4k.config"),
         };
         let further = match self {
             Flavour::Test => None,
@@ -52,7 +49,8 @@ impl Flavour {
         };
         ["xtask/kernel/test-vm.config"]
             .into_iter()
-            .chain(of_machine.iter().copied())
+            .chain(of_machine)
+            .chain(of_pages)
             .chain(further)
     }
 
