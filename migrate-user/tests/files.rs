@@ -420,18 +420,19 @@ fn trailing_bytes_are_told_in_the_output_itself() {
     }
 }
 
+/// A named pipe, which nobody has open.
+fn pipe_in(folder: &TempDir) -> PathBuf {
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    pipe
+}
+
 /// A pipe without a reader keeps nobody from ending.
 #[test]
 fn a_pipe_waits_for_its_reader_and_says_so() {
     let (folder, path) = file(&recording(4, 1, 5).0);
-    let pipe = folder.path().join("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pipe = pipe_in(&folder);
     let mut export = migscope(&["export", text(&path), "-f", "json", "-o", text(&pipe)]);
     let mut export = export.stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(export.stderr.take().unwrap());
@@ -447,14 +448,7 @@ fn a_pipe_waits_for_its_reader_and_says_so() {
 #[test]
 fn a_recorder_without_a_reader_ends_when_asked() {
     let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pipe = pipe_in(&folder);
     let mut recorder = migscope(&["record", "-o", text(&pipe)]);
     let mut recorder = recorder.stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

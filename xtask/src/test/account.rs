@@ -32,6 +32,14 @@ pub(super) fn loss(report: &Value, name: &str) -> Result<u64> {
     number(&report["losses"][name]).with_context(|| format!("loss {name}"))
 }
 
+/// An error unless every count of losses is 0.
+pub(super) fn nothing_is_lost(report: &Value) -> Result<()> {
+    let losses = report["losses"].as_object().context("no losses")?;
+    let lost: Vec<_> = losses.iter().filter(|(_, count)| **count != 0).collect();
+    ensure!(lost.is_empty(), "lost: {lost:?}");
+    Ok(())
+}
+
 /// A number that must be there.
 pub(super) fn number(value: &Value) -> Result<u64> {
     value

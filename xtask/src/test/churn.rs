@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Context;
-use super::account::number;
+use super::account::{nothing_is_lost, number};
 use super::trace::{ROWS, tell};
 use crate::driver;
 use crate::sections::Sections;
@@ -55,9 +55,7 @@ fn one(context: &Context<'_>, processors: u32, calls: u64, seed: u64) -> Result<
         serde_json::from_str(sections.get(name)?).with_context(|| format!("{name} is no JSON"))
     };
     let (truth, report) = (json("truth")?, json("report")?);
-    let losses = report["losses"].as_object().context("no losses")?;
-    let lost: Vec<_> = losses.iter().filter(|(_, count)| **count != 0).collect();
-    ensure!(lost.is_empty(), "lost: {lost:?}");
+    nothing_is_lost(&report)?;
     let kinds = truth["totals"]["by_kind"].as_array().context("no truth")?;
     let counts = report["exact"]["counts"]
         .as_array()

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Context;
+use super::account::nothing_is_lost;
 use crate::driver;
 use crate::progress::Step;
 use crate::sections::Sections;
@@ -295,12 +296,4 @@ fn json(outcome: &Outcome, task: &str) -> Result<Value> {
     let text = outcome.stdout(task);
     serde_json::from_slice(&text)
         .with_context(|| format!("{task} said {}", String::from_utf8_lossy(&text)))
-}
-
-/// An error unless every count of losses is 0.
-fn nothing_is_lost(report: &Value) -> Result<()> {
-    let losses = report["losses"].as_object().context("no losses")?;
-    let lost: Vec<_> = losses.iter().filter(|(_, count)| **count != 0).collect();
-    ensure!(lost.is_empty(), "lost: {lost:?}");
-    Ok(())
 }
