@@ -79,15 +79,7 @@ mod tests {
 
     /// A file stands in for a map: it is mapped in the same way.
     fn file(words: &[u64]) -> File {
-        let path = std::env::temp_dir().join(format!("mapped-{}", std::process::id()));
-        let mut file = File::options()
-            .create(true)
-            .truncate(true)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .unwrap();
-        std::fs::remove_file(path).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         file.write_all(&bytes).unwrap();
         file
