@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData, StackTraceMap};
 use migrate_ebpf::wire::{
-    self, Cause, Details, Direction, HolderStack, NO_STACK, Outcome, Record, Skips, Steps, UNKNOWN,
-    WaitKind, WaitResult, names,
+    self, Cause, Details, Direction, DriverParts, HolderStack, NO_STACK, Outcome, Record, Skips,
+    Steps, UNKNOWN, WaitKind, WaitResult, names,
 };
 use zerocopy::FromBytes as _;
 
@@ -16,6 +16,7 @@ use super::cgroups::Cgroups;
 use super::options::Options;
 use super::regions::Places;
 use super::symbols::{Stack, StackId, Symbols};
+use super::within;
 use migscope_recording::trace::{Contended, Migration, Side, Wait, Worker};
 
 /// Do these bytes of the ring tell of a wait? Nothing else is so long.
@@ -142,6 +143,9 @@ impl Decoder {
             [] => None,
             rest => Some(Details::read_from_bytes(rest).map_err(|_| bad("length"))?),
         };
+        let steps = steps(&record.steps);
+        let sub_steps = details.filter(|_| self.asked.sub_steps);
+        let driver_parts = sub_steps.and_then(|details| within::driver_parts(&details, &steps));
         let kernel = self.kernel_stack(record.kernel_stack, record.time_ns);
         let worker = self.worker(record.worker_comm, record.tid);
         let user_stack = self.user_stack(record.user_stack, record.pid);
@@ -165,7 +169,7 @@ impl Decoder {
             skips: skips(record.skips),
             declined_holes: known(record.apart.declined_holes),
             free: known(record.apart.free),
-            steps: steps(&record.steps),
+            steps,
             probe: [
                 record.probe.setup_ns,
                 record.probe.pages_ns,
@@ -177,16 +181,13 @@ impl Decoder {
                 .filter(|_| self.asked.kernel_stacks)
                 .map(|stack| stack.folded),
             user_stack,
-            parts: details
-                .filter(|_| self.asked.sub_steps)
-                .map(|details| details.parts),
-            driver_parts: details
-                .filter(|_| self.asked.sub_steps)
-                .map(|details| details.driver),
-            contended: details.and_then(|details| self.contended_in(&details, record.time_ns)),
+            parts: sub_steps.and_then(|details| within::parts(&details, &steps)),
+            driver_parts,
+            contended: driver_parts
+                .and_then(|parts| self.contended_in(&details?.contended, &parts, record.time_ns)),
             off_cpu: details
                 .filter(|_| self.asked.off_cpu)
-                .map(|details| details.off_cpu.steps),
+                .and_then(|details| within::off_cpu(&details, &steps)),
             anomalies: record.anomalies,
         })
     }
@@ -228,9 +229,14 @@ impl Decoder {
 
     /// The locks that a thread waited for in the driver's steps, altogether as long as their parts
     /// say.
-    fn contended_in(&mut self, details: &Details, time_ns: u64) -> Option<Contended> {
-        let contended = self.contended(&details.contended, time_ns)?;
-        let of_steps = details.driver.iter().map(|parts| parts.lock_ns);
+    fn contended_in(
+        &mut self,
+        contended: &wire::Contended,
+        parts: &[DriverParts; 2],
+        time_ns: u64,
+    ) -> Option<Contended> {
+        let contended = self.contended(contended, time_ns)?;
+        let of_steps = parts.iter().map(|parts| parts.lock_ns);
         Some(Contended {
             all_ns: of_steps.sum(),
             ..contended

@@ -27,6 +27,7 @@ mod totals;
 mod trial;
 mod vmemmap;
 mod watch;
+mod within;
 
 use std::thread;
 use std::time::Duration;
