@@ -46,6 +46,12 @@ pub(crate) const CURL: Set = Set {
     packages: &["curl"],
     why: "for the VM",
 };
+/// What runs the services of a machine of Debian's, and what it loads when it is there.
+pub(crate) const SYSTEMD: Set = Set {
+    folder: "systemd",
+    packages: &["systemd", "libseccomp2", "libmount1"],
+    why: "for the VM",
+};
 /// Where the libraries are, and the loader looks for them.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 /// What starts a program that has libraries. In the guest it is where programs name it.
@@ -66,6 +72,22 @@ impl Programs {
             cache: cache.clone(),
             entry,
         }
+    }
+
+    /// The unpacked packages of a set, which are fetched where they are not there.
+    pub(crate) fn fetched(cache: &Cache, set: Set) -> Result<Self> {
+        let programs = Self::new(cache, set);
+        if !programs.is_there()? {
+            let step = Step::begin(programs.title());
+            programs.make(&step)?;
+            step.done();
+        }
+        Ok(programs)
+    }
+
+    /// Where they are unpacked: a root of its own.
+    pub(crate) fn root(&self) -> &Path {
+        self.entry.folder()
     }
 
     /// A program, `usr/bin/promtool` for example, to be run on this machine.

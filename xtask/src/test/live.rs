@@ -10,7 +10,6 @@ use super::account::nothing_is_lost;
 use crate::driver;
 use crate::progress::Step;
 use crate::sections::Sections;
-use crate::setup::Part as _;
 use crate::setup::programs::{CURL, Programs};
 use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};
 use crate::vm::Machine;
@@ -73,10 +72,7 @@ pub(super) fn unfinished_calls_are_counted(context: &Context<'_>) -> Result<()> 
 /// is told by the wall clock, whatever that is set to.
 pub(super) fn totals_are_at_most_a_second_old(context: &Context<'_>) -> Result<()> {
     const ROUNDS: usize = 6;
-    let programs = Programs::new(&context.lab.setup.cache, CURL);
-    if !programs.is_there()? {
-        programs.make(&Step::begin(programs.title()))?;
-    }
+    let programs = Programs::fetched(&context.lab.setup.cache, CURL)?;
     let server = Task::new(
         "server",
         ["migscope", "serve", "--listen", "unix:/tmp/socket"],

@@ -8,7 +8,6 @@ use super::Context;
 use super::trace::tell;
 use crate::driver;
 use crate::progress::Step;
-use crate::setup::Part as _;
 use crate::setup::programs::{BPFTOOL, BPFTOOL_PROGRAM, Programs};
 use crate::vm::Machine;
 use crate::vm::builder::Task;
@@ -59,10 +58,7 @@ fn script() -> String {
 }
 
 pub(super) fn leaves_nothing_in_the_kernel(context: &Context<'_>) -> Result<()> {
-    let programs = Programs::new(&context.lab.setup.cache, BPFTOOL);
-    if !programs.is_there()? {
-        programs.make(&Step::begin(programs.title()))?;
-    }
+    let programs = Programs::fetched(&context.lab.setup.cache, BPFTOOL)?;
     // One processor: on two emulated ones, to patch the kernel's code a hundred times trips over
     // the emulation.
     let one = |machine| Machine {

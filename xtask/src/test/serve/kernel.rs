@@ -7,7 +7,6 @@ use anyhow::{Result, ensure};
 use crate::driver;
 use crate::progress::Step;
 use crate::sections::Sections;
-use crate::setup::Part as _;
 use crate::setup::programs::{CURL, Programs};
 use crate::setup::stock::{StockKernel, of_this_machine};
 use crate::test::Context;
@@ -70,12 +69,7 @@ pub(crate) fn a_kernel_is_served_until_ctrl_c(context: &Context<'_>) -> Result<(
 /// In the VM, from the kernel's own totals, without a record: the pages are those that the driver
 /// counts.
 pub(crate) fn totals_that_are_served_are_the_drivers(context: &Context<'_>) -> Result<()> {
-    let programs = Programs::new(&context.lab.setup.cache, CURL);
-    if !programs.is_there()? {
-        let step = Step::begin(programs.title());
-        programs.make(&step)?;
-        step.done();
-    }
+    let programs = Programs::fetched(&context.lab.setup.cache, CURL)?;
     let vm = driver::load(context.lab.vm("serve-totals"));
     let truth = Captured::default();
     let server = Task::new(

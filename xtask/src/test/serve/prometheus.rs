@@ -14,7 +14,6 @@ use serde_json::Value;
 use crate::process::{POLL, end, spawn, tail, tie_group};
 use crate::progress::Step;
 use crate::scratch;
-use crate::setup::Part as _;
 use crate::setup::programs::{PROMETHEUS, Programs};
 use crate::test::Context;
 
@@ -24,13 +23,7 @@ const LOG_TAIL: usize = 20;
 
 /// The programs.
 pub(super) fn programs(context: &Context<'_>) -> Result<Programs> {
-    let programs = Programs::new(&context.lab.setup.cache, PROMETHEUS);
-    if !programs.is_there()? {
-        let step = Step::begin(programs.title());
-        programs.make(&step)?;
-        step.done();
-    }
-    Ok(programs)
+    Programs::fetched(&context.lab.setup.cache, PROMETHEUS)
 }
 
 /// Runs `promtool` with something on its standard input; what it says is an error if it is not
