@@ -10,6 +10,8 @@ pub const HOME: &str = "/root";
 pub const SEARCH_PATH: &str = "/bin:/sbin:/usr/bin:/usr/sbin";
 /// Where the links to the ports are made.
 pub const PORTS: &str = "/dev/virtio-ports";
+/// Set where the init is a service of another process 1.
+pub const AS_SERVICE: &str = "VM_INIT_AS_SERVICE";
 
 /// What the VM does between boot and power-off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Process 1 of the test VM. Mounts the file systems, loads the job's modules, runs the job's
 //! commands, reports one verdict on the console and ends the machine.
+//!
+//! Where systemd is process 1, it is a service: the file systems are there already.
 #![forbid(unsafe_code)]
 
 mod commands;
@@ -26,11 +28,12 @@ use ports::Ports;
 const HOST_NAME: &[u8] = b"migscope-vm";
 
 fn main() -> ExitCode {
-    if std::process::id() != 1 {
+    let is_first = std::process::id() == 1;
+    if !is_first && std::env::var_os(job::AS_SERVICE).is_none() {
         eprintln!("vm-init is process 1 of the test VM and does nothing elsewhere");
         return ExitCode::from(2);
     }
-    let verdict = match run() {
+    let verdict = match run(is_first) {
         Ok(ends) => Verdict::Ran(ends),
         Err(error) => Verdict::Failed(format!("{error:#}")),
     };
@@ -42,8 +45,10 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run() -> Result<Vec<End>> {
-    mounts::mount_all()?;
+fn run(is_first: bool) -> Result<Vec<End>> {
+    if is_first {
+        mounts::mount_all()?;
+    }
     sethostname(HOST_NAME).context("set the host's name")?;
     let text = fs::read_to_string(job::PATH).with_context(|| format!("read {}", job::PATH))?;
     let job: Job = serde_json::from_str(&text).with_context(|| format!("read {}", job::PATH))?;

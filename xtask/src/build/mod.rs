@@ -10,7 +10,7 @@ pub(crate) use ebpf::{cargo_for_bpf, ebpf};
 pub(crate) use hmm_tests::hmm_tests;
 pub(crate) use module::{copy_sources, module};
 pub(crate) use programs::{Programs, example, programs, workload};
-pub(crate) use stock::stock_module;
+pub(crate) use stock::{StockModule, stock_module};
 
 use std::path::Path;
 use std::process::Command;

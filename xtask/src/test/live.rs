@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::Context;
 use super::account::nothing_is_lost;
 use crate::driver;
-use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::programs::{CURL, Programs};
 use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};

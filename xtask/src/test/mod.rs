@@ -40,6 +40,7 @@ mod stat;
 mod steps;
 mod stock;
 mod stuck;
+mod systemd;
 mod tally;
 mod totals;
 mod trace;
@@ -204,6 +205,7 @@ const SIDE_BY_SIDE: &[Case] = tests![
     confined::the_command_is_not,
     confined::outputs_do_no_harm,
     confined::files_are_made_in_one_folder,
+    systemd::runs_the_unit,
     recordings::of_a_command_end_with_it,
     recordings::on_a_full_disk_are_whole_up_to_there,
     recordings::of_a_killed_recorder_are_read,

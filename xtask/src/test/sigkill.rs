@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, ensure};
 use super::Context;
 use super::trace::tell;
 use crate::driver;
-use crate::progress::Step;
 use crate::setup::programs::{BPFTOOL, BPFTOOL_PROGRAM, Programs};
 use crate::vm::Machine;
 use crate::vm::builder::Task;

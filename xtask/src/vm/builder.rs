@@ -201,6 +201,18 @@ impl Builder {
         files.into_iter().fold(self, add)
     }
 
+    /// Adds what is below a folder of `root`, which is the guest's root.
+    pub(crate) fn tree(mut self, root: &Path, folder: &str) -> Result<Self> {
+        self.boot.initramfs.tree(root, folder)?;
+        Ok(self)
+    }
+
+    /// Adds a symbolic link.
+    pub(crate) fn link(mut self, path: &str, target: &str) -> Self {
+        self.boot.initramfs.link(path, target);
+        self
+    }
+
     /// Adds a file with this content.
     pub(crate) fn text(mut self, path: &str, text: &str) -> Self {
         self.boot.initramfs.bytes(path, text);

@@ -47,6 +47,26 @@ impl Initramfs {
         self.add(path, Content::Link(target.into()))
     }
 
+    /// Adds what is below a folder of `root`, which is the guest's root: files of the host, and links
+    /// as they are.
+    pub(crate) fn tree(&mut self, root: &Path, folder: &str) -> Result<&mut Self> {
+        let list = root.join(folder);
+        let read = || fs::read_dir(&list)?.collect::<std::io::Result<Vec<_>>>();
+        for entry in read().with_context(|| format!("read {}", list.display()))? {
+            let (kind, host) = (entry.file_type()?, entry.path());
+            let path = format!("{folder}/{}", entry.file_name().display());
+            if kind.is_dir() {
+                self.tree(root, &path)?;
+            } else if kind.is_symlink() {
+                let target = fs::read_link(&host)?;
+                self.link(path, target.to_string_lossy());
+            } else {
+                self.file(path, host);
+            }
+        }
+        Ok(self)
+    }
+
     fn add(&mut self, path: impl Into<String>, content: Content) -> &mut Self {
         self.entries.insert(path.into(), content);
         self

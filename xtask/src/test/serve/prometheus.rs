@@ -12,7 +12,6 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::process::{POLL, end, spawn, tail, tie_group};
-use crate::progress::Step;
 use crate::scratch;
 use crate::setup::programs::{PROMETHEUS, Programs};
 use crate::test::Context;

@@ -14,9 +14,9 @@ use serde_json::Value;
 use vm_init::verdict::End;
 
 pub(super) use numbers::{
-    migrations_of_a_cloud_kernel_are_counted, migrations_of_a_real_time_kernel_are_counted,
-    migrations_of_linux_7_2_are_counted, migrations_of_linux_7_3_are_counted,
-    migrations_with_16_kib_pages_are_counted,
+    MODULE, Stock, lines, migrations_of_a_cloud_kernel_are_counted,
+    migrations_of_a_real_time_kernel_are_counted, migrations_of_linux_7_2_are_counted,
+    migrations_of_linux_7_3_are_counted, migrations_with_16_kib_pages_are_counted,
 };
 pub(super) use one_owner::drivers_with_one_owner_are_told_apart;
 

@@ -6,14 +6,15 @@ use serde_json::Value;
 
 use super::{WITH_16_KIB_PAGES, boot, run};
 use crate::arch::StockFlavour;
-use crate::build::stock_module;
+use crate::build::{StockModule, stock_module};
 use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::stock::StockKernel;
 use crate::test::Context;
 use crate::test::trace::{ROWS, tell};
+use crate::vm::builder::Builder;
 
-pub(super) const MODULE: &str = "migrate_stock";
+pub(in crate::test) const MODULE: &str = "migrate_stock";
 /// What is asked for, and what is attached then: on this kernel kprobes are by fprobe.
 const WAYS: [(&str, &str); 2] = [("fentry", "fentry"), ("kprobe", "fprobe")];
 /// What both must say in the same words, besides the ledger.
@@ -72,6 +73,37 @@ pub(in crate::test) fn migrations_with_16_kib_pages_are_counted(
     are_counted(context, WITH_16_KIB_PAGES, "7.3")
 }
 
+/// One of Debian's kernels, and the module for it.
+pub(in crate::test) struct Stock {
+    kernel: StockKernel,
+    built: StockModule,
+}
+
+impl Stock {
+    pub(in crate::test) fn build(
+        context: &Context<'_>,
+        flavour: StockFlavour,
+        series: &str,
+    ) -> Result<Self> {
+        let step = Step::begin(format!("Debian's Linux {series}, and a module for it"));
+        let setup = &context.lab.setup;
+        let (kernel, headers) = StockKernel::with_headers(flavour, series, &setup.cache, &step)?;
+        let built = stock_module(&setup.workspace, &headers, MODULE, &step)
+            .with_context(|| format!("build the module for {}", kernel.release))?;
+        step.done();
+        Ok(Self { kernel, built })
+    }
+
+    /// A machine with both, in which `drive` has the module make its calls.
+    pub(in crate::test) fn boot(&self, context: &Context<'_>, name: &str) -> Builder {
+        let path = format!("lib/modules/{MODULE}.ko");
+        boot(context, name, &self.kernel)
+            .file(&path, self.built.module.clone())
+            .module(&format!("/{path}"), |_| String::new())
+            .file("bin/drive", self.built.drive.clone())
+    }
+}
+
 /// Debian's kernel for the VM's machine whose name begins so.
 fn flavour(context: &Context<'_>, begin: &str) -> Result<StockFlavour> {
     let mut all = context.lab.setup.arch.stock_flavours().iter();
@@ -82,19 +114,9 @@ fn flavour(context: &Context<'_>, begin: &str) -> Result<StockFlavour> {
 }
 
 fn are_counted(context: &Context<'_>, flavour: StockFlavour, series: &str) -> Result<()> {
-    let step = Step::begin(format!("Debian's Linux {series}, and a module for it"));
-    let setup = &context.lab.setup;
-    let (kernel, headers) = StockKernel::with_headers(flavour, series, &setup.cache, &step)?;
-    let built = stock_module(&setup.workspace, &headers, MODULE, &step)
-        .with_context(|| format!("build the module for {}", kernel.release))?;
-    step.done();
-    let path = format!("lib/modules/{MODULE}.ko");
+    let stock = Stock::build(context, flavour, series)?;
     let name = format!("stock-numbers-{series}-{}", flavour.end);
-    let vm = boot(context, &name, &kernel)
-        .file(&path, built.module)
-        .module(&format!("/{path}"), |_| String::new())
-        .file("bin/drive", built.drive);
-    let sections = run(vm, &script())?;
+    let sections = run(stock.boot(context, &name), &script())?;
     let mut ledgers = Vec::new();
     for (way, attached) in WAYS {
         let calls = calls_are_equal(&sections, way, attached).with_context(|| way.to_owned())?;
@@ -106,7 +128,7 @@ fn are_counted(context: &Context<'_>, flavour: StockFlavour, series: &str) -> Re
     );
     let line = format!(
         "  {:<24}{} calls of a module in C, equal in every count ({})",
-        kernel.release,
+        stock.kernel.release,
         ledgers[0].len(),
         WAYS.map(|(_, attached)| attached).join(", ")
     );
@@ -245,7 +267,7 @@ fn ledger(call: &Value) -> Result<Vec<u64>> {
     rows.map(row).collect()
 }
 
-pub(super) fn lines(text: &str) -> Result<Vec<Value>> {
+pub(in crate::test) fn lines(text: &str) -> Result<Vec<Value>> {
     let line = |line: &str| serde_json::from_str(line).with_context(|| format!("no JSON: {line}"));
     text.lines().map(line).collect()
 }
