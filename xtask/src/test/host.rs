@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::Count;
+use super::{Count, Failed};
 use crate::errors::Interrupted;
 use crate::process::Logged;
 use crate::progress::{self, Step};
@@ -19,6 +19,7 @@ pub(super) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Count> 
         .args(filter);
     let mut count = Count::default();
     let mut telling = false;
+    let mut turn = None;
     let log = workspace.log("host-tests");
     let result = Logged {
         log: &log,
@@ -28,13 +29,14 @@ pub(super) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Count> 
         if let Some((passed, skipped)) = result_of(line) {
             count.passed += passed;
             count.skipped += skipped;
-            telling = false;
+            (telling, turn) = (false, None);
         } else if telling || line == "failures:" {
             // Why they failed, and which: the log is not everybody's to read.
             telling = true;
             progress::print(line);
+            keep(&mut count.failed, &mut turn, line);
         } else if let Some(name) = failed(line) {
-            count.failed.push(name.to_owned());
+            count.failed.push(Failed::new(name, ""));
         } else if let Some(detail) = detail(line) {
             step.detail(detail);
         }
@@ -47,11 +49,30 @@ pub(super) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Count> 
         anstream::println!("{error:#}");
         // It did not even compile, or a test ended the program it was in.
         if count.failed.is_empty() {
-            count.failed.push("tests on the host".into());
+            count
+                .failed
+                .push(Failed::new("tests on the host", &format!("{error:#}")));
         }
     }
     println!("tests on the host: {count}");
     Ok(count)
+}
+
+/// Keeps what a test said in a line, but for its stack, with the test whose turn it is.
+fn keep(failed: &mut [Failed], turn: &mut Option<usize>, line: &str) {
+    if let Some(name) = begun(line) {
+        *turn = failed.iter().position(|failed| failed.name == name);
+    } else if line == "stack backtrace:" {
+        *turn = None;
+    } else if let Some(nth) = *turn {
+        failed[nth].why.push_str(line.trim_end());
+        failed[nth].why.push('\n');
+    }
+}
+
+/// The name in `---- wire::sizes stdout ----`.
+fn begun(line: &str) -> Option<&str> {
+    line.strip_prefix("---- ")?.strip_suffix(" stdout ----")
 }
 
 /// The name in `test wire::sizes ... FAILED`.
@@ -83,6 +104,20 @@ fn detail(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_kept_with_their_test() {
+        let mut failed = [Failed::new("sizes", ""), Failed::new("names", "")];
+        let mut turn = None;
+        let said = "failures:\n---- names stdout ----\nno name\nstack backtrace:\n0: main\n---- sizes stdout ----\n1 is not 2";
+        for line in said.lines() {
+            keep(&mut failed, &mut turn, line);
+        }
+        assert_eq!(
+            failed.map(|failed| failed.why),
+            ["1 is not 2\n", "no name\n"]
+        );
+    }
 
     #[test]
     fn results_are_read() {

@@ -292,11 +292,40 @@ const OF_ARM: &[Case] = tests![
 /// Many runs of the same and of something slower, which `--pairs` asks for.
 const PAIRS: &[Case] = tests![pairs::are_told_rightly, findings::of_ten_runs_are_the_same,];
 
+/// A test that failed, and what it said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Failed {
+    name: String,
+    why: String,
+}
+
+impl Failed {
+    fn new(name: &str, why: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            why: why.to_owned(),
+        }
+    }
+
+    /// For the end of a run, of which perhaps only the end is kept: the name, and so much of what
+    /// the test said that one sees what to look for.
+    fn again(&self) -> String {
+        const LINES: usize = 12;
+        const LETTERS: usize = 400;
+        let mut text = self.name.clone();
+        for line in self.why.lines().take(LINES) {
+            text.push_str("\n    ");
+            text.extend(line.chars().take(LETTERS));
+        }
+        text
+    }
+}
+
 /// How many tests ended how, and which failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Count {
     passed: usize,
-    failed: Vec<String>,
+    failed: Vec<Failed>,
     skipped: usize,
 }
 
@@ -374,7 +403,7 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
                 anstream::println!("the VM tests cannot run: {error:#}");
                 let all = alone.iter().chain(&side_by_side);
                 Count {
-                    failed: all.map(|test| test.name.to_owned()).collect(),
+                    failed: all.map(|test| Failed::new(test.name, "")).collect(),
                     ..Count::default()
                 }
             }
@@ -382,10 +411,8 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
         };
     }
     if !count.failed.is_empty() {
-        say(
-            AnsiColor::Red,
-            &format!("failed: {}", count.failed.join(", ")),
-        );
+        let failed: Vec<_> = count.failed.iter().map(Failed::again).collect();
+        say(AnsiColor::Red, &format!("failed:\n{}", failed.join("\n")));
     }
     println!("{count}");
     if !count.failed.is_empty() {
@@ -499,7 +526,7 @@ fn report(test: &Case, result: Result<()>, elapsed: &str) -> Count {
             AnsiColor::Red,
             format!("FAILED ({elapsed})\n{error:#}"),
             Count {
-                failed: vec![name.to_owned()],
+                failed: vec![Failed::new(name, &format!("{error:#}"))],
                 ..Count::default()
             },
         ),
@@ -525,11 +552,19 @@ mod tests {
         };
         assert_eq!(count.to_string(), "3 passed, 0 failed");
         count += Count {
-            failed: vec!["one".into()],
+            failed: vec![Failed::new("one", "")],
             skipped: 2,
             ..Count::default()
         };
         assert_eq!(count.to_string(), "3 passed, 1 failed, 2 skipped");
+    }
+
+    #[test]
+    fn what_failed_is_told_again_in_few_words() {
+        let failed = Failed::new("loss::of_all", &"words\n".repeat(99));
+        assert_eq!(failed.again().lines().count(), 1 + 12);
+        assert!(failed.again().starts_with("loss::of_all\n    words\n"));
+        assert_eq!(Failed::new("loss::of_all", "").again(), "loss::of_all");
     }
 
     #[test]
