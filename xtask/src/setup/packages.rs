@@ -35,6 +35,8 @@ pub(crate) enum Need {
     Terminal,
     /// Running other projects' readers of what is exported.
     Readers,
+    /// Opening reports in a browser.
+    Browser,
 }
 
 /// How to see that a package's content is there.
@@ -178,6 +180,12 @@ const PACKAGES: &[Package] = &[
         "runs other projects' readers of recordings",
         Probe::PythonEnvironments,
     ),
+    package(
+        "chromium",
+        Need::Browser,
+        "opens reports as people do",
+        Probe::Program("chromium"),
+    ),
 ];
 
 impl Package {
@@ -207,6 +215,17 @@ impl Packages {
         Packages {
             missing: missing.collect(),
         }
+    }
+
+    /// Installs what is missing for one need.
+    pub(crate) fn have(need: Need) -> Result<()> {
+        let packages = Self::new(&[need]);
+        if !packages.is_there()? {
+            let step = Step::begin(packages.title());
+            packages.make(&step)?;
+            step.done();
+        }
+        Ok(())
     }
 
     fn reasons(&self) -> String {

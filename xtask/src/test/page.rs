@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
+use super::Context;
 use super::runs::{Wanted, record};
 use super::trace::tell;
-use super::{Context, Skipped};
 use crate::process::output;
 use crate::scratch;
-use crate::setup::probe::program;
+use crate::setup::packages::{Need, Packages};
 
 const BROWSER: &str = "chromium";
 /// What it says when a page has something to say: an error, or a request that the page's own policy
@@ -26,11 +26,7 @@ const ASKING: &str = "<!DOCTYPE html><meta http-equiv='Content-Security-Policy' 
 
 /// It has no console message and asks nobody for anything; and the browser would have told.
 pub(super) fn opens_in_a_browser_without_a_request(context: &Context<'_>) -> Result<()> {
-    if program(BROWSER).is_none() {
-        bail!(Skipped(format!(
-            "there is no {BROWSER}: apt-get install {BROWSER}"
-        )));
-    }
+    Packages::have(Need::Browser)?;
     let wanted = [Wanted {
         name: "mixed".to_owned(),
         options: "--sub-steps",

@@ -76,11 +76,8 @@ fn convert(context: &Context<'_>, arguments: &[&str], from: &Path, to: &Path) ->
 /// What the script says, a line for each reader.
 fn read(context: &Context<'_>, folder: &Path) -> Result<String> {
     let readers = &context.lab.setup.readers;
-    let packages = Packages::new(&[Need::Readers]);
+    Packages::have(Need::Readers)?;
     let step = Step::begin(readers.title());
-    if !packages.is_there()? {
-        packages.make(&step)?;
-    }
     if !readers.is_there()? {
         readers.make(&step)?;
     }
