@@ -199,10 +199,13 @@ impl Made {
         }
         for (thread, calls) in truth {
             let came = match rows.get(thread) {
-                Some(rows) => came(rows, calls)?,
+                Some(rows) => came(rows, calls, window.began)?,
                 None => BTreeSet::new(),
             };
             made.whole += came.len() as u64;
+            for nth in &came {
+                made.headless.count_cut(&calls[*nth], window.began);
+            }
             for (nth, call) in calls.iter().enumerate() {
                 if !came.contains(&nth) {
                     let is_between =
@@ -231,8 +234,9 @@ impl Made {
     }
 }
 
-/// Which of a thread's calls came. Each must be told as the driver tells it, and once.
-fn came(rows: &[&Line], calls: &[&Line]) -> Result<BTreeSet<usize>> {
+/// Which of a thread's calls came. Each must be told as the driver tells it, and once. Of one with
+/// many setups that was under way when tracing began, only those from then on can be told.
+fn came(rows: &[&Line], calls: &[&Line], began: u64) -> Result<BTreeSet<usize>> {
     let mut came = BTreeSet::new();
     for row in rows {
         let begun = calls.partition_point(|call| call.time_ns <= row.time_ns);
@@ -241,8 +245,9 @@ fn came(rows: &[&Line], calls: &[&Line]) -> Result<BTreeSet<usize>> {
         let same = row.outcome == call.outcome
             && row.address == call.address
             && row.pages("requested")? == call.pages("requested")?;
+        let is_cut = call.time_ns < began && row.time_ns >= began;
         ensure!(
-            same && came.insert(begun - 1),
+            (same || is_cut) && came.insert(begun - 1),
             "traced: {row:?}\ndriver: {call:?}"
         );
     }
