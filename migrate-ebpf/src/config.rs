@@ -4,8 +4,8 @@
 //! Each is read volatile, or the compiler would use what stands in the source.
 
 use migrate_ebpf::wire::{
-    CONFIG_WORDS, Config, FIRST_FIELD, Filter, MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN,
-    OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WaitOffsets,
+    CONFIG_WORDS, Config, FIRST_FIELD, Filter, MODULE_NAME_WORDS, MappingOffsets, ModuleOffsets,
+    OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets, VmaOffsets, WaitOffsets,
 };
 
 /// Zero offsets would make every field alias the first.
@@ -43,6 +43,8 @@ pub(crate) static CONFIG: Config = Config {
     swap_type_shift: 0,
     device_type: OFFSET_UNKNOWN,
     waits: 0,
+    mapping: MappingOffsets::UNKNOWN,
+    mappings: 0,
 };
 
 /// Where `struct page`s are, one behind the other by frame number; 0 where that is not known.
@@ -134,6 +136,12 @@ pub(crate) fn records() -> bool {
 #[inline(always)]
 pub(crate) fn waits() -> bool {
     config!(waits) != 0
+}
+
+/// Are mappings noted?
+#[inline(always)]
+pub(crate) fn mappings() -> bool {
+    config!(mappings) != 0
 }
 
 /// Does anything ask for the process and the thread?

@@ -159,6 +159,9 @@ pub struct Tracing {
     /// notifiers, exclusive access, invalidations by reason
     #[arg(long, conflicts_with = "no_waits")]
     pub device_side: bool,
+    /// Do not note which mapping of its process a migration is in, and what that is called
+    #[arg(long)]
+    pub no_mappings: bool,
     /// How to hook the kernel's functions
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub attach: Attach,

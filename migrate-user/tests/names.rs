@@ -56,6 +56,12 @@ fn batch() -> Batch {
         migration.driver = Some(name());
         migration.worker = Some(worker());
         migration.from.place = Some(name());
+        if let Some(mapping) = &mut migration.mapping {
+            mapping.name = Some(name());
+            if let Some(file) = &mut mapping.file {
+                file.device = name();
+            }
+        }
         migration.to.place = Some(name());
         migration.kernel_stack = Some(name());
         migration.user_stack = Some(name());

@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::map,
     maps::{RingBuf, ring_buf::RingBufEntry},
 };
-use migrate_ebpf::wire::{Details, Ledger, Loss, Record, Wait, anomaly};
+use migrate_ebpf::wire::{Details, Ledger, Loss, MappingName, Record, Wait, anomaly};
 
 use super::{anomalies, details, filter, memory, totals, waits};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     losses,
 };
 
-/// 4 MiB, unless user space says otherwise: room for 13,107 records, each with the ring's header of
+/// 4 MiB, unless user space says otherwise: room for 12,787 records, each with the ring's header of
 /// 8 bytes.
 #[map]
 static RECORDS: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
@@ -104,6 +104,18 @@ pub(super) fn write_wait(wait: &Wait) {
         return;
     };
     copy(entry.as_mut_ptr(), wait);
+    entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+}
+
+/// Room for the name of a mapping; `None` if there is none.
+#[inline(always)]
+pub(super) fn reserve_name() -> Option<RingBufEntry<MappingName>> {
+    RECORDS.reserve::<MappingName>(0)
+}
+
+/// Writes that name.
+#[inline(always)]
+pub(super) fn submit_name(entry: RingBufEntry<MappingName>) {
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
 }
 

@@ -7,9 +7,12 @@ use core::ffi::c_void;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
 };
-use migrate_ebpf::wire::{Cause, Direction, UNKNOWN};
+use migrate_ebpf::wire::{Cause, Direction, Mapping, UNKNOWN};
 
-use super::words::{self, word_at};
+use super::{
+    mapping,
+    words::{self, word_at},
+};
 use crate::{
     config::{Field, config, field, names_payer, names_process},
     in_flight::{Call, Identity},
@@ -56,6 +59,7 @@ pub(crate) fn plan_eviction(call: &mut Call, src_pfns: u64, npages: u64, first_f
     record.cgroup = UNKNOWN;
     record.pid = 0;
     record.comm = [0; 2];
+    record.mapping = Mapping::UNKNOWN;
     record.direction = Direction::ToSystem as u8;
     record.cause = Cause::Eviction as u8;
 }
@@ -247,15 +251,15 @@ fn asked(flags: Option<u64>, fault: bool, pgmap_owner: u64) -> Direction {
     }
 }
 
-/// Notes whose memory it is, and whether the thread that calls is one of the owner's own.
+/// Notes which memory it is, whose, and whether the thread that calls is one of the owner's own.
 ///
 /// Drivers migrate from threads of the kernel, which have no address space; whose pages move stands
 /// in the VMA.
 #[inline(always)]
 fn find_owner(migrate: impl MigrateVma, call: &mut Call) {
-    let mm = migrate
-        .pointer(field!(owner.vma))
-        .pointer(field!(owner.vma_mm));
+    let vma = migrate.pointer(field!(owner.vma));
+    let mm = vma.pointer(field!(owner.vma_mm));
+    mapping::note(call, vma, mm);
     let record = &mut call.record;
     let (pid, comm, cgroup) = (&mut record.pid, &mut record.comm, &mut record.cgroup);
     call.worker = note_owner(mm, Whose { pid, comm, cgroup });

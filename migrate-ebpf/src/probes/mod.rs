@@ -15,6 +15,7 @@ mod frames;
 mod kernel;
 mod kprobe;
 mod ledger;
+mod mapping;
 mod memory;
 mod modules;
 mod off_cpu;

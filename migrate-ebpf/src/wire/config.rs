@@ -58,6 +58,75 @@ pub struct Config {
     pub device_type: u32,
     /// Not 0: waits are followed.
     pub waits: u32,
+    /// Offsets on the way from a call to the mapping that it is about.
+    pub mapping: MappingOffsets,
+    /// Not 0: mappings are noted. Then all of [`MappingOffsets`] is known that need be.
+    pub mappings: u32,
+}
+
+/// Bytes from the start of structures that tell what a mapping is. [`OFFSET_UNKNOWN`] where said.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
+pub struct MappingOffsets {
+    /// `vm_area_struct::vm_start`
+    pub start: u32,
+    /// `vm_area_struct::vm_end`
+    pub end: u32,
+    /// `vm_area_struct::vm_file`
+    pub file: u32,
+    /// `vm_area_struct::vm_ops`
+    pub operations: u32,
+    /// `vm_area_struct::anon_name` of memory without a file, or [`OFFSET_UNKNOWN`] (before 5.17, and
+    /// without `CONFIG_ANON_VMA_NAME`).
+    pub name: u32,
+    /// The same of memory that is shared, or [`OFFSET_UNKNOWN`] (before 6.2).
+    pub shared_name: u32,
+    /// `anon_vma_name::name`, where there are such names.
+    pub text: u32,
+    /// `mm_struct::start_brk`
+    pub start_brk: u32,
+    /// `mm_struct::brk`
+    pub brk: u32,
+    /// `mm_struct::start_stack`
+    pub start_stack: u32,
+    /// `file::f_inode`
+    pub file_inode: u32,
+    /// `file::f_path::dentry`
+    pub file_dentry: u32,
+    /// `inode::i_ino`
+    pub inode_number: u32,
+    /// `inode::i_sb`
+    pub inode_sb: u32,
+    /// `super_block::s_dev`
+    pub sb_device: u32,
+    /// `dentry::d_name::hash_len`
+    pub dentry_hash: u32,
+    /// `dentry::d_name::name`
+    pub dentry_text: u32,
+}
+
+impl MappingOffsets {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        start: OFFSET_UNKNOWN,
+        end: OFFSET_UNKNOWN,
+        file: OFFSET_UNKNOWN,
+        operations: OFFSET_UNKNOWN,
+        name: OFFSET_UNKNOWN,
+        shared_name: OFFSET_UNKNOWN,
+        text: OFFSET_UNKNOWN,
+        start_brk: OFFSET_UNKNOWN,
+        brk: OFFSET_UNKNOWN,
+        start_stack: OFFSET_UNKNOWN,
+        file_inode: OFFSET_UNKNOWN,
+        file_dentry: OFFSET_UNKNOWN,
+        inode_number: OFFSET_UNKNOWN,
+        inode_sb: OFFSET_UNKNOWN,
+        sb_device: OFFSET_UNKNOWN,
+        dentry_hash: OFFSET_UNKNOWN,
+        dentry_text: OFFSET_UNKNOWN,
+    };
 }
 
 /// Bytes from the start of structures with which threads wait. [`OFFSET_UNKNOWN`] where this kernel

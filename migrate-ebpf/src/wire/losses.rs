@@ -9,7 +9,7 @@ wire_enum! {
     /// [`Loss::RingFull`], [`Loss::Incomplete`], [`Loss::Headless`], [`Loss::InFlightFull`],
     /// [`Loss::HookMissed`] and [`Loss::Unfinished`]. Those in the first two are among the
     /// migrations that ended, as in `received + lost = ended`; of the others the tracer does not
-    /// know how they ended. The rest are about records that did arrive, and about waits.
+    /// know how they ended. The rest are about records that did arrive, and about waits and names.
     Loss {
         /// Migrations whose record did not fit into the ring buffer.
         RingFull = 0 "ring_full",
@@ -41,6 +41,9 @@ wire_enum! {
         /// Waits that were not followed, because there was no room, or whose end was not seen. They
         /// are in no total.
         WaitMissed = 10 "wait_missed",
+        /// Names of mappings that did not fit into the ring buffer. Their migrations are there
+        /// without, until one is told.
+        NameLost = 11 "name_lost",
     }
 }
 

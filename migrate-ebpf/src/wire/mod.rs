@@ -5,6 +5,7 @@ mod counted;
 mod details;
 pub mod histogram;
 mod losses;
+mod mapping;
 mod modules;
 pub mod names;
 mod numbered;
@@ -16,13 +17,16 @@ mod wait;
 
 pub use config::{
     CAST, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, KernelFunction,
-    MODULE_NAME_WORDS, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets, PayerOffsets,
-    TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE, WaitOffsets, call_of,
-    field_of,
+    MODULE_NAME_WORDS, MappingOffsets, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets,
+    PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE,
+    WaitOffsets, call_of, field_of,
 };
 pub use counted::Counted;
 pub use details::{Details, DriverParts, OffCpu, Parts};
 pub use losses::{LOSSES, Loss};
+pub use mapping::{
+    MAPPING_NAME, MAPPING_NAME_WORDS, MAPPING_NAMES_TOLD, Mapping, MappingKind, MappingName,
+};
 pub use modules::{MODULE_CHANGES_KEPT, ModuleChange, ModuleChanges};
 pub use place::{
     CODE_RANGES, Code, DEVICE_REGIONS, NODE_REGIONS, PEEK_WORDS, Peek, Region, Regions, code,
@@ -41,7 +45,7 @@ pub use wait::{
 /// Changes whenever the layout or the meaning of anything here does. The object has it in the
 /// section [`names::VERSION_SECTION`], and is attached only where both sides were built for the
 /// same.
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 12;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended as many as it
 /// can in one run, and there may be more.

@@ -42,5 +42,9 @@ statics! {
 /// The section, and so the map, with the address of the kernel's `struct page`s.
 pub const PAGES_AT: &str = ".bss.pages_at";
 
+/// The section, and so the map, with the ids of the names that were told: user space makes the
+/// probes forget them.
+pub const NAMES_TOLD: &str = ".bss.names_told";
+
 /// The section with [`VERSION`](super::VERSION).
 pub const VERSION_SECTION: &str = "wire_version";

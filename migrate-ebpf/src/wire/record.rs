@@ -1,5 +1,6 @@
 //! One record per migration, written once, when the migration ends.
 
+use super::Mapping;
 use super::numbered::wire_enum;
 
 /// A number that the kernel could not tell. Shown as unknown, exported as `null`, never counted as
@@ -181,6 +182,8 @@ pub struct Record {
     /// `pgmap_owner` of the call: tells drivers apart, and some devices. Only its identity means
     /// something. 0 where there is none.
     pub pgmap_owner: u64,
+    /// The mapping that the range is in.
+    pub mapping: Mapping,
     /// Where the pages went.
     pub ledger: Ledger,
     /// Why some were skipped.
@@ -228,7 +231,7 @@ const _: () = assert!(size_of::<Ledger>() == 72);
 const _: () = assert!(size_of::<Skips>() == 16);
 const _: () = assert!(size_of::<Steps>() == 40);
 const _: () = assert!(size_of::<Probe>() == 24);
-const _: () = assert!(size_of::<Record>() == 296);
+const _: () = assert!(size_of::<Record>() == 320);
 
 /// What went wrong while the tracer counted one migration.
 pub mod anomaly {

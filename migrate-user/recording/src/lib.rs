@@ -70,6 +70,7 @@
 //!     outcome: Outcome::Completed,
 //!     errno: None,
 //!     address: Some(0x7f00_0000_0000),
+//!     mapping: None,
 //!     ledger: Ledger { requested: 512, moved: 512, ..Ledger::default() },
 //!     skips: None,
 //!     declined_holes: None,

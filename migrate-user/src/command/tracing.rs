@@ -24,6 +24,7 @@ impl TryFrom<cli::Tracing> for Options {
             off_cpu: asked.off_cpu,
             waits: !asked.no_waits,
             device_side: asked.device_side,
+            mappings: !asked.no_mappings,
             only: asked.only.0,
         };
         options.check()?;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::trace::{Memory, Migration, Side, Step, ledger};
+use crate::trace::{MappingKind, Memory, Migration, Side, Step, ledger};
 
 /// One migration. The order of the fields is the order in the output.
 #[derive(Default, Serialize)]
@@ -80,6 +80,12 @@ pub(super) struct Line<'a> {
     off_cpu_pages_ns: Option<u64>,
     off_cpu_finalize_and_map_ns: Option<u64>,
     off_cpu_finalize_ns: Option<u64>,
+    mapping: Option<&'a str>,
+    mapping_kind: Option<&'a str>,
+    mapping_start: Option<u64>,
+    mapping_end: Option<u64>,
+    mapping_device: Option<&'a str>,
+    mapping_inode: Option<u64>,
 }
 
 impl<'a> Line<'a> {
@@ -102,6 +108,8 @@ impl<'a> Line<'a> {
             .map_or([None; 2], |parts| parts.map(Some));
         let locks = migration.contended.as_ref();
         let holder = locks.and_then(|locks| locks.holder.as_ref());
+        let mapping = migration.mapping.as_ref();
+        let file = mapping.and_then(|mapping| mapping.file.as_ref());
         let off_cpu = |step: Step| migration.off_cpu.map(|ns| ns[step as usize]);
         Self {
             time_ns: migration.time_ns,
@@ -176,6 +184,12 @@ impl<'a> Line<'a> {
             off_cpu_pages_ns: off_cpu(Step::Pages),
             off_cpu_finalize_and_map_ns: off_cpu(Step::FinalizeAndMap),
             off_cpu_finalize_ns: off_cpu(Step::Finalize),
+            mapping: mapping.and_then(|of| of.name.as_deref()),
+            mapping_kind: mapping.and_then(|of| of.kind).map(MappingKind::name),
+            mapping_start: mapping.map(|of| of.start),
+            mapping_end: mapping.map(|of| of.end),
+            mapping_device: file.map(|file| &*file.device),
+            mapping_inode: file.map(|file| file.inode),
         }
     }
 }

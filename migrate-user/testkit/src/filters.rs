@@ -116,6 +116,9 @@ pub const CASES: &[Case] = &[
     host("address=0x7f0000000000..0x7f0040000000", |of| {
         overlaps(of, 0x7f00_0000_0000, 0x7f00_4000_0000)
     }),
+    host("mapping=weights,[heap]", |of| {
+        of("mapping") == "[anon:weights]" || of("mapping") == "[heap]"
+    }),
     host("pid=1201 outcome=completed slower-than=50us", |of| {
         number(of, "pid") == Some(1201) && of("outcome") == "completed" && total_ns(of) >= 50_000
     }),

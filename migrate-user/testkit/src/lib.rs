@@ -17,8 +17,8 @@ use kernel::Kernel;
 use migrate_ebpf::wire::LOSSES;
 use migscope_recording::recording::Writer;
 use migscope_recording::trace::{
-    Batch, Cause, Contended, Details, Direction, DriverParts, Facts, Ledger, Migration, Outcome,
-    Parts, Side, Skips, Status, Step, Worker,
+    Batch, Cause, Contended, Details, Direction, DriverParts, Facts, Ledger, MappedFile, Mapping,
+    MappingKind, Migration, Outcome, Parts, Side, Skips, Status, Step, Worker,
 };
 pub use waits::plain_wait;
 
@@ -216,6 +216,7 @@ impl Synthetic {
         let function = ["prefetch", "evict", "fault"][self.below(3) as usize];
         migration.kernel_stack = Some(format!("do_syscall_64_[k];{function}_[k]").into());
         migration.user_stack = (self.below(4) > 0).then(|| "main;train;step".into());
+        migration.mapping = migration.address.map(mapping_at);
     }
 
     fn plain(&mut self) -> Migration {
@@ -261,6 +262,7 @@ impl Synthetic {
             errno: (outcome == Outcome::Rejected).then_some(22),
             address: (cause != Cause::Eviction)
                 .then(|| 0x7f00_0000_0000 + self.below(1 << 20) * 4096),
+            mapping: None,
             ledger,
             skips: self.skips(ledger.skipped),
             declined_holes: Some(0),
@@ -343,6 +345,27 @@ impl Synthetic {
                 step(700, 60),
             ],
         }
+    }
+}
+
+/// The mapping at this address: there are some of 1 GiB, of different kinds.
+fn mapping_at(address: u64) -> Mapping {
+    let start = address >> 30 << 30;
+    let (kind, text) = match (address >> 30) % 4 {
+        0 => (MappingKind::Named, "weights"),
+        1 => (MappingKind::File, "model.bin"),
+        2 => (MappingKind::Heap, ""),
+        _ => (MappingKind::Anonymous, ""),
+    };
+    Mapping {
+        start,
+        end: start + (1 << 30),
+        kind: Some(kind),
+        name: Mapping::name_of(kind, text).map(Into::into),
+        file: (kind == MappingKind::File).then(|| MappedFile {
+            device: "8:1".into(),
+            inode: 4711,
+        }),
     }
 }
 

@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 
 use arrow_schema::{Field, Schema};
-use migrate_ebpf::wire::{Cause, Direction, Outcome, WaitKind, WaitResult};
+use migrate_ebpf::wire::{Cause, Direction, MappingKind, Outcome, WaitKind, WaitResult};
 
 use super::column::Column;
 use super::metadata;
 use crate::trace::{
-    Contended, DRIVER_PARTS, Details, Facts, Memory, Migration, OF_DRIVER, Parts, Side, Step,
-    each_part, ledger,
+    Contended, DRIVER_PARTS, Details, Facts, Mapping, Memory, Migration, OF_DRIVER, Parts, Side,
+    Step, each_part, ledger,
 };
 
 /// The column that tells the kind of a row.
@@ -90,6 +90,9 @@ pub(super) fn columns(details: Details) -> Vec<Column> {
             .with_note("only its identity means something"),
     );
     columns.extend(asked_for(details));
+    if details.mappings {
+        columns.extend(mappings());
+    }
     columns.extend(waits(details));
     columns.push(Column::status(STATUS).with_note(
         "of rows of that event: what the tracer tells of itself, totals since it started, as one JSON object",
@@ -272,6 +275,30 @@ fn asked_for(details: Details) -> Vec<Column> {
         }));
     }
     columns
+}
+
+/// Which mapping the range is in.
+fn mappings() -> [Column; 6] {
+    let number = |name, get: fn(&Mapping) -> Option<u64>| {
+        Column::optional(name, "", move |m: &Migration| get(m.mapping.as_ref()?))
+    };
+    let kinds = MappingKind::ALL.iter().map(|kind| kind.name());
+    [
+        Column::text("mapping", |m| m.mapping.as_ref()?.name.as_ref())
+            .with_note("as in /proc/PID/maps; of a file the last part of its path"),
+        // Numbers on the wire begin at 1.
+        Column::name("mapping_kind", kinds, |m| {
+            Some(m.mapping.as_ref()?.kind? as i8 - 1)
+        }),
+        number("mapping_start", |mapping| Some(mapping.start)),
+        number("mapping_end", |mapping| Some(mapping.end)),
+        Column::text("mapping_device", |m| {
+            Some(&m.mapping.as_ref()?.file.as_ref()?.device)
+        }),
+        number("mapping_inode", |mapping| {
+            Some(mapping.file.as_ref()?.inode)
+        }),
+    ]
 }
 
 /// What only waits have, where they were followed.

@@ -187,6 +187,7 @@ impl Room {
 fn text_bytes(migration: &Migration) -> usize {
     let locks = migration.contended.as_ref();
     let holder = locks.and_then(|locks| locks.holder.as_ref());
+    let mapping = migration.mapping.as_ref();
     let names = [
         migration.comm.as_ref(),
         migration.cgroup.as_ref(),
@@ -196,6 +197,8 @@ fn text_bytes(migration: &Migration) -> usize {
         migration.worker.as_ref().map(|worker| &worker.comm),
         locks.map(|locks| &locks.lock),
         holder.map(|holder| &holder.comm),
+        mapping.and_then(|mapping| mapping.name.as_ref()),
+        mapping.and_then(|mapping| mapping.file.as_ref().map(|file| &file.device)),
     ];
     let stacks = [
         migration.kernel_stack.as_ref(),

@@ -3,11 +3,12 @@
 use crate::trace::{Details, Facts};
 
 /// The version of the recording format. It changes whenever the meaning of a column does.
-pub const FORMAT: u32 = 7;
+pub const FORMAT: u32 = 8;
 
 /// The oldest version that can be read. It told the thread in place of the owner and its worker,
 /// and whether there was a fault page in place of the cause; it did not tell from where to where.
-/// Neither it nor 5 knows of waits; 6 does not tell where a lock's holder was.
+/// Neither it nor 5 knows of waits; 6 does not tell where a lock's holder was,
+/// and 7 not which mapping a migration is in.
 pub(super) const OLDEST: u32 = 4;
 
 /// The facts as key and value, for the schema's metadata. Unknown ones are left out.

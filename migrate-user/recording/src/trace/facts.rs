@@ -75,6 +75,8 @@ pub struct Details {
     pub waits: bool,
     /// Waits on the device's side.
     pub device_side: bool,
+    /// The mapping that each migration is in.
+    pub mappings: bool,
 }
 
 impl Details {
@@ -86,6 +88,7 @@ impl Details {
         off_cpu: true,
         waits: true,
         device_side: true,
+        mappings: true,
     };
 
     /// Were any waits followed?
@@ -105,7 +108,7 @@ impl Details {
     }
 
     /// Name and value of each, with the names of the command line.
-    fn each(&mut self) -> [(&'static str, &mut bool); 6] {
+    fn each(&mut self) -> [(&'static str, &mut bool); 7] {
         [
             ("kernel_stacks", &mut self.kernel_stacks),
             ("user_stacks", &mut self.user_stacks),
@@ -113,6 +116,7 @@ impl Details {
             ("off_cpu", &mut self.off_cpu),
             ("waits", &mut self.waits),
             ("device_side", &mut self.device_side),
+            ("mappings", &mut self.mappings),
         ]
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use migrate_ebpf::wire::{self, Figure};
 pub use migrate_ebpf::wire::{Cause, Direction, Ledger, Memory, Outcome, Parts, Skips};
 
-use super::{Contended, DriverParts, ledger};
+use super::{Contended, DriverParts, Mapping, ledger};
 
 /// One migration. Unknown is `None`, never 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,9 @@ pub struct Migration {
     pub errno: Option<u32>,
     /// First address of the range; `None` for an eviction, which has none.
     pub address: Option<u64>,
+    /// The mapping that the range is in; `None` for an eviction, which is of page frames, where it
+    /// was not asked for, and where the kernel does not tell.
+    pub mapping: Option<Mapping>,
     /// Where the pages went. Unit: base pages.
     pub ledger: Ledger,
     /// Why some were skipped, if the kernel let it be seen. Both together are the ledger's
@@ -113,6 +116,12 @@ impl Side {
         let (first, _) = kinds.next()?;
         Some(kinds.next().map_or(first.name(), |_| MIXED))
     }
+
+    /// Pages in the memory of devices, private or coherent. Unit: base pages.
+    #[inline]
+    pub fn on_devices(&self) -> u64 {
+        on_devices(self.pages)
+    }
 }
 
 impl Migration {
@@ -145,6 +154,12 @@ impl Migration {
     pub fn is_balanced(&self) -> bool {
         is_balanced(&self.ledger, self.anomalies)
     }
+}
+
+/// Of pages by [`Memory`], those in the memory of devices.
+#[inline]
+pub(crate) fn on_devices([_, private, coherent]: [u64; Memory::ALL.len()]) -> u64 {
+    private.saturating_add(coherent)
 }
 
 /// All of them together. A sum that only bad input can reach stays at the largest number.

@@ -302,6 +302,7 @@ mod tests {
             outcome: Outcome::Completed,
             errno: None,
             address: None,
+            mapping: None,
             ledger: Ledger::default(),
             skips: None,
             declined_holes: None,

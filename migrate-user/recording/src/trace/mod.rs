@@ -11,6 +11,7 @@ pub mod histogram;
 mod in_flight;
 pub mod ledger;
 mod losses;
+mod mapping;
 mod migration;
 mod migrations;
 mod row;
@@ -28,6 +29,7 @@ pub use facts::{Details, Facts, Moment};
 pub use filter::{Filter, Run};
 pub use in_flight::{InFlight, Unfinished};
 pub use losses::Losses;
+pub use mapping::{ANONYMOUS, MappedFile, Mapping, MappingKind, MappingRow};
 pub use migration::{
     Cause, Direction, Ledger, MIXED, Memory, Migration, Outcome, Parts, Side, Skips, Step, Worker,
 };
@@ -43,4 +45,5 @@ pub use wait::{
 
 pub use migrate_ebpf::wire::Figure;
 
+pub(crate) use migration::on_devices;
 pub(crate) use migrations::Rows;

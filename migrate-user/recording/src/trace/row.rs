@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::migration::{is_balanced, sum};
-use super::{Cause, Direction, Ledger, Migration, Outcome, Parts, Skips, Step};
+use super::{Cause, Direction, Ledger, MappingRow, Migration, Outcome, Parts, Skips, Step};
 
 /// What is counted of a migration, wherever it stands. Fields mean what those of [`Migration`] do.
 #[derive(Clone, Debug)]
@@ -32,6 +32,12 @@ pub struct Row<'a> {
     pub outcome: Outcome,
     /// First address of the range.
     pub address: Option<u64>,
+    /// The mapping that the range is in.
+    pub mapping: Option<MappingRow<'a>>,
+    /// Pages that came from the memory of devices. Unit: base pages.
+    pub from_devices: u64,
+    /// Pages that are in the memory of devices now. Unit: base pages.
+    pub to_devices: u64,
     /// Where the pages went. Unit: base pages.
     pub ledger: Ledger,
     /// Why some were skipped.
@@ -71,6 +77,9 @@ impl<'a> From<&'a Migration> for Row<'a> {
             cause: migration.cause,
             outcome: migration.outcome,
             address: migration.address,
+            mapping: migration.mapping.as_ref().map(MappingRow::from),
+            from_devices: migration.from.on_devices(),
+            to_devices: migration.to.on_devices(),
             ledger: migration.ledger,
             skips: migration.skips,
             declined_holes: migration.declined_holes,

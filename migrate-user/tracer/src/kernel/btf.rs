@@ -5,9 +5,9 @@ use std::fs;
 
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use migrate_ebpf::wire::{
-    CAST, Config, KernelFunction, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets,
-    PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE,
-    WaitOffsets,
+    CAST, Config, KernelFunction, MappingOffsets, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets,
+    PagemapOffsets, PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS,
+    WORDS_TYPE, WaitOffsets,
 };
 
 use super::{TracerError, requirements};
@@ -71,6 +71,8 @@ fn offsets(
         swap_type_shift: swap_type_shift(&release).unwrap_or(0),
         device_type: device_type(&types, &release).unwrap_or(OFFSET_UNKNOWN),
         waits: 0,
+        mapping: mapping(&types).unwrap_or(MappingOffsets::UNKNOWN),
+        mappings: 0,
     };
     let structures = StructureOffsets {
         xa_head: types.offset("xarray", "xa_head"),
@@ -188,6 +190,36 @@ fn owner(types: &Types) -> Result<OwnerOffsets, TracerError> {
             .flatten()
             .next()
             .unwrap_or(OFFSET_UNKNOWN),
+    })
+}
+
+/// What tells which mapping a call is about; `None` in a kernel that keeps it otherwise.
+fn mapping(types: &Types) -> Option<MappingOffsets> {
+    let vma = |field| types.offset("vm_area_struct", field);
+    let mm = |field| types.offset("mm_struct", field);
+    let qstr = |field| Some(types.offset("dentry", "d_name")? + types.offset("qstr", field)?);
+    let text = types.offset("anon_vma_name", "name");
+    let name = vma("anon_name").filter(|_| text.is_some());
+    // Before 6.2 it lies where a file's mapping has something else.
+    let shared_name = name.filter(|name| vma("shared").is_some_and(|other| other != *name));
+    Some(MappingOffsets {
+        start: vma("vm_start")?,
+        end: vma("vm_end")?,
+        file: vma("vm_file")?,
+        operations: vma("vm_ops")?,
+        name: name.unwrap_or(OFFSET_UNKNOWN),
+        shared_name: shared_name.unwrap_or(OFFSET_UNKNOWN),
+        text: text.unwrap_or(OFFSET_UNKNOWN),
+        start_brk: mm("start_brk")?,
+        brk: mm("brk")?,
+        start_stack: mm("start_stack")?,
+        file_inode: types.offset("file", "f_inode")?,
+        file_dentry: types.offset("file", "f_path")? + types.offset("path", "dentry")?,
+        inode_number: types.offset("inode", "i_ino")?,
+        inode_sb: types.offset("inode", "i_sb")?,
+        sb_device: types.offset("super_block", "s_dev")?,
+        dentry_hash: qstr("hash_len")?,
+        dentry_text: qstr("name")?,
     })
 }
 

@@ -13,6 +13,7 @@ use zerocopy::FromBytes as _;
 
 use super::TracerError;
 use super::cgroups::Cgroups;
+use super::mappings::Mappings;
 use super::options::Options;
 use super::regions::Places;
 use super::symbols::{Stack, StackId, Symbols};
@@ -27,12 +28,16 @@ pub(super) fn is_wait(bytes: &[u8]) -> bool {
 const _: () = assert!(
     size_of::<wire::Wait>() != size_of::<Record>()
         && size_of::<wire::Wait>() != size_of::<Record>() + size_of::<Details>()
+        && size_of::<wire::MappingName>() != size_of::<wire::Wait>()
+        && size_of::<wire::MappingName>() != size_of::<Record>()
+        && size_of::<wire::MappingName>() != size_of::<Record>() + size_of::<Details>()
 );
 
 /// Decodes records. Keeps each name once.
 pub(super) struct Decoder {
     names: HashSet<Arc<str>>,
     cgroups: Cgroups,
+    mappings: Mappings,
     stacks: Option<Stacks>,
     asked: Options,
 }
@@ -105,16 +110,23 @@ impl Decoder {
             holders: Array::try_from(holders).map_err(TracerError::Map)?,
             symbols,
         };
-        Ok(Self::new(Some(stacks), asked.clone()))
+        let mappings = Mappings::open(tracer)?;
+        Ok(Self::new(Some(stacks), mappings, asked.clone()))
     }
 
-    fn new(stacks: Option<Stacks>, asked: Options) -> Self {
+    fn new(stacks: Option<Stacks>, mappings: Mappings, asked: Options) -> Self {
         Self {
             names: HashSet::new(),
             cgroups: Cgroups::default(),
+            mappings,
             stacks,
             asked,
         }
+    }
+
+    /// Names of mappings.
+    pub(super) fn mappings(&mut self) -> &mut Mappings {
+        &mut self.mappings
     }
 
     /// Names of functions.
@@ -165,6 +177,7 @@ impl Decoder {
             outcome: Outcome::from_wire(record.outcome).ok_or_else(|| bad("outcome"))?,
             errno: (record.errno < 0).then(|| record.errno.unsigned_abs()),
             address: known(record.address),
+            mapping: self.mappings.mapping(record.mapping),
             ledger: record.ledger,
             skips: skips(record.skips),
             declined_holes: known(record.apart.declined_holes),
@@ -344,7 +357,7 @@ mod tests {
     use super::*;
 
     fn decoder() -> Decoder {
-        Decoder::new(None, Options::default())
+        Decoder::new(None, Mappings::default(), Options::default())
     }
 
     #[test]

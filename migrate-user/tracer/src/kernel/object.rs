@@ -135,7 +135,9 @@ mod tests {
         for name in names::STATICS {
             assert!(file.symbol_by_name(name).is_some(), "{name}");
         }
-        assert!(file.section_by_name(names::PAGES_AT).is_some());
+        for name in [names::PAGES_AT, names::NAMES_TOLD] {
+            assert!(file.section_by_name(name).is_some(), "{name}");
+        }
     }
 
     /// What is replaced are instructions, and all of those that stand for something.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use migrate_ebpf::wire::{self, Config, MODULE_NAME_WORDS};
+use migrate_ebpf::wire::{self, Config, MODULE_NAME_WORDS, MappingOffsets};
 
 use super::{TracerError, modules};
 use crate::memory_cgroups::MemoryCgroups;
@@ -32,11 +32,13 @@ pub struct Options {
     pub waits: bool,
     /// Follow waits on the device's side.
     pub device_side: bool,
+    /// Tell which mapping each migration is in, of those that become records.
+    pub mappings: bool,
     /// Which migrations are counted at all: those that the probes can ask.
     pub only: Filter,
 }
 
-/// The ring's size unless it is said: room for 15,887 records.
+/// The ring's size unless it is said: room for 12,787 records.
 pub const RING_BYTES: u32 = 4 << 20;
 
 impl Default for Options {
@@ -51,6 +53,7 @@ impl Default for Options {
             off_cpu: false,
             waits: true,
             device_side: false,
+            mappings: true,
             only: Filter::default(),
         }
     }
@@ -91,6 +94,11 @@ impl Options {
         self.kernel_stacks || self.user_stacks
     }
 
+    /// Is it told which mapping a migration is in? Totals have no place for it.
+    fn tells_mappings(&self, config: &Config) -> bool {
+        self.mappings && self.record_every != 0 && config.mapping != MappingOffsets::UNKNOWN
+    }
+
     /// Puts what is asked for beside where the kernel keeps things.
     pub(super) fn tell(&self, config: &mut Config) {
         config.record_every = self.record_every;
@@ -98,6 +106,7 @@ impl Options {
         config.user_stacks = self.user_stacks.into();
         config.details = self.details().into();
         config.waits = (self.waits || self.device_side).into();
+        config.mappings = self.tells_mappings(config).into();
     }
 }
 

@@ -9,12 +9,13 @@ use migrate_ebpf::wire::{Cause, Direction, Outcome};
 use super::Wrong;
 use super::columns::{Columns, Names, NeededNames, Numbers};
 use super::interned::{TextColumn, Texts};
+use super::mapping::MappingColumns;
 use super::threads::{LockColumns, ThreadColumns};
 use crate::recording::columns::{TRIGGER, driver_part, short};
 use crate::recording::status::cause_of_trigger;
 use crate::trace::{
     Contended, DRIVER_PARTS, Details, DriverParts, Ledger, Memory, Migration, OF_DRIVER, Parts,
-    Row, Rows, Side, Skips, Step,
+    Row, Rows, Side, Skips, Step, on_devices,
 };
 
 /// Some of the rows of a message.
@@ -74,6 +75,7 @@ pub(super) struct MigrationColumns {
     outcome: NeededNames<Outcome>,
     errno: Numbers<u32>,
     address: Numbers<u64>,
+    mapping: Option<MappingColumns>,
     from: Option<SideColumns>,
     to: Option<SideColumns>,
     ledger: LedgerColumns,
@@ -103,6 +105,10 @@ impl MigrationColumns {
         let mut stack = |asked: bool, name| asked.then(|| texts.stacks(columns, name)).transpose();
         let kernel_stack = stack(details.kernel_stacks, "kernel_stack")?;
         let user_stack = stack(details.user_stacks, "user_stack")?;
+        let mapping = details
+            .mappings
+            .then(|| MappingColumns::new(columns, texts));
+        let mapping = mapping.transpose()?;
         let is_new = columns.has("cause");
         let worker =
             is_new.then(|| ThreadColumns::new(columns, "worker_tid", "worker_comm", texts));
@@ -132,6 +138,7 @@ impl MigrationColumns {
             outcome: columns.names("outcome", Outcome::from_name)?.needed()?,
             errno: columns.small("errno")?,
             address: columns.numbers("address")?,
+            mapping,
             from: is_new
                 .then(|| SideColumns::new(columns, "from", name("from_place")?))
                 .transpose()?,
@@ -186,6 +193,9 @@ impl MigrationColumns {
             cause: self.cause.get(row).unwrap_or(Cause::Unknown),
             outcome: self.outcome.get(row),
             address: self.address.get(row),
+            mapping: self.mapping.as_ref().and_then(|of| of.row(row)),
+            from_devices: self.from.as_ref().map_or(0, |side| side.on_devices(row)),
+            to_devices: self.to.as_ref().map_or(0, |side| side.on_devices(row)),
             ledger: self.ledger.get(row),
             skips: self.skips(row),
             declined_holes: self.declined_holes.as_ref().and_then(|of| of.get(row)),
@@ -225,6 +235,7 @@ impl MigrationColumns {
             outcome: row.outcome,
             errno: self.errno.get(at),
             address: row.address,
+            mapping: self.mapping.as_ref().and_then(|of| of.get(at)),
             ledger: row.ledger,
             skips: row.skips,
             declined_holes: row.declined_holes,
@@ -294,9 +305,19 @@ impl SideColumns {
         Ok(Self { pages, place })
     }
 
+    #[inline]
+    fn pages(&self, at: usize) -> [u64; Memory::ALL.len()] {
+        std::array::from_fn(|memory| self.pages[memory].get(at).unwrap_or(0))
+    }
+
+    #[inline]
+    fn on_devices(&self, at: usize) -> u64 {
+        on_devices(self.pages(at))
+    }
+
     fn get(&self, at: usize) -> Side {
         Side {
-            pages: std::array::from_fn(|memory| self.pages[memory].get(at).unwrap_or(0)),
+            pages: self.pages(at),
             place: self.place.get(at).cloned(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod columns;
 mod interned;
+mod mapping;
 mod migration;
 mod threads;
 mod wait;

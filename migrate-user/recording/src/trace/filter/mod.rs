@@ -10,7 +10,7 @@ pub mod words;
 
 use migrate_ebpf::wire::{Cause, Direction, Outcome};
 
-pub use name::{Cgroup, Comm, Driver};
+pub use name::{Cgroup, Comm, Driver, MappingName};
 pub use range::{Addresses, Bound, Times};
 pub use seen::Seen;
 pub use text::quoted;
@@ -47,6 +47,8 @@ pub struct Filter {
     pub slower_than_ns: Option<u64>,
     /// That asked for memory which overlaps any of these.
     pub address: Vec<Addresses>,
+    /// In mappings of these names.
+    pub mapping: Vec<MappingName>,
     /// That ended within this time.
     pub time: Option<Times>,
 }
@@ -101,6 +103,7 @@ impl Filter {
             cause: self.cause.clone(),
             outcome: self.outcome.clone(),
             errno: self.errno.clone(),
+            mapping: self.mapping.clone(),
             min_pages: self.min_pages,
             ..Self::default()
         };
@@ -135,10 +138,12 @@ impl Filter {
             let bytes = pages.max(1).saturating_mul(run.page_size);
             Some(start..start.saturating_add(bytes))
         };
+        let mapping = || migration.mapping.as_ref()?.name.as_deref();
         let slower_than_ns = self.slower_than_ns.unwrap_or(0);
         self.min_pages.unwrap_or(0) <= pages
             && slower_than_ns <= migration.total_ns()
             && any(&self.address, memory(), Addresses::overlap)
+            && any(&self.mapping, mapping(), MappingName::is)
             && self.time.is_none_or(|times| {
                 let extent = times.on_clock(run).ok();
                 extent.is_some_and(|extent| extent.contains(&migration.end_ns()))

@@ -1,6 +1,7 @@
 //! Names as the kernel keeps them.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -118,6 +119,27 @@ impl FromStr for Driver {
     }
 }
 
+/// What a mapping is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingName(String);
+
+impl MappingName {
+    /// Is a mapping of this name meant? What the program named stands in brackets there, behind a
+    /// colon.
+    pub(super) fn is(&self, name: &str) -> bool {
+        let given = || Some(name.strip_suffix(']')?.split_once(':')?.1);
+        self.0 == name || name.starts_with("[anon") && given() == Some(&*self.0)
+    }
+}
+
+impl FromStr for MappingName {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 macro_rules! shown_as_written {
     ($($name:ident)*) => {$(
         impl fmt::Display for $name {
@@ -128,7 +150,7 @@ macro_rules! shown_as_written {
     )*};
 }
 
-shown_as_written!(Comm Cgroup Driver);
+shown_as_written!(Comm Cgroup Driver MappingName);
 
 #[cfg(test)]
 mod tests {
@@ -150,6 +172,16 @@ mod tests {
         assert!(half.is("fourteen-bytes\u{fffd}") && half.is("fourteen-bytesé"));
         assert_eq!(comm(&half.to_string()), half);
         assert!(half.is_cut() && !comm("fourteen-bytes").is_cut());
+    }
+
+    #[test]
+    fn mappings_are_meant_by_what_the_program_calls_them() {
+        let is = |asked: &str, name: &str| asked.parse::<MappingName>().unwrap().is(name);
+        assert!(is("weights", "[anon:weights]") && is("weights", "[anon_shmem:weights]"));
+        assert!(is("[anon:weights]", "[anon:weights]") && is("model.bin", "model.bin"));
+        assert!(is("a:b]", "[anon:a:b]]") && is("[heap]", "[heap]"));
+        assert!(!is("weights", "weights.bin") && !is("heap", "[heap]"));
+        assert!(!is("b", "[x:b]") && !is("anon", "[anon]"));
     }
 
     #[test]

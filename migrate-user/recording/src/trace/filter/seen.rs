@@ -16,6 +16,7 @@ pub struct Seen {
     comms: BTreeSet<Arc<str>>,
     workers: BTreeSet<Arc<str>>,
     cgroups: BTreeSet<Arc<str>>,
+    mappings: BTreeSet<Arc<str>>,
 }
 
 impl Seen {
@@ -26,6 +27,10 @@ impl Seen {
             (&mut self.comms, row.comm),
             (&mut self.workers, row.worker),
             (&mut self.cgroups, row.cgroup),
+            (
+                &mut self.mappings,
+                row.mapping.and_then(|mapping| mapping.name),
+            ),
         ] {
             if let Some(name) = name
                 && names.len() < MOST
@@ -43,6 +48,7 @@ impl Seen {
             "comm" => &self.comms,
             "worker" => &self.workers,
             "cgroup" => &self.cgroups,
+            "mapping" => &self.mappings,
             _ => return Vec::new(),
         };
         names.iter().map(|name| &**name).collect()
@@ -67,6 +73,12 @@ impl Seen {
             (
                 "cgroup",
                 unmet(&filter.cgroup, &self.cgroups, |asked, name| asked.is(name)),
+            ),
+            (
+                "mapping",
+                unmet(&filter.mapping, &self.mappings, |asked, name| {
+                    asked.is(name)
+                }),
             ),
         ];
         let unknown = unknown.into_iter();

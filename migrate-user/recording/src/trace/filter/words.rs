@@ -158,7 +158,7 @@ macro_rules! single {
 }
 
 /// All of them, in the order in which they are told.
-pub static WORDS: [Word; 14] = [
+pub static WORDS: [Word; 15] = [
     Word {
         name: "pid",
         value: "PID",
@@ -241,6 +241,14 @@ pub static WORDS: [Word; 14] = [
         help: "... that asked for memory at this address, or in this range, such as 0x7f00..0x8f00",
         in_kernel: false,
         ..list!(address, parsed)
+    },
+    Word {
+        name: "mapping",
+        value: "NAME",
+        help: "... in memory that is called so: by what the program named it (weights for [anon:weights]), a file's name, \
+               [heap], [stack], or [anon] for what has none",
+        in_kernel: false,
+        ..list!(mapping, parsed)
     },
     Word {
         name: "time",
