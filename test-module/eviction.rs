@@ -80,6 +80,7 @@ pub(crate) fn kind(memory: &DeviceMemory, pages: usize) -> Kind {
         asked: direction::TO_SYSTEM,
         cause: cause::EVICTION,
         address: 0,
+        mapping: [0; 2],
         requested: pages,
         pinned: 0,
         locked: 0,

@@ -136,6 +136,7 @@ impl<'a> Fault<'a> {
             asked: direction::TO_SYSTEM,
             cause: who::cause_of_fault(vma.mm()),
             address: range.address(0),
+            mapping: range.mapping(),
             requested: range.pages(),
             pinned: 0,
             locked: 0,

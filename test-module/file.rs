@@ -325,6 +325,7 @@ impl OpenFile {
             },
             cause: cause::DRIVER,
             address: range.address(0),
+            mapping: range.mapping(),
             requested: range.pages(),
             pinned: held.pinned,
             locked: held.locked,

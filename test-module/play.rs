@@ -133,6 +133,7 @@ impl<'a> Act<'a> {
             asked: asked(style),
             cause: style.cause,
             address: range.address(0),
+            mapping: range.mapping(),
             requested: range.pages(),
             pinned: 0,
             locked: 0,

@@ -71,6 +71,11 @@ impl<'mm> Range<'mm> {
         self.pages
     }
 
+    /// Where its VMA begins, and ends.
+    pub(crate) fn mapping(&self) -> [usize; 2] {
+        [self.vma.start(), self.vma.end()]
+    }
+
     /// Whether it is memory of no file.
     pub(crate) fn is_anonymous(&self) -> bool {
         // SAFETY: The VMA stays as it is while it is borrowed.

@@ -107,6 +107,8 @@ pub(crate) struct Kind {
     pub(crate) asked: u32,
     pub(crate) cause: u32,
     pub(crate) address: usize,
+    /// Where the mapping begins that the range is in, and ends; 0 where there is none.
+    pub(crate) mapping: [usize; 2],
     pub(crate) requested: usize,
     pub(crate) pinned: usize,
     pub(crate) locked: usize,
@@ -182,6 +184,8 @@ impl Kind {
         Truth {
             time_ns: timeline.setup.map_or(0, |span| span.from),
             address: self.address as u64,
+            mapping_start: self.mapping[0] as u64,
+            mapping_end: self.mapping[1] as u64,
             owner: self.who.owner,
             worker: u32::from(self.who.is_worker),
             comm: self.who.comm,

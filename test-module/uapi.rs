@@ -348,6 +348,11 @@ pub struct Truth {
     pub time_ns: u64,
     /// First address of the range; 0 for an eviction by page frames, which has none.
     pub address: u64,
+    /// First address of the mapping that the range is in, and the first behind it; 0 for an
+    /// eviction by page frames.
+    pub mapping_start: u64,
+    /// See `mapping_start`.
+    pub mapping_end: u64,
     /// Process that the memory belongs to (the kernel's tgid, of the initial pid namespace); 0 for
     /// an eviction by page frames, which may be anybody's.
     pub owner: u32,
@@ -660,9 +665,9 @@ const fn number(direction: u32, number: u32, size: usize) -> u32 {
     (direction << 30) | ((size as u32) << 16) | ((b'm' as u32) << 8) | number
 }
 
-const _: () = assert!(size_of::<Truth>() == 368);
-const _: () = assert!(size_of::<Migrate>() == 464);
-const _: () = assert!(size_of::<Evict>() == 392);
+const _: () = assert!(size_of::<Truth>() == 384);
+const _: () = assert!(size_of::<Migrate>() == 480);
+const _: () = assert!(size_of::<Evict>() == 408);
 const _: () = assert!(size_of::<Play>() == 160);
 const _: () = assert!(Totals::index(0, 0) == 0);
 const _: () =

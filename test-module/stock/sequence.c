@@ -170,6 +170,8 @@ static void migrate_range(struct sequence *s, struct migrate_vma *args)
 	unsigned long collected;
 
 	truth->address = args->start;
+	truth->mapping_start = args->vma->vm_start;
+	truth->mapping_end = args->vma->vm_end;
 	truth_who(truth, args->vma->vm_mm);
 	if (!truth->tid)
 		truth->cause = NULL;

@@ -40,6 +40,8 @@ struct truth {
 	const char *outcome;
 	int error;
 	u64 address;
+	u64 mapping_start;
+	u64 mapping_end;
 	/* Zero where nobody in particular owns the memory. */
 	u32 owner;
 	char comm[TASK_COMM_LEN];

@@ -111,6 +111,8 @@ static void line(struct seq_file *file, const struct truth *truth)
 	text(file, "outcome", truth->outcome);
 	number_or_null(file, "errno", truth->error, -truth->error);
 	number_or_null(file, "address", truth->address, truth->address);
+	number_or_null(file, "mapping_start", truth->address, truth->mapping_start);
+	number_or_null(file, "mapping_end", truth->address, truth->mapping_end);
 	arrived(file, truth);
 	number_or_null(file, "declined_holes", true, truth->holes);
 	number_or_null(file, "free", eviction, truth->free);

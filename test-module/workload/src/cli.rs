@@ -67,6 +67,10 @@ pub struct RunOptions {
     /// object per call, and their totals at the end
     #[arg(long, value_name = "FILE")]
     pub waits: Option<PathBuf>,
+    /// Write what processes say of their own memory here at their end, one JSON object per mapping;
+    /// the scenario `arrays` has some
+    #[arg(long, value_name = "FILE")]
+    pub mappings: Option<PathBuf>,
 }
 
 /// Options of `workload round-trips`.

@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod device;
 pub mod fuzz;
 pub mod held;
+pub mod maps;
 pub mod memory;
 pub mod pagemap;
 pub mod pattern;

@@ -15,7 +15,7 @@ use crate::{
     process::{self, Child},
     rng::Rng,
     stack::Stack,
-    truth::{pipe::Sender, sums},
+    truth::{MappingFile, pipe::Sender, sums},
     uapi::{
         Evict, Exclusive, Migrate, Play, Totals, Truth, UNKNOWN, Wait, cause, direction, wait,
         wait_result,
@@ -34,6 +34,8 @@ pub struct Orders<'a> {
     pub truths: &'a Sender<Truth>,
     /// Where waits go that the processes measure themselves.
     pub waits: &'a Sender<Wait>,
+    /// Where processes say what their memory is.
+    pub mappings: &'a MappingFile,
     /// Makes the choices.
     pub seed: u64,
     /// How many threads were asked for.
@@ -133,6 +135,11 @@ impl<'a> Process<'a> {
             setup_ns: UNKNOWN,
             ..Wait::default()
         })
+    }
+
+    /// Passes on what the kernel says of an area now.
+    pub fn tell_mapping(&self, area: &Area) -> Result<()> {
+        self.orders.mappings.write(area)
     }
 
     /// Has so many threads take the same steps. None takes one before all have taken the one

@@ -24,14 +24,19 @@ pub(super) fn compare_by(
     runs: &[&[&str]],
 ) -> Result<Trace> {
     let trace = trace_by(context, name, by, runs, |vm| vm)?;
+    agree(&trace)?;
+    Ok(trace)
+}
+
+/// Tracer and driver say the same of every call, and of all together.
+pub(super) fn agree(trace: &Trace) -> Result<()> {
     for run in &trace.runs {
         calls_are_equal(run)
             .and_then(|()| the_truth_is_whole(run))
             .with_context(|| format!("workload run {}", run.name))?;
     }
-    the_report_agrees(&trace)?;
-    totals::equal_the_drivers(&trace)?;
-    Ok(trace)
+    the_report_agrees(trace)?;
+    totals::equal_the_drivers(trace)
 }
 
 fn calls_are_equal(run: &Run) -> Result<()> {
@@ -82,8 +87,10 @@ fn equal(traced: &Line, truth: &Line) -> Result<()> {
 }
 
 /// What of two accounts of one call is the same, beside the rows of the ledger.
-const TOLD_BY_BOTH: [&str; 12] = [
+const TOLD_BY_BOTH: [&str; 14] = [
     "comm",
+    "mapping_start",
+    "mapping_end",
     "worker_comm",
     "from",
     "to",

@@ -24,6 +24,7 @@ mod ledger;
 mod live;
 mod losses;
 mod makefile;
+mod mappings;
 mod output;
 mod page;
 mod pairs;
@@ -238,6 +239,8 @@ const SIDE_BY_SIDE: &[Case] = tests![
     scenarios::crowds_are_traced,
     scenarios::real_drivers_are_traced,
     scenarios::all_in_turn_are_traced,
+    mappings::are_those_of_the_process,
+    mappings::are_left_out_when_nobody_asks,
 ];
 
 /// How many run side by side at most: each has up to two processors, and some memory.

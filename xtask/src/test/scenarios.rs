@@ -219,6 +219,11 @@ const DRIVERS: &[Case] = &[
         &[("cause device_fault", 20), ("cause cpu_fault", 320)],
     ),
     case(
+        "arrays",
+        "40",
+        &[("cause cpu_fault", 600), ("rolled_back", 128)],
+    ),
+    case(
         "all-or-nothing",
         "20",
         &[("declined", 10_220), ("skipped", 20)],

@@ -1,6 +1,6 @@
 //! A mapping of memory, and what the kernel can be asked to do with it.
 
-use std::{fs::File, io, os::fd::AsRawFd as _, ptr::NonNull};
+use std::{ffi::CStr, fs::File, io, os::fd::AsRawFd as _, ptr::NonNull};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -70,6 +70,26 @@ impl Mapping {
         done("mprotect", unsafe {
             libc::mprotect(place, bytes, protection(access))
         })
+    }
+
+    /// Gives memory of no file a name. False where the kernel has no names for it.
+    pub(super) fn name(&self, name: &CStr) -> Result<bool> {
+        let (start, bytes) = (self.start.as_ptr(), self.bytes);
+        // SAFETY: The range is our own mapping, of which no byte changes; the name is a string that
+        // ends with a zero, and is copied.
+        let result = unsafe {
+            libc::prctl(
+                libc::PR_SET_VMA,
+                libc::PR_SET_VMA_ANON_NAME,
+                start,
+                bytes,
+                name.as_ptr(),
+            )
+        };
+        if result != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL) {
+            return Ok(false);
+        }
+        done("prctl(PR_SET_VMA)", result).map(|()| true)
     }
 
     pub(super) fn lock(&self, address: usize, bytes: usize) -> Result<()> {

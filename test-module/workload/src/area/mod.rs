@@ -3,6 +3,7 @@
 mod mapping;
 
 use std::{
+    ffi::CStr,
     io::{self, Read as _, Write as _},
     ptr::NonNull,
     slice,
@@ -72,6 +73,11 @@ impl Area {
             page_bytes,
             versions: vec![0; pages],
         })
+    }
+
+    /// Gives it a name, which `/proc/self/maps` has then. False where the kernel has no such names.
+    pub fn name(&mut self, name: &CStr) -> Result<bool> {
+        self.mapping.name(name)
     }
 
     /// How many pages it has.

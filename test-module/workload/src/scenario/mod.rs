@@ -3,6 +3,7 @@
 mod abandoned;
 mod all_or_nothing;
 mod amdgpu;
+mod arrays;
 mod batching;
 mod coherent;
 mod contended;
@@ -110,6 +111,7 @@ pub static ALL: &[&dyn Scenario] = &[
     &xe::Xe,
     &nouveau::Nouveau,
     &ping_pong::PingPong,
+    &arrays::Arrays,
     &all_or_nothing::AllOrNothing,
     &abandoned::Abandoned,
     &idle::Idle,

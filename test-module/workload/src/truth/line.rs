@@ -24,6 +24,8 @@ pub(super) struct Line {
     errno: Option<u32>,
     /// An eviction by page frames has none.
     address: Option<u64>,
+    mapping_start: Option<u64>,
+    mapping_end: Option<u64>,
     #[serde(flatten)]
     ledger: Ledger,
     from: Option<&'static str>,
@@ -172,6 +174,8 @@ impl TryFrom<&Truth> for Line {
             outcome: outcome_name(truth.outcome)?,
             errno: (truth.errno != 0).then_some(truth.errno),
             address: is_owned.then_some(truth.address),
+            mapping_start: is_owned.then_some(truth.mapping_start),
+            mapping_end: is_owned.then_some(truth.mapping_end),
             ledger,
             from: kind(from),
             to: kind(to),
@@ -228,7 +232,7 @@ mod tests {
     const REJECTED: &str = concat!(
         r#"{"time_ns":5,"pid":7,"comm":"sh","tid":8,"worker_tid":null,"worker_comm":null,"#,
         r#""direction":"to_device","cause":"driver","outcome":"rejected","#,
-        r#""errno":22,"address":4096,"requested":2,"skipped":0,"declined":0,"moved":0,"populated":0,"#,
+        r#""errno":22,"address":4096,"mapping_start":0,"mapping_end":8192,"requested":2,"skipped":0,"declined":0,"moved":0,"populated":0,"#,
         r#""wasted_copy":0,"wasted_fill":0,"rolled_back":0,"rejected":2,"declined_holes":0,"free":null,"#,
         r#""from":null,"to":null,"from_place":null,"to_place":null,"from_system_pages":0,"#,
         r#""from_private_pages":0,"from_coherent_pages":0,"to_system_pages":0,"to_private_pages":0,"#,
@@ -248,6 +252,7 @@ mod tests {
         Truth {
             time_ns: 5,
             address: 4096,
+            mapping_end: 8192,
             owner: 7,
             comm: comm("sh"),
             pid: 7,
@@ -295,7 +300,14 @@ mod tests {
             worker_comm: comm("kworker/u8:1"),
             ..rejected()
         });
-        for name in ["address", "pid", "comm", "tid"] {
+        for name in [
+            "address",
+            "mapping_start",
+            "mapping_end",
+            "pid",
+            "comm",
+            "tid",
+        ] {
             assert!(line[name].is_null(), "{name}");
         }
         assert_eq!(line["worker_tid"], 8);

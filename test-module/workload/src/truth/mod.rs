@@ -1,7 +1,8 @@
 //! The truth file: what the driver says it did, one JSON object per line. Another one has the calls
-//! in which somebody may have waited.
+//! in which somebody may have waited, and a third what processes say of their own memory.
 
 mod line;
+mod mappings;
 mod names;
 pub mod pipe;
 pub mod sums;
@@ -17,6 +18,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use self::line::{LastLine, Line};
+pub use self::mappings::MappingFile;
 use self::waits::{LastWaitLine, WaitLine};
 use crate::uapi::{Totals, Truth, Wait, WaitTotals};
 

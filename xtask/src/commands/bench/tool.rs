@@ -18,6 +18,8 @@ pub(crate) enum Tool {
     Migscope,
     /// migscope record --no-waits: migrations alone
     NoWaits,
+    /// migscope record --no-mappings: not which memory
+    NoMappings,
     /// migscope record --device-side: waits of devices, too
     DeviceSide,
     /// migscope record --totals-only: no records
@@ -83,6 +85,7 @@ impl Tool {
     fn options(self) -> &'static [&'static str] {
         match self {
             Tool::NoWaits => &["--no-waits"],
+            Tool::NoMappings => &["--no-mappings"],
             Tool::DeviceSide => &["--device-side"],
             Tool::TotalsOnly => &["--totals-only"],
             Tool::KernelStacks => &["--kernel-stacks"],

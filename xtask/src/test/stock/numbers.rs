@@ -18,7 +18,7 @@ pub(in crate::test) const MODULE: &str = "migrate_stock";
 /// What is asked for, and what is attached then: on this kernel kprobes are by fprobe.
 const WAYS: [(&str, &str); 2] = [("fentry", "fentry"), ("kprobe", "fprobe")];
 /// What both must say in the same words, besides the ledger.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 23] = [
     "pid",
     "comm",
     "tid",
@@ -29,6 +29,8 @@ const FIELDS: [&str; 21] = [
     "outcome",
     "errno",
     "address",
+    "mapping_start",
+    "mapping_end",
     "from",
     "from_place",
     "to",
