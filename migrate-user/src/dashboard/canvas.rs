@@ -15,6 +15,7 @@ use super::sorting::Table;
 use super::theme::Theme;
 use crate::figures;
 use crate::model::Model;
+use crate::text::wrapped;
 
 /// Lines that a part of a tab takes, and what draws it there.
 pub(super) type Section<'s> = (usize, &'s dyn Fn(&mut Canvas<'_>, Rect));
@@ -160,6 +161,17 @@ impl Canvas<'_> {
         for (line, y) in lines.iter().zip(area.y..area.bottom()) {
             self.buffer.set_line(area.x, y, line, area.width);
         }
+    }
+
+    /// Puts remarks below each other, each on as many lines as it takes, as far as they fit.
+    pub(super) fn put_texts(&mut self, area: Rect, texts: &[impl AsRef<str>]) {
+        let lines = texts
+            .iter()
+            .flat_map(|text| wrapped(text.as_ref(), area.width.into()));
+        let lines: Vec<_> = lines
+            .map(|line| Line::styled(line, self.theme.quiet()))
+            .collect();
+        self.put_lines(area, &lines);
     }
 
     /// Puts a text at the end of an area's first line, as far as it fits.

@@ -31,11 +31,13 @@ pub enum Table {
     Waiters,
     /// The longest waits.
     Worst,
+    /// Mappings.
+    Mappings,
 }
 
 impl Table {
     /// All of them, in their order on screen.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Steps,
         Self::Kinds,
         Self::Sizes,
@@ -49,6 +51,7 @@ impl Table {
         Self::Waits,
         Self::Waiters,
         Self::Worst,
+        Self::Mappings,
     ];
 }
 

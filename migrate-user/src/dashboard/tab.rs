@@ -96,6 +96,11 @@ tabs! {
         "fault: a thread touches a page on a device. migrating: it needs a page that somebody else migrates. Before \
          setup: the part of a fault before its own migration began, which is mostly the driver's locks. Of the run: \
          more than 100% where several threads wait at once. Times of different kinds may be the same time twice.",
+    /// Which memory migrates.
+    Memory "memory" "0" [Mappings]
+        "Arrived and left: pages to and from devices. On devices: what arrived and has not left, of what was seen; \
+         evictions do not tell whose pages they take, so there are bounds. Came back: within a second, at least. \
+         Refused: skipped, declined or rolled back. What a program unmaps or frees is not seen.",
 }
 
 impl Tab {

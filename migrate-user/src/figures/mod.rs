@@ -2,6 +2,7 @@
 //! agree.
 
 pub(crate) mod copies;
+pub(crate) mod mappings;
 pub(crate) mod stat;
 pub(crate) mod units;
 pub(crate) mod waits;

@@ -4,7 +4,7 @@ use super::scene::{Scene, share};
 use super::whom::process;
 use super::{Finding, Kind};
 use crate::model::Bounce;
-use crate::text::{at_least, counted, duration, percent};
+use crate::text::{self, at_least, counted, duration, percent, printable};
 
 /// Ranges that are named.
 const NAMED: usize = 3;
@@ -25,6 +25,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         at_least(pages, bounced.most_pages()),
         counted(trips, "trip", "trips")
     )];
+    evidence.extend(mostly_in(scene, pages));
     let ranges = bounced.sorted();
     evidence.extend(ranges.iter().take(NAMED).map(|range| named(scene, range)));
     let cost_ns = bounced.total_ns();
@@ -50,6 +51,22 @@ pub(super) fn check(scene: &Scene<'_>) -> Option<Finding> {
         ],
         cost_ns: Some(cost_ns),
     })
+}
+
+/// The mapping in which more than half of them are.
+fn mostly_in(scene: &Scene<'_>, pages: u64) -> Option<String> {
+    let mappings = scene.model.mappings().sorted().into_iter();
+    let most = mappings.max_by_key(|of| of.bounced)?;
+    let part = share(most.bounced, pages);
+    let name = most.name.as_deref().filter(|_| part > 0.5)?;
+    Some(format!(
+        "{} of these in {} of {}, {:#x} to {:#x}",
+        percent(part.min(1.0)),
+        printable(name),
+        text::process(most.comm.as_deref(), most.pid),
+        most.start,
+        most.end
+    ))
 }
 
 fn named(scene: &Scene<'_>, range: &Bounce) -> String {

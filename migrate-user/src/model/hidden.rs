@@ -19,7 +19,7 @@ const SOME_OF_A_PAGE: [&str; 10] = [
 
 /// Conditions that leave out evictions, of which nobody knows whose pages they take, or some of
 /// them.
-const SOME_EVICTIONS: [&str; 12] = [
+const SOME_EVICTIONS: [&str; 13] = [
     "pid",
     "tid",
     "comm",
@@ -32,6 +32,7 @@ const SOME_EVICTIONS: [&str; 12] = [
     "min-pages",
     "slower-than",
     "address",
+    "mapping",
 ];
 
 /// Conditions that ask how a migration went.

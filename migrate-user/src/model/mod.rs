@@ -13,6 +13,7 @@ mod given_up;
 mod hidden;
 mod kernel;
 mod losses;
+pub mod mappings;
 pub mod ping_pong;
 pub mod processes;
 pub mod rates;
@@ -22,6 +23,7 @@ mod sets;
 pub mod slowest;
 pub mod sparkline;
 pub mod steps;
+mod strip;
 mod sums;
 mod tally;
 pub mod threads;
@@ -38,6 +40,7 @@ pub use drivers::{Driver, Drivers};
 pub use fit::Fit;
 pub use given_up::GivenUp;
 pub use hidden::Hidden;
+pub use mappings::{MappingUse, Mappings, Resident};
 pub use ping_pong::{Bounce, PingPong};
 pub use processes::{Process, Processes};
 pub use rates::{Rate, Rates};
@@ -46,6 +49,7 @@ pub use retries::{Retries, Retry};
 pub use slowest::Slowest;
 pub use sparkline::Sparkline;
 pub use steps::{Distribution, Steps};
+pub use strip::Strip;
 pub use sums::Sums;
 pub use tally::Tally;
 pub use threads::Threads;
@@ -82,6 +86,7 @@ pub struct Model {
     threads: Threads,
     batching: Batching,
     ping_pong: PingPong,
+    mappings: Mappings,
     retries: Retries,
     parts: PartSums,
     driver_parts: DriverSums,
@@ -116,6 +121,7 @@ impl Model {
             threads: Threads::default(),
             batching: Batching::new(hidden.by_result),
             ping_pong: PingPong::default(),
+            mappings: Mappings::default(),
             retries: Retries::default(),
             parts: PartSums::default(),
             driver_parts: DriverSums::default(),
@@ -187,7 +193,10 @@ impl Model {
         }
         self.note_moved(some);
         for (at, migration) in some.iter().enumerate() {
-            self.ping_pong.count(migration, self.facts.page_size);
+            let back = self.ping_pong.count(migration, self.facts.page_size);
+            if self.facts.details.mappings {
+                self.mappings.count(migration, back, self.facts.page_size);
+            }
             self.retries.count(migration, || whole(at).errno);
         }
         for (at, migration) in some.iter().enumerate() {
@@ -314,6 +323,17 @@ impl Model {
     /// Pages that soon came back, of the records that came.
     pub fn ping_pong(&self) -> &PingPong {
         &self.ping_pong
+    }
+
+    /// The mappings that migrations are in, of the records that came.
+    pub fn mappings(&self) -> &Mappings {
+        &self.mappings
+    }
+
+    /// How many pages of a mapping are on devices; `None` where not every migration was recorded,
+    /// where that is not known, and where a filter leaves out some.
+    pub fn resident(&self, of: &MappingUse) -> Option<Resident> {
+        self.sees_all(None).then(|| self.mappings.resident(of))
     }
 
     /// Of the pages that were not collected: those that had been seen to arrive where they were to

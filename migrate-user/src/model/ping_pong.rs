@@ -146,9 +146,11 @@ struct Found {
 
 /// How many pages came back.
 #[derive(Clone, Copy, Debug, Default)]
-struct Back {
-    least: u64,
-    most: u64,
+pub(super) struct Back {
+    /// At least so many.
+    pub(super) least: u64,
+    /// At most so many.
+    pub(super) most: u64,
     /// Did all move that were asked for, so that each is known?
     is_each_known: bool,
 }
@@ -189,23 +191,24 @@ impl PingPong {
         self.is_whole = is_whole;
     }
 
-    /// Adds one migration.
-    pub(super) fn count(&mut self, migration: &Ended<'_>, page_size: u64) {
+    /// Adds one migration; how many of its pages came back.
+    pub(super) fn count(&mut self, migration: &Ended<'_>, page_size: u64) -> Back {
+        let none = Back::default();
         // Between devices, or between nodes, nothing comes home.
         let Some(way) = Way::of(migration.direction) else {
-            return;
+            return none;
         };
         let is_evicted = migration.cause == Cause::Eviction;
         let (Some(address), Some(pid)) = (migration.address, migration.pid) else {
             if is_evicted {
                 self.evicted_pages = self.evicted_pages.saturating_add(migration.arrived);
             }
-            return;
+            return none;
         };
         let asked = migration.ledger.requested;
         let not_collected = migration.skips.map_or(0, |skips| skips.not_collected);
         if migration.arrived > asked || migration.arrived == 0 && not_collected == 0 {
-            return;
+            return none;
         }
         let passage = Passage {
             way,
@@ -225,10 +228,12 @@ impl PingPong {
         }
         self.there = self.there.saturating_add(already_there(migration, &seen));
         if migration.arrived == 0 {
-            return;
+            return none;
         }
+        let mut back = none;
         if !is_evicted {
-            self.come_back(migration, &Back::new(&seen, migration.ledger.moved, asked));
+            back = Back::new(&seen, migration.ledger.moved, asked);
+            self.come_back(migration, &back);
         }
         // What was evicted since is not there, and nobody knows which that is.
         let others = self.is_whole
@@ -238,6 +243,7 @@ impl PingPong {
             self.part(migration, pid, &part, (&passage, others, only));
         }
         self.bound(migration.time_ns);
+        back
     }
 
     fn look(&self, pid: u32, part: &Part, passage: &Passage) -> Found {

@@ -3,6 +3,7 @@
 mod batching;
 mod drivers;
 mod findings;
+mod memory;
 mod migration;
 mod migrations;
 mod overview;
@@ -31,6 +32,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         Tab::Migrations => migrations::draw(canvas, area),
         Tab::Findings => findings::draw(canvas, area),
         Tab::Waits => waits::draw(canvas, area),
+        Tab::Memory => memory::draw(canvas, area),
     }
 }
 
@@ -44,6 +46,7 @@ impl Lists for Tabs {
             Tab::Steps => steps::ROWS,
             Tab::Processes => model.processes().len(),
             Tab::Drivers => model.drivers().sorted().len(),
+            Tab::Memory => model.mappings().len(),
             Tab::Migrations if view.slowest => model.slowest().len(),
             Tab::Migrations => model.recent().len(),
         }
@@ -53,6 +56,7 @@ impl Lists for Tabs {
         match look.view.tab {
             Tab::Processes => processes::open(look),
             Tab::Drivers => drivers::open(look),
+            Tab::Memory => memory::open(look),
             Tab::Migrations => migrations::open(look),
             _ => None,
         }
@@ -86,8 +90,10 @@ impl Lists for Tabs {
                 .position(|column| column.head == "time"),
             Table::Worst => waits::WORST.iter().position(|column| column.head == "time"),
             // By group and step, by driver and process, the newest or the slowest, by kind and
-            // result: the rows know.
-            Table::Costs | Table::Parts | Table::Migrations | Table::Waits => None,
+            // result, by process: the rows know.
+            Table::Costs | Table::Parts | Table::Migrations | Table::Waits | Table::Mappings => {
+                None
+            }
         };
         Sort {
             by: head,
@@ -151,6 +157,7 @@ mod tests {
                     Table::Waits => waits::KINDS.len(),
                     Table::Waiters => waits::WAITERS.len(),
                     Table::Worst => waits::WORST.len(),
+                    Table::Mappings => memory::COLUMNS.len(),
                 };
                 let mut seen = std::collections::BTreeSet::new();
                 for _ in 0..columns(*table) {

@@ -188,14 +188,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 /// Says that nothing is known, and how it would be.
 fn not_followed(canvas: &mut Canvas<'_>, area: Rect) {
     let area = canvas.title(area, "Waits", "unknown");
-    let texts = unknown(canvas.model);
-    let lines = texts
-        .iter()
-        .flat_map(|text| crate::text::wrapped(text, area.width.into()));
-    let lines: Vec<_> = lines
-        .map(|line| Line::styled(line, canvas.theme.quiet()))
-        .collect();
-    canvas.put_lines(area, &lines);
+    canvas.put_texts(area, &unknown(canvas.model));
 }
 
 fn draw_kinds(canvas: &mut Canvas<'_>, kinds: &[WaitRow], area: Rect) {

@@ -130,7 +130,7 @@ fn draw_line(canvas: &mut Canvas<'_>, map: &Map, classes: std::ops::Range<usize>
 }
 
 /// Each shade is for four times as many.
-fn shade(number: u64, most: u64) -> char {
+pub(in super::super) fn shade(number: u64, most: u64) -> char {
     let below_most = |times: u64| number.saturating_mul(times) >= most;
     match number {
         0 => ' ',

@@ -4,6 +4,7 @@
 mod batching;
 mod copies;
 mod histograms;
+mod mappings;
 mod plot;
 mod tables;
 mod timeline;
@@ -63,6 +64,7 @@ fn figures(report: &Report<'_>) -> Markup {
             p.quiet { "All below is " (figures::OF_RECORDED) "." }
         }
         (tables::who(report))
+        (mappings::mappings(report))
         (tables::ping_pong(report))
         (tables::slowest(report))
     }

@@ -53,9 +53,10 @@
 //!   is missing
 //! - `not_judged`: what was not judged, a sentence for each reason: then that there is no finding
 //!   says nothing of it
-//! - everything else is of the records that came, as in [`records`]
+//! - everything else is of the records that came, as in [`records`] and [`mappings`]
 
 mod exact;
+mod mappings;
 mod records;
 mod waits;
 
@@ -161,6 +162,9 @@ fn of_records(model: &Model) -> Value {
         "drivers": records::drivers(model),
         "processes": records::processes(model),
         "other_processes": records::other_processes(model),
+        "mappings": mappings::mappings(model),
+        "other_mappings": mappings::other_mappings(model),
+        "unknown_mapping": mappings::unknown_mapping(model),
         "batching": records::batching(model),
         "costs": records::costs(model),
         "ping_pong": records::ping_pong(model),

@@ -67,7 +67,7 @@ pub(super) fn other_processes(model: &Model) -> Option<Value> {
 }
 
 /// An object with sums added.
-fn with(mut object: Value, sums: &Sums) -> Value {
+pub(super) fn with(mut object: Value, sums: &Sums) -> Value {
     let arrived = Direction::ALL.iter().map(|direction| {
         let pages = sums.arrived(Some(*direction));
         (direction.name().to_owned(), json!(pages))

@@ -5,6 +5,7 @@ mod copies;
 mod findings;
 mod heading;
 mod ledger;
+mod mappings;
 mod page;
 mod steps;
 mod tables;
@@ -18,7 +19,7 @@ use super::Report;
 use crate::figures;
 
 /// The parts, in the order in which they are printed.
-const PARTS: [fn(&Report<'_>, &mut Page); 17] = [
+const PARTS: [fn(&Report<'_>, &mut Page); 18] = [
     heading::heading,
     heading::kinds,
     heading::rates,
@@ -32,6 +33,7 @@ const PARTS: [fn(&Report<'_>, &mut Page); 17] = [
     batching::fits,
     tables::drivers,
     tables::processes,
+    mappings::mappings,
     waits::waiters,
     tables::ping_pong,
     findings::findings,
