@@ -45,6 +45,7 @@ pub(crate) static CONFIG: Config = Config {
     waits: 0,
     mapping: MappingOffsets::UNKNOWN,
     mappings: 0,
+    phases: 0,
 };
 
 /// Where `struct page`s are, one behind the other by frame number; 0 where that is not known.

@@ -1,6 +1,7 @@
 //! The command line: types and their help, nothing else.
 
 mod filter;
+mod mark;
 mod stat;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use filter::Only;
+pub use mark::Mark;
 pub use stat::Stat;
 
 use crate::dashboard::{Tab, Theme};
@@ -70,6 +72,8 @@ pub enum Command {
     Serve(Serve),
     /// Say which migrations hang at this moment, and where. Needs root.
     Stuck(Stuck),
+    /// Say in which phase this machine is from now on, for recorders with --phases.
+    Mark(Mark),
     /// Say what this kernel and this user allow, what is missing, and what to do about it.
     Doctor(Doctor),
     /// Print a manual page, or write all of them to a folder.
@@ -127,7 +131,7 @@ pub struct Look {
 pub struct Tracing {
     /// Write no records, only the kernel's own totals and histograms, which are exact and cost
     /// least
-    #[arg(long, conflicts_with_all = ["sample", "kernel_stacks", "user_stacks", "sub_steps", "off_cpu"])]
+    #[arg(long, conflicts_with_all = ["sample", "kernel_stacks", "user_stacks", "sub_steps", "off_cpu", "phases"])]
     pub totals_only: bool,
     /// Write a record of every N-th migration only; the totals still count all of them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -162,6 +166,11 @@ pub struct Tracing {
     /// Do not note which mapping of its process a migration is in, and what that is called
     #[arg(long)]
     pub no_mappings: bool,
+    /// Note in which phase the program is: where it marks phases by roctx or nvtx, in these
+    /// libraries [default: those that processes have loaded, or that the dynamic linker finds], and
+    /// where `migscope mark` tells
+    #[arg(long, value_name = "FILE", num_args = 0.., value_delimiter = ',', require_equals = true)]
+    pub phases: Option<Vec<PathBuf>>,
     /// How to hook the kernel's functions
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub attach: Attach,

@@ -23,6 +23,7 @@ mod pages;
 mod parts;
 mod path;
 mod peek;
+mod phases;
 mod regions;
 mod setup;
 mod sweep;

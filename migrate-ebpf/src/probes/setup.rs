@@ -10,7 +10,7 @@ use super::{
     ledger::{self, Stop},
     memory::NOWHERE,
     path::{self, Entered},
-    sweep, unmap, waits,
+    phases, sweep, unmap, waits,
 };
 use crate::{
     clock, config,
@@ -48,6 +48,7 @@ pub(super) fn enter(
     begin(call, began);
     plan(call);
     note_worker(call);
+    phases::note(call);
     // `migrate_vma_setup` says at its return how much of its array it has filled.
     if !matches!(setup, Setup::Vma) {
         call.arrays = call.setup;

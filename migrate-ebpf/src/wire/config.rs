@@ -62,6 +62,8 @@ pub struct Config {
     pub mapping: MappingOffsets,
     /// Not 0: mappings are noted. Then all of [`MappingOffsets`] is known that need be.
     pub mappings: u32,
+    /// Not 0: phases of programs are followed.
+    pub phases: u32,
 }
 
 /// Bytes from the start of structures that tell what a mapping is. [`OFFSET_UNKNOWN`] where said.

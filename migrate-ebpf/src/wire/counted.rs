@@ -17,6 +17,8 @@ pub struct Counted {
     pub changes: u64,
     /// How many waits ended.
     pub waits_ended: u64,
+    /// How many phases programs opened, known or lost.
+    pub phases_opened: u64,
     /// By [`count_of`](super::count_of).
     pub counts: [Counts; CLASSES * Outcome::ALL.len()],
     /// By [`wait_class`](super::wait_class).

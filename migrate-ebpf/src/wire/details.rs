@@ -1,6 +1,6 @@
 //! What is measured in a migration only when it is asked for.
 
-use super::Contended;
+use super::{Contended, Phases};
 
 /// Parts of setup (and of the other steps, where the kernel does the same there), nanoseconds.
 #[repr(C)]
@@ -69,6 +69,8 @@ pub struct Details {
     pub driver: [DriverParts; 2],
     /// Where the thread waited for locks in those steps; zero unless sub-steps were asked for.
     pub contended: Contended,
+    /// What the program was doing; zero unless phases were asked for.
+    pub phases: Phases,
 }
 
-const _: () = assert!(size_of::<Details>() == 184);
+const _: () = assert!(size_of::<Details>() == 192);

@@ -9,7 +9,8 @@ wire_enum! {
     /// [`Loss::RingFull`], [`Loss::Incomplete`], [`Loss::Headless`], [`Loss::InFlightFull`],
     /// [`Loss::HookMissed`] and [`Loss::Unfinished`]. Those in the first two are among the
     /// migrations that ended, as in `received + lost = ended`; of the others the tracer does not
-    /// know how they ended. The rest are about records that did arrive, and about waits and names.
+    /// know how they ended. The rest are about records that did arrive, and about waits, names and
+    /// phases.
     Loss {
         /// Migrations whose record did not fit into the ring buffer.
         RingFull = 0 "ring_full",
@@ -44,6 +45,12 @@ wire_enum! {
         /// Names of mappings that did not fit into the ring buffer. Their migrations are there
         /// without, until one is told.
         NameLost = 11 "name_lost",
+        /// Phases that a program opened and that are unknown, or without a name: nested too deep, no
+        /// room, or a name that could not be read.
+        PhaseLost = 12 "phase_lost",
+        /// Phases that a program closed and had not opened, as far as was seen: it did so before it
+        /// was traced, or closes more than it opens. Nothing is unknown for that.
+        PhaseUnopened = 13 "phase_unopened",
     }
 }
 

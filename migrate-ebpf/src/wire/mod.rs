@@ -9,6 +9,7 @@ mod mapping;
 mod modules;
 pub mod names;
 mod numbered;
+mod phase;
 mod place;
 mod record;
 mod totals;
@@ -28,6 +29,9 @@ pub use mapping::{
     MAPPING_NAME, MAPPING_NAME_WORDS, MAPPING_NAMES_TOLD, Mapping, MappingKind, MappingName,
 };
 pub use modules::{MODULE_CHANGES_KEPT, ModuleChange, ModuleChanges};
+pub use phase::{
+    NO_PHASE, PHASE_LEVELS, PHASE_NAME_WORDS, PHASES, Phase, PhaseKind, Phases, UNKNOWN_PHASE,
+};
 pub use place::{
     CODE_RANGES, Code, DEVICE_REGIONS, NODE_REGIONS, PEEK_WORDS, Peek, Region, Regions, code,
 };

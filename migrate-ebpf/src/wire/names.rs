@@ -37,6 +37,14 @@ statics! {
     PEEK,
     /// Calls that are under way: [`CallsUnderWay`](super::CallsUnderWay).
     UNDER_WAY,
+    /// What phases are called: a [`Phase`](super::Phase) at each place.
+    PHASES,
+    /// Their places.
+    PHASE_PLACES,
+    /// Which of them each thread has open.
+    PHASE_THREADS,
+    /// Which threads of each process have any open.
+    PHASE_PROCESSES,
 }
 
 /// The section, and so the map, with the address of the kernel's `struct page`s.

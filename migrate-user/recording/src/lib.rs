@@ -84,6 +84,7 @@
 //!     driver_parts: None,
 //!     contended: None,
 //!     off_cpu: None,
+//!     phase: None,
 //!     anomalies: 0,
 //! };
 //! let batch = Batch {

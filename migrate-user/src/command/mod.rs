@@ -8,6 +8,7 @@ mod export;
 mod harmless;
 mod live;
 mod man;
+mod mark;
 mod missing;
 mod record;
 mod replace;
@@ -57,6 +58,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Report(options) => report::report(options).await,
             Command::Export(options) => export::export(options),
             Command::Serve(options) => serve::serve(options).await,
+            Command::Mark(options) => {
+                mark::mark(&options);
+                Ok(())
+            }
             Command::Man(options) => man::man(&options),
             Command::Completions(options) => man::completions(&options),
             Command::Diff(options) => return diff::diff(options),

@@ -25,6 +25,7 @@ impl TryFrom<cli::Tracing> for Options {
             waits: !asked.no_waits,
             device_side: asked.device_side,
             mappings: !asked.no_mappings,
+            phases: asked.phases,
             only: asked.only.0,
         };
         options.check()?;

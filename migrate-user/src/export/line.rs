@@ -86,6 +86,7 @@ pub(super) struct Line<'a> {
     mapping_end: Option<u64>,
     mapping_device: Option<&'a str>,
     mapping_inode: Option<u64>,
+    phase: Option<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -190,6 +191,7 @@ impl<'a> Line<'a> {
             mapping_end: mapping.map(|of| of.end),
             mapping_device: file.map(|file| &*file.device),
             mapping_inode: file.map(|file| file.inode),
+            phase: migration.phase.as_deref(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::trace::{Direction, Filter};
 
 /// Conditions that keep some migrations of a page and leave out others.
-const SOME_OF_A_PAGE: [&str; 10] = [
+const SOME_OF_A_PAGE: [&str; 11] = [
     "direction",
     "cause",
     "outcome",
@@ -13,18 +13,20 @@ const SOME_OF_A_PAGE: [&str; 10] = [
     "tid",
     "worker",
     "driver",
+    "phase",
     // Of pages beside the range there are those migrations that reach into it.
     "address",
 ];
 
 /// Conditions that leave out evictions, of which nobody knows whose pages they take, or some of
 /// them.
-const SOME_EVICTIONS: [&str; 13] = [
+const SOME_EVICTIONS: [&str; 14] = [
     "pid",
     "tid",
     "comm",
     "cgroup",
     "worker",
+    "phase",
     "direction",
     "cause",
     "outcome",

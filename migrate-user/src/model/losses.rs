@@ -13,6 +13,11 @@ impl Model {
             .map(|status| Losses::new(status.losses))
     }
 
+    /// How many phases programs have opened, known or lost; `None` where they were not followed.
+    pub fn phases_opened(&self) -> Option<u64> {
+        self.status.as_ref()?.phases_opened
+    }
+
     /// How long the oldest migration under way has been so, nanoseconds; 0 where none has been for
     /// a second. `None` where nobody looked.
     pub fn hanging_ns(&self) -> Option<u64> {

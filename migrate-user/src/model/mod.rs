@@ -14,6 +14,7 @@ mod hidden;
 mod kernel;
 mod losses;
 pub mod mappings;
+pub mod phases;
 pub mod ping_pong;
 pub mod processes;
 pub mod rates;
@@ -41,6 +42,7 @@ pub use fit::Fit;
 pub use given_up::GivenUp;
 pub use hidden::Hidden;
 pub use mappings::{MappingUse, Mappings, Resident};
+pub use phases::{Phase, Phases};
 pub use ping_pong::{Bounce, PingPong};
 pub use processes::{Process, Processes};
 pub use rates::{Rate, Rates};
@@ -84,6 +86,7 @@ pub struct Model {
     drivers: Drivers,
     processes: Processes,
     threads: Threads,
+    phases: Phases,
     batching: Batching,
     ping_pong: PingPong,
     mappings: Mappings,
@@ -119,6 +122,7 @@ impl Model {
             drivers: Drivers::default(),
             processes: Processes::default(),
             threads: Threads::default(),
+            phases: Phases::default(),
             batching: Batching::new(hidden.by_result),
             ping_pong: PingPong::default(),
             mappings: Mappings::default(),
@@ -190,6 +194,11 @@ impl Model {
             self.drivers.count(migration);
             self.processes.count(migration);
             self.threads.count(migration);
+        }
+        if self.facts.details.phases {
+            for migration in some {
+                self.phases.count(migration);
+            }
         }
         self.note_moved(some);
         for (at, migration) in some.iter().enumerate() {
@@ -313,6 +322,11 @@ impl Model {
     /// The threads, of the records that came.
     pub fn threads(&self) -> &Threads {
         &self.threads
+    }
+
+    /// The phases of programs, of the records that came; none where they were not followed.
+    pub fn phases(&self) -> &Phases {
+        &self.phases
     }
 
     /// How time grows with the pages that are asked for, of the records that came.

@@ -170,6 +170,7 @@ impl Synthetic {
             ended: self.sequence,
             losses: self.lost,
             hanging_ns: Some(0),
+            phases_opened: None,
             exact: self.kernel.as_ref().map(|kernel| Arc::new(kernel.exact())),
         }
     }
@@ -217,6 +218,8 @@ impl Synthetic {
         migration.kernel_stack = Some(format!("do_syscall_64_[k];{function}_[k]").into());
         migration.user_stack = (self.below(4) > 0).then(|| "main;train;step".into());
         migration.mapping = migration.address.map(mapping_at);
+        let phases = [None, Some(""), Some("train"), Some("train/forward")];
+        migration.phase = phases[migration.sequence as usize % 4].map(Into::into);
     }
 
     fn plain(&mut self) -> Migration {
@@ -280,6 +283,7 @@ impl Synthetic {
             driver_parts: None,
             contended: None,
             off_cpu: None,
+            phase: None,
             anomalies: 0,
         }
     }

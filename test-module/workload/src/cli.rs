@@ -33,6 +33,8 @@ pub enum Command {
     Bench(BenchOptions),
     /// Read a map of BPF's on each processor: meanwhile the kernel runs no kprobe's program there
     Blind(BlindOptions),
+    /// Open and close phases as fast as it goes, and print how many were opened
+    Phases(PhasesOptions),
     /// Have the kernel's own test driver read memory that is on the device
     Reach(ReachOptions),
     /// Attack the driver at random from several processes, and see that nothing is left
@@ -71,6 +73,10 @@ pub struct RunOptions {
     /// the scenario `arrays` has some
     #[arg(long, value_name = "FILE")]
     pub mappings: Option<PathBuf>,
+    /// Write which thread is in which phase of the program here, one JSON object whenever one
+    /// changes
+    #[arg(long, value_name = "FILE")]
+    pub phases: Option<PathBuf>,
 }
 
 /// Options of `workload round-trips`.
@@ -138,6 +144,22 @@ pub struct ChurnOptions {
 pub struct BlindOptions {
     /// How many times, on each processor
     pub reads: u32,
+}
+
+/// Options of `workload phases`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct PhasesOptions {
+    /// How many, in each thread
+    pub count: u64,
+    /// How many threads
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub threads: u16,
+    /// How many are open at a time, one in the other
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub nested: u32,
+    /// How many different names they have
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub names: u32,
 }
 
 /// Options of `workload reach`.

@@ -17,6 +17,7 @@ pub mod maps;
 pub mod memory;
 pub mod pagemap;
 pub mod pattern;
+pub mod phases;
 pub mod process;
 pub mod processor;
 pub mod reach;

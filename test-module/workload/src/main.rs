@@ -6,7 +6,7 @@ use clap::Parser as _;
 use workload::{
     bench, blind, churn,
     cli::{Cli, Command},
-    crowd, fuzz, reach, round_trips, run, scenario,
+    crowd, fuzz, phases, reach, round_trips, run, scenario,
 };
 
 /// The status of bad use, as clap has it.
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Churn(options) => churn::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Blind(options) => blind::run(&options),
+        Command::Phases(options) => phases::run(&options),
         Command::Reach(options) => reach::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
     };

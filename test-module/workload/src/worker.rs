@@ -12,6 +12,7 @@ use crate::{
     clock,
     control::Control,
     device::{Device, Direction},
+    phases::Log,
     process::{self, Child},
     rng::Rng,
     stack::Stack,
@@ -36,6 +37,8 @@ pub struct Orders<'a> {
     pub waits: &'a Sender<Wait>,
     /// Where processes say what their memory is.
     pub mappings: &'a MappingFile,
+    /// Where it is written in which phases threads are.
+    pub phases: &'a Log,
     /// Makes the choices.
     pub seed: u64,
     /// How many threads were asked for.
@@ -96,6 +99,11 @@ impl<'a> Process<'a> {
     /// When to end.
     pub fn control(&self) -> &'a Control {
         self.orders.control
+    }
+
+    /// Where it is written in which phases threads are.
+    pub fn phases(&self) -> &'a Log {
+        self.orders.phases
     }
 
     /// The worker with this number.

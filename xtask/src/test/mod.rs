@@ -28,6 +28,7 @@ mod mappings;
 mod output;
 mod page;
 mod pairs;
+mod phases;
 mod readers;
 mod recordings;
 mod refusals;
@@ -233,6 +234,9 @@ const SIDE_BY_SIDE: &[Case] = tests![
     losses::stacks_without_a_place_are_counted,
     rogue::ledgers_that_do_not_balance_are_counted,
     rogue::arrays_that_cannot_be_read_are_counted,
+    phases::are_those_of_the_program,
+    phases::none_is_lost_untold,
+    phases::a_script_marks_them,
     scenarios::every_way_is_traced,
     scenarios::what_fails_is_traced,
     scenarios::load_is_traced,

@@ -229,6 +229,16 @@ const DRIVERS: &[Case] = &[
         &[("declined", 10_220), ("skipped", 20)],
     ),
     case(
+        "phases",
+        "60",
+        &[
+            ("cause device_fault", 1),
+            ("cause eviction", 1),
+            ("cause cpu_fault", 1),
+            ("threads", 3),
+        ],
+    ),
+    case(
         "abandoned",
         "500",
         &[("outcome abandoned", 500), ("threads", 500)],

@@ -10,7 +10,12 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Losses that older recordings do not tell: they followed nothing that could be lost so.
-const NEW: [Loss; 2] = [Loss::WaitLost, Loss::WaitMissed];
+const NEW: [Loss; 4] = [
+    Loss::WaitLost,
+    Loss::WaitMissed,
+    Loss::PhaseLost,
+    Loss::PhaseUnopened,
+];
 
 /// What was lost, by `migrate_ebpf::wire::Loss`: an object with a number for each name. Other names
 /// mean nothing.

@@ -274,6 +274,10 @@ fn asked_for(details: Details) -> Vec<Column> {
             m.off_cpu.map(|ns| ns[step as usize])
         }));
     }
+    if details.phases {
+        let phase = Column::text("phase", |m| m.phase.as_ref());
+        columns.push(phase.with_note("outermost first, / between them; empty for none"));
+    }
     columns
 }
 

@@ -199,6 +199,7 @@ fn text_bytes(migration: &Migration) -> usize {
         holder.map(|holder| &holder.comm),
         mapping.and_then(|mapping| mapping.name.as_ref()),
         mapping.and_then(|mapping| mapping.file.as_ref().map(|file| &file.device)),
+        migration.phase.as_ref(),
     ];
     let stacks = [
         migration.kernel_stack.as_ref(),

@@ -2,7 +2,8 @@
 //! object.
 //!
 //! `ended`: migrations that ended; `losses`: what was lost, by name; `hanging_ns`: how long the
-//! oldest migration under way had been so, 0 for less than a second; and now and then `totals`, the
+//! oldest migration under way had been so, 0 for less than a second; `phases_opened`: how many
+//! phases programs opened, where those were followed; and now and then `totals`, the
 //! kernel's own: `counts`, for each direction, cause and outcome, and `figures`, for each direction
 //! and cause a histogram in HdrHistogram's V2 encoding, compressed, in base64, as HdrHistogram's
 //! decoders of every language take it; and of waits, where they were followed, `waits` and
@@ -30,6 +31,8 @@ struct Account {
     losses: Losses,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     hanging_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    phases_opened: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     totals: Option<Totals>,
 }
@@ -116,6 +119,7 @@ pub(super) fn encode(status: &Status) -> Result<Told, Wrong> {
         ended: status.ended,
         losses: Losses(status.losses),
         hanging_ns: status.hanging_ns,
+        phases_opened: status.phases_opened,
         totals: status.exact.as_deref().map(Totals::of).transpose()?,
     };
     let text = serde_json::to_string(&account).map_err(|error| error.to_string())?;
@@ -135,6 +139,7 @@ pub(super) fn decode(time_ns: u64, text: &str) -> Result<Status, Wrong> {
         ended: account.ended,
         losses: account.losses.0,
         hanging_ns: account.hanging_ns,
+        phases_opened: account.phases_opened,
         exact: exact.map(Arc::new),
     })
 }

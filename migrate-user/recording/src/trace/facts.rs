@@ -77,6 +77,8 @@ pub struct Details {
     pub device_side: bool,
     /// The mapping that each migration is in.
     pub mappings: bool,
+    /// Phases of programs.
+    pub phases: bool,
 }
 
 impl Details {
@@ -89,6 +91,7 @@ impl Details {
         waits: true,
         device_side: true,
         mappings: true,
+        phases: true,
     };
 
     /// Were any waits followed?
@@ -108,7 +111,7 @@ impl Details {
     }
 
     /// Name and value of each, with the names of the command line.
-    fn each(&mut self) -> [(&'static str, &mut bool); 7] {
+    fn each(&mut self) -> [(&'static str, &mut bool); 8] {
         [
             ("kernel_stacks", &mut self.kernel_stacks),
             ("user_stacks", &mut self.user_stacks),
@@ -117,6 +120,7 @@ impl Details {
             ("waits", &mut self.waits),
             ("device_side", &mut self.device_side),
             ("mappings", &mut self.mappings),
+            ("phases", &mut self.phases),
         ]
     }
 

@@ -80,6 +80,9 @@ pub struct Migration {
     /// How long the thread did not run in each step, nanoseconds, by [`Step`]; `None` unless asked
     /// for.
     pub off_cpu: Option<[u64; Step::COUNT]>,
+    /// What the program was doing when it began: names of phases, the outermost first, `/` between
+    /// them; empty for none. `None` unless asked for, or where nobody can tell.
+    pub phase: Option<Arc<str>>,
     /// Bits of [`wire::anomaly`]; 0 for a record to be trusted.
     pub anomalies: u8,
 }

@@ -322,6 +322,7 @@ mod tests {
             driver_parts: None,
             contended: None,
             off_cpu: None,
+            phase: None,
             anomalies: 0,
         }
     }

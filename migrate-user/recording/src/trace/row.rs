@@ -54,6 +54,8 @@ pub struct Row<'a> {
     pub parts: Option<Parts>,
     /// How long the thread did not run in each step, nanoseconds.
     pub off_cpu: Option<[u64; Step::COUNT]>,
+    /// As [`Migration::phase`].
+    pub phase: Option<&'a Arc<str>>,
     /// Bits of [`migrate_ebpf::wire::anomaly`].
     pub anomalies: u8,
 }
@@ -88,6 +90,7 @@ impl<'a> From<&'a Migration> for Row<'a> {
             probe: migration.probe,
             parts: migration.parts,
             off_cpu: migration.off_cpu,
+            phase: migration.phase.as_ref(),
             anomalies: migration.anomalies,
         }
     }

@@ -21,6 +21,8 @@ pub struct Status {
     /// How long the oldest migration under way had been so, nanoseconds; 0 where none had been for
     /// [`HANGS_NS`], and `None` where nobody looked.
     pub hanging_ns: Option<u64>,
+    /// How many phases programs opened, known or lost; `None` unless asked for.
+    pub phases_opened: Option<u64>,
     /// What the kernel counted by itself. It comes now and then, and with the last status.
     pub exact: Option<Arc<Exact>>,
 }
@@ -55,6 +57,11 @@ impl Status {
             ended: self.ended.saturating_add(before.ended),
             losses,
             hanging_ns: self.hanging_ns,
+            phases_opened: both(
+                self.phases_opened,
+                before.phases_opened,
+                u64::saturating_add,
+            ),
             exact,
         }
     }
@@ -74,7 +81,17 @@ impl Status {
             ended: self.ended.saturating_sub(before.ended),
             losses,
             hanging_ns: self.hanging_ns,
+            phases_opened: both(
+                self.phases_opened,
+                before.phases_opened,
+                u64::saturating_sub,
+            ),
             exact,
         }
     }
+}
+
+/// A count of this status and of the one before; what that does not tell is 0 there.
+fn both(this: Option<u64>, before: Option<u64>, of: fn(u64, u64) -> u64) -> Option<u64> {
+    this.map(|this| of(this, before.unwrap_or(0)))
 }

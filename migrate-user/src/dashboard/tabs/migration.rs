@@ -7,8 +7,8 @@ use super::super::canvas::{Canvas, below, left, top, with_x};
 use super::super::state::Opened;
 use super::super::theme::{Theme, sign};
 use super::super::widgets::{stacks, waterfall};
-use crate::figures::copies::rate;
 use crate::figures::units::Unit;
+use crate::figures::{self, copies::rate};
 use crate::model::{Copied, PARTS};
 use crate::text::{self, bytes, count, duration, percent, printable, since};
 use crate::trace::{
@@ -120,6 +120,10 @@ fn fact_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> 
         ("addresses", addresses(canvas, migration).as_deref()),
     ] {
         lines.push(fact(canvas, name, is.unwrap_or("unknown")));
+    }
+    if canvas.model.facts().details.phases {
+        let phase = figures::phase(migration.phase.as_deref());
+        lines.push(fact(canvas, "phase", phase));
     }
     lines.extend(off_cpu(migration).map(|text| fact(canvas, "off CPU", &text)));
     lines.extend(parts(migration).map(|text| fact(canvas, "of which", &text)));

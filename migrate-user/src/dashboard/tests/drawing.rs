@@ -122,6 +122,7 @@ fn absurd_numbers_are_drawn_too() {
             ended: u64::MAX,
             losses: [u64::MAX; LOSSES],
             hanging_ns: None,
+            phases_opened: None,
             exact: None,
         });
         app.batch(batch);

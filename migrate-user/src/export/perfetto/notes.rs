@@ -24,6 +24,7 @@ pub(super) fn notes(migration: &Migration) -> Notes<'_> {
         text("owner_comm", migration.comm.as_deref()),
         text("driver", migration.driver.as_deref()),
         text("cgroup", migration.cgroup.as_deref()),
+        text("phase", migration.phase.as_deref()),
         text("direction", migration.known_direction()),
         text("cause", migration.known_cause()),
         text("from", migration.from.kind()),

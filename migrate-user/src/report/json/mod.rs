@@ -165,6 +165,7 @@ fn of_records(model: &Model) -> Value {
         "mappings": mappings::mappings(model),
         "other_mappings": mappings::other_mappings(model),
         "unknown_mapping": mappings::unknown_mapping(model),
+        "phases": records::phases(model),
         "batching": records::batching(model),
         "costs": records::costs(model),
         "ping_pong": records::ping_pong(model),

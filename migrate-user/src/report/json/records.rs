@@ -7,6 +7,10 @@
 //! - `drivers`: each `driver` (`null`: not known) with its sums
 //! - `processes`: each `pid`, `comm`, `cgroup` with its sums; `other_processes`: `null`, or the
 //!   sums of those that gave way to them, with how often that was (`processes`)
+//! - `phases`: `null` where they were not followed, else how many programs have `opened`, known or
+//!   lost, and in `paths` each `phase` (`""`: in none; `null`: not known) with its sums and
+//!   `steps_ns`, the time in each step; `others`: the sums of those that came when there were too
+//!   many, or `null`
 //! - `batching`: by direction and for `both`: `sizes`, by the pages that completed calls asked for
 //!   (`pages_min`, `pages_max`): `calls`, `requested`, `arrived`, `time_ns`, `ns_per_page`,
 //!   `steps_ns`, `saved_ns` (for `both`: what it would have saved if no call had been smaller, of
@@ -33,7 +37,9 @@ use serde_json::{Map, Value, json};
 
 use super::exact::rows;
 use crate::figures;
-use crate::model::{Batching, Bounce, Driver, Fit, Group, Model, Process, Retry, Size, Sums};
+use crate::model::{
+    Batching, Bounce, Driver, Fit, Group, Model, Phase, Process, Retry, Size, Sums,
+};
 use crate::trace::{Direction, Migration, Step};
 
 /// Rows of a list, at most.
@@ -87,6 +93,28 @@ pub(super) fn with(mut object: Value, sums: &Sums) -> Value {
         object.extend(more);
     }
     object
+}
+
+pub(super) fn phases(model: &Model) -> Option<Value> {
+    let phase = |phase: &Phase| {
+        let steps = Step::ALL
+            .into_iter()
+            .zip(phase.steps_ns)
+            .map(|(step, ns)| (step.name().to_owned(), json!(ns)));
+        let what = json!({
+            "phase": phase.path.as_deref(),
+            "steps_ns": steps.collect::<Map<_, _>>(),
+        });
+        with(what, &phase.sums)
+    };
+    let phases = model.phases();
+    model.facts().details.phases.then(|| {
+        json!({
+            "opened": model.phases_opened(),
+            "paths": phases.sorted().into_iter().map(phase).collect::<Vec<_>>(),
+            "others": phases.others().map(phase),
+        })
+    })
 }
 
 pub(super) fn batching(model: &Model) -> Map<String, Value> {

@@ -7,6 +7,7 @@ mod heading;
 mod ledger;
 mod mappings;
 mod page;
+mod phases;
 mod steps;
 mod tables;
 mod waits;
@@ -19,7 +20,7 @@ use super::Report;
 use crate::figures;
 
 /// The parts, in the order in which they are printed.
-const PARTS: [fn(&Report<'_>, &mut Page); 18] = [
+const PARTS: [fn(&Report<'_>, &mut Page); 19] = [
     heading::heading,
     heading::kinds,
     heading::rates,
@@ -34,6 +35,7 @@ const PARTS: [fn(&Report<'_>, &mut Page); 18] = [
     tables::drivers,
     tables::processes,
     mappings::mappings,
+    phases::phases,
     waits::waiters,
     tables::ping_pong,
     findings::findings,

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use aya::programs::{FEntry, FExit, Program, RawTracePoint, RawTracePointRunOptions, TestRun as _};
 use aya::{Btf, Ebpf, EbpfLoader};
 use migrate_bpf::link::Link;
-use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, SWEPT_ALL_IT_COULD, names};
+use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, PHASES, SWEPT_ALL_IT_COULD, names};
 
 use super::hooks::{
     DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Method, PARTS, WAITS, programs,
@@ -13,7 +13,7 @@ use super::hooks::{
 use super::kprobes::{self, Fprobes};
 use super::loading::{self, Wanted, refusal};
 use super::options::{Attach, Options, to_wire};
-use super::{Refusal, TracerError, modules, object};
+use super::{Refusal, TracerError, modules, object, phases};
 use crate::machine;
 
 /// The program that ends calls of which nothing more comes. It is hooked to nothing, and run by
@@ -48,6 +48,9 @@ pub(super) const UNDER_WAY: &str = "under_way";
 /// Stacks that fit where every migration has its own, and where none has: a map is never empty.
 const MANY_STACKS: u32 = 16384;
 const NO_STACKS: u32 = 1;
+
+/// Threads, and processes, whose phases are followed at a time.
+const PHASE_THREADS: u32 = 16384;
 
 /// What was loaded and attached.
 pub(super) struct Attached {
@@ -198,12 +201,18 @@ fn tracer(
     } else {
         NO_STACKS
     };
+    // A map is never empty.
+    let if_asked = |entries| if options.phases.is_some() { entries } else { 1 };
     EbpfLoader::new()
         .btf(Some(btf))
         .override_global(names::CONFIG, &config[..], true)
         .override_global(names::FILTER, &filter[..], true)
         .map_max_entries(names::RECORDS, options.ring_bytes)
         .map_max_entries(names::STACKS, stacks)
+        .map_max_entries(names::PHASES, if_asked(PHASES as u32))
+        .map_max_entries(names::PHASE_PLACES, if_asked(PHASES as u32))
+        .map_max_entries(names::PHASE_THREADS, if_asked(PHASE_THREADS))
+        .map_max_entries(names::PHASE_PROCESSES, if_asked(PHASE_THREADS))
         .load(object)
         .map_err(|cause| TracerError::Load(Refusal::new(&cause)))
 }
@@ -220,6 +229,8 @@ impl Attached {
         let points = tracepoints(options).map(|(name, _)| name);
         let optional = optional(options).map(|(name, _)| name);
         let points = points.chain([SWEEP, PEEK, UNDER_WAY]).chain(optional);
+        let of_phases = phases::PROGRAMS.into_iter();
+        let points = points.chain(of_phases.filter(|_| options.phases.is_some()));
         let points = points.map(Wanted::Tracepoint);
         let found = match &mut self.held.fprobes {
             Some(fprobes) => {
@@ -295,7 +306,9 @@ impl Attached {
 /// What is hooked to tracepoints: program and tracepoint.
 fn tracepoints(options: &Options) -> impl Iterator<Item = (&'static str, &'static str)> {
     let switch = options.off_cpu.then_some(SCHED_SWITCH);
-    [THREAD_EXIT].into_iter().chain(switch)
+    let asked = options.phases.is_some();
+    let phases = phases::ENDS.into_iter().filter(move |_| asked);
+    [THREAD_EXIT].into_iter().chain(switch).chain(phases)
 }
 
 /// The same of what not every kernel has.

@@ -73,6 +73,7 @@ fn offsets(
         waits: 0,
         mapping: mapping(&types).unwrap_or(MappingOffsets::UNKNOWN),
         mappings: 0,
+        phases: 0,
     };
     let structures = StructureOffsets {
         xa_head: types.offset("xarray", "xa_head"),

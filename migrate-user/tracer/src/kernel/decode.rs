@@ -15,6 +15,7 @@ use super::TracerError;
 use super::cgroups::Cgroups;
 use super::mappings::Mappings;
 use super::options::Options;
+use super::phases::Paths;
 use super::regions::Places;
 use super::symbols::{Stack, StackId, Symbols};
 use super::within;
@@ -39,6 +40,7 @@ pub(super) struct Decoder {
     cgroups: Cgroups,
     mappings: Mappings,
     stacks: Option<Stacks>,
+    phases: Option<Paths>,
     asked: Options,
 }
 
@@ -99,6 +101,7 @@ impl Decoder {
     pub(super) fn open(
         tracer: &mut Ebpf,
         symbols: Symbols,
+        phases: Option<Paths>,
         asked: &Options,
     ) -> Result<Self, TracerError> {
         let mut take = |name| tracer.take_map(name).ok_or(TracerError::Object(name));
@@ -111,7 +114,10 @@ impl Decoder {
             symbols,
         };
         let mappings = Mappings::open(tracer)?;
-        Ok(Self::new(Some(stacks), mappings, asked.clone()))
+        Ok(Self {
+            phases,
+            ..Self::new(Some(stacks), mappings, asked.clone())
+        })
     }
 
     fn new(stacks: Option<Stacks>, mappings: Mappings, asked: Options) -> Self {
@@ -120,6 +126,7 @@ impl Decoder {
             cgroups: Cgroups::default(),
             mappings,
             stacks,
+            phases: None,
             asked,
         }
     }
@@ -161,10 +168,13 @@ impl Decoder {
         let kernel = self.kernel_stack(record.kernel_stack, record.time_ns);
         let worker = self.worker(record.worker_comm, record.tid);
         let user_stack = self.user_stack(record.user_stack, record.pid);
+        let pid = (record.pid != 0).then_some(record.pid);
+        let paths = self.phases.as_mut();
+        let phase = paths.and_then(|paths| paths.path(details?.phases, pid));
         Ok(Migration {
             sequence: record.sequence,
             time_ns: record.time_ns,
-            pid: (record.pid != 0).then_some(record.pid),
+            pid,
             tid: worker.is_none().then_some(record.tid),
             comm: self.name(record.comm),
             worker,
@@ -201,6 +211,7 @@ impl Decoder {
             off_cpu: details
                 .filter(|_| self.asked.off_cpu)
                 .and_then(|details| within::off_cpu(&details, &steps)),
+            phase,
             anomalies: record.anomalies,
         })
     }

@@ -101,6 +101,32 @@ pub enum TracerError {
     /// The programs for fprobes could not be made ready.
     #[error("cannot prepare the probes for kprobe.multi: {0}")]
     Fprobes(#[source] migrate_bpf::multi::Error),
+    /// No uprobes.
+    #[error(
+        "--phases: this kernel has no uprobes, or does not show them in /sys. Use one that is built with \
+         CONFIG_UPROBE_EVENTS=y, as those of the distributions are"
+    )]
+    NoUprobes,
+    /// The code of this program cannot be found in its file.
+    #[error(
+        "--phases: /proc/self/maps does not tell where this program is mapped. Is /proc there?"
+    )]
+    NoOwnCode,
+    /// A file that is to be hooked is not there.
+    #[error("--phases={path}: there is no such file. Name the library that the program loads")]
+    NoLibrary {
+        /// As it was named.
+        path: String,
+    },
+    /// A file that is to be hooked has nothing to hook.
+    #[error(
+        "--phases={path}: it exports none of roctxRangePushA, nvtxRangePushA and what belongs to them. (What uses NVTX 3 \
+         has no such function.) Name the library that the program loads"
+    )]
+    NoPhases {
+        /// As it was named.
+        path: String,
+    },
     /// A filter that the probes cannot ask.
     #[error(
         "--{word} cannot be asked while tracing: {why}. Trace without it, and choose afterwards: report, export, diff and \

@@ -48,7 +48,7 @@ enum NotLoaded {
 pub(super) enum Wanted {
     /// The programs of a hook.
     Hook(&'static Hook),
-    /// The program of a tracepoint, or one that is run by hand.
+    /// The program of a tracepoint, one that is run by hand, or one for functions of programs.
     Tracepoint(&'static str),
 }
 
@@ -201,6 +201,7 @@ fn load_tracepoint(
     for program in programs {
         let loaded = match program {
             Program::RawTracePoint(point) => point.load(),
+            Program::UProbe(probe) => probe.load(),
             Program::BtfTracePoint(point) => match point.load(name, btf) {
                 Err(cause) if has_no_type(&cause) => Ok(()),
                 loaded => loaded,

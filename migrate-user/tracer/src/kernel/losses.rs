@@ -13,6 +13,7 @@ use super::TracerError;
 use super::attach::Held;
 
 const ENDED: usize = offset_of!(Counted, ended) / 8;
+const PHASES_OPENED: usize = offset_of!(Counted, phases_opened) / 8;
 const CHANGES: usize = offset_of!(Counted, changes) / 8;
 /// Words up to the totals.
 const WORDS: usize = offset_of!(Counted, counts) / 8;
@@ -49,6 +50,11 @@ impl Losses {
     /// How many migrations ended, reported or lost, since the probes were loaded.
     pub(super) fn ended(&self) -> u64 {
         self.counters.word(ENDED)
+    }
+
+    /// How many phases programs opened, known or lost.
+    pub(super) fn phases_opened(&self) -> u64 {
+        self.counters.word(PHASES_OPENED)
     }
 
     /// How often memory has come or gone.

@@ -20,6 +20,7 @@ mod modules;
 mod object;
 mod options;
 mod peek;
+mod phases;
 mod refusal;
 mod regions;
 mod requirements;
@@ -43,6 +44,7 @@ pub(crate) use btf::Types;
 pub use error::TracerError;
 pub(crate) use hooks::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
 pub use options::{Attach, Options, RING_BYTES};
+pub use phases::mark;
 pub use refusal::Refusal;
 pub(crate) use requirements::{has_ring_buffer, missing_helpers};
 pub use trial::{Feature, try_out};
@@ -142,9 +144,12 @@ impl Tracer {
         });
         let (mut config, structures) = config?;
         options.tell(&mut config);
-        let (mut attached, watch) = attach::attach(&config, &btf?, options, |tracer| {
-            Watch::begin(tracer, structures, options, &mut symbols)
+        let prepared = attach::attach(&config, &btf?, options, |tracer| {
+            let phases = phases::begin(tracer, options, tell)?;
+            let watch = Watch::begin(tracer, structures, options, &mut symbols)?;
+            Ok((watch, phases))
         })?;
+        let (mut attached, (watch, phases)) = prepared;
         let tracer = &mut attached.tracer;
         let ring = tracer
             .take_map(names::RECORDS)
@@ -154,7 +159,7 @@ impl Tracer {
         let losses = Losses::open(tracer)?;
         let totals = Totals::open(tracer)?;
         let in_flight = in_flight::Answer::open(tracer)?;
-        let decoder = Decoder::open(tracer, symbols, options)?;
+        let decoder = Decoder::open(tracer, symbols, phases, options)?;
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
@@ -372,6 +377,11 @@ impl Tracer {
                 ended: self.losses.ended(),
                 losses: self.losses.read(&self.tracer, &self.held)?,
                 hanging_ns: Some(self.in_flight.hanging_ns(&mut self.tracer)?),
+                phases_opened: self
+                    .facts
+                    .details
+                    .phases
+                    .then(|| self.losses.phases_opened()),
                 exact: None,
             };
             let counts = with_counts.then(|| self.totals.counts());
@@ -434,6 +444,7 @@ fn facts(options: &Options, attached: &Attached, mappings: bool) -> Facts {
             waits: options.waits,
             device_side: options.device_side,
             mappings,
+            phases: options.phases.is_some(),
         },
         not_hooked: attached.not_hooked.clone(),
         started_ns: Some(attached.started_ns),

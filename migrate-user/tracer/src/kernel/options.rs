@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use migrate_ebpf::wire::{self, Config, MODULE_NAME_WORDS, MappingOffsets};
 
@@ -34,6 +34,9 @@ pub struct Options {
     pub device_side: bool,
     /// Tell which mapping each migration is in, of those that become records.
     pub mappings: bool,
+    /// Follow phases of programs, by functions of these libraries; of all that are found where none
+    /// is named. `None`: do not.
+    pub phases: Option<Vec<PathBuf>>,
     /// Which migrations are counted at all: those that the probes can ask.
     pub only: Filter,
 }
@@ -54,6 +57,7 @@ impl Default for Options {
             waits: true,
             device_side: false,
             mappings: true,
+            phases: None,
             only: Filter::default(),
         }
     }
@@ -86,7 +90,7 @@ impl Options {
 
     /// Are there details behind each record?
     pub(super) fn details(&self) -> bool {
-        self.sub_steps || self.off_cpu
+        self.sub_steps || self.off_cpu || self.phases.is_some()
     }
 
     /// Are stacks kept of every migration?
@@ -107,6 +111,7 @@ impl Options {
         config.details = self.details().into();
         config.waits = (self.waits || self.device_side).into();
         config.mappings = self.tells_mappings(config).into();
+        config.phases = self.phases.is_some().into();
     }
 }
 

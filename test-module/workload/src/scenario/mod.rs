@@ -22,6 +22,7 @@ mod multi;
 mod nouveau;
 mod oversubscribe;
 mod pages;
+mod phases;
 mod ping_pong;
 mod pinned;
 mod retries;
@@ -114,6 +115,7 @@ pub static ALL: &[&dyn Scenario] = &[
     &arrays::Arrays,
     &all_or_nothing::AllOrNothing,
     &abandoned::Abandoned,
+    &phases::Phases,
     &idle::Idle,
     &storm::Storm,
 ];

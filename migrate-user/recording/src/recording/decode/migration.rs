@@ -93,6 +93,7 @@ pub(super) struct MigrationColumns {
     driver_parts: Option<[OfDriver; 2]>,
     locks: Option<LockColumns>,
     off_cpu: Option<OfSteps>,
+    phase: Option<TextColumn>,
 }
 
 impl MigrationColumns {
@@ -109,6 +110,8 @@ impl MigrationColumns {
             .mappings
             .then(|| MappingColumns::new(columns, texts));
         let mapping = mapping.transpose()?;
+        let phase = details.phases.then(|| texts.names(columns, "phase"));
+        let phase = phase.transpose()?;
         let is_new = columns.has("cause");
         let worker =
             is_new.then(|| ThreadColumns::new(columns, "worker_tid", "worker_comm", texts));
@@ -171,6 +174,7 @@ impl MigrationColumns {
                 .off_cpu
                 .then(|| of_steps(columns, "off_cpu_"))
                 .transpose()?,
+            phase,
         })
     }
 
@@ -204,6 +208,7 @@ impl MigrationColumns {
             probe: std::array::from_fn(|call| self.probe[call][row]),
             parts: self.parts(row),
             off_cpu: self.off_cpu.as_ref().and_then(|columns| all(columns, row)),
+            phase: self.phase.as_ref().and_then(|of| of.get(row)),
             anomalies: self.anomalies[row] as u8,
         }
     }
@@ -249,6 +254,7 @@ impl MigrationColumns {
             driver_parts: self.driver_parts(at),
             contended: self.contended(at),
             off_cpu: row.off_cpu,
+            phase: row.phase.cloned(),
             anomalies: row.anomalies,
         }
     }

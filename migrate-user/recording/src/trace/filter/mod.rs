@@ -3,6 +3,7 @@
 
 mod name;
 mod parse;
+mod phase;
 mod range;
 mod seen;
 mod text;
@@ -11,6 +12,7 @@ pub mod words;
 use migrate_ebpf::wire::{Cause, Direction, Outcome};
 
 pub use name::{Cgroup, Comm, Driver, MappingName};
+pub use phase::Phase;
 pub use range::{Addresses, Bound, Times};
 pub use seen::Seen;
 pub use text::quoted;
@@ -37,6 +39,8 @@ pub struct Filter {
     pub direction: Vec<Direction>,
     /// For these causes.
     pub cause: Vec<Cause>,
+    /// In these phases of programs.
+    pub phase: Vec<Phase>,
     /// With these outcomes.
     pub outcome: Vec<Outcome>,
     /// Rejected by the kernel with these errnos, as positive numbers.
@@ -101,6 +105,7 @@ impl Filter {
             driver: self.driver.clone(),
             direction: self.direction.clone(),
             cause: self.cause.clone(),
+            phase: self.phase.clone(),
             outcome: self.outcome.clone(),
             errno: self.errno.clone(),
             mapping: self.mapping.clone(),
@@ -126,6 +131,7 @@ impl Filter {
     fn takes_kind(&self, migration: &Migration) -> bool {
         any(&self.direction, Some(migration.direction), |a, b| *a == b)
             && any(&self.cause, Some(migration.cause), |a, b| *a == b)
+            && any(&self.phase, migration.phase.as_deref(), Phase::has)
             && any(&self.outcome, Some(migration.outcome), |a, b| *a == b)
             && any(&self.errno, migration.errno, |asked, errno| *asked == errno)
     }

@@ -17,6 +17,7 @@ pub struct Seen {
     workers: BTreeSet<Arc<str>>,
     cgroups: BTreeSet<Arc<str>>,
     mappings: BTreeSet<Arc<str>>,
+    phases: BTreeSet<Arc<str>>,
 }
 
 impl Seen {
@@ -31,6 +32,7 @@ impl Seen {
                 &mut self.mappings,
                 row.mapping.and_then(|mapping| mapping.name),
             ),
+            (&mut self.phases, row.phase),
         ] {
             if let Some(name) = name
                 && names.len() < MOST
@@ -49,6 +51,7 @@ impl Seen {
             "worker" => &self.workers,
             "cgroup" => &self.cgroups,
             "mapping" => &self.mappings,
+            "phase" => &self.phases,
             _ => return Vec::new(),
         };
         names.iter().map(|name| &**name).collect()
@@ -79,6 +82,10 @@ impl Seen {
                 unmet(&filter.mapping, &self.mappings, |asked, name| {
                     asked.is(name)
                 }),
+            ),
+            (
+                "phase",
+                unmet(&filter.phase, &self.phases, |asked, path| asked.has(path)),
             ),
         ];
         let unknown = unknown.into_iter();

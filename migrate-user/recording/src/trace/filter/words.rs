@@ -158,7 +158,7 @@ macro_rules! single {
 }
 
 /// All of them, in the order in which they are told.
-pub static WORDS: [Word; 15] = [
+pub static WORDS: [Word; 16] = [
     Word {
         name: "pid",
         value: "PID",
@@ -207,6 +207,14 @@ pub static WORDS: [Word; 15] = [
         value: "WHY",
         help: "... for this reason",
         ..named_list!(cause, Cause)
+    },
+    Word {
+        name: "phase",
+        value: "NAME",
+        help: "... in this phase of a program, or in one nested in it, such as forward or train/forward; \
+               none: in no phase",
+        in_kernel: false,
+        ..list!(phase, parsed)
     },
     Word {
         name: "outcome",

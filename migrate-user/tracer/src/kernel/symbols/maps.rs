@@ -11,11 +11,11 @@ const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
 
 /// The code of a process, in the order of the addresses.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Maps(Vec<Mapping>);
+pub(in crate::kernel) struct Maps(Vec<Mapping>);
 
 /// A line of the file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mapping {
+pub(in crate::kernel) struct Mapping {
     start: u64,
     end: u64,
     /// Where in the file it begins.
@@ -28,9 +28,14 @@ pub(super) struct Mapping {
 
 impl Maps {
     /// `None` if there is no such process, or it may not be looked at.
-    pub(super) fn of(process: &Path) -> Option<Self> {
+    pub(in crate::kernel) fn of(process: &Path) -> Option<Self> {
         let text = fs::read(process.join("maps")).ok()?;
         Some(Self::parse(&String::from_utf8_lossy(&text)))
+    }
+
+    /// All of it that is in files.
+    pub(in crate::kernel) fn files(&self) -> impl Iterator<Item = &Mapping> {
+        self.0.iter().filter(|one| one.path.starts_with('/'))
     }
 
     fn parse(text: &str) -> Self {
@@ -73,7 +78,7 @@ impl Mapping {
     }
 
     /// The file's name, or what the kernel calls the memory: `libc.so.6`, `[vdso]`.
-    pub(super) fn name(&self) -> Option<&str> {
+    pub(in crate::kernel) fn name(&self) -> Option<&str> {
         if self.path.starts_with('[') {
             return Some(self.path.trim_matches(['[', ']']));
         }
@@ -81,14 +86,19 @@ impl Mapping {
         path.strip_prefix('/')?.rsplit('/').next()
     }
 
+    /// Is it of this file, as far as its numbers tell?
+    pub(in crate::kernel) fn is_of(&self, file: &FileId) -> bool {
+        (self.device, self.inode) == (file.device, file.inode)
+    }
+
     /// The very file that is mapped, opened for being named only: a process could have put anything
     /// in its place, and opening a pipe or a device for reading does things.
-    pub(super) fn open(&self, process: &Path) -> Option<MappedFile> {
+    pub(in crate::kernel) fn open(&self, process: &Path) -> Option<MappedFile> {
         if !self.path.starts_with('/') {
             return None;
         }
         let link = format!("map_files/{:x}-{:x}", self.start, self.end);
-        let mapped = MappedFile::open(&process.join(link), |_| true);
+        let mapped = MappedFile::at(&process.join(link));
         // Without the permission to follow that link the path may do, if it still leads to the same
         // file.
         mapped.or_else(|| {
@@ -102,7 +112,7 @@ impl Mapping {
 
 /// Tells a file from every other, and from itself after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FileId {
+pub(in crate::kernel) struct FileId {
     device: u64,
     inode: u64,
     length: i64,
@@ -110,13 +120,18 @@ pub(super) struct FileId {
 }
 
 /// A regular file. Its path is good for as long as this lives.
-pub(super) struct MappedFile {
+pub(in crate::kernel) struct MappedFile {
     file: OwnedFd,
-    pub(super) id: FileId,
+    pub(in crate::kernel) id: FileId,
     found: Stat,
 }
 
 impl MappedFile {
+    /// The file of this path.
+    pub(in crate::kernel) fn at(path: &Path) -> Option<Self> {
+        Self::open(path, |_| true)
+    }
+
     fn open(path: &Path, is_it: impl Fn(&Stat) -> bool) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let file = rustix::fs::open(path, flags, Mode::empty()).ok()?;
@@ -141,7 +156,7 @@ impl MappedFile {
         self.found.st_uid == 0 && !mode.intersects(others_write) && !in_user_space
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(in crate::kernel) fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }
 }

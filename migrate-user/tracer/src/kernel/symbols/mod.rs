@@ -17,7 +17,7 @@ mod driver;
 mod folded;
 mod history;
 mod kallsyms;
-mod maps;
+pub(super) mod maps;
 mod processes;
 mod reading;
 mod variables;
