@@ -138,7 +138,8 @@ fn a_migration_takes_few_bytes() {
     let mut idle = Synthetic::new(14);
     let [one, two] = [1, 2].map(|seconds| vec![idle.batch(0); seconds]);
     let idle = written(&two).len() - written(&one).len();
-    assert!(idle < 4000, "{idle}");
+    // Some 50 bytes for each column, of which nothing is in it.
+    assert!(idle < 4200, "{idle}");
 }
 
 #[test]

@@ -10,9 +10,10 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Losses that older recordings do not tell: they followed nothing that could be lost so.
-const NEW: [Loss; 4] = [
+const NEW: [Loss; 5] = [
     Loss::WaitLost,
     Loss::WaitMissed,
+    Loss::NameLost,
     Loss::PhaseLost,
     Loss::PhaseUnopened,
 ];

@@ -111,7 +111,7 @@ fn told(
     } else {
         names(phases.machine)?
     };
-    let knows_machine = !path.is_empty();
+    let knows_machine = phases.machine != UNKNOWN_PHASE && !path.is_empty();
     let program = (phases.program != UNKNOWN_PHASE).then(|| names(phases.program));
     match program.flatten() {
         // In none that it has opened since.
