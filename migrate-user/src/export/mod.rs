@@ -9,7 +9,7 @@ mod line;
 pub mod metrics;
 mod output;
 mod parquet;
-mod perfetto;
+pub mod perfetto;
 mod place;
 mod wait;
 

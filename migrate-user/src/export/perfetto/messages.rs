@@ -90,12 +90,20 @@ pub(super) struct TrackDescriptor {
     pub(super) uuid: u64,
     #[prost(string, optional, tag = "2")]
     pub(super) name: Option<String>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) process: Option<ProcessDescriptor>,
     #[prost(message, optional, tag = "4")]
     pub(super) thread: Option<ThreadDescriptor>,
     #[prost(uint64, optional, tag = "5")]
     pub(super) parent_uuid: Option<u64>,
     #[prost(message, optional, tag = "8")]
     pub(super) counter: Option<CounterDescriptor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ProcessDescriptor {
+    #[prost(int32, tag = "1")]
+    pub(super) pid: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,6 +1,6 @@
 //! A trace for Perfetto's viewer and trace processor: for each thread a track with a slice for each
 //! migration and in it one for each of its steps, below it one with a slice for each wait, and
-//! counters of the pages and bytes that arrived, by direction. The ledger stands in the migration's
+//! counters of the pages and bytes that arrived, and how fast, by direction. The ledger stands in the migration's
 //! annotations. Arrows go from a wait to the migration that it made, and to a mark in the one of
 //! somebody else that it waited for, where that can be only one.
 //!
@@ -12,29 +12,33 @@ mod interned;
 mod links;
 mod messages;
 mod notes;
+mod others;
+mod packets;
+mod rates;
 mod threads;
 
 use std::io;
 
-use prost::Message as _;
-
 use super::{Event, Export, Notes, Out};
 use crate::trace::{Batch, Direction, Facts, Migration, Step, Wait, ledger};
-use interned::Interned;
 use links::{Link, Links};
 use messages::{
-    Clock, ClockSnapshot, CounterDescriptor, EventType, NEEDS_STATE, STATE_CLEARED, Trace,
-    TracePacket, TracePacketDefaults, TrackDescriptor, TrackEvent, Unit,
+    Clock, ClockSnapshot, CounterDescriptor, EventType, TracePacket, TrackDescriptor, TrackEvent,
+    Unit,
 };
 use notes::{annotations, notes, notes_of_wait};
+pub use others::{Others, Place, Slice};
+use packets::Packets;
+pub use packets::{Numbers, Taken};
+use rates::{Change, Rates};
 use threads::{Stay, Threads};
 
 /// Numbers of clocks in a trace.
-const REALTIME: u32 = 1;
+pub const REALTIME: u32 = 1;
 const MONOTONIC: u32 = 3;
 const BOOTTIME: u32 = 6;
 
-/// All packets are of one sequence.
+/// All packets of a recording are of one sequence.
 const SEQUENCE: u32 = 1;
 
 /// Categories of slices.
@@ -59,77 +63,113 @@ impl Export for Perfetto {
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
     ) -> io::Result<Notes> {
-        let mut trace = Tracing::new(facts, out);
-        trace.begin(facts)?;
-        for batch in batches {
-            for migration in &batch.migrations {
-                trace.migration(migration)?;
-            }
-            for wait in &batch.waits {
-                trace.wait(wait)?;
-            }
-            let now_ns = batch.status.as_ref().map_or(0, |status| status.time_ns);
-            trace.arrows(Some(now_ns))?;
-            trace.out.flush()?;
-        }
-        trace.arrows(None)?;
+        let numbers = Numbers::all(SEQUENCE);
+        let mut trace = Tracing::new(facts, &numbers, out);
+        trace.clocks(facts)?;
+        trace.all(batches)?;
         Ok(Notes::new())
+    }
+}
+
+impl Perfetto {
+    /// Writes the same for a trace that has other packets, and snapshots of the clocks already.
+    ///
+    /// # Errors
+    ///
+    /// If `out` does not take it.
+    pub fn beside(
+        facts: &Facts,
+        batches: &mut dyn Iterator<Item = Batch>,
+        numbers: &Numbers,
+        out: Out<'_>,
+    ) -> io::Result<()> {
+        Tracing::new(facts, numbers, out).all(batches)
+    }
+}
+
+/// The number in a trace of the clock that a recording's times are of.
+pub fn clock_of(facts: &Facts) -> u32 {
+    match facts.clock.as_str() {
+        "CLOCK_MONOTONIC" => MONOTONIC,
+        _ => BOOTTIME,
     }
 }
 
 /// A trace in the making.
 struct Tracing<'a> {
-    out: Out<'a>,
-    clock: u32,
+    packets: Packets<'a>,
     page_size: u64,
     has_waits: bool,
     threads: Threads,
     links: Links,
-    interned: Interned,
     /// Pages that have arrived, by direction.
     arrived: [u64; Direction::ALL.len()],
+    rates: Rates,
 }
 
 impl<'a> Tracing<'a> {
-    fn new(facts: &Facts, out: Out<'a>) -> Self {
+    fn new(facts: &Facts, numbers: &'a Numbers, out: Out<'a>) -> Self {
         Self {
-            out,
-            clock: if facts.clock == "CLOCK_MONOTONIC" {
-                MONOTONIC
-            } else {
-                BOOTTIME
-            },
+            packets: Packets::new(numbers, clock_of(facts), out),
             page_size: facts.page_size,
             has_waits: facts.details.has_waits(),
             threads: Threads::default(),
             links: Links::default(),
-            interned: Interned::default(),
             arrived: [0; Direction::ALL.len()],
+            rates: Rates::default(),
         }
     }
 
-    /// What time it was, and the counters.
-    fn begin(&mut self, facts: &Facts) -> io::Result<()> {
+    /// All that there is, but for the clocks.
+    fn all(&mut self, batches: &mut dyn Iterator<Item = Batch>) -> io::Result<()> {
+        self.counters()?;
+        for batch in batches {
+            for migration in &batch.migrations {
+                self.migration(migration)?;
+            }
+            for wait in &batch.waits {
+                self.wait(wait)?;
+            }
+            let now_ns = batch.status.as_ref().map_or(0, |status| status.time_ns);
+            self.arrows(Some(now_ns))?;
+            self.packets.flush()?;
+        }
+        let last = self.rates.end();
+        self.changes(last)?;
+        self.arrows(None)
+    }
+
+    /// What time it was.
+    fn clocks(&mut self, facts: &Facts) -> io::Result<()> {
         let began = facts.started_ns.zip(facts.started_unix_ns);
         let clock = |(clock_id, timestamp)| Clock {
             clock_id,
             timestamp,
         };
-        if let Some((began_ns, began_unix_ns)) = began {
-            self.write(TracePacket {
-                clock_snapshot: Some(ClockSnapshot {
-                    clocks: [(self.clock, began_ns), (REALTIME, began_unix_ns)]
-                        .map(clock)
-                        .to_vec(),
-                    primary_trace_clock: self.clock,
-                }),
-                ..TracePacket::default()
-            })?;
-        }
+        let Some((began_ns, began_unix_ns)) = began else {
+            return Ok(());
+        };
+        let own = clock_of(facts);
+        self.packets.write(TracePacket {
+            clock_snapshot: Some(ClockSnapshot {
+                clocks: [(own, began_ns), (REALTIME, began_unix_ns)]
+                    .map(clock)
+                    .to_vec(),
+                primary_trace_clock: own,
+            }),
+            ..TracePacket::default()
+        })
+    }
+
+    fn counters(&mut self) -> io::Result<()> {
         for &direction in Direction::ALL {
-            for (of, name, unit) in [(0, "pages", Unit::Count), (1, "bytes", Unit::SizeBytes)] {
-                self.track(TrackDescriptor {
-                    uuid: counter(direction, of),
+            for (uuid, name, unit) in [
+                (counter(direction, 0), "pages", Unit::Count),
+                (counter(direction, 1), "bytes", Unit::SizeBytes),
+                (rate(direction), "bytes/s", Unit::SizeBytes),
+            ] {
+                self.packets.track(TrackDescriptor {
+                    uuid,
                     name: Some(format!("{name} {}", direction.name())),
                     counter: Some(CounterDescriptor { unit: unit.into() }),
                     ..TrackDescriptor::default()
@@ -143,34 +183,34 @@ impl<'a> Tracing<'a> {
         let track = self.track_of(&Stay::from(migration))?;
         let mut now = migration.time_ns;
         let mut began = TrackEvent {
-            debug_annotations: annotations(notes(migration), &mut self.interned),
-            ..self.slice(MIGRATION, MIGRATION)
+            debug_annotations: annotations(notes(migration), &mut self.packets.interned),
+            ..self.packets.slice(MIGRATION, MIGRATION)
         };
         if self.has_waits {
             began.flow_ids.push(made(migration.sequence));
             self.links.migration(migration, track, self.page_size);
         }
-        self.event(now, track, began)?;
+        self.packets.event(now, track, began)?;
         let [setup, pages, finalize] = migration.probe;
         let behind = [setup, 0, pages, 0, finalize];
         for ((step, ns), probe_ns) in Step::ALL.into_iter().zip(migration.steps).zip(behind) {
             if let Some(ns) = ns {
-                let began = self.slice(MIGRATION, step.name());
-                self.event(now, track, began)?;
+                let began = self.packets.slice(MIGRATION, step.name());
+                self.packets.event(now, track, began)?;
                 now = now.saturating_add(ns);
-                self.event(now, track, end())?;
+                self.packets.event(now, track, end())?;
             }
             now = now.saturating_add(probe_ns);
         }
-        self.event(migration.end_ns(), track, end())?;
+        self.packets.event(migration.end_ns(), track, end())?;
         self.count(migration)
     }
 
     fn wait(&mut self, wait: &Wait) -> io::Result<()> {
         let track = self.track_of(&Stay::from(wait))?;
         let mut began = TrackEvent {
-            debug_annotations: annotations(notes_of_wait(wait), &mut self.interned),
-            ..self.slice(WAIT, wait.kind.name())
+            debug_annotations: annotations(notes_of_wait(wait), &mut self.packets.interned),
+            ..self.packets.slice(WAIT, wait.kind.name())
         };
         began.flow_ids.extend(wait.migration.map(made));
         if wait.is_for_others() {
@@ -178,7 +218,7 @@ impl<'a> Tracing<'a> {
             began.flow_ids.push(flow);
             self.links.wait(wait, flow);
         }
-        self.event(wait.time_ns, track, began)?;
+        self.packets.event(wait.time_ns, track, began)?;
         // Where it made several migrations, what lies between them is behind them here: only sums
         // are known.
         let parts = [
@@ -189,13 +229,13 @@ impl<'a> Tracing<'a> {
         let (mut now, end_ns) = (wait.time_ns, wait.end_ns());
         for (name, ns) in parts {
             if let Some(ns) = ns {
-                let began = self.slice(WAIT, name);
-                self.event(now, track, began)?;
+                let began = self.packets.slice(WAIT, name);
+                self.packets.event(now, track, began)?;
                 now = now.saturating_add(ns).min(end_ns);
-                self.event(now, track, end())?;
+                self.packets.event(now, track, end())?;
             }
         }
-        self.event(end_ns, track, end())
+        self.packets.event(end_ns, track, end())
     }
 
     /// The arrows that are known by now, to migrations of somebody else: those have been told
@@ -207,13 +247,13 @@ impl<'a> Tracing<'a> {
             time_ns,
         } in self.links.due(now_ns)
         {
-            self.begin_state()?;
+            self.packets.begin_state()?;
             let mark = TrackEvent {
                 r#type: EventType::Instant.into(),
                 terminating_flow_ids: vec![flow],
-                ..self.slice(WAIT, "waited for")
+                ..self.packets.slice(WAIT, "waited for")
             };
-            self.event(time_ns, track, mark)?;
+            self.packets.event(time_ns, track, mark)?;
         }
         Ok(())
     }
@@ -221,8 +261,9 @@ impl<'a> Tracing<'a> {
     /// Where it goes, which is told if it is new.
     fn track_of(&mut self, stay: &Stay) -> io::Result<u64> {
         let (track, new) = self.threads.track(stay);
-        new.into_iter().try_for_each(|track| self.track(track))?;
-        self.begin_state()?;
+        new.into_iter()
+            .try_for_each(|track| self.packets.track(track))?;
+        self.packets.begin_state()?;
         Ok(track)
     }
 
@@ -236,71 +277,31 @@ impl<'a> Tracing<'a> {
         if pages == 0 {
             return Ok(());
         }
-        for (of, value) in [(0, sum), (1, sum.saturating_mul(self.page_size))] {
-            let event = TrackEvent {
-                r#type: EventType::Counter.into(),
-                counter_value: Some(i64::try_from(value).unwrap_or(i64::MAX)),
-                ..TrackEvent::default()
-            };
-            self.event(migration.end_ns(), counter(direction, of), event)?;
+        let bytes = |pages: u64| pages.saturating_mul(self.page_size);
+        let (arrived, sums) = (bytes(pages), [(0, sum), (1, bytes(sum))]);
+        let now = migration.end_ns();
+        for (of, value) in sums {
+            self.counter(now, counter(direction, of), value)?;
+        }
+        let changes = self.rates.count(direction, now, arrived);
+        self.changes(changes)
+    }
+
+    fn changes(&mut self, changes: Vec<Change>) -> io::Result<()> {
+        for change in changes {
+            let track = rate(change.direction);
+            self.counter(change.time_ns, track, change.bytes_per_second)?;
         }
         Ok(())
     }
 
-    /// Says, before what needs it, what holds until it is said again: strings are counted from here
-    /// on, and times are of this clock.
-    fn begin_state(&mut self) -> io::Result<()> {
-        if !self.interned.begin() {
-            return Ok(());
-        }
-        self.write(TracePacket {
-            sequence_flags: Some(STATE_CLEARED),
-            trace_packet_defaults: Some(TracePacketDefaults {
-                timestamp_clock_id: Some(self.clock),
-            }),
-            ..TracePacket::default()
-        })
-    }
-
-    fn slice(&mut self, category: &str, name: &str) -> TrackEvent {
-        TrackEvent {
-            r#type: EventType::SliceBegin.into(),
-            category_iids: vec![self.interned.categories.number(category)],
-            name_iid: Some(self.interned.names.number(name)),
+    fn counter(&mut self, time_ns: u64, track: u64, value: u64) -> io::Result<()> {
+        let event = TrackEvent {
+            r#type: EventType::Counter.into(),
+            counter_value: Some(i64::try_from(value).unwrap_or(i64::MAX)),
             ..TrackEvent::default()
-        }
-    }
-
-    fn event(&mut self, timestamp: u64, track_uuid: u64, event: TrackEvent) -> io::Result<()> {
-        let interned_data = self.interned.take();
-        self.write(TracePacket {
-            timestamp: Some(timestamp),
-            sequence_flags: Some(NEEDS_STATE),
-            interned_data,
-            track_event: Some(TrackEvent {
-                track_uuid,
-                ..event
-            }),
-            ..TracePacket::default()
-        })
-    }
-
-    fn track(&mut self, descriptor: TrackDescriptor) -> io::Result<()> {
-        self.write(TracePacket {
-            track_descriptor: Some(descriptor),
-            ..TracePacket::default()
-        })
-    }
-
-    fn write(&mut self, packet: TracePacket) -> io::Result<()> {
-        let packet = TracePacket {
-            trusted_packet_sequence_id: SEQUENCE,
-            ..packet
         };
-        let trace = Trace {
-            packet: vec![packet],
-        };
-        self.out.write_all(&trace.encode_to_vec())
+        self.packets.event(time_ns, track, event)
     }
 }
 
@@ -308,6 +309,11 @@ impl<'a> Tracing<'a> {
 /// have not.
 fn counter(direction: Direction, of: u64) -> u64 {
     2 * direction as u64 + of
+}
+
+/// The track of a direction's rate.
+fn rate(direction: Direction) -> u64 {
+    counter(direction, 0) + 2 * (Direction::ALL.len() as u64 + 1)
 }
 
 /// The number of the arrow to a migration from the wait that made it.

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::messages::{DebugAnnotation, InternedString, Value};
+use prost::Message as _;
+
+use super::messages::{DebugAnnotation, InternedString, NEEDS_STATE, STATE_CLEARED, Trace, Value};
 use super::notes::Note;
 use super::*;
 use crate::trace::{WaitKind, WaitResult};
@@ -125,6 +127,8 @@ impl State {
 struct Played {
     slices: Vec<Slice>,
     counters: HashMap<u64, i64>,
+    /// Of each counter, every moment and value.
+    rates: HashMap<u64, Vec<(u64, i64)>>,
     /// Of each mark: the slice that it is in, by when that began, and the arrow that ends there.
     marks: Vec<(u64, u64)>,
     cleared: usize,
@@ -139,6 +143,7 @@ fn play(trace: Trace) -> Played {
     }
     events.sort_by_key(|event| event.now);
     let (mut slices, mut counters, mut marks) = (Vec::new(), HashMap::new(), Vec::new());
+    let mut rates: HashMap<u64, Vec<_>> = HashMap::new();
     let mut open: HashMap<u64, Vec<Happened>> = HashMap::new();
     for event in events {
         let track = event.event.track_uuid;
@@ -158,7 +163,9 @@ fn play(trace: Trace) -> Played {
                 });
             }
             EventType::Counter => {
-                counters.insert(track, event.event.counter_value.unwrap());
+                let value = event.event.counter_value.unwrap();
+                counters.insert(track, value);
+                rates.entry(track).or_default().push((event.now, value));
             }
             EventType::Instant => {
                 assert_eq!(event.name.as_deref(), Some("waited for"));
@@ -171,6 +178,7 @@ fn play(trace: Trace) -> Played {
     Played {
         slices,
         counters,
+        rates,
         marks,
         cleared: state.cleared,
     }
@@ -223,6 +231,14 @@ fn steps_lie_in_their_migrations_and_counters_add_up() {
         let pages: u64 = of.map(|migration| ledger::arrived(&migration.ledger)).sum();
         assert_eq!(played.counters[&counter(direction, 0)], pages as i64);
         assert_eq!(played.counters[&counter(direction, 1)], pages as i64 * 4096);
+        // Each rate holds until the next, and the last is that nothing arrives.
+        let changes = &played.rates[&rate(direction)];
+        let held = changes.windows(2).map(|pair| {
+            let seconds = (pair[1].0 - pair[0].0) as i128;
+            i128::from(pair[0].1) * seconds
+        });
+        assert_eq!(held.sum::<i128>() / 1_000_000_000, i128::from(pages) * 4096);
+        assert_eq!(changes.last().unwrap().1, 0);
     }
 }
 
