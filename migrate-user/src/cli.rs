@@ -412,7 +412,7 @@ Examples:
   migscope export run.arrow --format parquet -o run.parquet
   migscope export run.arrow --format perfetto -o run.pftrace
   migscope export run.arrow --format hgrm --step pages --direction to_device
-  migscope export run.arrow --format folded | flamegraph.pl --countname ns > migrations.svg
+  migscope export run.arrow --format flamegraph -o migrations.svg
   migscope export run.arrow --format csv --event wait")]
 pub struct Export {
     /// A recording, - for standard input, or unix:PATH for a socket; or the files of a rotation,
@@ -422,7 +422,7 @@ pub struct Export {
     /// The format to write
     #[arg(short, long, value_enum)]
     pub format: Format,
-    /// With json, csv, parquet and folded: what a line or row is about
+    /// With json, csv, parquet, folded and flamegraph: what a line or row is about
     #[arg(long, value_enum, value_name = "EVENT", default_value_t)]
     pub event: Event,
     /// With hgrm: of this step [default: of all together]

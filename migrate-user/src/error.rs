@@ -52,7 +52,7 @@ pub enum Error {
     OnlyWithHgrm,
     /// Formats that are of migrations, or of everything.
     #[error(
-        "--event wait goes with --format json, csv, parquet and folded, not with {format}. A perfetto trace always has both, \
+        "--event wait goes with --format json, csv, parquet, folded and flamegraph, not with {format}. A perfetto trace always has both, \
          migrations and waits."
     )]
     NoFormatOfWaits {

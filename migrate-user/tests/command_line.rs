@@ -465,6 +465,7 @@ fn a_closed_pipe_ends_it_quietly() {
         "hgrm",
         "perfetto",
         "folded",
+        "flamegraph",
         "openmetrics",
     ];
     let reports = [

@@ -4,10 +4,8 @@
 
 use std::io;
 use std::slice;
-use std::sync::Arc;
 
-use super::{Event, Export, Notes, Out};
-use crate::text::stack;
+use super::{Event, Export, Notes, Out, stacks};
 use crate::trace::{Batch, Facts};
 
 /// Folded stacks.
@@ -24,51 +22,12 @@ impl Export for Folded {
         batches: &mut dyn Iterator<Item = Batch>,
         out: Out<'_>,
     ) -> io::Result<Notes> {
-        let mut lines = Lines { out, none: true };
-        for batch in batches {
-            match self.0 {
-                Event::Migration => {
-                    for migration in &batch.migrations {
-                        let stacks = [&migration.user_stack, &migration.kernel_stack];
-                        lines.write(stacks, migration.total_ns())?;
-                    }
-                }
-                Event::Wait => {
-                    for wait in &batch.waits {
-                        lines.write([&wait.user_stack, &wait.kernel_stack], wait.total_ns)?;
-                    }
-                }
-            }
-        }
-        let event = match self.0 {
-            Event::Migration => "migration",
-            Event::Wait => "wait",
-        };
-        let note = lines.none.then(|| {
-            format!(
-                "no {event} in this recording has a stack. Stacks are kept when they are asked for: see `migscope record --help`."
-            )
-        });
-        Ok(note.into_iter().collect())
-    }
-}
-
-/// Lines that have been written, or not one.
-struct Lines<'a> {
-    out: Out<'a>,
-    none: bool,
-}
-
-impl Lines<'_> {
-    /// The stacks that there are, and how long it took.
-    fn write(&mut self, stacks: [&Option<Arc<str>>; 2], ns: u64) -> io::Result<()> {
-        let stacks = stacks.into_iter().flatten();
-        let stacks: Vec<String> = stacks.map(|frames| stack(frames)).collect();
-        if !stacks.is_empty() {
-            self.none = false;
-            writeln!(self.out, "{} {ns}", stacks.join(";"))?;
-        }
-        Ok(())
+        let line = |stack: &str, ns: u64| writeln!(out, "{stack} {ns}");
+        let count = stacks::each(self.0, batches, line)?;
+        Ok((count == 0)
+            .then(|| stacks::none(self.0))
+            .into_iter()
+            .collect())
     }
 }
 

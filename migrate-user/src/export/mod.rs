@@ -1,6 +1,7 @@
 //! Recordings for other tools: one file per format. Memory does not grow with the input.
 
 mod csv;
+mod flamegraph;
 mod folded;
 mod hgrm;
 mod hlog;
@@ -11,6 +12,7 @@ mod output;
 mod parquet;
 pub mod perfetto;
 mod place;
+mod stacks;
 mod wait;
 
 use std::io::{self, Write};
@@ -18,6 +20,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 
 pub use csv::Csv;
+pub use flamegraph::Flamegraph;
 pub use folded::Folded;
 pub use hgrm::Hgrm;
 pub use hlog::Hlog;
@@ -106,5 +109,6 @@ formats! {
     Hgrm "HdrHistogram percentile distribution of the time of migrations, or of one step, in nanoseconds" Hgrm::ALL, None;
     Perfetto "trace: a slice for each migration with its steps in it, one for each wait, and counters; open it at ui.perfetto.dev" Perfetto, None;
     Folded "stacks for flame graphs: of each migration that has any, the user's frames, the kernel's, and how long its steps took, in nanoseconds" Folded(Event::Migration), Some(&Folded(Event::Wait));
+    Flamegraph "the same as a picture (SVG) that a browser shows: click to zoom, / to search; it asks no other machine for anything" Flamegraph(Event::Migration), Some(&Flamegraph(Event::Wait));
     Openmetrics "what `serve` would tell at the end: docs/metrics.md" metrics::OpenMetrics, None;
 }
