@@ -2,6 +2,7 @@
 
 mod filter;
 mod mark;
+mod merge;
 mod stat;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use filter::Only;
 pub use mark::Mark;
+pub use merge::Merge;
 pub use stat::Stat;
 
 use crate::dashboard::{Tab, Theme};
@@ -67,6 +69,8 @@ pub enum Command {
     Diff(Diff),
     /// Convert a recording for other tools.
     Export(Export),
+    /// Put a recording beside a trace of a GPU profiler, as one trace for Perfetto's viewer.
+    Merge(Merge),
     /// Serve this machine's figures, or a recording's, to Prometheus and OpenTelemetry. Needs root
     /// without a recording.
     Serve(Serve),

@@ -59,6 +59,16 @@ pub enum Error {
         /// The one that was asked for.
         format: String,
     },
+    /// A trace that cannot stand beside a recording.
+    #[error("{trace} cannot be put beside the recording: {why}. {advice}")]
+    NotMerged {
+        /// The trace.
+        trace: String,
+        /// Why not.
+        why: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// The configuration file says something that means nothing.
     #[error("{path} cannot be understood: {wrong}\nWhat can be set is in docs/config.toml.")]
     Config {

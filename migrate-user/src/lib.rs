@@ -12,6 +12,7 @@
 //! - [`insight`] says what the model's figures mean, and [`compare`] how those of two runs differ.
 //! - [`report`], [`dashboard`] and [`export`] read the model or the batches and never change them;
 //!   the first two say the same, by `figures`.
+//! - [`merge`] puts a recording beside the trace of a GPU's profiler.
 //! - [`serve`] answers monitoring systems with what [`export`] writes, over HTTP.
 //! - [`config`] is the configuration file.
 //! - [`cli`] is the command line, [`shorthand`] what it means without a command, and [`command`]
@@ -27,6 +28,7 @@ mod error;
 pub mod export;
 mod figures;
 pub mod insight;
+pub mod merge;
 pub mod model;
 pub mod report;
 pub mod serve;

@@ -233,6 +233,7 @@ fn help_teaches_with_examples() {
         &["replay", "--help"],
         &["report", "--help"],
         &["export", "--help"],
+        &["merge", "--help"],
         &["serve", "--help"],
         &["doctor", "--help"],
         &["man", "--help"],

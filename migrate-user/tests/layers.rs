@@ -37,12 +37,13 @@ const CRATES: &[(&str, &str, Rooms)] = &[
         ("figures", "trace text model"),
         ("report", "trace text source model insight compare figures"),
         ("export", "trace text recording source error model"),
+        ("merge", "trace text error export"),
         ("serve", "trace text machine error model export"),
         ("dashboard", "trace text tell signals machine source error model insight figures export"),
         ("config", "error dashboard"),
         ("cli", "trace recording source export serve dashboard"),
         ("shorthand", "cli"),
-        ("command", "trace text tell signals recording machine threads kernel doctor privilege source error model insight compare figures report export serve dashboard config cli"),
+        ("command", "trace text tell signals recording machine threads kernel doctor privilege source error model insight compare figures report export merge serve dashboard config cli"),
     ]),
 ];
 

@@ -9,6 +9,7 @@ mod harmless;
 mod live;
 mod man;
 mod mark;
+mod merge;
 mod missing;
 mod record;
 mod replace;
@@ -57,6 +58,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
             Command::Stat(options) => return stat::stat(options).await,
             Command::Report(options) => report::report(options).await,
             Command::Export(options) => export::export(options),
+            Command::Merge(options) => merge::merge(options),
             Command::Serve(options) => serve::serve(options).await,
             Command::Mark(options) => {
                 mark::mark(&options);
