@@ -7,8 +7,9 @@
 //! Processes come and go, so that nothing of theirs can be opened before: those of others take
 //! `CAP_SYS_PTRACE` for as long as names are wanted, and files to which their path does not lead
 //! any more (deleted, replaced, on an overlay) `CAP_CHECKPOINT_RESTORE`. Code that a process
-//! generates (JIT) has no names. Nor do files that others than root can change, of more than 256 MB
-//! of symbols, or of 32 bits: of those a copy is looked at.
+//! generates (JIT) has the names that the process tells, as perf wants them. Without names are
+//! files that others than root can change, of more than 256 MB of symbols, or of 32 bits: of those
+//! a copy is looked at.
 //!
 //! What cannot be named is unknown, and nothing fails.
 
@@ -16,6 +17,7 @@ mod copies;
 mod driver;
 mod folded;
 mod history;
+mod jit;
 mod kallsyms;
 pub(super) mod maps;
 mod processes;

@@ -9,6 +9,7 @@ use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{Input, Symbolizer};
 
 use super::copies::Copies;
+use super::jit::Jit;
 use super::maps::{FileId, Mapping, Maps};
 use super::{LOOK_AGAIN_AFTER, calls, folded};
 
@@ -20,10 +21,16 @@ const PROCESSES: usize = 256;
 /// Files kept open before starting afresh; processes share most of theirs.
 const FILES: usize = 256;
 
+/// Processes that compile while they run, kept before starting afresh: each takes some 30 MB at
+/// most.
+const JITS: usize = 8;
+
 /// What is known of processes.
 pub(super) struct Processes {
     root: PathBuf,
     known: HashMap<u32, Process>,
+    /// What those say that compile while they run.
+    jits: HashMap<u32, Jit>,
     symbolizer: Symbolizer,
     /// The files that the symbolizer keeps.
     files: HashSet<FileId>,
@@ -44,6 +51,7 @@ impl Processes {
         Self {
             root,
             known: HashMap::new(),
+            jits: HashMap::new(),
             symbolizer: symbolizer(),
             files: HashSet::new(),
             copies: Copies::default(),
@@ -77,6 +85,7 @@ impl Processes {
             return;
         }
         let maps = Maps::of(&self.folder(pid));
+        let compiled = self.look_at_jit(pid);
         if self.known.len() >= PROCESSES {
             self.known.clear();
         }
@@ -86,13 +95,31 @@ impl Processes {
             process.maps = maps;
             process.stacks.clear();
         }
+        if compiled {
+            process.stacks.clear();
+        }
     }
 
-    /// The function at an address, else the file.
+    /// True if it says of its functions what was not known.
+    fn look_at_jit(&mut self, pid: u32) -> bool {
+        let mut jit = self.jits.remove(&pid).unwrap_or_default();
+        let is_new = jit.look_at(&self.folder(pid));
+        if jit.is_told() {
+            if self.jits.len() >= JITS {
+                self.jits.clear();
+            }
+            self.jits.insert(pid, jit);
+        }
+        is_new
+    }
+
+    /// The function at an address, by the file that is mapped there, else by what the process says
+    /// that it has compiled; else the file.
     fn frame(&mut self, pid: u32, address: u64) -> String {
         let folder = self.folder(pid);
+        let compiled = self.jits.get(&pid).and_then(|jit| jit.at(address));
         let Some(mapping) = self.known.get(&pid).and_then(|it| it.maps.at(address)) else {
-            return folded::UNKNOWN.to_owned();
+            return compiled.unwrap_or(folded::UNKNOWN).to_owned();
         };
         let file = mapping.open(&folder);
         if let Some(file) = &file
@@ -105,6 +132,7 @@ impl Processes {
         }
         let path = file.as_ref().and_then(|file| self.copies.path(file));
         let function = path.and_then(|path| function(&self.symbolizer, path, mapping, address));
+        let function = function.or_else(|| compiled.map(str::to_owned));
         function.unwrap_or_else(|| {
             mapping
                 .name()
@@ -242,6 +270,28 @@ mod tests {
         shrinking.join().unwrap();
         let mut processes = Processes::new(folder.path().into());
         assert_eq!(&*processes.stack(7, &[offset + 1]), "[program]");
+    }
+
+    #[test]
+    fn compiled_functions_have_the_names_that_the_process_tells() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = folder.path().join("proc/7");
+        fs::create_dir_all(process.join("root/tmp")).unwrap();
+        fs::write(process.join("status"), "NSpid:\t7\n").unwrap();
+        let maps = "1000-2000 rwxp 0 00:00 0\n3000-4000 r-xp 0 fe:00 1 /bin/node\n";
+        fs::write(process.join("maps"), maps).unwrap();
+        let told = process.join("root/tmp/perf-7.map");
+        fs::write(&told, "1100 80 py::a;b\n").unwrap();
+        let mut processes = Processes::new(folder.path().into());
+        let mut stack = || {
+            processes.let_time_pass();
+            processes
+                .stack(7, &[0x1110, 0x1801, 0x3001, 0x9001])
+                .to_string()
+        };
+        assert_eq!(stack(), "[unknown];[node];[unknown];py::a:b");
+        fs::write(&told, "1100 80 py::a;b\n1800 10 f\n9000 10 g\n").unwrap();
+        assert_eq!(stack(), "g;[node];f;py::a:b");
     }
 
     #[test]
