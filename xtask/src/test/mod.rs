@@ -25,6 +25,7 @@ mod live;
 mod losses;
 mod makefile;
 mod mappings;
+mod merge;
 mod output;
 mod page;
 mod pairs;
@@ -183,6 +184,7 @@ const ALONE: &[Case] = tests![
     findings::are_made_where_they_should_be,
     diff::waste_is_worse_and_named,
     page::opens_in_a_browser_without_a_request,
+    page::a_flame_graph_opens_in_one_too,
     debug::all_scenarios_leave_its_log_clean,
     debug::random_calls_leave_its_log_clean,
     stock::migrations_of_linux_7_3_are_counted,
@@ -213,6 +215,7 @@ const SIDE_BY_SIDE: &[Case] = tests![
     recordings::of_a_killed_recorder_are_read,
     recordings::in_many_files_add_up,
     readers::of_other_projects_find_the_same,
+    merge::puts_both_on_one_clock,
     stat::runs_are_counted_as_the_driver_does,
     totals::stay_exact_when_records_are_lost,
     totals::are_all_there_is_when_asked_for,

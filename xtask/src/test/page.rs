@@ -1,4 +1,4 @@
-//! The HTML report in a real browser.
+//! The HTML report and a flame graph in a real browser.
 
 use std::fs;
 use std::path::Path;
@@ -19,10 +19,16 @@ const BROWSER: &str = "chromium";
 const CONSOLE: &str = ":CONSOLE:";
 /// Less than this is a picture of nothing.
 const PICTURE_BYTES: u64 = 50_000;
+/// The same of a flame graph, which is small.
+const FRAMES_BYTES: u64 = 10_000;
 /// A page that asks for a picture from elsewhere, under the report's policy: the browser has to
 /// complain of it.
 const ASKING: &str = "<!DOCTYPE html><meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">\
     <img src='http://127.0.0.1:9/picture'>";
+
+/// The policy under which a flame graph is shown: what it asks of others is forbidden, and told.
+const POLICY: &str = "<!DOCTYPE html><meta http-equiv='Content-Security-Policy' \
+    content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">";
 
 /// It has no console message and asks nobody for anything; and the browser would have told.
 pub(super) fn opens_in_a_browser_without_a_request(context: &Context<'_>) -> Result<()> {
@@ -55,6 +61,39 @@ pub(super) fn opens_in_a_browser_without_a_request(context: &Context<'_>) -> Res
         "the browser does not tell of a request: {said:?}"
     );
     tell(context, "page", &format!("  {}", picture.display()))
+}
+
+/// The same of a flame graph, alone and in a page that forbids it to ask anybody for anything.
+pub(super) fn a_flame_graph_opens_in_one_too(context: &Context<'_>) -> Result<()> {
+    Packages::have(Need::Browser)?;
+    let wanted = [Wanted {
+        name: "stacks".to_owned(),
+        options: "--kernel-stacks --user-stacks",
+        workload: "mixed --seed 4 --calls 600",
+    }];
+    let folder = record(context, "flamegraph", &wanted, |vm| vm)?;
+    let mut migscope = Command::new(&context.lab.reader);
+    let export = migscope.args(["export", "--format", "flamegraph"]);
+    let picture = output(export.arg(folder.join("stacks.arrow")))?;
+    ensure!(
+        picture.contains("migrate_vma_setup"),
+        "no frame is the kernel's"
+    );
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        Ok::<_, anyhow::Error>(path)
+    };
+    let alone = write("stacks.svg", &picture)?;
+    let within = write("stacks.html", &format!("{POLICY}{picture}"))?;
+    for page in [&alone, &within] {
+        let shown = page.with_extension("png");
+        let said = open(context, page, &shown)?;
+        ensure!(said.is_empty(), "it says: {}", said.join("\n"));
+        let bytes = fs::metadata(&shown).context("there is no picture")?.len();
+        ensure!(bytes > FRAMES_BYTES, "{bytes} bytes show nothing");
+    }
+    tell(context, "flamegraph", &format!("  {}", alone.display()))
 }
 
 /// Opens a page and takes a picture of it. What its console says.

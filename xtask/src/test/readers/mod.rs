@@ -1,7 +1,7 @@
 //! What migscope writes is read by tools that know nothing of it.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -75,17 +75,22 @@ fn convert(context: &Context<'_>, arguments: &[&str], from: &Path, to: &Path) ->
 
 /// What the script says, a line for each reader.
 fn read(context: &Context<'_>, folder: &Path) -> Result<String> {
+    let python = python(context)?;
+    let script = folder.join("read.py");
+    for (path, text) in [(&script, SCRIPT), (&folder.join("recording.md"), EXAMPLES)] {
+        fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+    }
+    let said = output(Command::new(python).arg(&script).arg(folder))?;
+    Ok(said.lines().map(|line| format!("  {line}\n")).collect())
+}
+
+/// The interpreter that has other people's readers.
+pub(super) fn python(context: &Context<'_>) -> Result<PathBuf> {
     let readers = &context.lab.setup.readers;
     Packages::have(Need::Readers)?;
     let step = Step::begin(readers.title());
     if !readers.is_there()? {
         readers.make(&step)?;
     }
-    drop(step);
-    let script = folder.join("read.py");
-    for (path, text) in [(&script, SCRIPT), (&folder.join("recording.md"), EXAMPLES)] {
-        fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
-    }
-    let said = output(Command::new(readers.python()).arg(&script).arg(folder))?;
-    Ok(said.lines().map(|line| format!("  {line}\n")).collect())
+    Ok(readers.python())
 }
