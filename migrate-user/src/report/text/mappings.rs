@@ -67,6 +67,6 @@ pub(super) fn mappings(report: &Report<'_>, page: &mut Page) {
 fn row(name: &str, cells: &[String; 6]) -> String {
     let [requested, arrived, left, resident, bounced, refused] = cells;
     format!(
-        "{name:<34}{requested:>13}{arrived:>13}{left:>13}{resident:>17}{bounced:>17}{refused:>11}"
+        "{name:<30}{requested:>11}{arrived:>11}{left:>11}{resident:>15}{bounced:>15}{refused:>10}"
     )
 }
