@@ -36,8 +36,8 @@ static mut NAMES_TOLD: [u64; MAPPING_NAMES_TOLD] = [0; MAPPING_NAMES_TOLD];
 /// `spread` gives places below this.
 const _: () = assert!(SETS == MAPPING_NAMES_TOLD);
 
-/// Notes the mapping that a call is about, and tells its name if nobody has yet. `mm` is the address
-/// space that it is in.
+/// Notes the mapping that a call is about, and tells its name if nobody has yet. `mm` is the
+/// address space that it is in.
 #[inline(always)]
 pub(super) fn note(call: &mut Call, vma: impl Pointer, mm: impl Pointer) {
     if !config::mappings() {
@@ -154,8 +154,8 @@ fn told(id: u64) -> *mut u64 {
     (&raw mut NAMES_TOLD).cast::<u64>().wrapping_add(spread(id))
 }
 
-/// Tells a name, whose text stands at that address; `what` is its kind, and above that the device. A
-/// function of its own for the reason given in [`super::frames`].
+/// Tells a name, whose text stands at that address; `what` is its kind, and above that the device.
+/// A function of its own for the reason given in [`super::frames`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn tell_name(id: u64, what: u64, inode: u64, text: u64) -> u32 {

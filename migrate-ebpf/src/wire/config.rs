@@ -79,8 +79,8 @@ pub struct MappingOffsets {
     pub file: u32,
     /// `vm_area_struct::vm_ops`
     pub operations: u32,
-    /// `vm_area_struct::anon_name` of memory without a file, or [`OFFSET_UNKNOWN`] (before 5.17, and
-    /// without `CONFIG_ANON_VMA_NAME`).
+    /// `vm_area_struct::anon_name` of memory without a file, or [`OFFSET_UNKNOWN`] (before 5.17,
+    /// and without `CONFIG_ANON_VMA_NAME`).
     pub name: u32,
     /// The same of memory that is shared, or [`OFFSET_UNKNOWN`] (before 6.2).
     pub shared_name: u32,

@@ -45,8 +45,8 @@ wire_enum! {
         /// Names of mappings that did not fit into the ring buffer. Their migrations are there
         /// without, until one is told.
         NameLost = 11 "name_lost",
-        /// Phases that a program opened and that are unknown, or without a name: nested too deep, no
-        /// room, or a name that could not be read.
+        /// Phases that a program opened and that are unknown, or without a name: nested too deep,
+        /// no room, or a name that could not be read.
         PhaseLost = 12 "phase_lost",
         /// Phases that a program closed and had not opened, as far as was seen: it did so before it
         /// was traced, or closes more than it opens. Nothing is unknown for that.

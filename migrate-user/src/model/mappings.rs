@@ -50,7 +50,8 @@ pub struct MappingUse {
     pub most_bounced: u64,
     /// Where along the addresses pages arrived, either way.
     pub strip: Strip,
-    /// How far more had left than had arrived, at most: so many were there before. Unit: base pages.
+    /// How far more had left than had arrived, at most: so many were there before. Unit: base
+    /// pages.
     before: u64,
     /// Pages that evictions had taken, of whatever mapping, when something first arrived here.
     evicted_before: Option<u64>,

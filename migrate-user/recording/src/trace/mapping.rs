@@ -13,8 +13,8 @@ pub struct Mapping {
     pub end: u64,
     /// What it is of; `None` where its name was lost.
     pub kind: Option<MappingKind>,
-    /// What `/proc/PID/maps` calls it, of a file the last part of the path; [`ANONYMOUS`] where that
-    /// has no name for it. `None` where it is not known.
+    /// What `/proc/PID/maps` calls it, of a file the last part of the path; [`ANONYMOUS`] where
+    /// that has no name for it. `None` where it is not known.
     pub name: Option<Arc<str>>,
     /// The file; `None` if it is none, or not known.
     pub file: Option<MappedFile>,

@@ -1,8 +1,8 @@
 //! A trace for Perfetto's viewer and trace processor: for each thread a track with a slice for each
 //! migration and in it one for each of its steps, below it one with a slice for each wait, and
-//! counters of the pages and bytes that arrived, and how fast, by direction. The ledger stands in the migration's
-//! annotations. Arrows go from a wait to the migration that it made, and to a mark in the one of
-//! somebody else that it waited for, where that can be only one.
+//! counters of the pages and bytes that arrived, and how fast, by direction. The ledger stands in
+//! the migration's annotations. Arrows go from a wait to the migration that it made, and to a mark
+//! in the one of somebody else that it waited for, where that can be only one.
 //!
 //! The tracer's own time is in no step: it is what lies between them. A migration in whose middle
 //! the thread makes another, to evict, has a track below the thread's: the time that the tracer

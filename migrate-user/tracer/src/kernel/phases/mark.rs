@@ -1,7 +1,7 @@
 //! A phase of the whole machine, told by a function that does nothing: a tracer of the same program
-//! file has hooked it. That takes no permission, no file to write to, and no symbol, which a program
-//! may have been stripped of. (Nobody can hook what writes to `trace_marker`: the kernel leaves its
-//! own tracing out of what may be traced.)
+//! file has hooked it. That takes no permission, no file to write to, and no symbol, which a
+//! program may have been stripped of. (Nobody can hook what writes to `trace_marker`: the kernel
+//! leaves its own tracing out of what may be traced.)
 
 use std::ffi::{CStr, c_char};
 use std::fs;
