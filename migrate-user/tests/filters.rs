@@ -16,7 +16,8 @@ fn filter(words: &str) -> Filter {
 
 /// Synthetic migrations, some with odd names and places, and those of a real recording.
 fn migrations() -> Vec<Migration> {
-    let mut migrations = Synthetic::new(1).batch(1000).migrations.into_vec();
+    let synthetic = Synthetic::new(1).with_details();
+    let mut migrations = { synthetic }.batch(1000).migrations.into_vec();
     let names = ["a-name-of-over-", "with, comma", "with", "a-name-of-over"];
     for (migration, name) in migrations.iter_mut().zip(names) {
         migration.comm = Some(name.into());

@@ -132,7 +132,7 @@ impl Drop for Terminal {
 }
 
 /// What each tab begins with.
-const TABS: [(&str, &str); 9] = [
+const TABS: [(&str, &str); 10] = [
     ("2", "whole migration"),
     ("3", "Batching  3,"),
     ("4", "Wasted: "),
@@ -141,6 +141,7 @@ const TABS: [(&str, &str); 9] = [
     ("7", "Migrations  the newest 1,000"),
     ("8", "evidence"),
     ("9", "Waits  unknown"),
+    ("0", "Memory  unknown"),
     ("1", "Rates "),
 ];
 

@@ -39,6 +39,11 @@ macro_rules! tabs {
                 }
             }
 
+            /// That key.
+            pub(super) const fn key(self) -> &'static str {
+                self.keys()[0]
+            }
+
             /// Its tables that can be sorted, in their order on screen.
             pub(super) fn tables(self) -> &'static [Table] {
                 match self {

@@ -104,20 +104,38 @@ impl Strip {
         }
     }
 
-    /// What was counted in each of `columns` equal parts of a range, as far as pieces tell.
+    /// What was counted in each of `columns` equal parts of a range. What a piece has is spread evenly
+    /// over the columns that it lies in: a gap is shown only where nothing was counted.
     pub fn columns(&self, start: u64, end: u64, columns: usize) -> Vec<u64> {
         let mut counts = vec![0_u64; columns];
-        let bytes = u128::from(end.saturating_sub(start).max(1));
-        for (place, count) in self.pieces() {
-            // The middle of a piece.
-            let at = u128::from(
-                place
-                    .saturating_add(1 << self.bits >> 1)
-                    .saturating_sub(start),
-            );
-            let column = (at * columns as u128 / bytes) as usize;
-            if let Some(of) = counts.get_mut(column.min(columns.saturating_sub(1))) {
-                *of = of.saturating_add(count);
+        if end <= start {
+            return counts;
+        }
+        let bytes = u128::from(end - start);
+        // Where a column begins.
+        let begin = |column: usize| start + (bytes * column as u128 / columns as u128) as u64;
+        let column = |address: u64| {
+            let at = u128::from(address.saturating_sub(start)) * columns as u128 / bytes;
+            (at as usize).min(columns.saturating_sub(1))
+        };
+        for (place, amount) in self.pieces() {
+            let last = place.saturating_add((1 << self.bits) - 1).min(end - 1);
+            let from = place.clamp(start, last);
+            let all = last - from + 1;
+            let mut before = 0;
+            for (nth, count) in counts
+                .iter_mut()
+                .enumerate()
+                .take(column(last) + 1)
+                .skip(column(from))
+            {
+                let until = super::sums::part_of(
+                    amount,
+                    begin(nth + 1).min(last + 1).max(from) - from,
+                    all,
+                );
+                *count = count.saturating_add(until - before);
+                before = until;
             }
         }
         counts
@@ -151,9 +169,9 @@ mod tests {
 
     #[test]
     fn what_was_counted_stays_where_it_was_when_the_range_grows() {
-        let mut strip = Strip::over(100 * PAGE, 110 * PAGE);
-        strip.count(100 * PAGE, 101 * PAGE, 5);
-        strip.count(109 * PAGE, 110 * PAGE, 7);
+        let mut strip = Strip::over(104 * PAGE, 114 * PAGE);
+        strip.count(104 * PAGE, 105 * PAGE, 5);
+        strip.count(113 * PAGE, 114 * PAGE, 7);
         // Downwards, and upwards.
         strip.reach(0, 400 * PAGE);
         assert_eq!(sum(&strip), 12);
@@ -161,6 +179,15 @@ mod tests {
         strip.count(399 * PAGE, 400 * PAGE, 4);
         let columns = strip.columns(0, 400 * PAGE, 4);
         assert_eq!(columns, [3, 12, 0, 4]);
+    }
+
+    #[test]
+    fn a_piece_that_lies_in_several_columns_is_in_each() {
+        let mut strip = Strip::over(0, 1000 * PAGE);
+        strip.count(0, 16 * PAGE, 8);
+        assert_eq!(strip.columns(0, 16 * PAGE, 4), [2, 2, 2, 2]);
+        assert!(strip.columns(0, 16 * PAGE, 0).is_empty());
+        assert_eq!(strip.columns(5, 5, 2), [0, 0]);
     }
 
     #[test]

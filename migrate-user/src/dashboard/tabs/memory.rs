@@ -89,6 +89,10 @@ fn in_order<'r>(rows: &'r [Row], look: &Look<'_>) -> Vec<&'r Row> {
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let model = canvas.model;
+    if !model.facts().details.mappings {
+        let area = canvas.title(area, "Memory", "unknown");
+        return canvas.put_texts(area, &[NOT_TOLD]);
+    }
     let all = all(model);
     let rows = in_order(&all, &app.look());
     let sort = app.view.sort(Table::Mappings);
@@ -100,9 +104,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let about =
         format!("{number}{of_recorded} · amounts in {unit}{by} · in none that is known: {unknown}");
     let area = canvas.title(area, "Memory", &about);
-    if !model.facts().details.mappings {
-        return canvas.put_texts(area, &[NOT_TOLD]);
-    }
     if rows.is_empty() {
         return canvas.nothing(area);
     }

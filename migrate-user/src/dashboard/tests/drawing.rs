@@ -16,7 +16,7 @@ fn everything(app: impl Fn() -> App) -> Vec<App> {
         app.act(Action::Show(tab));
         app
     };
-    let mut apps: Vec<App> = Tab::ALL.map(tab).into();
+    let mut apps: Vec<App> = Tab::ALL.into_iter().map(tab).collect();
     for actions in [
         &[Action::Show(Tab::Migrations), Action::Order, Action::Open][..],
         &[Action::Help],

@@ -10,13 +10,13 @@ use super::super::tab::Tab;
 /// The names of the tabs: the longest that there is room for; `None` where there is room for one
 /// alone.
 fn names(shown: Tab, width: u16) -> Option<[String; Tab::ALL.len()]> {
-    let long = |tab: Tab| format!(" {} {} ", tab as usize + 1, tab.name());
+    let long = |tab: Tab| format!(" {} {} ", tab.key(), tab.name());
     let short = |tab: Tab| format!(" {} ", tab.name());
     let shortest = |tab: Tab| {
         if tab == shown {
             long(tab)
         } else {
-            format!(" {} ", tab as usize + 1)
+            format!(" {} ", tab.key())
         }
     };
     let forms = [
@@ -35,7 +35,7 @@ fn names(shown: Tab, width: u16) -> Option<[String; Tab::ALL.len()]> {
 pub(in crate::dashboard) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let shown = canvas.app.tab();
     let Some(names) = names(shown, area.width) else {
-        let name = format!(" {} {} ", shown as usize + 1, shown.name());
+        let name = format!(" {} {} ", shown.key(), shown.name());
         canvas.put(area, &name, canvas.theme.chosen());
         return;
     };
