@@ -96,6 +96,10 @@ struct Dashboard<S> {
 }
 
 /// What the loop waits for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is there at a time, some ten times a second"
+)]
 enum Happening {
     Batch(Result<Option<Batch>, Error>),
     Event(Option<io::Result<Event>>),

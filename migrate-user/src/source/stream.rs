@@ -16,6 +16,10 @@ const WAITING: usize = 16;
 /// The memory that they may take, KiB. A single one may be larger: it waits alone.
 const WAITING_KIB: usize = 16 << 10;
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few wait, and nearly all are batches"
+)]
 enum Event {
     /// With its place among those that wait, which is free when it has been taken.
     Batch(Batch, OwnedSemaphorePermit),

@@ -204,7 +204,7 @@ impl Made {
             };
             made.whole += came.len() as u64;
             for nth in &came {
-                made.headless.count_cut(&calls[*nth], window.began);
+                made.headless.count_cut(calls[*nth], window.began);
             }
             for (nth, call) in calls.iter().enumerate() {
                 if !came.contains(&nth) {
