@@ -104,8 +104,8 @@ impl Strip {
         }
     }
 
-    /// What was counted in each of `columns` equal parts of a range. What a piece has is spread evenly
-    /// over the columns that it lies in: a gap is shown only where nothing was counted.
+    /// What was counted in each of `columns` equal parts of a range. What a piece has is spread
+    /// evenly over the columns that it lies in: a gap is shown only where nothing was counted.
     pub fn columns(&self, start: u64, end: u64, columns: usize) -> Vec<u64> {
         let mut counts = vec![0_u64; columns];
         if end <= start {

@@ -30,8 +30,8 @@ impl Headless {
         Ok(())
     }
 
-    /// Counts a call of many setups that came all the same. If tracing began in the middle of one of
-    /// them, the end of that was seen.
+    /// Counts a call of many setups that came all the same. If tracing began in the middle of one
+    /// of them, the end of that was seen.
     pub(super) fn count_cut(&mut self, call: &Line, tracing_began: u64) {
         self.most += u64::from(call.time_ns < tracing_began);
     }

@@ -47,8 +47,8 @@ impl Initramfs {
         self.add(path, Content::Link(target.into()))
     }
 
-    /// Adds what is below a folder of `root`, which is the guest's root: files of the host, and links
-    /// as they are.
+    /// Adds what is below a folder of `root`, which is the guest's root: files of the host, and
+    /// links as they are.
     pub(crate) fn tree(&mut self, root: &Path, folder: &str) -> Result<&mut Self> {
         let list = root.join(folder);
         let read = || fs::read_dir(&list)?.collect::<std::io::Result<Vec<_>>>();

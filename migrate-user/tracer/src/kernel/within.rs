@@ -1,8 +1,8 @@
 //! What is measured within steps cannot take longer than they do.
 //!
-//! By kprobes a hook can be missed: what began is then not seen to end, and what follows is given to
-//! it. A thread that is stopped in the middle of a hook does not run either, in time that belongs to
-//! no step. Where a sum says so, what is in it is unknown.
+//! By kprobes a hook can be missed: what began is then not seen to end, and what follows is given
+//! to it. A thread that is stopped in the middle of a hook does not run either, in time that
+//! belongs to no step. Where a sum says so, what is in it is unknown.
 
 use migrate_ebpf::wire::{Details, DriverParts, Parts};
 use migscope_recording::trace::{OF_DRIVER, each_part};
