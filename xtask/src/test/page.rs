@@ -75,10 +75,9 @@ pub(super) fn a_flame_graph_opens_in_one_too(context: &Context<'_>) -> Result<()
     let mut migscope = Command::new(&context.lab.reader);
     let export = migscope.args(["export", "--format", "flamegraph"]);
     let picture = output(export.arg(folder.join("stacks.arrow")))?;
-    ensure!(
-        picture.contains("migrate_vma_setup"),
-        "no frame is the kernel's"
-    );
+    for frame in ["do_syscall_64", "OpenFile", "ioctl"] {
+        ensure!(picture.contains(frame), "no frame is {frame}");
+    }
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
         fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
