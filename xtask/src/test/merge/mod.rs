@@ -17,11 +17,11 @@ const SCRIPT: &str = include_str!("merge.py");
 const FOLDER: &str = "/tmp/merge";
 
 /// What is recorded: a workload, and what the clocks were just before and after it, as others than
-/// the tracer read them.
+/// the tracer read them. The wall clock is that of a file's time: the guest's `date` knows seconds.
 const RECORD: &str = "mkdir /tmp/merge && cd /tmp/merge && migscope record -o run.arrow -- sh -c '
-    date +%s.%N > wall; cat /proc/uptime > boot
+    touch now; stat -c %y now > wall; cat /proc/uptime > boot
     workload run mixed --calls 600 --seed 4
-    cat /proc/uptime >> boot; date +%s.%N >> wall'";
+    cat /proc/uptime >> boot; touch now; stat -c %y now >> wall'";
 
 /// What another tool saw lies where it was, among the migrations that the clocks have around it.
 pub(super) fn puts_both_on_one_clock(context: &Context<'_>) -> Result<()> {
