@@ -135,7 +135,17 @@ pub struct Look {
 pub struct Tracing {
     /// Write no records, only the kernel's own totals and histograms, which are exact and cost
     /// least
-    #[arg(long, conflicts_with_all = ["sample", "kernel_stacks", "user_stacks", "sub_steps", "off_cpu", "phases"])]
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "sample",
+            "kernel_stacks",
+            "user_stacks",
+            "sub_steps",
+            "off_cpu",
+            "phases",
+        ]
+    )]
     pub totals_only: bool,
     /// Write a record of every N-th migration only; the totals still count all of them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
