@@ -14,16 +14,22 @@ use crate::vm::builder::Task;
 
 /// How far the age that is told may be off.
 const OFF: u64 = 100_000_000;
+/// How often it is looked at most: as in the script.
+const LOOKS: u32 = 30;
 
 /// Looks until it has found a call in each place where it can hang: the ones that it asks for are
-/// there for three seconds, one after the other. Then nothing hangs any more.
-const SCRIPT: &str = "workload run hang --duration 200 --truth /tmp/truth.json >/tmp/load 2>&1 & load=$!
-    for look in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+/// there for three seconds, one after the other. A look that takes as long as all three would find
+/// the same one each time, so that one more place goes by after a place that was seen before. Then
+/// nothing hangs any more.
+const SCRIPT: &str = "workload run hang --duration 400 --truth /tmp/truth.json >/tmp/load 2>&1 & load=$!
+    touch /tmp/all.json; pause=1
+    for look in $(seq 30); do
         echo == look-$look
         migscope stuck --older-than 500ms --wait 10s --json > /tmp/stuck.json; echo $? $(cat /tmp/stuck.json)
+        grep -q \"$(grep -m 1 -o '\"step\": .*' /tmp/stuck.json)\" /tmp/all.json && pause=$(((pause + 3) % 9))
         cat /tmp/stuck.json >> /tmp/all.json
         grep -q '\"setup\"' /tmp/all.json && grep -q alloc_and_copy /tmp/all.json && grep -q finalize_and_map /tmp/all.json && break
-        sleep $((look % 4))
+        sleep $pause
     done
     echo == text; migscope stuck --older-than 500ms --wait 10s
     printf '[findings]\nstuck-seconds = 1\n' > /tmp/config.toml
@@ -39,7 +45,7 @@ const SCRIPT: &str = "workload run hang --duration 200 --truth /tmp/truth.json >
 
 pub(super) fn calls_that_hang_are_told(context: &Context<'_>) -> Result<()> {
     let outcome = driver::load(context.lab.vm("stuck"))
-        .limit(Duration::from_secs(300))
+        .limit(Duration::from_secs(500))
         .task(Task::shell("stuck", SCRIPT))
         .task(driver::unload())
         .run()?;
@@ -50,7 +56,7 @@ pub(super) fn calls_that_hang_are_told(context: &Context<'_>) -> Result<()> {
     let truths: Vec<_> = sections.get("truth")?.lines().filter(is_call).collect();
     let truths: Vec<Line> = lines(truths.join("\n").as_bytes())?;
     let mut places = Vec::new();
-    for look in 1..=15 {
+    for look in 1..=LOOKS {
         let Ok(said) = sections.get(&format!("look-{look}")) else {
             break;
         };
