@@ -64,29 +64,33 @@ fn note_direction(record: &mut Record) {
         memory::direction(&record.from, &record.to, &record.ledger, record.direction);
 }
 
+/// Writes the record, which user space counts. What has none is counted here.
 #[inline(always)]
 fn report(counted: Counted, call: &mut Call, since: Option<u64>) {
     check(&mut call.record);
+    if is_recorded(call.record.sequence) && is_written(call, since) {
+        return;
+    }
     let sums = totals::count(counted, call);
-    let record = &call.record;
-    let probe = &record.probe;
+    let probe = &call.record.probe;
     let probe_ns = probe.setup_ns + probe.pages_ns + probe.finalize_ns;
-    let spent = if !is_recorded(record.sequence) {
-        spent(since)
-    } else if details::asked() {
+    sums.add_probe_time(probe_ns + spent(since));
+}
+
+/// Writes it with what was asked for. False if there is no room.
+#[inline(always)]
+fn is_written(call: &Call, since: Option<u64>) -> bool {
+    if details::asked() {
         // SAFETY: `Detailed` is how the two lie in a call.
-        write(
-            unsafe {
-                &*(&raw const *call)
-                    .byte_add(core::mem::offset_of!(Call, record))
-                    .cast::<Detailed>()
-            },
-            since,
-        )
+        let detailed = unsafe {
+            &*(&raw const *call)
+                .byte_add(core::mem::offset_of!(Call, record))
+                .cast::<Detailed>()
+        };
+        write(detailed, since)
     } else {
-        write(record, since)
-    };
-    sums.add_probe_time(probe_ns + spent);
+        write(&call.record, since)
+    }
 }
 
 /// Does the one with this number become a record?
@@ -96,15 +100,16 @@ pub(super) fn is_recorded(sequence: u64) -> bool {
     every == 1 || (every > 1 && sequence.is_multiple_of(every))
 }
 
-/// Writes the record of a wait.
+/// Writes the record of a wait. False if there is no room.
 #[inline(always)]
-pub(super) fn write_wait(wait: &Wait) {
+pub(super) fn write_wait(wait: &Wait) -> bool {
     let Some(mut entry) = RECORDS.reserve::<Wait>(0) else {
         losses::count(Loss::WaitLost);
-        return;
+        return false;
     };
     copy(entry.as_mut_ptr(), wait);
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+    true
 }
 
 /// Room for the name of a mapping; `None` if there is none.
@@ -126,29 +131,28 @@ fn spent(since: Option<u64>) -> u64 {
 }
 
 /// Reserved once, at the end, when everything is known: a reservation that waited for the driver
-/// would block the records behind it. Returns what the hook has taken until then.
+/// would block the records behind it. False if there is no room.
 #[inline(always)]
-fn write<R: Reported>(report: &R, since: Option<u64>) -> u64 {
+fn write<R: Reported>(report: &R, since: Option<u64>) -> bool {
     let Some(mut entry) = RECORDS.reserve::<R>(0) else {
         losses::count(Loss::RingFull);
-        return spent(since);
+        return false;
     };
-    let spent = fill(&mut entry, report, since);
+    fill(&mut entry, report, since);
     // User space looks by itself, often enough; a wake-up here would be paid by the thread that
     // migrates.
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
-    spent
+    true
 }
 
 #[inline(always)]
-fn fill<R: Reported>(entry: &mut RingBufEntry<R>, report: &R, since: Option<u64>) -> u64 {
+fn fill<R: Reported>(entry: &mut RingBufEntry<R>, report: &R, since: Option<u64>) {
     let to = entry.as_mut_ptr();
     copy(to, report);
     // Read last, so that the copy is in the time that it tells.
     let spent = spent(since);
     // SAFETY: the entry was filled by the copy.
     unsafe { (*to.cast::<Record>()).probe.finalize_ns += spent };
-    spent
 }
 
 /// What goes into the ring: aligned to words and made of them.

@@ -6,14 +6,14 @@
 use migrate_ebpf::wire::{Steps, UNKNOWN, Wait};
 
 use crate::{
-    config::{filter, names_driver},
+    config::{config, filter, names_driver},
     in_flight::Call,
 };
 
 /// Is this migration wanted?
 #[inline(always)]
 pub(super) fn wants(call: &Call) -> bool {
-    if filter!(asked) == 0 {
+    if config!(filters) == 0 {
         return true;
     }
     let record = &call.record;
@@ -33,7 +33,7 @@ pub(super) fn wants(call: &Call) -> bool {
 /// Is this wait wanted? None is where something is asked for that only migrations have.
 #[inline(always)]
 pub(super) fn wants_wait(wait: &Wait) -> bool {
-    if filter!(asked) == 0 {
+    if config!(filters) == 0 {
         return true;
     }
     let (comm, worker) = (filter!(comm), filter!(worker));

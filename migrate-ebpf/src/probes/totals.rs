@@ -1,4 +1,5 @@
-//! Adds migrations up in the kernel: exact counters, and histograms, which all CPUs share.
+//! Adds up in the kernel what has no record: exact counters, and histograms, which all CPUs share.
+//! User space does the same with what has one.
 
 use migrate_ebpf::wire::{
     CLASSES, Counts, Figure, Histograms, Ledger, Outcome, Record, UNKNOWN, WAIT_CLASSES, Wait,

@@ -5,9 +5,9 @@ pub const OFFSET_UNKNOWN: u32 = u32::MAX;
 
 /// Where the running kernel keeps things, and what is asked for.
 ///
-/// The probes hold this as one read-only global, so that the verifier knows every value as a
-/// constant and drops the branches for fields that this kernel does not have, and for what was not
-/// asked for.
+/// Each word is a part of the instructions that want it, where user space puts it in: the verifier
+/// knows it as a constant, and drops the branches for fields that this kernel does not have, and
+/// for what was not asked for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
@@ -64,6 +64,14 @@ pub struct Config {
     pub mappings: u32,
     /// Not 0: phases of programs are followed.
     pub phases: u32,
+    /// Not 0: the [`Filter`] asks for something.
+    pub filters: u32,
+    /// Not 0: it asks for a driver.
+    pub names_driver: u32,
+    /// Not 0: records or the filter want to know the process and the thread.
+    pub names_process: u32,
+    /// Not 0: they want to know the memory cgroup that pays.
+    pub names_payer: u32,
 }
 
 /// Bytes from the start of structures that tell what a mapping is. [`OFFSET_UNKNOWN`] where said.
@@ -287,6 +295,24 @@ pub const fn field_of(instruction: [u8; 8]) -> Option<usize> {
     }
 }
 
+/// In the object, this and the number of a word of [`Config`] stand for the word itself, in
+/// instructions that move it to a register.
+pub const FIRST_WORD: i32 = 0x6366_0000;
+
+/// Which word of [`Config`] this instruction moves to a register; `None` for others.
+pub const fn word_of(instruction: [u8; 8]) -> Option<usize> {
+    // BPF_ALU | BPF_MOV | BPF_K.
+    let [0xb4, 0..=0x0f, 0, 0, a, b, c, d] = instruction else {
+        return None;
+    };
+    let nth = i32::from_le_bytes([a, b, c, d]).wrapping_sub(FIRST_WORD);
+    if nth >= 0 && (nth as usize) < CONFIG_WORDS {
+        Some(nth as usize)
+    } else {
+        None
+    }
+}
+
 /// Bytes from the start of `struct migrate_vma`, from the running kernel's BTF.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -406,7 +432,7 @@ impl PayerOffsets {
 
 #[cfg(feature = "user")]
 impl Config {
-    /// The same as the words that make up the global.
+    /// The same as words.
     pub fn words(self) -> [u32; CONFIG_WORDS] {
         zerocopy::transmute!(self)
     }
@@ -421,8 +447,6 @@ pub const CONFIG_WORDS: usize = size_of::<Config>() / size_of::<u32>();
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
 pub struct Filter {
-    /// Not 0: something is asked for.
-    pub asked: u64,
     /// The process whose memory it is.
     pub pid: u64,
     /// Its command name, padded with zero bytes: two little-endian words.

@@ -1,4 +1,5 @@
-//! Everything that the kernel counts.
+//! Everything that the kernel counts. User space counts by the same structure what the kernel told
+//! it by records.
 
 use super::{
     CLASSES, Counts, Histograms, LOSSES, Outcome, WAIT_CLASSES, WaitCounts, WaitFigure,
@@ -8,6 +9,15 @@ use super::{
 /// In one piece: to find a map's value takes a dozen instructions each time. Many times those of a
 /// counter. User space reads pieces of it, where they are.
 #[repr(C)]
+#[cfg_attr(
+    feature = "user",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 pub struct Counted {
     /// By [`Loss`](super::Loss).
     pub losses: [u64; LOSSES],

@@ -17,10 +17,10 @@ mod under_way;
 mod wait;
 
 pub use config::{
-    CAST, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, Filter, KernelFunction,
+    CAST, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, FIRST_WORD, Filter, KernelFunction,
     MODULE_NAME_WORDS, MappingOffsets, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets,
     PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE,
-    WaitOffsets, call_of, field_of,
+    WaitOffsets, call_of, field_of, word_of,
 };
 pub use counted::Counted;
 pub use details::{Details, DriverParts, OffCpu, Parts};
@@ -49,7 +49,7 @@ pub use wait::{
 /// Changes whenever the layout or the meaning of anything here does. The object has it in the
 /// section [`names::VERSION_SECTION`], and is attached only where both sides were built for the
 /// same.
-pub const VERSION: u32 = 12;
+pub const VERSION: u32 = 13;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended as many as it
 /// can in one run, and there may be more.

@@ -11,8 +11,6 @@ macro_rules! statics {
 
 // Each is called as the static is in the probes.
 statics! {
-    /// What user space says before loading: a [`Config`](super::Config).
-    CONFIG,
     /// Which migrations are wanted: a [`Filter`](super::Filter).
     FILTER,
     /// The ring of [`Record`](super::Record)s.

@@ -135,9 +135,9 @@ fn report(waiting: &mut Waiting) {
         return;
     };
     wait.sequence = counted::next_wait(counted);
-    totals::count_wait(counted, wait);
-    if is_recorded(wait.sequence) {
-        write_wait(wait);
+    // What has a record is counted by user space.
+    if !is_recorded(wait.sequence) || !write_wait(wait) {
+        totals::count_wait(counted, wait);
     }
 }
 

@@ -89,7 +89,8 @@ pub(super) fn attach<T>(
     mut prepare: impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
 ) -> Result<(Attached, T), TracerError> {
     let filter = to_wire(&options.only)?;
-    let mut by = |method| attach_by(method, config, btf, &filter, options, &mut prepare);
+    let config = options.told(config, &filter);
+    let mut by = |method| attach_by(method, &config, btf, &filter, options, &mut prepare);
     match options.attach {
         Attach::Fentry => by(Method::Fentry),
         Attach::Kprobe => by_kprobes(&mut by),
@@ -118,7 +119,7 @@ fn attach_by<T>(
     prepare: &mut impl FnMut(&mut Ebpf) -> Result<T, TracerError>,
 ) -> Result<(Attached, T), TracerError> {
     let object = object::made_for(config)?;
-    let tracer = tracer(&object, btf, config, filter, options)?;
+    let tracer = tracer(&object, btf, filter, options)?;
     let fprobes = (method == Method::Fprobe).then(|| Fprobes::new(&object, &tracer));
     let mut attached = Attached {
         tracer,
@@ -191,11 +192,10 @@ fn is_understood(hook: &Hook, config: &Config) -> bool {
 fn tracer(
     object: &[u8],
     btf: &Btf,
-    config: &Config,
     filter: &Filter,
     options: &Options,
 ) -> Result<Ebpf, TracerError> {
-    let (config, filter) = (config.words(), filter.words());
+    let filter = filter.words();
     let stacks = if options.stacks() {
         MANY_STACKS
     } else {
@@ -205,7 +205,6 @@ fn tracer(
     let if_asked = |entries| if options.phases.is_some() { entries } else { 1 };
     EbpfLoader::new()
         .btf(Some(btf))
-        .override_global(names::CONFIG, &config[..], true)
         .override_global(names::FILTER, &filter[..], true)
         .map_max_entries(names::RECORDS, options.ring_bytes)
         .map_max_entries(names::STACKS, stacks)

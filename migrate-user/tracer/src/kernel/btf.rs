@@ -74,6 +74,10 @@ fn offsets(
         mapping: mapping(&types).unwrap_or(MappingOffsets::UNKNOWN),
         mappings: 0,
         phases: 0,
+        filters: 0,
+        names_driver: 0,
+        names_process: 0,
+        names_payer: 0,
     };
     let structures = StructureOffsets {
         xa_head: types.offset("xarray", "xa_head"),

@@ -96,6 +96,22 @@ impl Stacks {
     }
 }
 
+/// The record that these bytes of the ring begin with, and what follows it.
+pub(super) fn record(bytes: &[u8]) -> Result<(Record, &[u8]), TracerError> {
+    Record::read_from_prefix(bytes).map_err(|_| TracerError::Record {
+        length: bytes.len(),
+        what: "length",
+    })
+}
+
+/// The wait that they are.
+pub(super) fn wait(bytes: &[u8]) -> Result<wire::Wait, TracerError> {
+    wire::Wait::read_from_bytes(bytes).map_err(|_| TracerError::Record {
+        length: bytes.len(),
+        what: "length",
+    })
+}
+
 impl Decoder {
     /// Of the records of this tracer.
     pub(super) fn open(
@@ -157,7 +173,7 @@ impl Decoder {
             length: bytes.len(),
             what,
         };
-        let (record, rest) = Record::read_from_prefix(bytes).map_err(|_| bad("length"))?;
+        let (record, rest) = record(bytes)?;
         let details = match rest {
             [] => None,
             rest => Some(Details::read_from_bytes(rest).map_err(|_| bad("length"))?),
@@ -222,7 +238,7 @@ impl Decoder {
             length: bytes.len(),
             what,
         };
-        let wait = wire::Wait::read_from_bytes(bytes).map_err(|_| bad("length"))?;
+        let wait = wait(bytes)?;
         let worker = self.worker(wait.worker_comm, wait.tid);
         // Not those of others: there are stacks only where they were asked for.
         let kernel_stack = self.kernel_stack(wait.kernel_stack, wait.time_ns);

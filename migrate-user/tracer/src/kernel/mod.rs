@@ -25,6 +25,7 @@ mod refusal;
 mod regions;
 mod requirements;
 mod symbols;
+mod told;
 mod totals;
 mod trial;
 mod vmemmap;
@@ -142,8 +143,7 @@ impl Tracer {
             let read = "reading does not panic";
             (config.join().expect(read), btf.join().expect(read), symbols)
         });
-        let (mut config, structures) = config?;
-        options.tell(&mut config);
+        let (config, structures) = config?;
         let prepared = attach::attach(&config, &btf?, options, |tracer| {
             let phases = phases::begin(tracer, options, tell)?;
             let watch = Watch::begin(tracer, structures, options, &mut symbols)?;
@@ -163,7 +163,7 @@ impl Tracer {
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
-            facts: facts(options, &attached, config.mappings != 0),
+            facts: facts(options, &attached, options.tells_mappings(&config)),
             ring,
             losses,
             log,
@@ -300,8 +300,10 @@ impl Tracer {
             if mappings::is_name(&item) {
                 self.decoder.mappings().name(&item)?;
             } else if decode::is_wait(&item) {
+                self.totals.told().count_wait(&decode::wait(&item)?);
                 self.pending_waits.push(self.decoder.wait(&item)?);
             } else {
+                self.totals.told().count(&decode::record(&item)?.0);
                 self.pending.push(self.decoder.migration(&item, places)?);
                 self.received += 1;
             }

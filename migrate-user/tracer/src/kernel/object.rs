@@ -2,7 +2,7 @@
 
 use migrate_ebpf::wire::{
     CAST, Config, KernelFunction, OFFSET_UNKNOWN, TASK_FROM_PID, TASK_RELEASE, VERSION, call_of,
-    field_of, names,
+    field_of, names, word_of,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -15,7 +15,7 @@ pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migr
 const INSTRUCTION: usize = 8;
 
 /// The object with what this kernel has in place of what stands for it: numbers of functions in
-/// calls, which aya leaves alone, and offsets of fields in loads. An error if it was built for
+/// calls, which aya leaves alone, offsets of fields in loads, and words that are asked for. An error if it was built for
 /// another version of the wire format, or an offset is too large for an instruction.
 pub(super) fn made_for(config: &Config) -> Result<Vec<u8>, TracerError> {
     must_be_ours(OBJECT)?;
@@ -27,7 +27,9 @@ pub(super) fn made_for(config: &Config) -> Result<Vec<u8>, TracerError> {
     ] {
         number_calls(&mut object, &function, number);
     }
-    place_fields(&mut object, &config.words())?;
+    let words = config.words();
+    place_fields(&mut object, &words)?;
+    place_words(&mut object, &words);
     Ok(object)
 }
 
@@ -78,6 +80,18 @@ fn place_fields(object: &mut [u8], words: &[u32]) -> Result<usize, TracerError> 
     Ok(loads)
 }
 
+/// How many words are moved to a register.
+fn place_words(object: &mut [u8], words: &[u32]) -> usize {
+    let mut moves = 0;
+    for instruction in instructions(object) {
+        if let Some(word) = word_of(*instruction).and_then(|word| words.get(word)) {
+            instruction[4..].copy_from_slice(&word.to_le_bytes());
+            moves += 1;
+        }
+    }
+    moves
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +119,18 @@ mod tests {
         assert_eq!(object[16..20], store);
         let mut far = [second, [0; 4]].concat();
         assert!(place_fields(&mut far, &[0, 40_000]).is_err());
+    }
+
+    #[test]
+    fn every_word_is_where_it_is_asked_for() {
+        // w3 = the second word; the same of 64 bits; w3 = 1.
+        let second = [0xb4, 3, 0, 0, 1, 0, 0x66, 0x63];
+        let wide = [0xb7, 3, 0, 0, 1, 0, 0x66, 0x63];
+        let one = [0xb4, 3, 0, 0, 1, 0, 0, 0];
+        let mut object = [second, wide, one].concat();
+        assert_eq!(place_words(&mut object, &[7, OFFSET_UNKNOWN]), 1);
+        let placed = [0xb4, 3, 0, 0, 0xff, 0xff, 0xff, 0xff];
+        assert_eq!(object, [placed, wide, one].concat());
     }
 
     #[test]
@@ -149,7 +175,7 @@ mod tests {
         let parsed = aya_obj::Object::parse(OBJECT).unwrap();
         let all = parsed.functions.values().flat_map(|it| &it.instructions);
         let functions = [CAST, TASK_FROM_PID, TASK_RELEASE];
-        let (mut calls, mut loads) = ([0; 3], 0);
+        let (mut calls, mut loads, mut moves) = ([0; 3], 0, 0);
         for instruction in all {
             let registers = instruction.src_reg() << 4 | instruction.dst_reg();
             let (off, imm) = (instruction.off.to_le_bytes(), instruction.imm.to_le_bytes());
@@ -159,12 +185,14 @@ mod tests {
                 *calls += usize::from(bytes == call_of(function.stands_for));
             }
             loads += usize::from(field_of(bytes).is_some());
+            moves += usize::from(word_of(bytes).is_some());
         }
         let mut object = OBJECT.to_vec();
-        assert!(!calls.contains(&0) && loads > 0);
+        assert!(!calls.contains(&0) && loads > 0 && moves > 0);
         let counted = functions.map(|function| number_calls(&mut object, &function, 0));
         assert_eq!(counted, calls);
         let words = [0; migrate_ebpf::wire::CONFIG_WORDS];
         assert_eq!(place_fields(&mut object, &words).unwrap(), loads);
+        assert_eq!(place_words(&mut object, &words), moves);
     }
 }

@@ -99,19 +99,28 @@ impl Options {
     }
 
     /// Is it told which mapping a migration is in? Totals have no place for it.
-    fn tells_mappings(&self, config: &Config) -> bool {
+    pub(super) fn tells_mappings(&self, config: &Config) -> bool {
         self.mappings && self.record_every != 0 && config.mapping != MappingOffsets::UNKNOWN
     }
 
-    /// Puts what is asked for beside where the kernel keeps things.
-    pub(super) fn tell(&self, config: &mut Config) {
-        config.record_every = self.record_every;
-        config.kernel_stacks = self.kernel_stacks.into();
-        config.user_stacks = self.user_stacks.into();
-        config.details = self.details().into();
-        config.waits = (self.waits || self.device_side).into();
-        config.mappings = self.tells_mappings(config).into();
-        config.phases = self.phases.is_some().into();
+    /// What is asked for beside where the kernel keeps things, which is in `config`.
+    pub(super) fn told(&self, config: &Config, filter: &wire::Filter) -> Config {
+        let records = self.record_every != 0;
+        let process = filter.pid != 0 || filter.comm[0] != 0 || filter.worker[0] != 0;
+        Config {
+            record_every: self.record_every,
+            kernel_stacks: self.kernel_stacks.into(),
+            user_stacks: self.user_stacks.into(),
+            details: self.details().into(),
+            waits: (self.waits || self.device_side).into(),
+            mappings: self.tells_mappings(config).into(),
+            phases: self.phases.is_some().into(),
+            filters: (*filter != wire::Filter::default()).into(),
+            names_driver: (filter.driver[0] != 0).into(),
+            names_process: (records || process).into(),
+            names_payer: (records || filter.cgroup != 0).into(),
+            ..*config
+        }
     }
 }
 
@@ -124,8 +133,7 @@ pub(super) fn to_wire(filter: &Filter) -> Result<wire::Filter, TracerError> {
     }
     let cgroup = filter.cgroup.first().map(|cgroup| cgroup_id(cgroup.path()));
     let comm = |names: &[Comm]| names.first().map_or([0; 2], |name| padded(name.bytes()));
-    let wire = wire::Filter {
-        asked: 0,
+    Ok(wire::Filter {
         pid: filter.pid.first().copied().unwrap_or(0).into(),
         comm: comm(&filter.comm),
         worker: comm(&filter.worker),
@@ -136,10 +144,6 @@ pub(super) fn to_wire(filter: &Filter) -> Result<wire::Filter, TracerError> {
         slower_than_ns: filter.slower_than_ns.unwrap_or(0),
         cause: filter.cause.first().map_or(0, |value| *value as u64),
         driver: driver.map_or([0; MODULE_NAME_WORDS], |name| padded(name.as_bytes())),
-    };
-    Ok(wire::Filter {
-        asked: u64::from(wire != wire::Filter::default()),
-        ..wire
     })
 }
 
@@ -201,7 +205,7 @@ mod tests {
         let wire = to_wire(&filter("pid=7 comm=a-name-of-over-15-bytes min-pages=3")).unwrap();
         let comm = wire.comm.map(u64::to_ne_bytes);
         assert_eq!(comm.as_flattened(), b"a-name-of-over-\0");
-        assert_eq!((wire.asked, wire.pid, wire.min_pages), (1, 7, 3));
+        assert_eq!((wire.pid, wire.min_pages), (7, 3));
         let wire = to_wire(&filter("slower-than=5us direction=to_system")).unwrap();
         assert_eq!(
             (wire.slower_than_ns, wire.direction),

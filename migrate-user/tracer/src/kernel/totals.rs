@@ -1,5 +1,5 @@
-//! Reads what the kernel adds up by itself. Nothing stops meanwhile: each number is whole, and what
-//! is counted while they are read is in some of them.
+//! Adds up what the kernel has counted, and what it has told by records. Nothing stops meanwhile:
+//! each number is whole, and what is counted while they are read is in some of them.
 
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use migrate_ebpf::wire::{
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::TracerError;
+use super::told::Told;
 use migscope_recording::trace::{
     Exact, ExactCount, ExactFigure, ExactWaitFigure, ExactWaits, Reasons, Values,
 };
@@ -20,9 +21,12 @@ use migscope_recording::trace::{
 const WORD: usize = size_of::<u64>();
 const WORDS: usize = size_of::<Counted>() / WORD;
 
-/// The kernel's totals.
+/// The totals of all migrations and waits.
 pub(super) struct Totals {
+    /// Of those that have no record.
     counted: Mapped,
+    /// Of the others.
+    told: Told,
     /// What was last read, and how many migrations had ended before.
     last: Option<(u64, Arc<Exact>)>,
 }
@@ -31,8 +35,14 @@ impl Totals {
     pub(super) fn open(tracer: &Ebpf) -> Result<Self, TracerError> {
         Ok(Self {
             counted: super::mapped(tracer, names::COUNTED, WORDS)?,
+            told: Told::new(),
             last: None,
         })
+    }
+
+    /// Those that the kernel tells by records.
+    pub(super) fn told(&mut self) -> &mut Told {
+        &mut self.told
     }
 
     /// Counts and ledgers since the tracer started.
@@ -120,6 +130,9 @@ impl Totals {
         let mut words = vec![0; size_of::<T>() / WORD];
         let first = array / WORD + place * words.len();
         self.counted.copy_to(first, &mut words);
+        for (word, told) in words.iter_mut().zip(&self.told.words()[first..]) {
+            *word = word.wrapping_add(*told);
+        }
         words
     }
 
