@@ -6,6 +6,7 @@ use crate::commands::bench::Bench;
 use crate::commands::build::Kernel;
 use crate::commands::fuzz_module::FuzzModule;
 use crate::commands::run::Run;
+use crate::commands::soak::Soak;
 use crate::commands::vm::Vm;
 use crate::options::Options;
 use crate::test::Test;
@@ -43,6 +44,11 @@ pub(crate) enum Action {
     /// It fails if the kernel's log has anything to complain about, a page is lost, a byte is wrong
     /// or a count does not add up. The kernel's log is kept then.
     FuzzModule(FuzzModule),
+    /// Serve and record a kernel for an hour of the VM's time, in which processes migrate and are
+    /// killed, and see that memory stays as it is and nothing is lost
+    ///
+    /// The VM skips the time in which nothing happens: its hour takes about twenty minutes.
+    Soak(Soak),
     /// Draw the README's pictures of the dashboard afresh
     Pictures,
     /// Run one command in the VM and pass on its output and exit status

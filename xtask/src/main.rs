@@ -17,6 +17,7 @@ mod progress;
 mod scratch;
 mod sections;
 mod setup;
+mod soak;
 mod test;
 mod tracer;
 mod vm;
@@ -49,6 +50,7 @@ fn run(Cli { command, options }: Cli) -> Result<()> {
         Action::Test(arguments) => test::run(&arguments, options),
         Action::Bench(arguments) => commands::bench::run(arguments, options),
         Action::FuzzModule(arguments) => commands::fuzz_module::run(&arguments, options),
+        Action::Soak(arguments) => commands::soak::run(&arguments, options),
         Action::Pictures => commands::pictures::run(),
         Action::Vm(arguments) => commands::vm::run(arguments, options),
         Action::Kernel(arguments) => commands::build::kernel(&arguments, options),

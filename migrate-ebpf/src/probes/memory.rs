@@ -221,20 +221,49 @@ fn block(vary: u64) -> u64 {
 /// All pages came from one region and went to one. False if they did not, or that is not known.
 #[inline(always)]
 pub(super) fn note_common(call: &mut Call, from: Common, to: Common, pages: u64) -> bool {
-    let (changes, last) = (changes(), &call.last);
-    let is_current = changes != 0 && last.changes == changes;
-    let (from, to) = if is_current && last.one.has(from) && last.other.has(to) {
-        (last.one.told, last.other.told)
-    } else if is_current && last.other.has(from) && last.one.has(to) {
-        (last.other.told, last.one.told)
-    } else if find(&mut call.last, changes, from, to) {
-        (call.last.one.told, call.last.other.told)
-    } else {
+    let Some((from, to)) = told_of(call, from, to) else {
         return false;
     };
     set(&mut call.record.from, from, pages);
     set(&mut call.record.to, to, pages);
     true
+}
+
+/// The same where some pages moved, and holes were populated: what of them has a page in common.
+#[inline(always)]
+pub(super) fn note_arrived(
+    call: &mut Call,
+    from: Common,
+    to: Common,
+    moved: u64,
+    populated: u64,
+) -> bool {
+    // What fills a hole comes from nowhere: then one is asked for that is known.
+    let from = if moved == 0 { to } else { from };
+    let Some((from, to)) = told_of(call, from, to) else {
+        return false;
+    };
+    if moved != 0 {
+        set(&mut call.record.from, from, moved);
+    }
+    set(&mut call.record.to, to, moved + populated);
+    true
+}
+
+/// The regions that entries with this in common came from, and went to.
+#[inline(always)]
+fn told_of(call: &mut Call, from: Common, to: Common) -> Option<(u64, u64)> {
+    let (changes, last) = (changes(), &call.last);
+    let is_current = changes != 0 && last.changes == changes;
+    if is_current && last.one.has(from) && last.other.has(to) {
+        Some((last.one.told, last.other.told))
+    } else if is_current && last.other.has(from) && last.one.has(to) {
+        Some((last.other.told, last.one.told))
+    } else if find(&mut call.last, changes, from, to) {
+        Some((call.last.one.told, call.last.other.told))
+    } else {
+        None
+    }
 }
 
 /// Looks for the regions, and keeps what was found.
@@ -304,6 +333,10 @@ struct Look {
     arrays: Arrays,
     from: Side,
     to: Side,
+    /// Around the first page that came from a region that is known, and around the first that went
+    /// to one: most of the others are there, too.
+    near_from: Block,
+    near_to: Block,
     src: [u64; CHUNK],
     dst: [u64; CHUNK],
 }
@@ -319,6 +352,7 @@ pub(super) fn note_each(record: &mut Record, arrays: Arrays, after: After) {
     };
     look.arrays = arrays;
     (look.from, look.to) = (NOWHERE, NOWHERE);
+    (look.near_from.told, look.near_to.told) = (0, 0);
     let chunks = arrays.entries.div_ceil(CHUNK as u64).min(1 << 23) as u32;
     let mut which = after as u32;
     let context = (&raw mut which).cast::<c_void>();
@@ -392,17 +426,17 @@ extern "C" fn arrive(after: u32, src: u64, dst: u64) -> u32 {
         return 0;
     }
     let pages = pages_behind(src) as u32;
-    count(&mut look.to, dst, pages);
+    count(&mut look.to, &mut look.near_to, dst, pages);
     if src & VALID != 0 {
-        count(&mut look.from, src, pages);
+        count(&mut look.from, &mut look.near_from, src, pages);
     }
     0
 }
 
 /// Counts the pages of an entry where they are.
 #[inline(always)]
-fn count(side: &mut Side, entry: u64, pages: u32) {
-    let region = region_of(entry >> FRAME_SHIFT);
+fn count(side: &mut Side, near: &mut Block, entry: u64, pages: u32) {
+    let region = region_near(near, entry);
     let mut place = SEVERAL_PLACES;
     // Else it is memory that nobody has told of.
     if region != 0 {
@@ -416,6 +450,19 @@ fn count(side: &mut Side, entry: u64, pages: u32) {
     } else if side.place != place {
         side.place = SEVERAL_PLACES;
     }
+}
+
+/// The region of an entry's frame, as [`told`]; 0 if it is not known.
+#[inline(always)]
+fn region_near(near: &mut Block, entry: u64) -> u64 {
+    if near.told != 0 && near.has(Common::of(entry)) {
+        return near.told;
+    }
+    let region = region_of(entry >> FRAME_SHIFT);
+    if near.told == 0 && region != 0 {
+        *near = Block::around(entry, region);
+    }
+    region
 }
 
 /// The region of a frame, as [`told`]; 0 if it is not known. A function of its own for the

@@ -7,4 +7,5 @@ pub(crate) mod dist;
 pub(crate) mod fuzz_module;
 pub(crate) mod pictures;
 pub(crate) mod run;
+pub(crate) mod soak;
 pub(crate) mod vm;

@@ -44,9 +44,13 @@ struct Count {
     populated: u64,
     /// Not 0: something did not move.
     uneven: u64,
-    /// What entries of `src` have in common, and those of `dst`.
+    /// What entries of `src` have in common, and those of `dst`: those that arrived. Where entries
+    /// are not read by loads, all of them.
     from: Common,
     to: Common,
+    /// All bits, if there was one of them.
+    has_from: u64,
+    has_to: u64,
     /// What was given a destination: real pages, and holes.
     attempted: Kinds,
     /// What was not.
@@ -161,10 +165,19 @@ fn count_each(call: &mut Call) {
         // Not what it was taken for.
         call.record.anomalies |= anomaly::UNBALANCED;
     }
-    if moved + populated != 0
-        && (count.uneven != 0 || !memory::note_common(call, count.from, count.to, moved))
-    {
+    if moved + populated != 0 && !note_where(call, count) {
         memory::note_each(&mut call.record, call.arrays, After::Vma);
+    }
+}
+
+/// Notes where the pages were and are, if that is the same for all that arrived.
+#[inline(always)]
+fn note_where(call: &mut Call, count: &Count) -> bool {
+    let (from, to) = (count.from, count.to);
+    if words::reader().is_some() {
+        memory::note_arrived(call, from, to, count.moved, count.populated)
+    } else {
+        count.uneven == 0 && memory::note_common(call, from, to, count.moved)
     }
 }
 
@@ -288,6 +301,15 @@ fn in_common_of_few(reader: Reader, src: u64, dst: u64, entries: u64) -> (Common
 }
 
 impl Common {
+    /// Adds an entry if `is_one` is all bits, and not 0. `has_any` is all bits once there is one.
+    /// Without a branch, which the verifier would follow for each entry.
+    #[inline(always)]
+    fn take_if(&mut self, is_one: u64, has_any: &mut u64, entry: u64) {
+        self.one |= entry & is_one & !*has_any;
+        *has_any |= is_one;
+        self.vary |= (entry ^ self.one) & is_one;
+    }
+
     /// Of so many entries at this address, at most [`WORDS`], by loads.
     #[inline(always)]
     fn of_some<const SOME: usize>(reader: Reader, address: u64) -> Self {
@@ -437,6 +459,7 @@ impl Count {
         self.arrays = arrays;
         (self.moved, self.populated, self.uneven) = (0, 0, 0);
         (self.from, self.to) = (Common::of(0), Common::of(0));
+        (self.has_from, self.has_to) = (0, 0);
         (self.attempted, self.declined) = (Kinds::NONE, Kinds::NONE);
         self.unreadable = 0;
     }
@@ -474,8 +497,15 @@ impl Count {
                 break;
             }
             for entry in group * GROUP..(group + 1) * GROUP {
-                let arrived = self.src[entry] & MIGRATE & self.dst[entry] << 1;
-                lanes += 1 << ((self.src[entry] & VALID | arrived) << 4);
+                let (src, dst) = (self.src[entry], self.dst[entry]);
+                let arrived = src & MIGRATE & dst << 1;
+                lanes += 1 << ((src & VALID | arrived) << 4);
+                if words::reader().is_some() {
+                    let is_to = (arrived >> 1).wrapping_neg();
+                    let is_from = (src & VALID).wrapping_neg() & is_to;
+                    self.from.take_if(is_from, &mut self.has_from, src);
+                    self.to.take_if(is_to, &mut self.has_to, dst);
+                }
             }
         }
         let arrived = self.src[0] & MIGRATE & self.dst[0] << 1;
