@@ -1,7 +1,7 @@
 //! The table of waits under way, made as that of calls: a thread's waits live in the [`WAYS`] slots
 //! of one set, and only the thread itself touches them once it has them.
 
-use migrate_ebpf::wire::{Contended, NO_STACK, UNKNOWN, Wait};
+use migrate_ebpf::wire::{Contended, NO_STACK, Phases, UNKNOWN, Wait};
 
 use crate::{
     atomic::{compare_and_swap, publish},
@@ -54,7 +54,21 @@ pub(crate) struct Waiting {
     pub(crate) lock: LockWait,
     /// What will be reported.
     pub(crate) wait: Wait,
+    /// And behind it, where phases are followed.
+    pub(crate) phases: Phases,
 }
+
+/// A wait with what follows it. They lie so in a [`Waiting`].
+#[repr(C)]
+pub(crate) struct Phased {
+    wait: Wait,
+    phases: Phases,
+}
+
+const _: () = assert!(
+    core::mem::offset_of!(Waiting, phases) - core::mem::offset_of!(Waiting, wait)
+        == core::mem::offset_of!(Phased, phases)
+);
 
 /// The slots in which a thread's waits live.
 type Set = [Waiting; WAYS];
@@ -136,6 +150,18 @@ impl Waiting {
     fn owner(&self) -> u64 {
         // SAFETY: a valid, aligned field.
         unsafe { core::ptr::read_volatile(&raw const self.owner) }
+    }
+
+    /// What will be reported where phases are followed.
+    #[inline(always)]
+    pub(crate) fn with_phases(&self) -> &Phased {
+        // SAFETY: `Phased` is how the two lie here, by the assertion above. Derived from the whole
+        // structure, both of them are within what it refers to.
+        unsafe {
+            &*(&raw const *self)
+                .byte_add(core::mem::offset_of!(Self, wait))
+                .cast::<Phased>()
+        }
     }
 
     /// Gives the slot back.

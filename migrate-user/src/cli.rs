@@ -471,6 +471,8 @@ Examples:
                                                  ... behind a proxy that asks for one
   sudo migscope serve --otlp http://localhost:4318
                                                  push to an OpenTelemetry collector, too
+  sudo migscope serve --phases --top-mappings 10 tell phases of programs apart, and the arrays that
+                                                 migrate most
   ssh gpu1 sudo migscope record -o - | migscope serve -
                                                  another machine's figures")]
 pub struct Serve {
@@ -504,6 +506,17 @@ pub struct Serve {
     /// records
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
     pub processes: u8,
+    /// Follow phases of programs, as `record --phases` does, and have series of those in which
+    /// migrations take most time; they come from records. Of a recording: of the phases in it
+    #[arg(long, value_name = "FILE", num_args = 0.., value_delimiter = ',', require_equals = true)]
+    pub phases: Option<Vec<PathBuf>>,
+    /// With --phases: of how many phases there are series, at most 100. All others are one more
+    #[arg(long, value_name = "K", default_value_t = 20, requires = "phases", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub top_phases: u8,
+    /// Have series of the K mappings of processes, at most 100, in which migrations take most time,
+    /// and of all others together; they come from records
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
+    pub top_mappings: u8,
     /// How to hook the kernel's functions
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub attach: Attach,

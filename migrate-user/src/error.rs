@@ -45,6 +45,15 @@ pub enum Error {
         /// What was named.
         output: String,
     },
+    /// Which libraries mark phases, a recorder is told.
+    #[error(
+        "--phases={path} names a library to hook, and a recording is only read. Say --phases, and name the library to \
+         `migscope record`."
+    )]
+    LibraryOfRecording {
+        /// The library.
+        path: String,
+    },
     /// Other formats tell of all steps.
     #[error(
         "--step goes with --format hgrm, which tells of one step; the other formats tell of all."

@@ -35,6 +35,11 @@ fn what_makes_no_sense_is_refused_before_the_command_is_run() {
     );
     refused(&["--no-waits", "--device-side"], &["cannot be used with"]);
     refused(&["--force"], &["--output"]);
+    refused(
+        &["--per-phase", "-I", "1000"],
+        &["--per-phase", "--interval"],
+    );
+    refused(&["--ring-size", "16M"], &["--per-phase"]);
 }
 
 #[test]
@@ -69,7 +74,14 @@ fn a_command_that_cannot_be_traced_is_not_run() {
 #[test]
 fn its_page_of_the_manual_tells_the_options() {
     let page = run(&["man", "stat"]);
-    for option in ["repeat", "interval", "field\\-separator", "json", "cgroup"] {
+    for option in [
+        "repeat",
+        "interval",
+        "field\\-separator",
+        "json",
+        "cgroup",
+        "per\\-phase",
+    ] {
         assert!(stdout(&page).contains(option), "{option}");
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     counted::{self, Counted},
     in_flight::Call,
     losses,
+    waiting::Phased,
 };
 
 /// 4 MiB, unless user space says otherwise: room for 12,787 records, each with the ring's header of
@@ -100,10 +101,10 @@ pub(super) fn is_recorded(sequence: u64) -> bool {
     every == 1 || (every > 1 && sequence.is_multiple_of(every))
 }
 
-/// Writes the record of a wait. False if there is no room.
+/// Writes the record of a wait, with or without what follows it. False if there is no room.
 #[inline(always)]
-pub(super) fn write_wait(wait: &Wait) -> bool {
-    let Some(mut entry) = RECORDS.reserve::<Wait>(0) else {
+pub(super) fn write_wait<R: Words>(wait: &R) -> bool {
+    let Some(mut entry) = RECORDS.reserve::<R>(0) else {
         losses::count(Loss::WaitLost);
         return false;
     };
@@ -160,6 +161,7 @@ pub(super) trait Words: 'static {}
 impl Words for Record {}
 impl Words for Detailed {}
 impl Words for Wait {}
+impl Words for Phased {}
 
 /// One that begins with a [`Record`].
 trait Reported: Words {}

@@ -49,7 +49,7 @@ pub use wait::{
 /// Changes whenever the layout or the meaning of anything here does. The object has it in the
 /// section [`names::VERSION_SECTION`], and is attached only where both sides were built for the
 /// same.
-pub const VERSION: u32 = 13;
+pub const VERSION: u32 = 14;
 
 /// In what the sweep returns, beside the number of calls that are left: it has ended as many as it
 /// can in one run, and there may be more.

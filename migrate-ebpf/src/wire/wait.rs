@@ -112,7 +112,8 @@ impl Contended {
     }
 }
 
-/// One wait.
+/// One wait. [`Phases`](super::Phases) follow it in the ring, in the same entry, where those are
+/// followed.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(

@@ -1,12 +1,13 @@
 //! Options of `stat`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{Attach, Only};
+use super::{Attach, Only, RingSize};
 use crate::recording::Output;
 
 /// Options of `stat`.
@@ -16,6 +17,10 @@ It runs the command as 'record -- COMMAND' does, as the user who called sudo, an
 meanwhile, on standard error: pages by row of the ledger, steps, waits, losses, and how long the command took. No migration is \
 recorded; the kernel's own totals are read before and after each run, which are exact and cost least. They count every migration of \
 this machine while the command runs, whoever makes it: a filter (--comm, --cgroup, --driver) chooses.
+
+With --per-phase, a table says in which phase of the program how much migrated: 'train/forward' is forward, opened in train. 'no phase' \
+is what was outside of all, 'unknown' what nobody can tell, with whatever left no record; so all rows together are the totals. It \
+writes a record of each migration, as 'record --phases --no-mappings' does, and is not to be had with -I.
 
 With -r, each figure is the mean of the runs ± their standard deviation, also in percent of the mean. A run that does not end with \
 exit status 0 is the last one. With -x, a line is VALUE,UNIT,NAME, with -r VALUE,UNIT,NAME,DEVIATION,PERCENT; times are in nanoseconds. \
@@ -28,6 +33,9 @@ Examples:
   sudo migscope stat -- ./train                  what one run migrates
   sudo migscope stat -r 10 -- ./bench            ... the mean of ten, and how much they vary
   sudo migscope stat -I 1000 -- ./train          ... second by second, and in all
+  sudo migscope stat --per-phase -- ./train      ... in which phase, by roctx or nvtx
+  sudo migscope stat --per-phase=./libmarks.so -r 5 -- ./train
+                                                 ... marked by this library, as a mean of five
   sudo migscope stat --comm train -- sleep 60    what others do in a minute
   sudo migscope stat --json -r 5 -o stat.json -- ./bench
                                                  unrounded, each run by itself
@@ -40,6 +48,22 @@ pub struct Stat {
     /// such as 500ms or 2s, of 100 ms at least
     #[arg(short = 'I', long, value_name = "MS")]
     pub interval: Option<Interval>,
+    /// Tell apart in which phase the program was: where it marks phases by roctx or nvtx, in these
+    /// libraries [default: those that processes have loaded, or that the dynamic linker finds], and
+    /// where `migscope mark` tells. Writes records, which costs more
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..,
+        value_delimiter = ',',
+        require_equals = true,
+        conflicts_with = "interval"
+    )]
+    pub per_phase: Option<Vec<PathBuf>>,
+    /// With --per-phase: the size of the buffer for records in the kernel, such as 64K or 16M: a
+    /// power of two [default: 4M]
+    #[arg(long, value_name = "SIZE", requires = "per_phase")]
+    pub ring_size: Option<RingSize>,
     /// Print one JSON object with the same figures, unrounded, and those of each run
     #[arg(long, conflicts_with = "separator")]
     pub json: bool,

@@ -10,12 +10,14 @@ use super::stop::Stop;
 use super::{check, tell_hints, tell_note, tell_unknown, warn_about_names};
 use crate::Error;
 use crate::cli;
+use crate::export::metrics::Tops;
 use crate::kernel::Options;
 use crate::model::Model;
 use crate::privilege::Needs;
 use crate::serve::{Address, Clock, Listener, Pusher, Shared, Started, State, start};
 use crate::source::{Inputs, KernelSource, Part, Source, StreamSource};
 use crate::tell_line;
+use crate::text::printable;
 
 /// Serves until somebody asks for the end.
 pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
@@ -65,16 +67,34 @@ enum Over {
 fn tracing(options: &cli::Serve) -> Result<Options, Error> {
     let tracing = Options {
         attach: options.attach.into(),
-        record_every: u32::from(options.records || options.processes > 0),
+        record_every: needs_records(options).into(),
+        mappings: options.top_mappings > 0,
+        phases: options.phases.clone(),
         only: options.only.0.clone(),
         ..Options::default()
     };
     // Of a recording everything can be asked.
-    if options.input.is_none() {
-        tracing.check()?;
+    match &options.input {
+        None => tracing.check()?,
+        Some(_) => names_no_library(options)?,
     }
     tell_hints(&tracing.only);
     Ok(tracing)
+}
+
+/// Of a recording it is known which libraries were hooked: those of the recorder.
+fn names_no_library(options: &cli::Serve) -> Result<(), Error> {
+    let named = options.phases.as_ref().and_then(|named| named.first());
+    named.map_or(Ok(()), |path| {
+        Err(Error::LibraryOfRecording {
+            path: printable(&path.to_string_lossy()),
+        })
+    })
+}
+
+fn needs_records(options: &cli::Serve) -> bool {
+    let has_tops = options.top_mappings > 0 || options.phases.is_some();
+    options.records || options.processes > 0 || has_tops
 }
 
 async fn serve_from(
@@ -84,11 +104,16 @@ async fn serve_from(
     options: &cli::Serve,
 ) -> Result<Over, Error> {
     let mut stop = Stop::new()?;
+    let phases = options
+        .phases
+        .as_ref()
+        .map_or(0, |_| options.top_phases.into());
     let state = Rc::new(RefCell::new(State {
         model: Model::new(source.facts().clone()),
         running: true,
         per_octave: options.buckets,
         processes: options.processes.into(),
+        tops: Tops::new(phases, options.top_mappings.into()),
         clock,
     }));
     let serving = async {
@@ -117,7 +142,7 @@ async fn follow(source: &mut impl Source, stop: &mut Stop, state: &Shared) -> Re
         let running = state.borrow().running;
         tokio::select! {
             batch = source.next(), if running => match batch? {
-                Some(batch) => state.borrow_mut().model.apply(batch),
+                Some(batch) => state.borrow_mut().apply(batch),
                 None if asked => return Ok(Over::Yes),
                 None => {
                     state.borrow_mut().running = false;

@@ -33,6 +33,7 @@ pub(super) struct Line<'a> {
     holder_tid: Option<u32>,
     holder_comm: Option<&'a str>,
     holder_stack: Option<&'a str>,
+    phase: Option<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -67,6 +68,7 @@ impl<'a> Line<'a> {
             holder_tid: holder.map(|holder| holder.tid),
             holder_comm: holder.map(|holder| &*holder.comm),
             holder_stack: locks.and_then(|locks| locks.holder_stack.as_deref()),
+            phase: wait.phase.as_deref(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod copies;
 pub(crate) mod mappings;
+pub(crate) mod phases;
 pub(crate) mod stat;
 pub(crate) mod units;
 pub(crate) mod waits;
@@ -87,15 +88,6 @@ pub(crate) fn are_at_least(model: &Model) -> bool {
 
 /// What is said of figures from records where there are not all.
 pub(crate) const OF_RECORDED: &str = "of the recorded migrations";
-
-/// What a phase is called.
-pub(crate) fn phase(path: Option<&str>) -> &str {
-    match path {
-        Some("") => "no phase",
-        Some(path) => path,
-        None => "unknown",
-    }
-}
 
 /// When it was recorded: `2026-11-28 02:20:47 UTC, for 0:00:11`.
 pub(crate) fn recorded(model: &Model) -> String {

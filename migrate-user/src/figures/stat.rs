@@ -1,9 +1,11 @@
 //! The figures of runs that are counted by totals alone, one by one: what `stat` prints of a
 //! command's runs, and takes means of. Their names are those of reports.
 
+pub(crate) mod phases;
+
 use migrate_ebpf::wire::Loss;
 
-use crate::model::Model;
+use crate::model::{Model, Phases};
 use crate::trace::{
     ExactWaits, Kind, Ledger, Losses, Step, WaitKind, WaitResult,
     ledger::{Row, arrived, wasted},
@@ -14,6 +16,8 @@ use crate::trace::{
 pub(crate) struct Counted<'a> {
     /// What the kernel's totals say of it.
     pub(crate) model: &'a Model,
+    /// What its records say by phase, where those were followed.
+    pub(crate) phases: Option<&'a Phases>,
     /// How long the command ran, nanoseconds.
     pub(crate) elapsed_ns: u64,
 }
@@ -70,6 +74,8 @@ pub(crate) enum Unit {
     Waits,
     /// Stacks.
     Stacks,
+    /// Phases that programs opened or closed.
+    Phases,
     /// Nanoseconds.
     Ns,
 }
@@ -82,6 +88,7 @@ impl Unit {
             Self::Pages => "pages",
             Self::Waits => "waits",
             Self::Stacks => "stacks",
+            Self::Phases => "phases",
             Self::Ns => "ns",
         }
     }
@@ -297,6 +304,7 @@ impl List<'_> {
             let unit = match loss {
                 Loss::WaitLost | Loss::WaitMissed => Unit::Waits,
                 Loss::StackLost => Unit::Stacks,
+                Loss::PhaseLost | Loss::PhaseUnopened => Unit::Phases,
                 _ => Unit::Migrations,
             };
             let figure = self.figure(at(is_of_lost.into()), loss.name(), unit, |model| {
@@ -371,6 +379,7 @@ mod tests {
     fn counted(models: &[Model]) -> Vec<Counted<'_>> {
         let run = |model| Counted {
             model,
+            phases: None,
             elapsed_ns: 2_000_000_000,
         };
         models.iter().map(run).collect()

@@ -1,6 +1,6 @@
 //! What a filter leaves out, so that nothing is said of it.
 
-use crate::trace::{Direction, Filter};
+use crate::trace::{Details, Direction, Filter};
 
 /// Conditions that keep some migrations of a page and leave out others.
 const SOME_OF_A_PAGE: [&str; 11] = [
@@ -54,6 +54,8 @@ pub struct Hidden {
     pub anything: bool,
     /// All waits are left out, as it is asked what only migrations have.
     pub waits: bool,
+    /// It is asked for phases, which of waits are known only where they were followed.
+    by_phase: bool,
     /// By [`Direction`]: all of its migrations are left out.
     directions: [bool; Direction::ALL.len()],
 }
@@ -66,6 +68,7 @@ impl Hidden {
         evictions: true,
         anything: true,
         waits: true,
+        by_phase: true,
         directions: [false; Direction::ALL.len()],
     };
 
@@ -101,7 +104,16 @@ impl Hidden {
             evictions: has(&SOME_EVICTIONS),
             anything: !filter.is_empty(),
             waits: filter.is_of_migrations(),
+            by_phase: !filter.phase.is_empty(),
             directions,
+        }
+    }
+
+    /// The same of a run with these details.
+    pub(super) fn of(self, details: Details) -> Self {
+        Self {
+            waits: self.waits || self.by_phase && !details.phases,
+            ..self
         }
     }
 
@@ -116,6 +128,7 @@ impl Hidden {
             evictions: self.evictions || other.evictions,
             anything: self.anything || other.anything,
             waits: self.waits || other.waits,
+            by_phase: self.by_phase || other.by_phase,
             directions,
         }
     }
@@ -172,6 +185,20 @@ mod tests {
         ] {
             assert_eq!(Hidden::by([words]).waits, hides, "{words}");
         }
+    }
+
+    /// Where phases were not followed, waits are in none that could be asked for.
+    #[test]
+    fn phases_of_waits_are_known_where_they_were_followed() {
+        let hides = |phases| {
+            let details = Details {
+                phases,
+                ..Details::default()
+            };
+            Hidden::by(["phase=forward"]).of(details).waits
+        };
+        assert!(hides(false) && !hides(true));
+        assert!(!Hidden::by(["pid=7"]).of(Details::default()).waits);
     }
 
     #[test]

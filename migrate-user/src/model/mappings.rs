@@ -305,6 +305,11 @@ impl Mappings {
         all
     }
 
+    /// Every mapping, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &MappingUse> {
+        self.all.iter()
+    }
+
     /// How many there are, at most [`KEPT`].
     pub fn len(&self) -> usize {
         self.all.len()

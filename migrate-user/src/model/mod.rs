@@ -111,7 +111,7 @@ impl Model {
     /// Nothing yet.
     pub fn new(facts: Facts) -> Self {
         let began_ns = facts.started_ns;
-        let hidden = Hidden::by(facts.filters());
+        let hidden = Hidden::by(facts.filters()).of(facts.details);
         Self {
             facts,
             records: Tally::default(),

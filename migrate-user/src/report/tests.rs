@@ -537,3 +537,48 @@ fn lost_waits_are_called_waits() {
     assert_eq!(json(&model)["lost"], 0);
     assert_eq!(json(&model)["losses"]["wait_lost"], 12);
 }
+
+/// Each migration and each wait is in one phase, in every form.
+#[test]
+fn phases_add_up_where_they_were_followed() {
+    let details = Details {
+        phases: true,
+        waits: true,
+        device_side: true,
+        ..Details::default()
+    };
+    let mut model = Model::new(Facts { details, ..facts() });
+    model.apply(Synthetic::new(23).with_details().with_waits().batch(600));
+    let paths = &json(&model)["phases"]["paths"];
+    assert_eq!(sum(paths, "/migrations"), 600);
+    let mut seldom = 0;
+    for kind in WaitKind::ALL {
+        let waits = sum(paths, &format!("/waits/{}/waits", kind.name()));
+        assert_eq!(
+            waits,
+            model.waits().totals().of_kind(*kind),
+            "{}",
+            kind.name()
+        );
+        seldom += u64::from(waits == 0);
+    }
+    assert_eq!(seldom, 0, "a kind of which there is none");
+    let (text, html) = (report(&model).text(false), report(&model).html());
+    for said in [
+        "Recorded phases",
+        "Recorded waits by phase",
+        "train/forward",
+        "no phase",
+    ] {
+        assert!(text.contains(said), "no {said} in {text}");
+    }
+    for said in [
+        "<h2>Phases of programs</h2>",
+        "<h2>Waits by phase</h2>",
+        "<td>train/forward</td>",
+    ] {
+        assert!(html.contains(said), "no {said}");
+    }
+    let html = report(&self::model()).html();
+    assert!(!html.contains("phase</h2>") && !html.contains("Phases of programs"));
+}

@@ -16,10 +16,10 @@ pub use http::start;
 pub use listener::{Address, Listener, SocketFile};
 pub use push::{Endpoint, Pusher};
 
-use crate::export::metrics::{Metrics, PerOctave, Times};
+use crate::export::metrics::{Metrics, PerOctave, Times, Tops};
 use crate::machine;
 use crate::model::Model;
-use crate::trace::Facts;
+use crate::trace::{Batch, Facts};
 
 /// What is served. It changes between answers, never during one.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct State {
     pub per_octave: PerOctave,
     /// Of how many processes there are series.
     pub processes: usize,
+    /// The phases and mappings that have series.
+    pub tops: Tops,
     /// When things were, since 1970.
     pub clock: Clock,
 }
@@ -89,12 +91,19 @@ impl Clock {
 pub type Shared = Rc<RefCell<State>>;
 
 impl State {
+    /// Takes in what has happened.
+    pub fn apply(&mut self, batch: Batch) {
+        self.model.apply(batch);
+        self.tops.look(&self.model);
+    }
+
     /// The figures as metrics.
     fn metrics(&self) -> Metrics<'_> {
         Metrics {
             model: &self.model,
             running: self.running,
             processes: self.processes,
+            tops: Some(&self.tops),
             times: self.clock.times(self.model.facts()),
         }
     }

@@ -50,6 +50,7 @@ pub fn plain_wait(kind: WaitKind, result: WaitResult, total_ns: u64) -> Wait {
         contended: None,
         kernel_stack: None,
         user_stack: None,
+        phase: None,
     }
 }
 
@@ -121,6 +122,7 @@ impl Synthetic {
                 .detailed
                 .then(|| "asm_exc_page_fault_[k];do_swap_page_[k]".into()),
             user_stack: (self.detailed && self.below(4) > 0).then(|| "main;train;step".into()),
+            phase: migration.phase.clone(),
         };
         self.waits += 1;
         if let Some(kernel) = &mut self.kernel {

@@ -160,6 +160,10 @@ pub struct PhasesOptions {
     /// How many different names they have
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub names: u32,
+    /// Time each by itself in one thread, and print the medians, one JSON object for opening and
+    /// one for closing
+    #[arg(long, conflicts_with_all = ["threads", "nested"])]
+    pub timed: bool,
 }
 
 /// Options of `workload reach`.

@@ -240,6 +240,8 @@ const SIDE_BY_SIDE: &[Case] = tests![
     phases::are_those_of_the_program,
     phases::none_is_lost_untold,
     phases::a_script_marks_them,
+    phases::are_counted_run_by_run,
+    phases::are_served,
     scenarios::every_way_is_traced,
     scenarios::what_fails_is_traced,
     scenarios::load_is_traced,

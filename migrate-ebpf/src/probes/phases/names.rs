@@ -96,6 +96,10 @@ pub(super) fn is_empty(name: u64) -> bool {
 /// Reads a name. False if it is not there.
 #[inline(always)]
 fn read(name: u64, to: &mut [u64; PHASE_NAME_WORDS]) -> bool {
+    // To fetch what is in memory costs as much as to copy it.
+    if copy(name, to) {
+        return true;
+    }
     let mut byte = 0u8;
     if !fetch(&mut byte, name) {
         return false;

@@ -199,12 +199,21 @@ pub(super) fn forget_process(pid: u32) {
 #[inline(always)]
 fn enter(thread: Thread) {
     add(&raw mut THREADS_IN_PHASES, 1);
-    // If it is there already, so much the better.
-    let _ = PHASE_PROCESSES.insert(thread.pid, 0, u64::from(BPF_NOEXIST));
-    match PHASE_PROCESSES.get_ptr_mut(thread.pid) {
+    match PHASE_PROCESSES
+        .get_ptr_mut(thread.pid)
+        .or_else(|| add_process(thread.pid))
+    {
         Some(of) => add(of, one(thread)),
         None => full(),
     }
+}
+
+/// The word of a process that was in no phase yet; `None` if there is no room.
+#[inline(always)]
+fn add_process(pid: u32) -> Option<*mut u64> {
+    // If another thread was faster, so much the better.
+    let _ = PHASE_PROCESSES.insert(pid, 0, u64::from(BPF_NOEXIST));
+    PHASE_PROCESSES.get_ptr_mut(pid)
 }
 
 #[inline(always)]

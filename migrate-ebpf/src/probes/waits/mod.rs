@@ -20,7 +20,7 @@ use super::{
     filter,
     kernel::{self, Pointer, Whose, note_owner},
     path::{self, Entered},
-    sweep, totals,
+    phases, sweep, totals,
 };
 use crate::{
     clock,
@@ -61,6 +61,7 @@ fn begin(
         return None;
     };
     waiting.begin(stack, began);
+    phases::begin_wait(waiting);
     waiting.wait.kind = kind as u8;
     if config::records() {
         if config!(kernel_stacks) != 0 {
@@ -95,6 +96,7 @@ fn note_whose(waiting: &mut Waiting, mm: impl Pointer) {
     } else {
         [0; 2]
     };
+    phases::note_waiter(waiting, worker);
 }
 
 /// The wait of this thread that ends where a function returns. `stack` is where the stack was when
@@ -136,8 +138,18 @@ fn report(waiting: &mut Waiting) {
     };
     wait.sequence = counted::next_wait(counted);
     // What has a record is counted by user space.
-    if !is_recorded(wait.sequence) || !write_wait(wait) {
-        totals::count_wait(counted, wait);
+    if !is_recorded(wait.sequence) || !is_written(waiting) {
+        totals::count_wait(counted, &waiting.wait);
+    }
+}
+
+/// Writes its record, with phases where they are followed. False if there is no room.
+#[inline(always)]
+fn is_written(waiting: &Waiting) -> bool {
+    if phases::are_followed() {
+        write_wait(waiting.with_phases())
+    } else {
+        write_wait(&waiting.wait)
     }
 }
 
@@ -188,6 +200,7 @@ pub(super) fn migration_ends(call: &Call, now: Option<u64>) {
             (wait.pid, wait.comm, wait.cgroup) = (record.pid, record.comm, record.cgroup);
             (wait.worker_comm, wait.tid) = (record.worker_comm, record.tid);
             waiting.is_nobodys = 0;
+            phases::wait_is_for(waiting, call);
         }
     }
     waiting.moved += record.ledger.moved;

@@ -275,7 +275,7 @@ fn asked_for(details: Details) -> Vec<Column> {
         }));
     }
     if details.phases {
-        let phase = Column::text("phase", |m| m.phase.as_ref());
+        let phase = Column::text_of_both("phase", |m| m.phase.as_ref(), |w| w.phase.as_ref());
         columns.push(phase.with_note("outermost first, / between them; empty for none"));
     }
     columns

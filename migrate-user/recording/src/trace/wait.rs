@@ -53,6 +53,9 @@ pub struct Wait {
     pub kernel_stack: Option<Arc<str>>,
     /// The user's stack that led there, folded. `None` unless asked for.
     pub user_stack: Option<Arc<str>>,
+    /// In which phase the program was that waited, as
+    /// [`Migration::phase`](super::Migration::phase).
+    pub phase: Option<Arc<str>>,
 }
 
 /// The locks that a thread slept for.

@@ -10,6 +10,7 @@ use super::target::Target;
 use crate::Error;
 use crate::command::stop::Stop;
 use crate::command::workload::Workload;
+use crate::model::Phases;
 use crate::report::stat::Run;
 use crate::source::{self, Source};
 use crate::trace::{Batch, Status};
@@ -27,6 +28,8 @@ pub(super) struct Counter<S> {
     stop: Stop,
     lines: Option<Lines>,
     runs: u32,
+    /// What the records of this run say by phase, where those are followed.
+    phases: Option<Phases>,
 }
 
 impl<S: Source> Counter<S> {
@@ -36,6 +39,7 @@ impl<S: Source> Counter<S> {
             stop,
             lines,
             runs: 0,
+            phases: None,
         }
     }
 
@@ -53,6 +57,8 @@ impl<S: Source> Counter<S> {
         self.runs += 1;
         let before = self.source.under_way()?;
         let began = self.reading().await?;
+        // What came until then is no run's.
+        self.phases = self.source.facts().details.phases.then(Phases::default);
         if let Some(lines) = &mut self.lines {
             lines.begin(self.runs, &began);
         }
@@ -68,6 +74,7 @@ impl<S: Source> Counter<S> {
         }
         Ok(Run {
             model: since(self.source.facts(), &began, &ended),
+            phases: self.phases.take(),
             elapsed_ns: finished.map_or(0, |finished| nanoseconds(finished.elapsed)),
             status: finished.map_or(0, |finished| finished.status),
             under_way: [before, after],
@@ -92,12 +99,20 @@ impl<S: Source> Counter<S> {
     }
 
     fn tell(&mut self, batch: &Batch, target: &mut Target) -> Result<(), Error> {
+        self.take(batch);
         let (Some(lines), Some(status)) = (&mut self.lines, &batch.status) else {
             return Ok(());
         };
         match lines.next(status, self.source.facts()) {
             Some(line) => target.write(&line),
             None => Ok(()),
+        }
+    }
+
+    /// Counts by phase what came as records.
+    fn take(&mut self, batch: &Batch) {
+        if let Some(phases) = &mut self.phases {
+            phases.take(batch);
         }
     }
 
@@ -118,6 +133,7 @@ impl<S: Source> Counter<S> {
         loop {
             self.source.want_totals();
             let batch = self.source.next().await?.ok_or_else(ended_early)?;
+            self.take(&batch);
             if let Some(status) = batch.status.filter(|status| status.exact.is_some()) {
                 return Ok(status);
             }

@@ -83,11 +83,13 @@ impl Lines {
     }
 }
 
-/// What was counted between two readings of the totals.
+/// What was counted between two readings of the totals. Records, if there are any, are counted
+/// elsewhere.
 pub(super) fn since(facts: &Facts, before: &Status, now: &Status) -> Model {
     let mut model = Model::new(Facts {
         started_ns: Some(before.time_ns),
         started_unix_ns: facts.unix_ns(before.time_ns),
+        record_every: 0,
         ..facts.clone()
     });
     model.apply(Batch {

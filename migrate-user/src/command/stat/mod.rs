@@ -1,4 +1,5 @@
-//! `stat`: what migrates while a command runs, by the kernel's own totals.
+//! `stat`: what migrates while a command runs, by the kernel's own totals; by phase, as records
+//! tell.
 
 mod counter;
 mod lines;
@@ -11,7 +12,7 @@ use super::stop::Stop;
 use super::{tell_hints, tell_note};
 use crate::Error;
 use crate::cli;
-use crate::kernel::{Options, TracerError};
+use crate::kernel::{Options, RING_BYTES, TracerError};
 use crate::report::stat::{Form, Run, Stat};
 use crate::source::{KernelSource, Source};
 use counter::Counter;
@@ -33,11 +34,14 @@ pub(super) async fn stat(options: cli::Stat) -> Result<ExitCode, Error> {
     count(source, stop, target, &options).await
 }
 
-/// No records: totals cost least.
+/// No records, as totals cost least, unless phases are asked for: those only records tell.
 fn tracing(options: &cli::Stat) -> Result<Options, TracerError> {
     let tracing = Options {
         attach: options.attach.into(),
-        record_every: 0,
+        record_every: options.per_phase.is_some().into(),
+        ring_bytes: options.ring_size.map_or(RING_BYTES, |size| size.0),
+        mappings: false,
+        phases: options.per_phase.clone(),
         waits: !options.no_waits,
         device_side: options.device_side,
         only: options.only.0.clone(),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::*;
 use crate::cli::{Cli, Command};
 use crate::source;
-use crate::trace::{Batch, Facts};
+use crate::trace::{Batch, Details, Facts};
 
 /// How many migrations come with each batch.
 const EACH: usize = 5;
@@ -25,6 +25,8 @@ struct Busy {
     left: Option<usize>,
     /// What the totals were each time, whoever read them.
     read: Rc<RefCell<Vec<u64>>>,
+    /// Does every migration come as a record?
+    records: bool,
 }
 
 impl Busy {
@@ -38,6 +40,22 @@ impl Busy {
             under_way: Vec::new(),
             left: None,
             read: Rc::default(),
+            records: false,
+        }
+    }
+
+    /// With records, each in a phase.
+    fn by_phase() -> Self {
+        let details = Details {
+            phases: true,
+            waits: true,
+            ..Details::default()
+        };
+        Self {
+            facts: Facts { details, ..facts() },
+            synthetic: Synthetic::new(1).with_details().with_waits().with_totals(),
+            records: true,
+            ..Self::new()
         }
     }
 }
@@ -54,7 +72,9 @@ impl Source for Busy {
         }
         self.left = self.left.map(|left| left - 1);
         let mut batch = self.synthetic.batch(EACH);
-        batch.migrations = Vec::new().into();
+        if !self.records {
+            batch.migrations = Vec::new().into();
+        }
         let status = batch.status.as_ref().unwrap();
         self.read.borrow_mut().push(status.ended);
         Ok(Some(batch))
@@ -215,4 +235,42 @@ async fn what_cannot_be_run_is_said() {
             .to_string()
             .starts_with("cannot run /nowhere/x")
     );
+}
+
+/// The records of each run are its own, to the last.
+#[tokio::test]
+async fn phases_are_those_of_their_run() {
+    let words = ["--per-phase", "-r", "2", "--json", "--", "sleep", "0.03"];
+    let (text, ended) = written(Busy::by_phase(), &words).await;
+    is(&ended, 0);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let phases = json["phases"].as_array().unwrap();
+    let named: Vec<_> = phases.iter().map(|phase| phase["phase"].as_str()).collect();
+    for phase in [Some(""), Some("train"), Some("train/forward"), None] {
+        assert!(named.contains(&phase), "no {phase:?} in {named:?}");
+    }
+    let figure = |of: &Value, name: &str, unit: &str, run: usize| {
+        let all = of.as_array().unwrap();
+        let it = all
+            .iter()
+            .find(|it| it["name"] == name && it["unit"] == unit);
+        it.unwrap()["values"][run].as_u64().unwrap()
+    };
+    for run in 0..2 {
+        assert_eq!(json["runs"][run]["unrecorded"], 0);
+        for (group, name, unit) in [
+            ("migrations", "migrations", "migrations"),
+            ("pages", "moved", "pages"),
+            ("steps", "alloc_and_copy", "ns"),
+            ("waits", "fault", "waits"),
+        ] {
+            let each = phases.iter();
+            let each = each.map(|phase| figure(&phase["figures"], name, unit, run));
+            assert_eq!(
+                each.sum::<u64>(),
+                figure(&json[group], name, unit, run),
+                "{name}"
+            );
+        }
+    }
 }

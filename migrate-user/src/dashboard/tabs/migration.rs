@@ -122,7 +122,7 @@ fn fact_lines(canvas: &Canvas<'_>, migration: &Migration) -> Vec<Line<'static>> 
         lines.push(fact(canvas, name, is.unwrap_or("unknown")));
     }
     if canvas.model.facts().details.phases {
-        let phase = figures::phase(migration.phase.as_deref());
+        let phase = figures::phases::name(migration.phase.as_deref());
         lines.push(fact(canvas, "phase", phase));
     }
     lines.extend(off_cpu(migration).map(|text| fact(canvas, "off CPU", &text)));

@@ -137,6 +137,19 @@ definitions! {
         "Base pages by process and where they ended up, of the same processes.");
     PROCESS_SECONDS = counter("migscope_process_seconds", SECONDS,
         "Time of all steps together by process, of the same processes.");
+    PHASE_MIGRATIONS = counter("migscope_phase_migrations", None,
+        "Migrations by phase of the program, of the records that came; those in which most time went have series of their own.");
+    PHASE_PAGES = counter("migscope_phase_pages", None, "Base pages by phase and where they ended up, of the same phases.");
+    PHASE_SECONDS = counter("migscope_phase_seconds", SECONDS, "Time of all steps together by phase, of the same phases.");
+    PHASE_WAITS = counter("migscope_phase_waits", None, "Waits by phase and what they were for, of the same phases.");
+    PHASE_WAIT_SECONDS = counter("migscope_phase_wait_seconds", SECONDS,
+        "Time of waits by phase and what they were for, of the same phases. Kinds may be the same time twice.");
+    MAPPING_MIGRATIONS = counter("migscope_mapping_migrations", None,
+        "Migrations by process and mapping, of the records that came; those in which most time went have series of their own.");
+    MAPPING_PAGES = counter("migscope_mapping_pages", None,
+        "Base pages by process, mapping and where they ended up, of the same mappings.");
+    MAPPING_SECONDS = counter("migscope_mapping_seconds", SECONDS,
+        "Time of all steps together by process and mapping, of the same mappings.");
 }
 
 impl Definition {

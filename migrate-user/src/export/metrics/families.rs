@@ -1,13 +1,16 @@
 //! From the model to families.
 
+mod tops;
+
 use std::borrow::Cow;
 
 use migrate_ebpf::wire::Figure;
 
 use super::definition::{self as define, Definition};
+use super::top::{Counts, Tops};
 use super::{Family, Histogram, Label, Series, Value};
 use crate::model::waits::WaitTotals;
-use crate::model::{Driver, Model, Process, Sums};
+use crate::model::{Driver, Model, Process};
 use crate::trace::{
     Exact, ExactCount, ExactFigure, ExactWaitFigure, Facts, Losses, Moment, Step, WaitFigure,
     WaitKind, ledger, ledger::Row,
@@ -22,6 +25,8 @@ pub struct Metrics<'a> {
     pub running: bool,
     /// Of how many processes there are series: those whose migrations took most time.
     pub processes: usize,
+    /// The phases and mappings that have series of their own; `None`: none is asked for.
+    pub tops: Option<&'a Tops>,
     /// When things were, since 1970.
     pub times: Times,
 }
@@ -55,6 +60,10 @@ impl<'a> Metrics<'a> {
         families.extend(self.waits());
         families.extend(self.drivers());
         families.extend(self.processes());
+        if let Some(tops) = self.tops {
+            families.extend(tops::by_phase(self.model, tops));
+            families.extend(tops::by_mapping(self.model, tops));
+        }
         families.retain(|family| !family.series.is_empty());
         families
     }
@@ -211,7 +220,7 @@ impl<'a> Metrics<'a> {
     fn drivers(&self) -> [Family<'a>; 3] {
         let row = |driver: &'a Driver| {
             let name = driver.name.as_deref().unwrap_or("unknown");
-            (vec![("driver", name.into())], driver.sums)
+            (vec![("driver", name.into())], Counts::of_sums(&driver.sums))
         };
         let rows: Vec<_> = self.model.drivers().sorted().into_iter().map(row).collect();
         of_rows(
@@ -236,7 +245,7 @@ impl<'a> Metrics<'a> {
                 ),
                 ("comm", process.comm.as_deref().unwrap_or_default().into()),
             ];
-            (labels, process.sums)
+            (labels, Counts::of_sums(&process.sums))
         };
         let processes = self.model.processes().sorted();
         let rows: Vec<_> = processes
@@ -257,10 +266,10 @@ impl<'a> Metrics<'a> {
 
 /// The rows of a table: migrations, pages and seconds of each.
 fn of_rows<'a>(
-    rows: &[(Vec<Label<'a>>, Sums)],
+    rows: &[(Vec<Label<'a>>, Counts)],
     [migrations, pages, time]: [Definition; 3],
 ) -> [Family<'a>; 3] {
-    let each = |definition, of: &dyn Fn(&Sums) -> f64| {
+    let each = |definition, of: &dyn Fn(&Counts) -> f64| {
         let series = rows.iter();
         family(
             definition,

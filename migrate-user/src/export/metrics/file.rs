@@ -3,13 +3,19 @@
 use std::io;
 
 use super::text::{self, Dialect};
-use super::{Metrics, PerOctave, Times};
+use super::{Metrics, PerOctave, Times, Tops};
 use crate::export::{Export, Notes, Out};
 use crate::model::Model;
 use crate::trace::{Batch, Facts};
 
 /// How many processes have series of their own in a file.
 const PROCESSES: usize = 20;
+
+/// How many phases of programs, where those were followed.
+const PHASES: usize = 20;
+
+/// How many mappings, where those are told.
+const MAPPINGS: usize = 20;
 
 /// Writes OpenMetrics.
 pub struct OpenMetrics;
@@ -26,11 +32,16 @@ impl Export for OpenMetrics {
         out: Out<'_>,
     ) -> io::Result<Notes> {
         let mut model = Model::new(facts.clone());
-        batches.for_each(|batch| model.apply(batch));
+        let mut tops = Tops::new(PHASES, MAPPINGS);
+        for batch in batches {
+            model.apply(batch);
+        }
+        tops.look(&model);
         let metrics = Metrics {
             model: &model,
             running: false,
             processes: PROCESSES,
+            tops: Some(&tops),
             times: Times::recorded(facts),
         };
         let text = text::encode(

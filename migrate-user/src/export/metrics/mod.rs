@@ -16,6 +16,7 @@ mod histogram;
 pub mod otlp;
 pub mod protobuf;
 pub mod text;
+mod top;
 
 use std::borrow::Cow;
 
@@ -23,6 +24,7 @@ pub use definition::{ALL, Definition, Kind};
 pub use families::{Metrics, Times};
 pub use file::OpenMetrics;
 pub use histogram::{Histogram, Native, PerOctave, SCHEMA};
+pub use top::Tops;
 
 /// Everything that is known under one name.
 #[derive(Clone, Debug)]

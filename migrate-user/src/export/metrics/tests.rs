@@ -9,9 +9,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message as _;
 
 use super::text::Dialect;
-use super::{ALL, Kind, Metrics, PerOctave, Times, Value, otlp, text};
+use super::{ALL, Kind, Metrics, PerOctave, Times, Tops, Value, otlp, text};
 use crate::model::Model;
-use crate::trace::{Details, Exact, ledger, ledger::Row};
+use crate::trace::{Details, Exact, Facts, WaitKind, ledger, ledger::Row};
 use migscope_testkit::{Synthetic, facts};
 
 /// A run with records and totals, of which something was lost.
@@ -29,6 +29,7 @@ fn metrics(model: &Model) -> Metrics<'_> {
         model,
         running: true,
         processes: 2,
+        tops: None,
         times: Times::recorded(model.facts()),
     }
 }
@@ -248,7 +249,13 @@ fn names_follow_the_rules_and_nothing_is_exported_that_is_not_defined() {
     let mut synthetic = Synthetic::new(3).with_totals().with_waits();
     synthetic.lose(0, 7);
     model.apply(synthetic.batch(2000));
-    let families = metrics(&model).families();
+    let mut tops = Tops::new(2, 2);
+    tops.look(&model);
+    let metrics = Metrics {
+        tops: Some(&tops),
+        ..metrics(&model)
+    };
+    let families = metrics.families();
     let names: Vec<_> = families
         .iter()
         .map(|family| family.definition.name)
@@ -319,4 +326,54 @@ fn opentelemetry_reads_the_same_numbers() {
         );
     }
     assert_eq!(resource.resource.as_ref().unwrap().attributes.len(), 2);
+}
+
+/// Whatever has a series of its own, all series together are all that there was.
+#[test]
+fn phases_and_mappings_add_up_with_the_rest() {
+    let details = Details::ALL;
+    let mut model = Model::new(Facts { details, ..facts() });
+    let mut synthetic = Synthetic::new(3).with_totals().with_details().with_waits();
+    let mut tops = Tops::new(1, 2);
+    for _ in 0..5 {
+        model.apply(synthetic.batch(400));
+        tops.look(&model);
+    }
+    let metrics = Metrics {
+        tops: Some(&tops),
+        ..metrics(&model)
+    };
+    let text = text::encode(
+        &metrics.families(),
+        Dialect::Prometheus,
+        PerOctave::default(),
+    );
+    let samples = samples(&text);
+    let sum = |name: &str, label: &str| sum_of(&samples, name, label);
+    for of in ["phase", "mapping"] {
+        assert_eq!(sum(&format!("migscope_{of}_migrations_total"), ""), 2000.0);
+        let pages = format!("migscope_{of}_pages_total");
+        let moved = exact(&model).ledger(None).moved as f64;
+        assert_eq!(sum(&pages, "ledger=\"moved\""), moved, "{of}");
+    }
+    // Of the two that have names, one has a series.
+    let of = |which: &str| {
+        sum(
+            "migscope_phase_migrations_total",
+            &format!("which=\"{which}\""),
+        )
+    };
+    assert_eq!([of("none"), of("unknown")], [500.0; 2]);
+    assert_eq!(of("named") + of("other"), 1000.0);
+    let lists = |name: &str, which: &str| {
+        let label = format!("which=\"{which}\"");
+        let series = samples.keys().filter(|series| series.starts_with(name));
+        series.filter(|series| series.contains(&label)).count()
+    };
+    for which in ["named", "other", "none", "unknown"] {
+        assert_eq!(lists("migscope_phase_migrations", which), 1, "{which}");
+    }
+    assert_eq!(lists("migscope_mapping_seconds", "named"), 2);
+    let faults = model.waits().totals().of_kind(WaitKind::Fault) as f64;
+    assert_eq!(sum("migscope_phase_waits_total", "kind=\"fault\""), faults);
 }

@@ -54,6 +54,7 @@ pub(super) fn notes_of_wait(wait: &Wait) -> Notes<'_> {
         number("owner_pid", wait.pid.map(u64::from)),
         text("owner_comm", wait.comm.as_deref()),
         text("cgroup", wait.cgroup.as_deref()),
+        text("phase", wait.phase.as_deref()),
         text("result", Some(wait.result.name())),
         number("errno", wait.errno.map(u64::from)),
         ("address", wait.address.map(Note::Address)),

@@ -134,6 +134,9 @@ impl Model {
         for wait in waits {
             self.reach(wait.end_ns());
             self.waits.count(wait, page_size);
+            if self.facts.details.phases {
+                self.phases.count_wait(wait);
+            }
         }
         if self.follows_waits() {
             self.waits.settle(self.now_ns.unwrap_or(0));

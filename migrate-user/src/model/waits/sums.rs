@@ -25,7 +25,7 @@ pub struct WaitSums {
 
 impl WaitSums {
     /// Adds one wait.
-    pub(super) fn count(&mut self, wait: &Wait) {
+    pub(in crate::model) fn count(&mut self, wait: &Wait) {
         let ns = wait.total_ns;
         let is_retry = wait.result == WaitResult::Retry;
         self.add(&Self {

@@ -5,6 +5,7 @@ mod batching;
 mod copies;
 mod histograms;
 mod mappings;
+mod phases;
 mod plot;
 mod tables;
 mod timeline;
@@ -65,6 +66,7 @@ fn figures(report: &Report<'_>) -> Markup {
         }
         (tables::who(report))
         (mappings::mappings(report))
+        (phases::phases(report))
         (tables::ping_pong(report))
         (tables::slowest(report))
     }

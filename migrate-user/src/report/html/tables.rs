@@ -16,7 +16,7 @@ const ROWS: usize = 20;
 const BAR: f64 = 140.0;
 
 /// A bar for a share of 0 to 1.
-fn bar(class: &str, share: f64) -> Markup {
+pub(super) fn bar(class: &str, share: f64) -> Markup {
     let width = format!("{:.1}", share.clamp(0.0, 1.0) * BAR);
     html! {
         svg viewBox=(format!("0 0 {BAR} 10")) aria-hidden="true" {

@@ -8,9 +8,10 @@
 //! - `processes`: each `pid`, `comm`, `cgroup` with its sums; `other_processes`: `null`, or the
 //!   sums of those that gave way to them, with how often that was (`processes`)
 //! - `phases`: `null` where they were not followed, else how many programs have `opened`, known or
-//!   lost, and in `paths` each `phase` (`""`: in none; `null`: not known) with its sums and
-//!   `steps_ns`, the time in each step; `others`: the sums of those that came when there were too
-//!   many, or `null`
+//!   lost, and in `paths` each `phase` (`""`: in none; `null`: not known) with its sums,
+//!   `steps_ns`, the time in each step, and `waits`: by each kind that was followed its `waits`,
+//!   `total_ns` and `longest_ns`; `others`: the same of those that came when there were too many,
+//!   or `null`
 //! - `batching`: by direction and for `both`: `sizes`, by the pages that completed calls asked for
 //!   (`pages_min`, `pages_max`): `calls`, `requested`, `arrived`, `time_ns`, `ns_per_page`,
 //!   `steps_ns`, `saved_ns` (for `both`: what it would have saved if no call had been smaller, of
@@ -40,7 +41,7 @@ use crate::figures;
 use crate::model::{
     Batching, Bounce, Driver, Fit, Group, Model, Phase, Process, Retry, Size, Sums,
 };
-use crate::trace::{Direction, Migration, Step};
+use crate::trace::{Direction, Migration, Step, WaitKind};
 
 /// Rows of a list, at most.
 const ROWS: usize = 100;
@@ -104,6 +105,7 @@ pub(super) fn phases(model: &Model) -> Option<Value> {
         let what = json!({
             "phase": phase.path.as_deref(),
             "steps_ns": steps.collect::<Map<_, _>>(),
+            "waits": model.followed().map(|kind| waits(phase, kind)).collect::<Map<_, _>>(),
         });
         with(what, &phase.sums)
     };
@@ -115,6 +117,16 @@ pub(super) fn phases(model: &Model) -> Option<Value> {
             "others": phases.others().map(phase),
         })
     })
+}
+
+fn waits(phase: &Phase, kind: WaitKind) -> (String, Value) {
+    let sums = phase.waits(kind);
+    let sums = json!({
+        "waits": sums.waits,
+        "total_ns": sums.total_ns,
+        "longest_ns": sums.longest_ns,
+    });
+    (kind.name().to_owned(), sums)
 }
 
 pub(super) fn batching(model: &Model) -> Map<String, Value> {

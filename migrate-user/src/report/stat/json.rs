@@ -13,6 +13,12 @@
 //!   every loss by name in `losses`, `under_way` (calls at its `beginning` and `end`, whoever made
 //!   them), `blurred` (migrations that ended just when totals were read), and `exact`: `counts` and
 //!   `figures`, as in `report --json`
+//! - `phases`: `null` unless asked for, else a list, those first whose migrations took most time:
+//!   of each its `phase` (names with `/` between them; `""`: in none; `null`: not known, which
+//!   includes whatever left no record), `is_later` (true for those together that came when too many
+//!   were there to tell them apart, whose `phase` is `null`, too), and its `figures`, as above, each
+//!   as a `share` of `all`: of all phases they add up to the totals. With it, `runs` have
+//!   `phases_opened`, and `unrecorded`: migrations that left no record
 //! - `notes`: what a reader should know, in sentences
 
 use serde_json::{Map, Value, json};
@@ -20,6 +26,7 @@ use serde_json::{Map, Value, json};
 use super::super::json::{exact, rows};
 use super::spread::Spread;
 use super::{Run, Stat};
+use crate::figures::stat::phases::{InPhase, Which, unrecorded};
 use crate::figures::stat::{Figure, Group, blurred};
 
 /// The object.
@@ -39,7 +46,17 @@ pub(super) fn json(stat: &Stat<'_>) -> String {
         let figures = figures.iter().filter(|figure| figure.group == group);
         object[group.name()] = figures.map(of_figure).collect();
     }
+    let phases = stat.phases().map(|all| all.iter().map(of_phase).collect());
+    object["phases"] = phases.unwrap_or(Value::Null);
     format!("{object}\n")
+}
+
+fn of_phase(phase: &InPhase) -> Value {
+    json!({
+        "phase": phase.which.path(),
+        "is_later": phase.which == Which::Later,
+        "figures": phase.figures.iter().map(of_figure).collect::<Vec<_>>(),
+    })
 }
 
 fn of_figure(figure: &Figure) -> Value {
@@ -76,6 +93,8 @@ fn run(run: &Run) -> Value {
         "losses": losses,
         "under_way": { "beginning": run.under_way[0], "end": run.under_way[1] },
         "blurred": blurred(model),
+        "phases_opened": model.phases_opened(),
+        "unrecorded": unrecorded(&run.counted()).map(|[missing, _]| missing),
         "exact": exact(model.totals()),
     })
 }

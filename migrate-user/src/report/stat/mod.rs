@@ -1,8 +1,9 @@
-//! What runs of a command did, by the kernel's totals alone: as a page of text, as JSON, as
-//! separated values, and while they run in lines of what came since the last.
+//! What runs of a command did, by the kernel's totals, and by phase as records tell: as a page of
+//! text, as JSON, as separated values, and while they run in lines of what came since the last.
 
 mod interval;
 mod json;
+mod phases;
 mod separated;
 mod spread;
 mod text;
@@ -13,9 +14,10 @@ mod tests;
 pub use interval::Interval;
 
 use super::text::{covers, limits_of};
+use crate::figures::stat::phases::{InPhase, phases, unrecorded};
 use crate::figures::stat::{Counted, Figure, blurred, figures};
 use crate::figures::{self, waits};
-use crate::model::Model;
+use crate::model::{Model, Phases};
 use crate::text::{counted, harmless_json, printable};
 
 /// How it is written.
@@ -34,6 +36,8 @@ pub enum Form {
 pub struct Run {
     /// What the kernel counted from just before its start until it was over.
     pub model: Model,
+    /// The records of that time by phase; `None` where those were not asked for.
+    pub phases: Option<Phases>,
     /// How long it ran, nanoseconds.
     pub elapsed_ns: u64,
     /// Its exit status, as a shell tells it.
@@ -55,6 +59,35 @@ pub struct Stat<'a> {
     pub interrupted: bool,
 }
 
+impl Run {
+    fn counted(&self) -> Counted<'_> {
+        Counted {
+            model: &self.model,
+            phases: self.phases.as_ref(),
+            elapsed_ns: self.elapsed_ns,
+        }
+    }
+}
+
+/// Where the records of a run are not those of its totals.
+fn notes_of_records(run: &Run, of_run: &str) -> Vec<String> {
+    let [missing, more] = unrecorded(&run.counted()).unwrap_or_default();
+    let migrations = |number| counted(number, "migration", "migrations");
+    let missing = (missing > 0).then(|| {
+        format!(
+            "{}{of_run} left no record: they are in the row \"unknown\". A larger --ring-size has room for more.",
+            migrations(missing)
+        )
+    });
+    let more = (more > 0).then(|| {
+        format!(
+            "Phases have {} more than the totals{of_run}, which ended just when those were read.",
+            migrations(more)
+        )
+    });
+    missing.into_iter().chain(more).collect()
+}
+
 impl Stat<'_> {
     /// All of it.
     pub fn write(&self, form: Form) -> String {
@@ -66,21 +99,29 @@ impl Stat<'_> {
     }
 
     fn counted(&self) -> Vec<Counted<'_>> {
-        let runs = self.runs.iter();
-        runs.map(|run| Counted {
-            model: &run.model,
-            elapsed_ns: run.elapsed_ns,
-        })
-        .collect()
+        self.runs.iter().map(Run::counted).collect()
     }
 
     fn figures(&self) -> Vec<Figure> {
         figures(&self.counted())
     }
 
+    /// The same by phase; `None` where those were not asked for.
+    fn phases(&self) -> Option<Vec<InPhase>> {
+        phases(&self.counted())
+    }
+
     /// Which migrations are counted, and whose.
     fn covers(&self) -> Option<String> {
-        let which = covers(&self.runs.first()?.model);
+        let first = self.runs.first()?;
+        let which = match &first.phases {
+            None => covers(&first.model),
+            Some(_) => {
+                let which = figures::only(&first.model);
+                let which = which.as_deref().unwrap_or("every migration");
+                format!("{which}; figures from the kernel's totals, phases from records")
+            }
+        };
         Some(format!("{which}; whoever made them while the command ran"))
     }
 
@@ -148,10 +189,8 @@ impl Stat<'_> {
         });
         let waits = waits::coverage(&run.model);
         let waits = waits.map(|text| format!("Waits{of_run} are missing: {text}."));
-        [before, after, blurred, waits]
-            .into_iter()
-            .flatten()
-            .collect()
+        let notes = [before, after, blurred, waits].into_iter().flatten();
+        notes.chain(notes_of_records(run, &of_run)).collect()
     }
 
     /// How its command was called, harmless for a terminal.

@@ -1,6 +1,6 @@
 //! Values for programs, a line for each figure: what it is (the mean of several runs), its unit,
-//! its name; of several runs also the standard deviation, and that in percent of the mean. After
-//! them come notes, each behind `# `.
+//! its name; of several runs also the standard deviation, and that in percent of the mean. Of
+//! figures by phase the name tells which. After them come notes, each behind `# `.
 
 use super::Stat;
 use super::spread::Spread;
@@ -9,7 +9,16 @@ use crate::figures::stat::Figure;
 /// The lines.
 pub(super) fn separated(stat: &Stat<'_>, separator: u8) -> String {
     let figures = stat.figures();
-    let lines = lines(separator, figures.iter().map(fields));
+    let phases = stat.phases().unwrap_or_default();
+    let by_phase = phases.iter().flat_map(|phase| {
+        let named = |figure: &Figure| Figure {
+            name: format!("{} {}", figure.name, phase.which.within()),
+            ..figure.clone()
+        };
+        phase.figures.iter().map(named)
+    });
+    let figures = figures.into_iter().chain(by_phase);
+    let lines = lines(separator, figures.map(|figure| fields(&figure)));
     let notes = stat.notes().into_iter().map(|note| format!("# {note}\n"));
     lines + &notes.collect::<String>()
 }

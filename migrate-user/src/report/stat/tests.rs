@@ -33,6 +33,7 @@ fn runs(sizes: &[usize]) -> Vec<Run> {
         });
         Run {
             model,
+            phases: None,
             elapsed_ns: 1_000_000_000 + nth * 10_000_000,
             status: 0,
             under_way: [Some(0); 2],
@@ -241,4 +242,122 @@ fn lines_of_intervals_agree() {
     }
     let text = [interval.heading(Form::Text), interval.line(Form::Text)].concat();
     insta::assert_snapshot!(text);
+}
+
+/// Runs of so many migrations each, of which this many left no record.
+fn by_phase(sizes: &[usize], unrecorded: usize) -> Vec<Run> {
+    let details = Details {
+        phases: true,
+        waits: true,
+        ..Details::default()
+    };
+    let facts = Facts {
+        record_every: 0,
+        not_hooked: Vec::new(),
+        details,
+        ..facts()
+    };
+    let mut synthetic = Synthetic::new(7).with_details().with_totals().with_waits();
+    let mut run = |(nth, size): (u64, &usize)| {
+        let before = synthetic.status();
+        let mut batch = synthetic.batch(*size);
+        let status = Some(synthetic.status().since(&before));
+        let mut model = Model::new(facts.clone());
+        model.apply(Batch {
+            status,
+            ..Batch::default()
+        });
+        batch.migrations.make().truncate(size - unrecorded);
+        let mut phases = Phases::default();
+        phases.take(&batch);
+        Run {
+            model,
+            phases: Some(phases),
+            elapsed_ns: 1_000_000_000 + nth * 10_000_000,
+            status: 0,
+            under_way: [Some(0); 2],
+        }
+    };
+    (0..).zip(sizes).map(&mut run).collect()
+}
+
+#[test]
+fn phases_are_a_table() {
+    let one = by_phase(&[400], 3);
+    insta::assert_snapshot!(stat(&one).write(Form::Text));
+}
+
+#[test]
+fn phases_of_several_runs_have_deviations() {
+    let several = by_phase(&[400, 380, 410], 0);
+    insta::assert_snapshot!(stat(&several).write(Form::Text));
+}
+
+/// The rows add up to the totals in every run, with what left no record; in every form.
+#[test]
+fn phases_add_up_to_the_totals() {
+    let runs = by_phase(&[300, 200], 5);
+    let stat = stat(&runs);
+    let json = json_of(&stat);
+    let phases = stat.phases().unwrap();
+    for figure in &phases[0].figures {
+        let mut sums = [0; 2];
+        for phase in &phases {
+            let of = phase.figure(&figure.name, figure.unit).unwrap();
+            assert_eq!(of.of, figure.of);
+            sums = std::array::from_fn(|run| sums[run] + of.values[run]);
+        }
+        let all = &figure.of.as_ref().unwrap().values;
+        assert_eq!(&sums[..], all, "{}", figure.name);
+    }
+    let listed = json["phases"].as_array().unwrap();
+    assert_eq!(listed.len(), phases.len());
+    let unknown = listed.iter().find(|it| it["phase"].is_null()).unwrap();
+    // Of the records that are there, a fourth tells none.
+    let known = (0..295).filter(|nth| nth % 4 != 0).count();
+    assert_eq!(unknown["figures"][0]["values"][0], 300 - known);
+    assert_eq!(json["runs"][1]["unrecorded"], 5);
+    let lines = separated(&stat);
+    for (name, phase) in [
+        ("train/forward", "in phase train/forward"),
+        ("", "in no phase"),
+    ] {
+        let of = listed.iter().find(|it| it["phase"] == name).unwrap();
+        let key = ("migrations".to_owned(), format!("migrations {phase}"));
+        assert_eq!(
+            lines[&key][0],
+            of["figures"][0]["mean"].to_string(),
+            "{phase}"
+        );
+    }
+    let text = stat.write(Form::Text);
+    assert!(
+        text.contains("5 migrations of run 1 left no record"),
+        "{text}"
+    );
+    assert!(json_of(&self::stat(&self::runs(&[5])))["phases"].is_null());
+}
+
+/// However a program calls its phases, no two figures have one name.
+#[test]
+fn phases_are_told_apart_by_their_names() {
+    let mut runs = by_phase(&[40], 0);
+    let mut batch = Synthetic::new(3).with_details().batch(2);
+    for (migration, name) in batch
+        .migrations
+        .make()
+        .iter_mut()
+        .zip(["unknown", "no phase"])
+    {
+        migration.phase = Some(name.into());
+    }
+    runs[0].phases.as_mut().unwrap().take(&batch);
+    let stat = stat(&runs);
+    let by_phase: usize = stat
+        .phases()
+        .unwrap()
+        .iter()
+        .map(|it| it.figures.len())
+        .sum();
+    assert_eq!(separated(&stat).len(), stat.figures().len() + by_phase);
 }

@@ -28,6 +28,10 @@ pub(super) fn text(stat: &Stat<'_>) -> String {
                 .for_each(|figure| page.line(row(figure)));
         }
     }
+    if let Some(phases) = stat.phases() {
+        page.line("");
+        super::phases::table(&phases, &mut page);
+    }
     let notes = stat.notes();
     if !notes.is_empty() {
         page.line("");

@@ -15,12 +15,13 @@ mod waits;
 pub(super) use findings::{limits_of, remarks_of as remarks};
 pub(super) use heading::{covers, losses};
 pub(super) use page::Page;
+pub(super) use phases::innermost;
 
 use super::Report;
 use crate::figures;
 
 /// The parts, in the order in which they are printed.
-const PARTS: [fn(&Report<'_>, &mut Page); 19] = [
+const PARTS: [fn(&Report<'_>, &mut Page); 20] = [
     heading::heading,
     heading::kinds,
     heading::rates,
@@ -36,6 +37,7 @@ const PARTS: [fn(&Report<'_>, &mut Page); 19] = [
     tables::processes,
     mappings::mappings,
     phases::phases,
+    phases::waits,
     waits::waiters,
     tables::ping_pong,
     findings::findings,

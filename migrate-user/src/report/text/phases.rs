@@ -1,8 +1,8 @@
-//! In which phases of programs memory migrated.
+//! In which phases of programs memory migrated, and threads waited.
 
 use super::Report;
 use super::page::Page;
-use crate::figures;
+use crate::figures::phases::{of_migrations, of_waits};
 use crate::model::Phase;
 use crate::text::{count, counted, duration, percent, printable};
 use crate::trace::{Direction, ledger::wasted};
@@ -16,10 +16,9 @@ const PATH: usize = 38;
 /// The phases of the records that came, where they were followed: those that took most time.
 pub(super) fn phases(report: &Report<'_>, page: &mut Page) {
     let model = report.model;
-    if !model.facts().details.phases {
+    let Some(phases) = of_migrations(model) else {
         return;
-    }
-    let sorted = model.phases().sorted();
+    };
     let all_ns = model.drivers().sum().time_ns;
     let [calls, out, home] = ["migrations", "to device", "to system"];
     let [wasted, time, share] = ["wasted", "time", "share"];
@@ -27,15 +26,38 @@ pub(super) fn phases(report: &Report<'_>, page: &mut Page) {
         "{:<40}{calls:>13}{out:>13}{home:>13}{wasted:>11}{time:>10}{share:>8}",
         "Recorded phases"
     ));
-    for phase in sorted.iter().take(ROWS) {
-        row(page, figures::phase(phase.path.as_deref()), phase, all_ns);
+    for (name, phase) in phases.iter().take(ROWS) {
+        row(page, name, phase, all_ns);
     }
-    if sorted.len() > ROWS {
-        let more = (sorted.len() - ROWS) as u64;
+    more(page, phases.len());
+}
+
+/// What their threads waited for.
+pub(super) fn waits(report: &Report<'_>, page: &mut Page) {
+    let waits = of_waits(report.model).unwrap_or_default();
+    if waits.is_empty() {
+        return;
+    }
+    let [kind, number, time, longest] = ["", "count", "time", "longest"];
+    page.head(format!(
+        "{:<40}{kind:<14}{number:>12}{time:>13}{longest:>13}",
+        "Recorded waits by phase"
+    ));
+    for of in waits.iter().take(ROWS) {
+        let (name, kind) = (innermost(&printable(of.phase), PATH), of.kind.name());
+        let number = count(of.sums.waits);
+        let [time, longest] = [of.sums.total_ns, of.sums.longest_ns].map(duration);
+        page.line(format!(
+            "  {name:<PATH$}{kind:<14}{number:>12}{time:>13}{longest:>13}"
+        ));
+    }
+    more(page, waits.len());
+}
+
+fn more(page: &mut Page, rows: usize) {
+    if rows > ROWS {
+        let more = (rows - ROWS) as u64;
         page.line(format!("  and {}", counted(more, "other", "others")));
-    }
-    if let Some(others) = model.phases().others() {
-        row(page, "later ones, together", others, all_ns);
     }
 }
 
@@ -46,18 +68,18 @@ fn row(page: &mut Page, name: &str, phase: &Phase, all_ns: u64) {
     let (out, home) = (arrived(Direction::ToDevice), arrived(Direction::ToSystem));
     let (calls, wasted) = (count(sums.migrations), count(wasted(&sums.ledger)));
     let (time, share) = (duration(sums.time_ns), percent(part));
-    let name = innermost(&printable(name));
+    let name = innermost(&printable(name), PATH);
     let line =
         format!("  {name:<PATH$}{calls:>13}{out:>13}{home:>13}{wasted:>11}{time:>10}{share:>8}");
     page.bar(&line, part);
 }
 
-/// The end of a path that is too long, which tells most.
-fn innermost(path: &str) -> String {
+/// The end of a path that is longer than so many letters, which tells most.
+pub(in super::super) fn innermost(path: &str, most: usize) -> String {
     let letters = path.chars().count();
-    if letters <= PATH {
+    if letters <= most {
         return path.to_owned();
     }
-    let end = path.chars().skip(letters - PATH + 1);
+    let end = path.chars().skip(letters - most + 1);
     std::iter::once('…').chain(end).collect()
 }

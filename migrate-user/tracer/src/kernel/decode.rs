@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData, StackTraceMap};
 use migrate_ebpf::wire::{
-    self, Cause, Details, Direction, DriverParts, HolderStack, NO_STACK, Outcome, Record, Skips,
-    Steps, UNKNOWN, WaitKind, WaitResult, names,
+    self, Cause, Details, Direction, DriverParts, HolderStack, NO_STACK, Outcome, Phases, Record,
+    Skips, Steps, UNKNOWN, WaitKind, WaitResult, names,
 };
 use zerocopy::FromBytes as _;
 
@@ -23,16 +23,28 @@ use migscope_recording::trace::{Contended, Migration, Side, Wait, Worker};
 
 /// Do these bytes of the ring tell of a wait? Nothing else is so long.
 pub(super) fn is_wait(bytes: &[u8]) -> bool {
-    bytes.len() == size_of::<wire::Wait>()
+    WAITS.contains(&bytes.len())
 }
 
-const _: () = assert!(
-    size_of::<wire::Wait>() != size_of::<Record>()
-        && size_of::<wire::Wait>() != size_of::<Record>() + size_of::<Details>()
-        && size_of::<wire::MappingName>() != size_of::<wire::Wait>()
-        && size_of::<wire::MappingName>() != size_of::<Record>()
-        && size_of::<wire::MappingName>() != size_of::<Record>() + size_of::<Details>()
-);
+/// How long a wait is, without phases and with them.
+const WAITS: [usize; 2] = [
+    size_of::<wire::Wait>(),
+    size_of::<wire::Wait>() + size_of::<Phases>(),
+];
+
+const _: () = {
+    let others = [
+        size_of::<Record>(),
+        size_of::<Record>() + size_of::<Details>(),
+        size_of::<wire::MappingName>(),
+    ];
+    assert!(others[0] != others[2] && others[1] != others[2]);
+    let mut at = 0;
+    while at < others.len() {
+        assert!(others[at] != WAITS[0] && others[at] != WAITS[1]);
+        at += 1;
+    }
+};
 
 /// Decodes records. Keeps each name once.
 pub(super) struct Decoder {
@@ -104,9 +116,9 @@ pub(super) fn record(bytes: &[u8]) -> Result<(Record, &[u8]), TracerError> {
     })
 }
 
-/// The wait that they are.
-pub(super) fn wait(bytes: &[u8]) -> Result<wire::Wait, TracerError> {
-    wire::Wait::read_from_bytes(bytes).map_err(|_| TracerError::Record {
+/// The wait that they begin with, and what follows it.
+pub(super) fn wait(bytes: &[u8]) -> Result<(wire::Wait, &[u8]), TracerError> {
+    wire::Wait::read_from_prefix(bytes).map_err(|_| TracerError::Record {
         length: bytes.len(),
         what: "length",
     })
@@ -238,7 +250,14 @@ impl Decoder {
             length: bytes.len(),
             what,
         };
-        let wait = wait(bytes)?;
+        let (wait, rest) = wait(bytes)?;
+        let phases = match rest {
+            [] => None,
+            rest => Some(Phases::read_from_bytes(rest).map_err(|_| bad("length"))?),
+        };
+        let pid = (wait.pid != 0).then_some(wait.pid);
+        let paths = self.phases.as_mut();
+        let phase = paths.and_then(|paths| paths.path(phases?, pid));
         let worker = self.worker(wait.worker_comm, wait.tid);
         // Not those of others: there are stacks only where they were asked for.
         let kernel_stack = self.kernel_stack(wait.kernel_stack, wait.time_ns);
@@ -249,7 +268,7 @@ impl Decoder {
             kind: WaitKind::from_wire(wait.kind).ok_or_else(|| bad("kind"))?,
             result: WaitResult::from_wire(wait.result).ok_or_else(|| bad("result"))?,
             errno: (wait.errno < 0).then(|| wait.errno.unsigned_abs()),
-            pid: (wait.pid != 0).then_some(wait.pid),
+            pid,
             tid: worker.is_none().then_some(wait.tid),
             comm: self.name(wait.comm),
             worker,
@@ -264,6 +283,7 @@ impl Decoder {
             contended: self.contended(&wait.contended, wait.time_ns),
             kernel_stack: kernel_stack.map(|stack| stack.folded),
             user_stack: self.user_stack(wait.user_stack, wait.pid),
+            phase,
         })
     }
 

@@ -300,7 +300,7 @@ impl Tracer {
             if mappings::is_name(&item) {
                 self.decoder.mappings().name(&item)?;
             } else if decode::is_wait(&item) {
-                self.totals.told().count_wait(&decode::wait(&item)?);
+                self.totals.told().count_wait(&decode::wait(&item)?.0);
                 self.pending_waits.push(self.decoder.wait(&item)?);
             } else {
                 self.totals.told().count(&decode::record(&item)?.0);

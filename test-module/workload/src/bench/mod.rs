@@ -31,9 +31,9 @@ const MOST: usize = 1000;
 
 /// What calls of one size cost one way, or touches of one page.
 #[derive(Debug, Serialize)]
-struct Cost {
+pub(crate) struct Cost {
     /// `to_device`, `to_system`: a call of the driver; `fault`: a touch of a page on the device;
-    /// `swap_in`: of one in swap space.
+    /// `swap_in`: of one in swap space; `push`, `pop`: a phase of no pages.
     what: &'static str,
     pages: usize,
     calls: usize,
@@ -61,7 +61,8 @@ pub fn run(options: &BenchOptions) -> Result<()> {
     tell(&cost("swap_in", 1, swap_ins))
 }
 
-fn tell(cost: &Cost) -> Result<()> {
+/// Prints it.
+pub(crate) fn tell(cost: &Cost) -> Result<()> {
     let line = serde_json::to_string(cost).context("the costs as JSON")?;
     println!("{line}");
     Ok(())
@@ -103,7 +104,8 @@ fn migrate(device: &Device, area: &Area, direction: Direction) -> Result<u64> {
     Ok(taken)
 }
 
-fn cost(what: &'static str, pages: usize, mut taken: Vec<u64>) -> Cost {
+/// The median of what was timed.
+pub(crate) fn cost(what: &'static str, pages: usize, mut taken: Vec<u64>) -> Cost {
     taken.sort_unstable();
     Cost {
         what,
@@ -115,7 +117,7 @@ fn cost(what: &'static str, pages: usize, mut taken: Vec<u64>) -> Cost {
 }
 
 /// How long this thread has been on a processor, nanoseconds.
-fn thread_ns() -> Result<u64> {
+pub(crate) fn thread_ns() -> Result<u64> {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

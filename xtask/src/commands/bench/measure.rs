@@ -119,7 +119,8 @@ fn check(tool: Tool, seen: Seen, costs: &[Cost]) -> Result<()> {
     Ok(())
 }
 
-fn parse(lines: &str) -> Result<Vec<Cost>> {
+/// What the workload prints.
+pub(super) fn parse(lines: &str) -> Result<Vec<Cost>> {
     lines
         .lines()
         .map(|line| {

@@ -8,6 +8,7 @@ mod dashboard;
 mod figures;
 mod fit;
 mod measure;
+mod phases;
 mod reader;
 mod results;
 mod table;
@@ -34,9 +35,9 @@ use crate::setup::{Part as _, Setup};
 use results::{Measured, Results, absolute};
 use tool::Tool;
 
-/// The programs for the guest, calls that nobody watches, the figures, the dashboard, and the
-/// reader.
-const FURTHER_STEPS: usize = 5;
+/// The programs for the guest, calls that nobody watches, the figures, phases, the dashboard, and
+/// the reader.
+const FURTHER_STEPS: usize = 6;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -45,7 +46,8 @@ The VM's processor is emulated and counts what it does: a migration takes the sa
 on every machine. Each tool gets a boot of its own, in which the test driver moves pages to the device and back; what a \
 call takes more than in a boot without a tool is what the tool costs. A line through the sizes says how much of that is \
 for a call, and how much for each page. Then a thread touches pages one by one, on the device and in swap space: what \
-that takes more with the tool migscope than with the tool no-waits is what it costs to follow waits.
+that takes more with the tool migscope than with the tool no-waits is what it costs to follow waits. And it opens and \
+closes phases: what that takes more than with an empty probe of bpftrace's at the same functions is what it costs to follow phases.
 
 With the tool migscope, its programs, memory, ring and recorder are measured too.
 
@@ -123,6 +125,9 @@ fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) ->
     } else {
         None
     };
+    let step = progress.step("phases of programs");
+    let phases = phases::measure(lab, &programs)?;
+    step.done();
     let step = progress.step("the dashboard");
     let dashboard = dashboard::measure(lab, &step)?;
     step.done();
@@ -135,6 +140,7 @@ fn measure_all(lab: &Lab, progress: &Progress, tools: &[Tool], pages: &[u32]) ->
         waits: results::waits(&measured),
         tools: measured,
         figures,
+        phases,
         dashboard,
         reader,
     })

@@ -7,6 +7,7 @@ use super::dashboard::Dashboard;
 use super::figures::Figures;
 use super::fit::{Fit, Point};
 use super::measure::Cost;
+use super::phases::Phases;
 use super::reader::Reader;
 use super::tool::Tool;
 
@@ -31,6 +32,7 @@ pub(super) struct Results {
     pub(super) waits: Vec<Bound>,
     /// `null` unless migscope itself was measured.
     pub(super) figures: Option<Figures>,
+    pub(super) phases: Phases,
     pub(super) dashboard: Dashboard,
     pub(super) reader: Reader,
 }
@@ -76,7 +78,7 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    fn new(what: &'static str, at_most: f64, measured: f64) -> Self {
+    pub(super) fn new(what: &'static str, at_most: f64, measured: f64) -> Self {
         Bound {
             what,
             at_most,
@@ -117,6 +119,7 @@ impl Results {
     pub(super) fn are_within_bounds(&self) -> bool {
         let of_tools = self.tools.iter().flat_map(|tool| &tool.bounds);
         of_tools.chain(&self.waits).all(|bound| bound.met)
+            && self.phases.bounds.iter().all(|bound| bound.met)
             && self.dashboard.is_within_bounds()
             && self.reader.is_within_bounds()
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::figures::Figures;
+use super::phases::PHASES;
 use super::results::{Bound, DIRECTIONS, Instructions, Measured, Results, TOUCHES, find};
 use crate::number::count;
 
@@ -22,13 +23,14 @@ impl Results {
         let mut page = format!(
             "Guest instructions that a migration costs more when it is traced (Linux {}).\n\
              The median call by pages and direction, and a line through the sizes: fixed cost and cost per page.\n\
-             Then the median touch of a page on the device (fault), and of one in swap space (swap_in).\n",
+             Then the median touch of a page on the device (fault), and of one in swap space (swap_in), and phases.\n",
             self.kernel
         );
         for direction in DIRECTIONS {
             page += &self.costs(direction);
         }
         page += &self.touches();
+        page += &self.opened();
         page += "\n";
         for tool in &self.tools {
             let lost = match tool.lost {
@@ -80,6 +82,22 @@ impl Results {
         table
     }
 
+    /// What opening and closing a phase takes.
+    fn opened(&self) -> String {
+        let columns = PHASES.map(|what| (what, 0));
+        let mut table = format!("\n{:NAME$}", "phase");
+        for what in PHASES {
+            write!(table, "{what:>COLUMN$}").expect(INFALLIBLE);
+        }
+        table += &format!(
+            "\n{}\n",
+            row("untraced, all", &self.phases.untraced, &columns)
+        );
+        let empty = &self.phases.empty_uprobe;
+        table += &format!("{}\n", row("empty uprobe", empty, &columns));
+        table + &row("--phases", &self.phases.followed, &columns) + "\n"
+    }
+
     fn verdicts(&self) -> String {
         let mut lines = String::new();
         for measured in &self.tools {
@@ -100,6 +118,9 @@ impl Results {
         }
         for bound in &self.waits {
             lines += &verdict("waits", bound);
+        }
+        for bound in &self.phases.bounds {
+            lines += &verdict("phases", bound);
         }
         if lines.is_empty() {
             return lines;

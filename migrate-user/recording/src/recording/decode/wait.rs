@@ -32,6 +32,7 @@ pub(super) struct WaitColumns {
     locks: Option<LockColumns>,
     kernel_stack: Option<TextColumn>,
     user_stack: Option<TextColumn>,
+    phase: Option<TextColumn>,
 }
 
 impl WaitColumns {
@@ -43,6 +44,8 @@ impl WaitColumns {
         let mut stack = |asked: bool, name| asked.then(|| texts.stacks(columns, name)).transpose();
         let kernel_stack = stack(details.kernel_stacks, "kernel_stack")?;
         let user_stack = stack(details.user_stacks, "user_stack")?;
+        let phase = details.phases.then(|| texts.names(columns, "phase"));
+        let phase = phase.transpose()?;
         Ok(Self {
             sequence: columns.needed("wait_sequence")?,
             time_ns: columns.needed("time_ns")?,
@@ -67,6 +70,7 @@ impl WaitColumns {
                 .transpose()?,
             kernel_stack,
             user_stack,
+            phase,
         })
     }
 
@@ -76,7 +80,7 @@ impl WaitColumns {
     }
 
     fn wait(&self, at: usize) -> Wait {
-        let stack = |column: &Option<TextColumn>| column.as_ref()?.get(at).cloned();
+        let text = |column: &Option<TextColumn>| column.as_ref()?.get(at).cloned();
         Wait {
             sequence: self.sequence[at],
             time_ns: self.time_ns[at],
@@ -99,8 +103,9 @@ impl WaitColumns {
                 let all_ns = locks.all_ns.get(at)?;
                 locks.get(at, all_ns)
             }),
-            kernel_stack: stack(&self.kernel_stack),
-            user_stack: stack(&self.user_stack),
+            kernel_stack: text(&self.kernel_stack),
+            user_stack: text(&self.user_stack),
+            phase: text(&self.phase),
         }
     }
 }

@@ -91,6 +91,7 @@ impl Filter {
             && any(&self.comm, wait.comm.as_deref(), Comm::is)
             && any(&self.worker, worker.map(|worker| &*worker.comm), Comm::is)
             && any(&self.cgroup, wait.cgroup.as_deref(), Cgroup::is)
+            && any(&self.phase, wait.phase.as_deref(), Phase::has)
             && self.slower_than_ns.unwrap_or(0) <= wait.total_ns
             && any(&self.address, memory(), Addresses::overlap)
             && self.time.is_none_or(|times| {
@@ -105,7 +106,6 @@ impl Filter {
             driver: self.driver.clone(),
             direction: self.direction.clone(),
             cause: self.cause.clone(),
-            phase: self.phase.clone(),
             outcome: self.outcome.clone(),
             errno: self.errno.clone(),
             mapping: self.mapping.clone(),

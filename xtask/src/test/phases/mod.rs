@@ -1,5 +1,9 @@
 //! In which phase of a program a migration is: what the program itself writes down.
 
+mod served;
+mod stat;
+mod waits;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,6 +19,8 @@ use super::trace::{
 use crate::driver;
 use crate::vm::Captured;
 use crate::vm::builder::Task;
+pub(super) use served::are_served;
+pub(super) use stat::are_counted_run_by_run;
 
 /// Where phases are marked.
 const LIBRARY: &str = "--phases=/bin/workload";
@@ -53,6 +59,25 @@ impl Account {
         phases
     }
 
+    /// In which phase a thread is at this time.
+    fn of_thread(&self, time_ns: u64, tid: u32) -> &str {
+        let mut phases = self.at(time_ns).into_iter();
+        let own = phases.find(|((_, thread), _)| *thread == tid);
+        own.map_or("", |(_, phase)| phase)
+    }
+
+    /// How many phases were opened, and moments marked.
+    fn opened(&self) -> u64 {
+        let mut last = BTreeMap::new();
+        let opens = self.0.iter().filter(|change| {
+            let phase = change.phase.as_str();
+            let before = last.insert(change.tid, phase).unwrap_or("");
+            // It went deeper, or to another mark.
+            phase.len() > before.len() || phase.len() == before.len() && phase != before
+        });
+        opens.count() as u64
+    }
+
     /// In which phase a migration must be; `None`: nobody can tell.
     fn expected(&self, truth: &Line) -> Option<String> {
         let phases = self.at(truth.time_ns);
@@ -88,15 +113,16 @@ fn told(line: &Line) -> Result<Option<&str>> {
 
 /// Each migration is in the phase in which the program says that it was.
 pub(super) fn are_those_of_the_program(context: &Context<'_>) -> Result<()> {
-    let account = Captured::default();
+    let (account, waits) = (Captured::default(), Captured::default());
     let by = Recorder {
         options: &[LIBRARY],
         asleep: false,
     };
-    let port = "/dev/virtio-ports/phases";
-    let run = ["phases", "--calls", "120", "--seed", "3", "--phases", port];
+    let run = "phases --calls 120 --seed 3 --phases /dev/virtio-ports/phases --waits /dev/virtio-ports/waits";
+    let run: Vec<_> = run.split(' ').collect();
     let trace = trace_by(context, "phases", by, &[&run], |vm| {
         vm.port("phases", Box::new(account.clone()))
+            .port("waits", Box::new(waits.clone()))
     })?;
     let account = Account::read(&account.bytes())?;
     let found = phases_are_equal(trace.only()?, &account)?;
@@ -115,6 +141,8 @@ pub(super) fn are_those_of_the_program(context: &Context<'_>) -> Result<()> {
         ensure!(often > 0, "no migration is in {phase:?}, of {found:?}");
     }
     losses_are_told(&trace, &account)?;
+    let served = waits::served(&waits.bytes(), &account)?;
+    waits::are_those_of_their_threads(context, &trace, &account, &served)?;
     report_adds_up(&trace, &found)
 }
 
@@ -157,6 +185,8 @@ fn report_adds_up(trace: &Trace, found: &BTreeMap<Option<String>, u64>) -> Resul
             let phase = path["phase"].as_str().map(str::to_owned);
             (phase, path["migrations"].as_u64().unwrap_or_default())
         })
+        // There are those in which threads only wait.
+        .filter(|(_, migrations)| *migrations > 0)
         .collect();
     ensure!(
         &reported == found,
