@@ -157,7 +157,8 @@ pub struct Tracing {
     /// Keep the kernel's stack of every migration: which path of the driver it came from
     #[arg(long)]
     pub kernel_stacks: bool,
-    /// Keep the program's stack that led to each migration
+    /// Keep the program's stack that led to each migration. Where a thread of the kernel migrates:
+    /// that of the program's thread that called the driver last (ioctl)
     #[arg(long)]
     pub user_stacks: bool,
     /// Measure parts of setup (draining the LRU caches, MMU notifiers, reverse mappings, splits)

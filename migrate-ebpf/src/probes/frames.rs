@@ -130,7 +130,7 @@ pub(super) fn stop_unless(more: u64) -> i64 {
 /// part of a callback it would be followed through every combination of its branches.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn meaning_of_code(address: u64) -> u64 {
+pub(super) extern "C" fn meaning_of_code(address: u64) -> u64 {
     let mut search = Search {
         address,
         meaning: 0,

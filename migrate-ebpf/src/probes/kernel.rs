@@ -10,7 +10,7 @@ use aya_ebpf::helpers::generated::{
 use migrate_ebpf::wire::{Cause, Direction, Mapping, UNKNOWN};
 
 use super::{
-    mapping,
+    asked, mapping,
     words::{self, word_at},
 };
 use crate::{
@@ -263,6 +263,7 @@ fn find_owner(migrate: impl MigrateVma, call: &mut Call) {
     let record = &mut call.record;
     let (pid, comm, cgroup) = (&mut record.pid, &mut record.comm, &mut record.cgroup);
     call.worker = note_owner(mm, Whose { pid, comm, cgroup });
+    asked::note(call, mm);
 }
 
 /// Where a record says whose memory it is.
@@ -346,7 +347,7 @@ pub(crate) fn collected_entries(migrate_vma: u64) -> Option<u64> {
 
 /// `struct task_struct` of the thread that runs.
 #[inline(always)]
-fn this_thread() -> Typed {
+pub(super) fn this_thread() -> Typed {
     // SAFETY: the helper takes nothing.
     Typed(unsafe { bpf_get_current_task_btf() } as *const c_void)
 }

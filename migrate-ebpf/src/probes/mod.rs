@@ -3,6 +3,7 @@
 //! structures. How they are hooked: [`fentry`], [`kprobe`].
 
 mod anomalies;
+mod asked;
 mod coherent;
 mod details;
 mod doubt;

@@ -72,6 +72,44 @@ pub struct Config {
     pub names_process: u32,
     /// Not 0: they want to know the memory cgroup that pays.
     pub names_payer: u32,
+    /// Offsets on the way from ioctl(2) to the driver.
+    pub ask: AskOffsets,
+    /// Not 0: who asks drivers is noted. Then all of [`AskOffsets`] is known.
+    pub asks: u32,
+}
+
+/// Byte offsets on the way from the registers of ioctl(2) to the driver's function.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::Immutable))]
+pub struct AskOffsets {
+    /// The first argument of a system call, in `struct pt_regs`.
+    pub regs_first: u32,
+    /// `task_struct::files`
+    pub task_files: u32,
+    /// `files_struct::fdt`
+    pub files_table: u32,
+    /// `fdtable::max_fds`
+    pub table_size: u32,
+    /// `fdtable::fd`
+    pub table_files: u32,
+    /// `file::f_op`
+    pub file_operations: u32,
+    /// `file_operations::unlocked_ioctl`
+    pub operations_ioctl: u32,
+}
+
+impl AskOffsets {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        regs_first: OFFSET_UNKNOWN,
+        task_files: OFFSET_UNKNOWN,
+        files_table: OFFSET_UNKNOWN,
+        table_size: OFFSET_UNKNOWN,
+        table_files: OFFSET_UNKNOWN,
+        file_operations: OFFSET_UNKNOWN,
+        operations_ioctl: OFFSET_UNKNOWN,
+    };
 }
 
 /// Bytes from the start of structures that tell what a mapping is. [`OFFSET_UNKNOWN`] where said.

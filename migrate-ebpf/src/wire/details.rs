@@ -1,6 +1,6 @@
 //! What is measured in a migration only when it is asked for.
 
-use super::{Contended, Phases};
+use super::{ASKED_DRIVERS, Asked, Contended, Phases};
 
 /// Parts of setup (and of the other steps, where the kernel does the same there), nanoseconds.
 #[repr(C)]
@@ -71,6 +71,9 @@ pub struct Details {
     pub contended: Contended,
     /// What the program was doing; zero unless phases were asked for.
     pub phases: Phases,
+    /// Where none of the owner's own threads makes the call: who of them asked drivers last. Zero
+    /// unless the user's stacks were asked for.
+    pub asked: [Asked; ASKED_DRIVERS],
 }
 
-const _: () = assert!(size_of::<Details>() == 192);
+const _: () = assert!(size_of::<Details>() == 256);

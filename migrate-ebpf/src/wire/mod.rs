@@ -1,5 +1,6 @@
 //! What crosses from the kernel to user space, and back.
 
+mod asked;
 mod config;
 mod counted;
 mod details;
@@ -16,11 +17,12 @@ mod totals;
 mod under_way;
 mod wait;
 
+pub use asked::{ASKED_DRIVERS, Asked};
 pub use config::{
-    CAST, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, FIRST_WORD, Filter, KernelFunction,
-    MODULE_NAME_WORDS, MappingOffsets, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets, PagemapOffsets,
-    PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS, WORDS_TYPE,
-    WaitOffsets, call_of, field_of, word_of,
+    AskOffsets, CAST, CONFIG_WORDS, Config, FILTER_WORDS, FIRST_FIELD, FIRST_WORD, Filter,
+    KernelFunction, MODULE_NAME_WORDS, MappingOffsets, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets,
+    PagemapOffsets, PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS,
+    WORDS_TYPE, WaitOffsets, call_of, field_of, word_of,
 };
 pub use counted::Counted;
 pub use details::{Details, DriverParts, OffCpu, Parts};

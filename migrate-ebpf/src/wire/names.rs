@@ -23,6 +23,8 @@ statics! {
     COUNTED,
     /// Where code is: [`Code`](super::Code).
     CODE,
+    /// Who asked drivers last, by process.
+    ASKED,
     /// When modules came and went: [`ModuleChanges`](super::ModuleChanges).
     MODULE_CHANGES,
     /// Ways in which calls come about. User space forgets them.

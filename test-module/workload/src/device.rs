@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
+    askers::asker,
     stack::Stack,
     uapi::{
         self, Configuration, Evict, Exclusive, Info, Map, Migrate, Play, TakeWaits, Totals, Truth,
@@ -202,12 +203,18 @@ impl Device {
 
     /// Has the driver play another, and says what came of it.
     pub fn play(&self, request: &Play) -> Result<Play> {
-        self.call(uapi::PLAY, *request, || {
+        let mut answer = *request;
+        let stack = Stack::from(asker(request.mode));
+        // SAFETY: As in `ioctl`.
+        let result = unsafe { stack.ioctl(self.file.as_raw_fd(), uapi::PLAY, &mut answer) };
+        let what = || {
             format!(
                 "play {} with {} pages at {:#x}, flags {:#x}",
                 request.mode, request.pages, request.address, request.flags
             )
-        })
+        };
+        result.with_context(|| self.refused(&what()))?;
+        Ok(answer)
     }
 
     /// Has the device map a range where its pages are, and says what that took.

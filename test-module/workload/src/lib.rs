@@ -3,6 +3,7 @@
 //! truth file).
 
 pub mod area;
+pub mod askers;
 pub mod bench;
 pub mod blind;
 pub mod churn;

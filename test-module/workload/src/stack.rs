@@ -2,6 +2,8 @@
 
 use std::{arch::asm, io, os::fd::RawFd};
 
+use crate::askers::Asker;
+
 /// A frame, as functions make them that keep frame pointers: where that of its caller is, and where
 /// it returns to.
 #[derive(Debug)]
@@ -24,6 +26,14 @@ impl Stack {
         Self(Frame {
             caller: std::ptr::null(),
             returns_to: FIRST + number,
+        })
+    }
+
+    /// One by which the call comes from this function.
+    pub fn from(asker: Asker) -> Self {
+        Self(Frame {
+            caller: std::ptr::null(),
+            returns_to: asker as usize + 1,
         })
     }
 

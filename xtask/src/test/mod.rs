@@ -2,6 +2,7 @@
 
 mod account;
 mod asked;
+mod askers;
 mod boot;
 mod churn;
 mod compare;
@@ -223,6 +224,7 @@ const SIDE_BY_SIDE: &[Case] = tests![
     totals::have_the_quantiles_of_the_records,
     asked::kprobes_see_the_same,
     asked::stacks_name_the_driver_and_the_program,
+    askers::are_found_behind_the_kernels_threads,
     asked::the_driver_is_known_anyway,
     asked::filters_let_through_what_is_asked_for,
     kprobes::many_threads_lose_nothing_untold,

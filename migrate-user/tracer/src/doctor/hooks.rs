@@ -1,7 +1,9 @@
 //! Are the functions there that the probes hang on, and the fields that they read?
 
 use super::{Btf, Check, Root, State, Symbols, unhooked};
-use crate::kernel::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, Types, WAITS};
+use crate::kernel::{
+    ASKS, DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, Types, WAITS,
+};
 
 /// Where the kernel offers kprobes to perf_event_open, by which they are attached.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
@@ -266,7 +268,12 @@ fn field(&Field(structure, name, state, without): &Field, types: &Types) -> Chec
 
 /// What is hooked only when it is asked for, or for waits. Migrations do not miss it.
 fn asked_for(types: &Types, symbols: Option<&Symbols>) -> Vec<Check> {
-    let groups: [(&[Hook], _, _); 4] = [
+    let groups: [(&[Hook], _, _); 5] = [
+        (
+            &ASKS,
+            "there, for --user-stacks",
+            "not there: with --user-stacks nobody is told for whom the kernel's threads migrate",
+        ),
         (
             &PARTS,
             "there, for --sub-steps",

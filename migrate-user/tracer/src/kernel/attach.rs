@@ -8,7 +8,7 @@ use migrate_bpf::link::Link;
 use migrate_ebpf::wire::{Config, Filter, OFFSET_UNKNOWN, PHASES, SWEPT_ALL_IT_COULD, names};
 
 use super::hooks::{
-    DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Method, PARTS, WAITS, programs,
+    ASKS, DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Method, PARTS, WAITS, programs,
 };
 use super::kprobes::{self, Fprobes};
 use super::loading::{self, Wanted, refusal};
@@ -48,6 +48,10 @@ pub(super) const UNDER_WAY: &str = "under_way";
 /// Stacks that fit where every migration has its own, and where none has: a map is never empty.
 const MANY_STACKS: u32 = 16384;
 const NO_STACKS: u32 = 1;
+
+/// Processes of which it is noted who asks drivers: where more do, those that did so longest ago
+/// are forgotten.
+const ASKERS: u32 = 4096;
 
 /// Threads, and processes, whose phases are followed at a time.
 const PHASE_THREADS: u32 = 16384;
@@ -163,6 +167,7 @@ fn wanted(options: &Options, config: &Config, not_hooked: &mut Vec<String>) -> V
     let asked = |asked: bool, hooks: &'static [Hook]| if asked { hooks } else { &[] };
     let all = [
         &MEMORY[..],
+        asked(config.asks != 0, &ASKS),
         asked(options.sub_steps, &PARTS),
         asked(options.sub_steps, &DRIVER_PARTS),
         asked(options.waits, &WAITS),
@@ -208,6 +213,7 @@ fn tracer(
         .override_global(names::FILTER, &filter[..], true)
         .map_max_entries(names::RECORDS, options.ring_bytes)
         .map_max_entries(names::STACKS, stacks)
+        .map_max_entries(names::ASKED, if options.user_stacks { ASKERS } else { 1 })
         .map_max_entries(names::PHASES, if_asked(PHASES as u32))
         .map_max_entries(names::PHASE_PLACES, if_asked(PHASES as u32))
         .map_max_entries(names::PHASE_THREADS, if_asked(PHASE_THREADS))

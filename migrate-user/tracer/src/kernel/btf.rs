@@ -5,9 +5,9 @@ use std::fs;
 
 use btfparse::{Error, ErrorKind, Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use migrate_ebpf::wire::{
-    CAST, Config, KernelFunction, MappingOffsets, ModuleOffsets, OFFSET_UNKNOWN, OwnerOffsets,
-    PagemapOffsets, PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets, WORDS,
-    WORDS_TYPE, WaitOffsets,
+    AskOffsets, CAST, Config, KernelFunction, MappingOffsets, ModuleOffsets, OFFSET_UNKNOWN,
+    OwnerOffsets, PagemapOffsets, PayerOffsets, TASK_FROM_PID, TASK_RELEASE, VMA_LOCK, VmaOffsets,
+    WORDS, WORDS_TYPE, WaitOffsets,
 };
 
 use super::{TracerError, requirements};
@@ -78,6 +78,8 @@ fn offsets(
         names_driver: 0,
         names_process: 0,
         names_payer: 0,
+        ask: ask(&types).unwrap_or(AskOffsets::UNKNOWN),
+        asks: 0,
     };
     let structures = StructureOffsets {
         xa_head: types.offset("xarray", "xa_head"),
@@ -174,6 +176,21 @@ fn device_type(types: &Types, release: &str) -> Option<u32> {
         return None;
     };
     Some(32 - 1 - of_devices)
+}
+
+/// The way from ioctl(2) to the driver; `None` in a kernel that keeps it otherwise.
+fn ask(types: &Types) -> Option<AskOffsets> {
+    // Where this machine has the first argument of a system call: x86-64, 64-bit ARM.
+    let first = ["di", "regs"].map(|field| types.offset("pt_regs", field));
+    Some(AskOffsets {
+        regs_first: first.into_iter().flatten().next()?,
+        task_files: types.offset("task_struct", "files")?,
+        files_table: types.offset("files_struct", "fdt")?,
+        table_size: types.offset("fdtable", "max_fds")?,
+        table_files: types.offset("fdtable", "fd")?,
+        file_operations: types.offset("file", "f_op")?,
+        operations_ioctl: types.offset("file_operations", "unlocked_ioctl")?,
+    })
 }
 
 /// The way to the process whose memory it is.

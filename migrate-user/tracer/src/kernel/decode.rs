@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aya::Ebpf;
 use aya::maps::{Array, MapData, StackTraceMap};
 use migrate_ebpf::wire::{
-    self, Cause, Details, Direction, DriverParts, HolderStack, NO_STACK, Outcome, Phases, Record,
-    Skips, Steps, UNKNOWN, WaitKind, WaitResult, names,
+    self, Asked, Cause, Details, Direction, DriverParts, HolderStack, NO_STACK, Outcome, Phases,
+    Record, Skips, Steps, UNKNOWN, WaitKind, WaitResult, names,
 };
 use zerocopy::FromBytes as _;
 
@@ -195,7 +195,10 @@ impl Decoder {
         let driver_parts = sub_steps.and_then(|details| within::driver_parts(&details, &steps));
         let kernel = self.kernel_stack(record.kernel_stack, record.time_ns);
         let worker = self.worker(record.worker_comm, record.tid);
-        let user_stack = self.user_stack(record.user_stack, record.pid);
+        let user_stack = self.user_stack(record.user_stack, record.pid).or_else(|| {
+            let driver = kernel.as_ref()?.driver.as_ref()?;
+            self.stack_of_asker(&record, &details?.asked, driver)
+        });
         let pid = (record.pid != 0).then_some(record.pid);
         let paths = self.phases.as_mut();
         let phase = paths.and_then(|paths| paths.path(details?.phases, pid));
@@ -343,6 +346,23 @@ impl Decoder {
         // The user's frames are those of the thread that called; a worker has none.
         let stack = self.stacks.as_mut()?.user(id, pid)?;
         Some(stack.folded)
+    }
+
+    /// The stack of the owner's thread that asked the driver last, where a thread of the kernel's
+    /// migrates.
+    fn stack_of_asker(
+        &mut self,
+        record: &Record,
+        asked: &[Asked],
+        driver: &Arc<str>,
+    ) -> Option<Arc<str>> {
+        let symbols = &self.stacks.as_ref()?.symbols;
+        let is_drivers = |asked: &&Asked| {
+            let module = symbols.module_at(asked.handler, record.time_ns);
+            asked.handler != 0 && asked.who != 0 && module.as_ref() == Some(driver)
+        };
+        let stack = asked.iter().find(is_drivers)?.stack();
+        self.user_stack(stack, record.pid)
     }
 
     /// A command name: the text before the first zero byte; `None` for none at all.

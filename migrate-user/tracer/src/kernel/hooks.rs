@@ -154,6 +154,15 @@ pub(crate) const MEMORY: [Hook; 2] = [
     },
 ];
 
+/// What it is seen by who asks a driver.
+pub(crate) const ASKS: [Hook; 1] = [Hook {
+    functions: &["__x64_sys_ioctl", "__arm64_sys_ioctl"],
+    at_return: None,
+    at_entry: Some("ioctl_entry"),
+    need: Need::Detail,
+    of_device_pages: false,
+}];
+
 /// What the parts of setup are seen by.
 pub(crate) const PARTS: [Hook; 6] = [
     hook(

@@ -43,7 +43,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 pub(crate) use btf::Types;
 pub use error::TracerError;
-pub(crate) use hooks::{DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
+pub(crate) use hooks::{ASKS, DEVICE_SIDE, DRIVER_PARTS, HOOKS, Hook, MEMORY, Need, PARTS, WAITS};
 pub use options::{Attach, Options, RING_BYTES};
 pub use phases::mark;
 pub use refusal::Refusal;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use migrate_ebpf::wire::{self, Config, MODULE_NAME_WORDS, MappingOffsets};
+use migrate_ebpf::wire::{self, AskOffsets, Config, MODULE_NAME_WORDS, MappingOffsets};
 
 use super::{TracerError, modules};
 use crate::memory_cgroups::MemoryCgroups;
@@ -90,7 +90,7 @@ impl Options {
 
     /// Are there details behind each record?
     pub(super) fn details(&self) -> bool {
-        self.sub_steps || self.off_cpu || self.phases.is_some()
+        self.sub_steps || self.off_cpu || self.user_stacks || self.phases.is_some()
     }
 
     /// Are stacks kept of every migration?
@@ -118,6 +118,7 @@ impl Options {
             filters: (*filter != wire::Filter::default()).into(),
             names_driver: (filter.driver[0] != 0).into(),
             names_process: (records || process).into(),
+            asks: (self.user_stacks && config.ask != AskOffsets::UNKNOWN).into(),
             names_payer: (records || filter.cgroup != 0).into(),
             ..*config
         }

@@ -123,6 +123,16 @@ impl Symbols {
             .at(address)
     }
 
+    /// The module whose code was at this address at a time.
+    pub(super) fn module_at(&self, address: u64, time_ns: u64) -> Option<Arc<str>> {
+        if !self.history.holds(&self.now.during, time_ns) {
+            return None;
+        }
+        let mut modules = self.code_of_modules();
+        let module = modules.find(|(_, code)| code.contains(&address));
+        module.map(|(name, _)| name)
+    }
+
     /// Every function of the kernel and its modules.
     pub(super) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
         self.now.table.functions()
