@@ -40,6 +40,10 @@ fn what_makes_no_sense_is_refused_before_the_command_is_run() {
         &["--per-phase", "--interval"],
     );
     refused(&["--ring-size", "16M"], &["--per-phase"]);
+    refused(
+        &["--phases=x", "-I", "1000"],
+        &["--per-phase", "--interval"],
+    );
 }
 
 #[test]

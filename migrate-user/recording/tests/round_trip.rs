@@ -431,7 +431,7 @@ fn other_tools_read_it_and_sums_are_those_of_migrations() {
 /// Sums over what either event has alone are those of that event.
 #[test]
 fn a_column_of_one_event_is_null_in_the_others() {
-    const SHARED: [&str; 16] = [
+    const SHARED: [&str; 17] = [
         "event",
         "time_ns",
         "pid",
@@ -448,6 +448,7 @@ fn a_column_of_one_event_is_null_in_the_others() {
         "lock_longest_ns",
         "holder_tid",
         "holder_comm",
+        "phase",
     ];
     let bytes = written(&detailed(6, 1, 90));
     let mut stream = StreamReader::try_new(&bytes[..], None).unwrap();

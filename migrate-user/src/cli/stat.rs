@@ -53,6 +53,8 @@ pub struct Stat {
     /// where `migscope mark` tells. Writes records, which costs more
     #[arg(
         long,
+        // What the tracer says of it calls it so, as `record` does.
+        visible_alias = "phases",
         value_name = "FILE",
         num_args = 0..,
         value_delimiter = ',',

@@ -15,9 +15,9 @@
 //!   `figures`, as in `report --json`
 //! - `phases`: `null` unless asked for, else a list, those first whose migrations took most time:
 //!   of each its `phase` (names with `/` between them; `""`: in none; `null`: not known, which
-//!   includes whatever left no record), `is_later` (true for those together that came when too many
-//!   were there to tell them apart, whose `phase` is `null`, too), and its `figures`, as above, each
-//!   as a `share` of `all`: of all phases they add up to the totals. With it, `runs` have
+//!   includes whatever left no record), `is_later` (true of those together that came when too many
+//!   were there to tell them apart, whose `phase` is `null`, too), and its `figures`, as above,
+//!   each as a `share` of `all`: of all phases they add up to the totals. With it, `runs` have
 //!   `phases_opened`, and `unrecorded`: migrations that left no record
 //! - `notes`: what a reader should know, in sentences
 

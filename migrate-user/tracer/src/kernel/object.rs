@@ -15,8 +15,8 @@ pub(super) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/migr
 const INSTRUCTION: usize = 8;
 
 /// The object with what this kernel has in place of what stands for it: numbers of functions in
-/// calls, which aya leaves alone, offsets of fields in loads, and words that are asked for. An error
-/// if it was built for another version of the wire format, or an offset is too large for an
+/// calls, which aya leaves alone, offsets of fields in loads, and words that are asked for. An
+/// error if it was built for another version of the wire format, or an offset is too large for an
 /// instruction.
 pub(super) fn made_for(config: &Config) -> Result<Vec<u8>, TracerError> {
     must_be_ours(OBJECT)?;

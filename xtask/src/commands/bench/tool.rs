@@ -20,6 +20,8 @@ pub(crate) enum Tool {
     NoWaits,
     /// migscope record --no-mappings: not which memory
     NoMappings,
+    /// migscope record --phases --no-mappings: in which phase, as stat --per-phase does
+    Phases,
     /// migscope record --device-side: waits of devices, too
     DeviceSide,
     /// migscope record --totals-only: no records
@@ -86,6 +88,7 @@ impl Tool {
         match self {
             Tool::NoWaits => &["--no-waits"],
             Tool::NoMappings => &["--no-mappings"],
+            Tool::Phases => &["--phases=/bin/workload", "--no-mappings"],
             Tool::DeviceSide => &["--device-side"],
             Tool::TotalsOnly => &["--totals-only"],
             Tool::KernelStacks => &["--kernel-stacks"],

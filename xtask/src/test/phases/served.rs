@@ -65,14 +65,12 @@ pub(in crate::test) fn are_served(context: &Context<'_>) -> Result<()> {
         told == expected,
         "it serves {told:?}, and must {expected:?}"
     );
-    let moved: u64 = series(metrics, "migscope_mapping_pages_total{")
-        .into_iter()
-        .map(|(_, pages)| pages)
-        .sum();
+    let by_mapping = series(metrics, "migscope_mapping_pages_total{").into_values();
+    let by_mapping: u64 = by_mapping.sum();
     let requested = sum(&truth, "requested")?;
     ensure!(
-        moved == requested,
-        "{moved} pages by mapping are served, the driver was asked for {requested}"
+        by_mapping == requested,
+        "{by_mapping} pages by mapping are served, the driver was asked for {requested}"
     );
     Ok(())
 }
