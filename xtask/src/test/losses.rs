@@ -133,3 +133,42 @@ pub(super) fn calls_from_before_are_counted(context: &Context<'_>) -> Result<()>
     );
     Ok(())
 }
+
+/// A recorder that is stopped reads nothing: when the ring is full, names of mappings have no room
+/// in it, and each migration that would have told one is counted. Later they are told.
+pub(super) fn names_without_room_are_counted(context: &Context<'_>) -> Result<()> {
+    const SCRIPT: &str = "migscope record --ring-size 64K -o /tmp/run.arrow & recorder=$!
+        until test -s /tmp/run.arrow; do sleep 0.1; done
+        run() { workload run $* --truth /tmp/truth > /dev/null || exit 1; grep -c ^.*time_ns /tmp/truth; }
+        kill -STOP $recorder
+        run mixed --calls 600 --seed 5
+        run arrays --calls 100 --seed 5
+        kill -CONT $recorder
+        sleep 2
+        run arrays --calls 100 --seed 6
+        kill -INT $recorder; wait $recorder || exit 1
+        echo == rows; migscope export --format json -o - /tmp/run.arrow";
+    let (report, said) = recorded_with_output(context, "losses-names", SCRIPT)?;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let (made, rows) = said.split_once("== rows\n").context("no rows")?;
+    let made: Vec<u64> = made.lines().filter_map(|made| made.parse().ok()).collect();
+    let &[_, without_room, later] = &made[..] else {
+        anyhow::bail!("three runs made {made:?}");
+    };
+    let lost = loss(&report, "name_lost")?;
+    tell(
+        context,
+        "losses-names",
+        &format!("  {lost} names lost of {without_room} migrations"),
+    )?;
+    ensure!(
+        lost > 0 && lost <= without_room,
+        "{lost} names are lost of {without_room} migrations"
+    );
+    let rows = lines(rows.as_bytes())?;
+    let last = rows.len().saturating_sub(later as usize);
+    for row in &rows[last..] {
+        row.text("mapping").context("its name was told later")?;
+    }
+    Ok(())
+}

@@ -237,6 +237,7 @@ const SIDE_BY_SIDE: &[Case] = tests![
     losses::a_full_table_is_counted,
     losses::calls_from_before_are_counted,
     losses::stacks_without_a_place_are_counted,
+    losses::names_without_room_are_counted,
     rogue::ledgers_that_do_not_balance_are_counted,
     rogue::arrays_that_cannot_be_read_are_counted,
     phases::are_those_of_the_program,
