@@ -113,9 +113,11 @@ fn place_of(process: &Process, handler: u64) -> Option<*mut Asked> {
 #[inline(always)]
 fn known(drivers: *mut Drivers, handler: u64) -> Option<*mut Asked> {
     for nth in 0..ASKED_DRIVERS {
-        // SAFETY: one of the value's. Volatile, as above.
+        // SAFETY: one of the value's.
         let asked = unsafe { &raw mut (*drivers)[nth] };
-        if unsafe { core::ptr::read_volatile(&raw const (*asked).handler) } == handler {
+        // SAFETY: a word of it. Volatile, as above.
+        let its = unsafe { core::ptr::read_volatile(&raw const (*asked).handler) };
+        if its == handler {
             return Some(asked);
         }
     }
@@ -156,7 +158,7 @@ pub(super) fn note(call: &mut Call, mm: impl Pointer) {
         mm: number(mm.address()),
         pid: call.record.pid.into(),
     };
-    let Some(drivers) = ASKED.get_ptr(&process) else {
+    let Some(drivers) = ASKED.get_ptr(process) else {
         return;
     };
     for (nth, asked) in call.details.asked.iter_mut().enumerate() {

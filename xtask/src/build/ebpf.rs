@@ -13,22 +13,24 @@ use crate::setup::Setup;
 
 const TARGET: &str = "bpfel-unknown-none";
 
+const FLAGS_VARIABLE: &str = "CARGO_TARGET_BPFEL_UNKNOWN_NONE_RUSTFLAGS";
+/// v3 has 32-bit arithmetic and atomics, which kernels take since 5.12.
+const FLAGS: &str = "-C target-cpu=v3";
+
 /// Builds the object that the kernel of such a machine loads; its file.
 pub(crate) fn ebpf(setup: &Setup, arch: Arch, step: &Step) -> Result<PathBuf> {
     let workspace = &setup.workspace;
-    let mut flags = OsString::from("-C linker=");
+    let mut flags = OsString::from(FLAGS);
+    flags.push(" -C linker=");
     flags.push(setup.bpf_linker.program());
-    // BTF makes it loadable and shows in bpftool; v3 has 32-bit arithmetic and atomics, which
-    // kernels take since 5.12. Structures are copied and cleared word by word, in place: bpf-linker
-    // by itself has LLVM call memcpy and memset, which are loops over bytes here, thousands of
-    // instructions per migration.
+    // BTF makes it loadable and shows in bpftool. Structures are copied and cleared word by word,
+    // in place: bpf-linker by itself has LLVM call memcpy and memset, which are loops over bytes
+    // here, thousands of instructions per migration.
     flags.push(
-        " -C link-arg=--btf -C link-arg=--disable-expand-memcpy-in-order -C debuginfo=2 -C panic=abort -C target-cpu=v3",
+        " -C link-arg=--btf -C link-arg=--disable-expand-memcpy-in-order -C debuginfo=2 -C panic=abort",
     );
     let mut command = cargo_for_bpf(setup, arch, "build")?;
-    command
-        .arg("--release")
-        .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_RUSTFLAGS", flags);
+    command.arg("--release").env(FLAGS_VARIABLE, flags);
     cargo(&mut command, &workspace.log("ebpf"), step)?;
     Ok(folder(setup, arch).join(TARGET).join("release/migrate"))
 }
@@ -51,7 +53,8 @@ pub(crate) fn cargo_for_bpf(setup: &Setup, arch: Arch, verb: &str) -> Result<Com
         .arg(folder(setup, arch));
     command
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("AYA_BPF_TARGET_ARCH", arch.name());
+        .env("AYA_BPF_TARGET_ARCH", arch.name())
+        .env(FLAGS_VARIABLE, FLAGS);
     setup.rust_source.tell(&mut command)?;
     Ok(command)
 }
