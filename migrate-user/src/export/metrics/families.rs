@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use migrate_ebpf::wire::Figure;
 
+use super::container::Container;
 use super::definition::{self as define, Definition};
 use super::{Family, Histogram, Label, Series, Value};
 use crate::model::waits::WaitTotals;
@@ -226,15 +227,15 @@ impl<'a> Metrics<'a> {
 
     fn processes(&self) -> [Family<'a>; 3] {
         let row = |process: &'a Process| {
+            let pid = process.pid.map(|pid| pid.to_string());
+            let container = process.cgroup.as_deref().map(Container::of);
+            let Container { pod_uid, id } = container.unwrap_or_default();
+            // What is not known is empty, which to Prometheus is no label.
             let labels = vec![
-                (
-                    "pid",
-                    process
-                        .pid
-                        .map_or(String::new(), |pid| pid.to_string())
-                        .into(),
-                ),
+                ("pid", pid.unwrap_or_default().into()),
                 ("comm", process.comm.as_deref().unwrap_or_default().into()),
+                ("pod_uid", pod_uid.unwrap_or_default()),
+                ("container_id", id.unwrap_or_default().into()),
             ];
             (labels, process.sums)
         };

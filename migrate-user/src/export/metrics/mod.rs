@@ -9,6 +9,7 @@
 //!   collector is sent.
 //! - [`Histogram`] cuts the kernel's histograms into buckets, and says how exact those are.
 
+mod container;
 mod definition;
 mod families;
 mod file;

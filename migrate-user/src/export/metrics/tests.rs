@@ -11,7 +11,7 @@ use prost::Message as _;
 use super::text::Dialect;
 use super::{ALL, Kind, Metrics, PerOctave, Times, Value, otlp, text};
 use crate::model::Model;
-use crate::trace::{Details, Exact, ledger, ledger::Row};
+use crate::trace::{Batch, Details, Exact, ledger, ledger::Row};
 use migscope_testkit::{Synthetic, facts};
 
 /// A run with records and totals, of which something was lost.
@@ -227,6 +227,26 @@ fn labels_are_escaped() {
     facts.host = "a\"b\\c\nd".to_owned();
     let text = prometheus(&Model::new(facts));
     assert!(text.contains(r#"host="a\"b\\c\nd","#), "{text}");
+}
+
+#[test]
+fn processes_in_a_pod_have_its_uid() {
+    let uid = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+    let id = "0123456789abcdef".repeat(4);
+    let mut migration = Synthetic::new(1).migration();
+    migration.pid = Some(7);
+    migration.comm = Some("train".into());
+    migration.cgroup = Some(format!("/kubepods/burstable/pod{uid}/{id}").into());
+    let mut model = Model::new(facts());
+    model.apply(Batch {
+        migrations: vec![migration].into(),
+        waits: Vec::new(),
+        status: None,
+    });
+    let text = prometheus(&model);
+    let labels = format!(r#"{{pid="7",comm="train",pod_uid="{uid}",container_id="{id}"}} 1"#);
+    let line = format!("migscope_process_migrations_total{labels}");
+    assert!(text.lines().any(|found| found == line), "{text}");
 }
 
 #[test]
