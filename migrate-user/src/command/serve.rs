@@ -1,6 +1,7 @@
 //! `serve`: figures over HTTP, from this kernel or from a recording.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use tokio::task::LocalSet;
@@ -10,6 +11,7 @@ use super::stop::Stop;
 use super::{check, tell_hints, tell_note, tell_unknown, warn_about_names};
 use crate::Error;
 use crate::cli;
+use crate::export::metrics::Constant;
 use crate::kernel::Options;
 use crate::model::Model;
 use crate::privilege::Needs;
@@ -19,6 +21,7 @@ use crate::tell_line;
 
 /// Serves until somebody asks for the end.
 pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
+    check_labels(&options.label)?;
     let tracing = tracing(&options)?;
     // An address that is taken is told before anything is traced.
     let listener = Listener::open(&options.listen).await?;
@@ -40,6 +43,16 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
         Over::Yes => check(source.parts()),
         Over::No => Ok(()),
     }
+}
+
+fn check_labels(labels: &[Constant]) -> Result<(), Error> {
+    let mut names = HashSet::new();
+    let twice = labels.iter().find(|label| !names.insert(label.name()));
+    twice.map_or(Ok(()), |label| {
+        Err(Error::LabelTwice {
+            name: label.name().to_owned(),
+        })
+    })
 }
 
 /// At the end a socket is removed from its folder.
@@ -89,6 +102,7 @@ async fn serve_from(
         running: true,
         per_octave: options.buckets,
         processes: options.processes.into(),
+        constants: options.label.clone(),
         clock,
     }));
     let serving = async {

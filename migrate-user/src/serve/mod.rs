@@ -16,7 +16,7 @@ pub use http::start;
 pub use listener::{Address, Listener, SocketFile};
 pub use push::{Endpoint, Pusher};
 
-use crate::export::metrics::{Metrics, PerOctave, Times};
+use crate::export::metrics::{Constant, Metrics, PerOctave, Times};
 use crate::machine;
 use crate::model::Model;
 use crate::trace::Facts;
@@ -32,6 +32,8 @@ pub struct State {
     pub per_octave: PerOctave,
     /// Of how many processes there are series.
     pub processes: usize,
+    /// Labels that every series has besides its own.
+    pub constants: Vec<Constant>,
     /// When things were, since 1970.
     pub clock: Clock,
 }
@@ -95,6 +97,7 @@ impl State {
             model: &self.model,
             running: self.running,
             processes: self.processes,
+            constants: &self.constants,
             times: self.clock.times(self.model.facts()),
         }
     }

@@ -6,7 +6,7 @@ use migrate_ebpf::wire::Figure;
 
 use super::container::Container;
 use super::definition::{self as define, Definition};
-use super::{Family, Histogram, Label, Series, Value};
+use super::{Constant, Family, Histogram, Label, Series, Value};
 use crate::model::waits::WaitTotals;
 use crate::model::{Driver, Model, Process, Sums};
 use crate::trace::{
@@ -23,6 +23,8 @@ pub struct Metrics<'a> {
     pub running: bool,
     /// Of how many processes there are series: those whose migrations took most time.
     pub processes: usize,
+    /// Labels that every series has besides its own.
+    pub constants: &'a [Constant],
     /// When things were, since 1970.
     pub times: Times,
 }
@@ -57,6 +59,11 @@ impl<'a> Metrics<'a> {
         families.extend(self.drivers());
         families.extend(self.processes());
         families.retain(|family| !family.series.is_empty());
+        for series in families.iter_mut().flat_map(|family| &mut family.series) {
+            series
+                .labels
+                .extend(self.constants.iter().map(Constant::label));
+        }
         families
     }
 

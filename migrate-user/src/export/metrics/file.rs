@@ -31,6 +31,7 @@ impl Export for OpenMetrics {
             model: &model,
             running: false,
             processes: PROCESSES,
+            constants: &[],
             times: Times::recorded(facts),
         };
         let text = text::encode(

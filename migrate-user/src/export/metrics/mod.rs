@@ -9,6 +9,7 @@
 //!   collector is sent.
 //! - [`Histogram`] cuts the kernel's histograms into buckets, and says how exact those are.
 
+mod constant;
 mod container;
 mod definition;
 mod families;
@@ -20,6 +21,7 @@ pub mod text;
 
 use std::borrow::Cow;
 
+pub use constant::Constant;
 pub use definition::{ALL, Definition, Kind};
 pub use families::{Metrics, Times};
 pub use file::OpenMetrics;
@@ -35,7 +37,7 @@ pub struct Family<'a> {
 }
 
 /// A label's name and value.
-pub type Label<'a> = (&'static str, Cow<'a, str>);
+pub type Label<'a> = (&'a str, Cow<'a, str>);
 
 /// The value of one combination of labels.
 #[derive(Clone, Debug)]

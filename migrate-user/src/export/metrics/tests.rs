@@ -29,6 +29,7 @@ fn metrics(model: &Model) -> Metrics<'_> {
         model,
         running: true,
         processes: 2,
+        constants: &[],
         times: Times::recorded(model.facts()),
     }
 }
@@ -227,6 +228,34 @@ fn labels_are_escaped() {
     facts.host = "a\"b\\c\nd".to_owned();
     let text = prometheus(&Model::new(facts));
     assert!(text.contains(r#"host="a\"b\\c\nd","#), "{text}");
+}
+
+#[test]
+fn constants_are_on_every_series_in_every_format() {
+    let model = model();
+    let constants = ["node=gpu\"1", "rack=7"].map(|text| text.parse().unwrap());
+    let metrics = Metrics {
+        constants: &constants,
+        ..metrics(&model)
+    };
+    let text = text::encode(
+        &metrics.families(),
+        Dialect::Prometheus,
+        PerOctave::default(),
+    );
+    for series in samples(&text).keys() {
+        assert!(series.contains("node=\"gpu\\\"1\",rack=\"7\""), "{series}");
+    }
+    let request = otlp::encode(&metrics, 77);
+    let request = ExportMetricsServiceRequest::decode(&*request).unwrap();
+    let sent = &request.resource_metrics[0].scope_metrics[0].metrics;
+    let points = sent.iter().filter_map(|metric| match &metric.data {
+        Some(metric::Data::Sum(sum)) => Some(&sum.data_points),
+        _ => None,
+    });
+    for point in points.flatten() {
+        assert!(point.attributes.iter().any(|label| label.key == "rack"));
+    }
 }
 
 #[test]
