@@ -12,7 +12,7 @@ pub struct Constant {
 }
 
 /// Labels of metrics themselves, and those that Prometheus keeps for histograms and targets.
-const TAKEN: [&str; 23] = [
+const TAKEN: [&str; 26] = [
     "attached",
     "cause",
     "comm",
@@ -27,7 +27,9 @@ const TAKEN: [&str; 23] = [
     "kind",
     "le",
     "ledger",
+    "mapping",
     "outcome",
+    "phase",
     "pid",
     "pod_uid",
     "quantile",
@@ -36,6 +38,7 @@ const TAKEN: [&str; 23] = [
     "step",
     "tracer",
     "version",
+    "which",
 ];
 
 impl Constant {

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message as _;
 
 use super::text::Dialect;
-use super::{ALL, Kind, Metrics, PerOctave, Times, Value, otlp, text};
+use super::{ALL, Constant, Kind, Metrics, PerOctave, Times, Value, otlp, text};
 use crate::model::Model;
 use crate::trace::{Batch, Details, Exact, ledger, ledger::Row};
 use migscope_testkit::{Synthetic, facts};
@@ -304,6 +304,11 @@ fn names_follow_the_rules_and_nothing_is_exported_that_is_not_defined() {
         .collect();
     let all: Vec<_> = ALL.iter().map(|definition| definition.name).collect();
     assert_eq!(names, all, "all of them occur here");
+    let series = families.iter().flat_map(|family| &family.series);
+    for (label, _) in series.flat_map(|series| &series.labels) {
+        let constant: Result<Constant, _> = format!("{label}=x").parse();
+        assert!(constant.is_err(), "a constant could be called {label}, too");
+    }
 }
 
 #[test]
