@@ -19,7 +19,8 @@ pub use merge::Merge;
 pub use stat::Stat;
 
 use crate::dashboard::{Tab, Theme};
-use crate::export::{Event, Format, metrics::PerOctave};
+use crate::export::metrics::{Constant, PerOctave};
+use crate::export::{Event, Format};
 use crate::recording::Output;
 use crate::serve::{Address, Endpoint};
 use crate::source::Input;
@@ -518,6 +519,9 @@ pub struct Serve {
     /// and of all others together; they come from records
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
     pub top_mappings: u8,
+    /// Give every series this label; may be said several times, each with a name of its own
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<Constant>,
     /// How to hook the kernel's functions
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub attach: Attach,

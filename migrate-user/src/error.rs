@@ -54,6 +54,12 @@ pub enum Error {
         /// The library.
         path: String,
     },
+    /// A series has one value of a label.
+    #[error("--label {name} is there twice. Give each label once.")]
+    LabelTwice {
+        /// The label's name.
+        name: String,
+    },
     /// Other formats tell of all steps.
     #[error(
         "--step goes with --format hgrm, which tells of one step; the other formats tell of all."

@@ -248,6 +248,19 @@ fn help_teaches_with_examples() {
 }
 
 #[test]
+fn labels_that_would_be_two_are_refused() {
+    let (_folder, path) = file(&recording(1, 1, 5).0);
+    let path = path.to_str().unwrap();
+    let serve = |labels: &[&str]| run(&[&["serve", path], labels].concat());
+    let twice = serve(&["--label", "node=a", "--label", "node=b"]);
+    assert_eq!(twice.status.code(), Some(2));
+    assert!(stderr(&twice).contains("--label node is there twice"));
+    let own = serve(&["--label", "pid=7"]);
+    assert_eq!(own.status.code(), Some(2));
+    assert!(stderr(&own).contains("have a label pid of their own"));
+}
+
+#[test]
 fn metrics_of_a_recording_are_one_file() {
     let (_folder, path) = file(&recording(1, 2, 50).0);
     let output = run(&["export", path.to_str().unwrap(), "--format", "openmetrics"]);

@@ -54,6 +54,19 @@ fn alerts_and_dashboard_ask_for_metrics_that_exist() {
 }
 
 #[test]
+fn the_rule_of_pods_asks_for_a_metric_that_exists() {
+    let text = read("monitoring/pods.yml");
+    let (_, asked) = text.split_once("rate(").unwrap();
+    let (metric, _) = asked.split_once('{').unwrap();
+    assert!(names().contains(metric), "it asks for {metric}");
+    // People read it on the page, too.
+    let page = read("install.md");
+    for line in text.lines().skip_while(|line| !line.contains("sum by")) {
+        assert!(page.contains(line.trim()), "not on the page: {line}");
+    }
+}
+
+#[test]
 fn every_metric_is_documented() {
     let text = read("metrics.md");
     for definition in ALL {

@@ -57,8 +57,8 @@ pub(crate) enum Action {
     Kernel(Kernel),
     /// Build everything
     Build,
-    /// Build what users install: a tarball with one static program, and a Debian package; prints
-    /// where they are
+    /// Build what users install: a tarball with one static program, a Debian package, a container
+    /// image, and the list of their checksums; prints where they are
     Dist,
     /// Run clippy and rustdoc with warnings denied on every crate, and check the driver's format
     Clippy,

@@ -16,7 +16,10 @@ pub(super) fn confine(source: &KernelSource, needs: &Needs) {
             tell_line!("migscope: it keeps its privileges, which cannot be given up: {cause}.");
         }
         Ok(confined) if !stays && !confined.is_another_user => {
-            tell_line!("migscope: it stays root, because there is no user nobody (65534) here.");
+            tell_line!(
+                "migscope: it stays root, with no capability: to become nobody (65534) takes CAP_SETUID and \
+                 CAP_SETGID, and that this user is in its user namespace."
+            );
         }
         Ok(_) => {}
     }

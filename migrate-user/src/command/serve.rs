@@ -1,6 +1,7 @@
 //! `serve`: figures over HTTP, from this kernel or from a recording.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use tokio::task::LocalSet;
@@ -10,7 +11,7 @@ use super::stop::Stop;
 use super::{check, tell_hints, tell_note, tell_unknown, warn_about_names};
 use crate::Error;
 use crate::cli;
-use crate::export::metrics::Tops;
+use crate::export::metrics::{Constant, Tops};
 use crate::kernel::Options;
 use crate::model::Model;
 use crate::privilege::Needs;
@@ -21,6 +22,7 @@ use crate::text::printable;
 
 /// Serves until somebody asks for the end.
 pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
+    check_labels(&options.label)?;
     let tracing = tracing(&options)?;
     // An address that is taken is told before anything is traced.
     let listener = Listener::open(&options.listen).await?;
@@ -42,6 +44,16 @@ pub(super) async fn serve(options: cli::Serve) -> Result<(), Error> {
         Over::Yes => check(source.parts()),
         Over::No => Ok(()),
     }
+}
+
+fn check_labels(labels: &[Constant]) -> Result<(), Error> {
+    let mut names = HashSet::new();
+    let twice = labels.iter().find(|label| !names.insert(label.name()));
+    twice.map_or(Ok(()), |label| {
+        Err(Error::LabelTwice {
+            name: label.name().to_owned(),
+        })
+    })
 }
 
 /// At the end a socket is removed from its folder.
@@ -114,6 +126,7 @@ async fn serve_from(
         per_octave: options.buckets,
         processes: options.processes.into(),
         tops: Tops::new(phases, options.top_mappings.into()),
+        constants: options.label.clone(),
         clock,
     }));
     let serving = async {

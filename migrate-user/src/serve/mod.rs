@@ -16,7 +16,7 @@ pub use http::start;
 pub use listener::{Address, Listener, SocketFile};
 pub use push::{Endpoint, Pusher};
 
-use crate::export::metrics::{Metrics, PerOctave, Times, Tops};
+use crate::export::metrics::{Constant, Metrics, PerOctave, Times, Tops};
 use crate::machine;
 use crate::model::Model;
 use crate::trace::{Batch, Facts};
@@ -34,6 +34,8 @@ pub struct State {
     pub processes: usize,
     /// The phases and mappings that have series.
     pub tops: Tops,
+    /// Labels that every series has besides its own.
+    pub constants: Vec<Constant>,
     /// When things were, since 1970.
     pub clock: Clock,
 }
@@ -104,6 +106,7 @@ impl State {
             running: self.running,
             processes: self.processes,
             tops: Some(&self.tops),
+            constants: &self.constants,
             times: self.clock.times(self.model.facts()),
         }
     }

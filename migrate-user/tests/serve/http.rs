@@ -26,6 +26,17 @@ pub(crate) fn assert_has_all(answer: &Answer) {
 }
 
 #[test]
+fn labels_that_are_asked_for_are_on_every_series() {
+    let server = Server::start(&["--label", "node=gpu1", "--label", "rack=7"]);
+    let answer = server.get("/metrics", "");
+    assert_has_all(&answer);
+    let text = answer.text();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.contains("node=\"gpu1\",rack=\"7\""), "{line}");
+    }
+}
+
+#[test]
 fn every_path_and_format() {
     let server = Server::start(&[]);
     let text = server.get("/metrics", "");

@@ -25,7 +25,7 @@ use crate::vm::Accelerator;
 use crate::workspace::Workspace;
 use kernel::{Flavour, Kernel};
 use packages::{Need, Packages};
-use python::Readers;
+use python::{Environment, READERS, SCHEMAS};
 use rust_source::RustSource;
 use tools::Tool;
 
@@ -77,7 +77,8 @@ pub(crate) struct Setup {
     pub(crate) bindgen: Tool,
     pub(crate) bpf_linker: Tool,
     pub(crate) kernel: Kernel,
-    pub(crate) readers: Readers,
+    pub(crate) readers: Environment,
+    pub(crate) schemas: Environment,
 }
 
 impl Setup {
@@ -105,7 +106,8 @@ impl Setup {
             (arch, pages),
         )?;
         Ok(Setup {
-            readers: Readers::new(&cache),
+            readers: Environment::new(&cache, READERS),
+            schemas: Environment::new(&cache, SCHEMAS),
             cache,
             workspace,
             arch,

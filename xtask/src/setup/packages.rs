@@ -33,8 +33,8 @@ pub(crate) enum Need {
     ProgramsForArm,
     /// Testing the dashboard.
     Terminal,
-    /// Running other projects' readers of what is exported.
-    Readers,
+    /// Running other projects' readers of what is exported and shipped.
+    Python,
     /// Opening reports in a browser.
     Browser,
 }
@@ -176,8 +176,8 @@ const PACKAGES: &[Package] = &[
     ),
     package(
         "python3-venv",
-        Need::Readers,
-        "runs other projects' readers of recordings",
+        Need::Python,
+        "runs other projects' readers of recordings and manifests",
         Probe::PythonEnvironments,
     ),
     package(

@@ -46,6 +46,24 @@ pub(crate) const CURL: Set = Set {
     packages: &["curl"],
     why: "for the VM",
 };
+/// What reads images of containers, and what runs them.
+pub(crate) const CONTAINERS: Set = Set {
+    folder: "containers",
+    packages: &["crun", "skopeo"],
+    why: "to read and run the image",
+};
+/// What reads Compose files, on this machine without a daemon.
+pub(crate) const COMPOSE: Set = Set {
+    folder: "compose",
+    packages: &["docker-compose"],
+    why: "to read the Compose file",
+};
+/// What finds faults in shell scripts.
+pub(crate) const SHELLCHECK: Set = Set {
+    folder: "shellcheck",
+    packages: &["shellcheck"],
+    why: "to read the install script",
+};
 /// What runs the services of a machine of Debian's, and what it loads when it is there.
 pub(crate) const SYSTEMD: Set = Set {
     folder: "systemd",

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{Context, Skipped};
-use crate::commands::dist;
+use crate::commands::dist::{self, Dist};
 use crate::process::output;
 use crate::progress::Step;
 use crate::scratch;
@@ -34,16 +34,8 @@ pub(super) fn the_package_installs_and_goes_without_a_trace(context: &Context<'_
             "this machine has no dpkg, which would install it".into()
         ));
     }
+    let dist = built(context)?;
     let workspace = &context.lab.setup.workspace;
-    let step = Step::begin("tarball and package".into());
-    let migscope = &context.lab.programs.migscope;
-    let built = dist::Program {
-        arch: context.lab.setup.arch,
-        migscope: migscope.clone(),
-        writer: migscope.clone(),
-    };
-    let dist = dist::make(workspace, &built, &step)?;
-    step.done();
     let root = Root(scratch::path(workspace, "installed"));
     root.prepare()?;
     root.dpkg(&["--install", &dist.package.display().to_string()])?;
@@ -64,6 +56,29 @@ pub(super) fn the_package_installs_and_goes_without_a_trace(context: &Context<'_
     let left = root.files()?;
     ensure!(left.is_empty(), "left behind: {left:?}");
     tarball_has_the_same(&dist.tarball)
+}
+
+/// What `cargo xtask dist` makes, once for all tests.
+pub(super) fn built<'a>(context: &'a Context<'_>) -> Result<&'a Dist> {
+    if let Some(dist) = context.dist.get() {
+        return Ok(dist);
+    }
+    let dist = build(context)?;
+    Ok(context.dist.get_or_init(|| dist))
+}
+
+/// Makes it of the program that is tested, whether or not it is there.
+pub(super) fn build(context: &Context<'_>) -> Result<Dist> {
+    let step = Step::begin("tarball, package and image".into());
+    let migscope = &context.lab.programs.migscope;
+    let program = dist::Program {
+        arch: context.lab.setup.arch,
+        migscope: migscope.clone(),
+        writer: migscope.clone(),
+    };
+    let dist = dist::make(&context.lab.setup.workspace, &program, &step)?;
+    step.done();
+    Ok(dist)
 }
 
 /// What systemd takes from a unit with these, the program needs: the names of the kernel's

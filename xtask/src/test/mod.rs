@@ -18,6 +18,7 @@ mod ends;
 mod findings;
 mod headless;
 mod host;
+mod install;
 mod kernel_tests;
 mod killed;
 mod kprobes;
@@ -64,6 +65,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::arch::Arch;
+use crate::commands::dist::Dist;
 use crate::errors::{Interrupted, Status};
 use crate::lab::Lab;
 use crate::options::Options;
@@ -108,6 +110,8 @@ pub(crate) struct Context<'a> {
     pub(crate) lab: &'a Lab,
     /// Boots VMs with the debug kernel; opened by the first test that needs it.
     debug: OnceLock<Lab>,
+    /// What users install; made by the first test that needs it.
+    dist: OnceLock<Dist>,
     /// How many tests have begun, of how many.
     begun: AtomicUsize,
     tests: usize,
@@ -177,6 +181,10 @@ const ALONE: &[Case] = tests![
     live::a_reader_that_leaves_is_told_of,
     stuck::calls_that_hang_are_told,
     dist::the_package_installs_and_goes_without_a_trace,
+    install::the_script_checks_before_it_writes,
+    install::the_image_is_read_by_others,
+    install::manifests_are_what_their_readers_want,
+    install::the_image_serves_with_what_it_is_given,
     serve::alerts_do_what_their_test_says,
     serve::prometheus_reads_what_the_report_says,
     serve::totals_that_are_served_are_the_drivers,
@@ -406,6 +414,7 @@ pub(crate) fn run(arguments: &Test, options: Options) -> Result<()> {
                 let context = Context {
                     lab: &lab,
                     debug: OnceLock::new(),
+                    dist: OnceLock::new(),
                     begun: AtomicUsize::new(0),
                     tests,
                 };

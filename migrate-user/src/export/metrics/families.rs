@@ -6,9 +6,10 @@ use std::borrow::Cow;
 
 use migrate_ebpf::wire::Figure;
 
+use super::container::Container;
 use super::definition::{self as define, Definition};
 use super::top::{Counts, Tops};
-use super::{Family, Histogram, Label, Series, Value};
+use super::{Constant, Family, Histogram, Label, Series, Value};
 use crate::model::waits::WaitTotals;
 use crate::model::{Driver, Model, Process};
 use crate::trace::{
@@ -27,6 +28,8 @@ pub struct Metrics<'a> {
     pub processes: usize,
     /// The phases and mappings that have series of their own; `None`: none is asked for.
     pub tops: Option<&'a Tops>,
+    /// Labels that every series has besides its own.
+    pub constants: &'a [Constant],
     /// When things were, since 1970.
     pub times: Times,
 }
@@ -65,6 +68,11 @@ impl<'a> Metrics<'a> {
             families.extend(tops::by_mapping(self.model, tops));
         }
         families.retain(|family| !family.series.is_empty());
+        for series in families.iter_mut().flat_map(|family| &mut family.series) {
+            series
+                .labels
+                .extend(self.constants.iter().map(Constant::label));
+        }
         families
     }
 
@@ -235,15 +243,15 @@ impl<'a> Metrics<'a> {
 
     fn processes(&self) -> [Family<'a>; 3] {
         let row = |process: &'a Process| {
+            let pid = process.pid.map(|pid| pid.to_string());
+            let container = process.cgroup.as_deref().map(Container::of);
+            let Container { pod_uid, id } = container.unwrap_or_default();
+            // What is not known is empty, which to Prometheus is no label.
             let labels = vec![
-                (
-                    "pid",
-                    process
-                        .pid
-                        .map_or(String::new(), |pid| pid.to_string())
-                        .into(),
-                ),
+                ("pid", pid.unwrap_or_default().into()),
                 ("comm", process.comm.as_deref().unwrap_or_default().into()),
+                ("pod_uid", pod_uid.unwrap_or_default()),
+                ("container_id", id.unwrap_or_default().into()),
             ];
             (labels, Counts::of_sums(&process.sums))
         };

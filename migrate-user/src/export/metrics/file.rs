@@ -42,6 +42,7 @@ impl Export for OpenMetrics {
             running: false,
             processes: PROCESSES,
             tops: Some(&tops),
+            constants: &[],
             times: Times::recorded(facts),
         };
         let text = text::encode(

@@ -9,6 +9,8 @@
 //!   collector is sent.
 //! - [`Histogram`] cuts the kernel's histograms into buckets, and says how exact those are.
 
+mod constant;
+mod container;
 mod definition;
 mod families;
 mod file;
@@ -20,6 +22,7 @@ mod top;
 
 use std::borrow::Cow;
 
+pub use constant::Constant;
 pub use definition::{ALL, Definition, Kind};
 pub use families::{Metrics, Times};
 pub use file::OpenMetrics;
@@ -36,7 +39,7 @@ pub struct Family<'a> {
 }
 
 /// A label's name and value.
-pub type Label<'a> = (&'static str, Cow<'a, str>);
+pub type Label<'a> = (&'a str, Cow<'a, str>);
 
 /// The value of one combination of labels.
 #[derive(Clone, Debug)]

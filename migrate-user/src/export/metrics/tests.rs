@@ -9,9 +9,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message as _;
 
 use super::text::Dialect;
-use super::{ALL, Kind, Metrics, PerOctave, Times, Tops, Value, otlp, text};
+use super::{ALL, Constant, Kind, Metrics, PerOctave, Times, Tops, Value, otlp, text};
 use crate::model::Model;
-use crate::trace::{Details, Exact, Facts, WaitKind, ledger, ledger::Row};
+use crate::trace::{Batch, Details, Exact, Facts, WaitKind, ledger, ledger::Row};
 use migscope_testkit::{Synthetic, facts};
 
 /// A run with records and totals, of which something was lost.
@@ -30,6 +30,7 @@ fn metrics(model: &Model) -> Metrics<'_> {
         running: true,
         processes: 2,
         tops: None,
+        constants: &[],
         times: Times::recorded(model.facts()),
     }
 }
@@ -231,6 +232,54 @@ fn labels_are_escaped() {
 }
 
 #[test]
+fn constants_are_on_every_series_in_every_format() {
+    let model = model();
+    let constants = ["node=gpu\"1", "rack=7"].map(|text| text.parse().unwrap());
+    let metrics = Metrics {
+        constants: &constants,
+        ..metrics(&model)
+    };
+    let text = text::encode(
+        &metrics.families(),
+        Dialect::Prometheus,
+        PerOctave::default(),
+    );
+    for series in samples(&text).keys() {
+        assert!(series.contains("node=\"gpu\\\"1\",rack=\"7\""), "{series}");
+    }
+    let request = otlp::encode(&metrics, 77);
+    let request = ExportMetricsServiceRequest::decode(&*request).unwrap();
+    let sent = &request.resource_metrics[0].scope_metrics[0].metrics;
+    let points = sent.iter().filter_map(|metric| match &metric.data {
+        Some(metric::Data::Sum(sum)) => Some(&sum.data_points),
+        _ => None,
+    });
+    for point in points.flatten() {
+        assert!(point.attributes.iter().any(|label| label.key == "rack"));
+    }
+}
+
+#[test]
+fn processes_in_a_pod_have_its_uid() {
+    let uid = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+    let id = "0123456789abcdef".repeat(4);
+    let mut migration = Synthetic::new(1).migration();
+    migration.pid = Some(7);
+    migration.comm = Some("train".into());
+    migration.cgroup = Some(format!("/kubepods/burstable/pod{uid}/{id}").into());
+    let mut model = Model::new(facts());
+    model.apply(Batch {
+        migrations: vec![migration].into(),
+        waits: Vec::new(),
+        status: None,
+    });
+    let text = prometheus(&model);
+    let labels = format!(r#"{{pid="7",comm="train",pod_uid="{uid}",container_id="{id}"}} 1"#);
+    let line = format!("migscope_process_migrations_total{labels}");
+    assert!(text.lines().any(|found| found == line), "{text}");
+}
+
+#[test]
 fn names_follow_the_rules_and_nothing_is_exported_that_is_not_defined() {
     for definition in ALL {
         assert!(
@@ -262,6 +311,11 @@ fn names_follow_the_rules_and_nothing_is_exported_that_is_not_defined() {
         .collect();
     let all: Vec<_> = ALL.iter().map(|definition| definition.name).collect();
     assert_eq!(names, all, "all of them occur here");
+    let series = families.iter().flat_map(|family| &family.series);
+    for (label, _) in series.flat_map(|series| &series.labels) {
+        let constant: Result<Constant, _> = format!("{label}=x").parse();
+        assert!(constant.is_err(), "a constant could be called {label}, too");
+    }
 }
 
 #[test]

@@ -1,9 +1,13 @@
-//! `cargo xtask dist`: what users install, a tarball and a Debian package.
+//! `cargo xtask dist`: what users install: a tarball, a Debian package, and a container image.
 //!
-//! Both hold one static program, its manual pages and completions, the systemd unit, the
-//! documentation and everybody's licences. The same commit makes the same files.
+//! The first two hold one static program, its manual pages and completions, the systemd unit, the
+//! documentation and everybody's licences; the tarball a script that installs it, too. The image
+//! has the program and the licences. The same commit makes the same files.
 
+mod checksums;
+mod image;
 mod licences;
+mod tar;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,7 +28,7 @@ use crate::setup::probe::program;
 use crate::setup::{Needs, Setup};
 use crate::workspace::Workspace;
 
-/// After the programs: the two files.
+/// After the programs: the files.
 const PACKING_STEPS: usize = 1;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const DOCUMENTS: [&str; 7] = [
@@ -45,11 +49,39 @@ const COMPLETIONS: [(&str, &str); 3] = [
 const MAN: &str = "usr/share/man/man1";
 const DOC: &str = "usr/share/doc/migscope";
 const UNIT: &str = "lib/systemd/system/migscope.service";
+const LICENCES: &str = "third-party-licences.txt";
+/// What a tarball has besides: it installs the rest.
+const INSTALL: &str = include_str!("install.sh");
+const INSTALL_NAME: &str = "install.sh";
 
 /// Files for users.
 pub(crate) struct Dist {
     pub(crate) tarball: PathBuf,
     pub(crate) package: PathBuf,
+    pub(crate) image: PathBuf,
+    /// The list of the checksums of the others.
+    pub(crate) checksums: PathBuf,
+}
+
+impl Dist {
+    /// Those that there will be in a folder.
+    fn within(folder: &Path, arch: Arch) -> Self {
+        let name = format!("migscope-{VERSION}-{arch}");
+        Self {
+            tarball: folder.join(format!("{name}-linux.tar.gz")),
+            package: folder.join(format!("migscope_{VERSION}_{}.deb", arch.debian())),
+            image: folder.join(format!("{name}-image.tar")),
+            checksums: folder.join(checksums::LIST),
+        }
+    }
+
+    /// The files that are told by the list.
+    fn names(&self) -> [&str; 3] {
+        [&self.tarball, &self.package, &self.image].map(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.unwrap_or_default()
+        })
+    }
 }
 
 /// Builds them and says where they are.
@@ -69,10 +101,12 @@ pub(crate) fn run(options: Options) -> Result<()> {
         writer: build_own(&setup, &programs, &progress)?,
         migscope: programs.migscope,
     };
-    let step = progress.step("tarball and package");
+    let step = progress.step("tarball, package and image");
     let dist = make(&setup.workspace, &built, &step)?;
     step.done();
-    println!("{}\n{}", dist.tarball.display(), dist.package.display());
+    for file in [&dist.tarball, &dist.package, &dist.image, &dist.checksums] {
+        println!("{}", file.display());
+    }
     Ok(())
 }
 
@@ -84,9 +118,9 @@ pub(crate) struct Program {
     pub(crate) writer: PathBuf,
 }
 
-/// Makes both of it.
+/// Makes all of it.
 pub(crate) fn make(workspace: &Workspace, built: &Program, step: &Step) -> Result<Dist> {
-    for tool in ["dpkg-deb", "tar", "gzip"] {
+    for tool in ["dpkg-deb", "tar", "gzip", "sha256sum"] {
         if program(tool).is_none() {
             return Err(unsupported(format!(
                 "the program {tool} is missing, which Debian has"
@@ -101,15 +135,17 @@ pub(crate) fn make(workspace: &Workspace, built: &Program, step: &Step) -> Resul
         built,
         root: folder.join("root"),
     };
+    let dist = Dist::within(&folder, built.arch);
     step.detail("files");
     stage.fill()?;
-    let tarball = folder.join(format!("migscope-{VERSION}-{}-linux.tar.gz", built.arch));
+    step.detail("image");
+    stage.image(&folder.join("image"), &dist.image)?;
     step.detail("tarball");
-    stage.tar(&tarball)?;
-    let package = folder.join(format!("migscope_{VERSION}_{}.deb", built.arch.debian()));
+    stage.tar(&folder.join("tarball"), &dist.tarball)?;
     step.detail("package");
-    stage.package(&package)?;
-    Ok(Dist { tarball, package })
+    stage.package(&dist.package)?;
+    checksums::write(&folder, &dist.names())?;
+    Ok(dist)
 }
 
 /// A folder with everything where a package puts it.
@@ -141,30 +177,49 @@ impl Stage<'_> {
         }
         self.copy_all(&self.workspace.file("docs")?, &format!("{DOC}/docs"))?;
         self.file(
-            &format!("{DOC}/third-party-licences.txt"),
+            &format!("{DOC}/{LICENCES}"),
             licences::all(self.workspace)?.as_bytes(),
         )
     }
 
-    /// The same files; whoever unpacks it below / or /usr/local has them where they belong.
-    fn tar(&self, tarball: &Path) -> Result<()> {
-        let mut tar = Command::new("tar");
-        tar.args([
-            "--create",
-            "--gzip",
-            "--sort=name",
-            "--owner=0",
-            "--group=0",
-            "--numeric-owner",
-        ])
-        .arg(format!("--mtime=@{}", self.commit_time()))
-        .args(["--transform", &format!("s,^[.],migscope-{VERSION},")])
-        .arg("--file")
-        .arg(tarball)
-        .arg("--directory")
-        .arg(&self.root)
-        .arg(".");
-        output(&mut tar).map(drop)
+    /// The same files, with the list of their checksums and the script that installs them.
+    fn tar(&self, folder: &Path, tarball: &Path) -> Result<()> {
+        let unpacked = Stage {
+            root: folder.to_owned(),
+            ..*self
+        };
+        unpacked.copy_all(&self.root, "")?;
+        unpacked.mode("usr/bin/migscope", 0o755)?;
+        checksums::write_all(folder)?;
+        let install = INSTALL.replace("@MACHINE@", self.built.arch.name());
+        unpacked.file(INSTALL_NAME, install.as_bytes())?;
+        unpacked.mode(INSTALL_NAME, 0o755)?;
+        let tar = tar::Tar::new(folder, &self.commit_time()).compressed();
+        tar.below(&format!("migscope-{VERSION}")).write(tarball)
+    }
+
+    /// The program and the licences, and nothing that they would need: it is a static program.
+    fn image(&self, folder: &Path, image: &Path) -> Result<()> {
+        let inside = Stage {
+            root: folder.join("root"),
+            ..*self
+        };
+        let licences = DOCUMENTS.iter().filter(|name| name.starts_with("LICENSE"));
+        for name in licences.chain([&LICENCES]) {
+            let name = format!("{DOC}/{name}");
+            inside.copy(&self.root.join(&name), &name)?;
+        }
+        inside.copy(&self.built.migscope, "usr/bin/migscope")?;
+        inside.mode("usr/bin/migscope", 0o755)?;
+        let (time, date, commit) = (self.commit_time(), self.commit_date()?, self.commit());
+        let image_of = image::Image {
+            arch: self.built.arch,
+            root: &inside.root,
+            time: &time,
+            date: &date,
+            commit: commit.as_deref(),
+        };
+        image_of.write(&folder.join("layout"), image)
     }
 
     fn package(&self, package: &Path) -> Result<()> {
@@ -192,10 +247,26 @@ impl Stage<'_> {
 
     /// Seconds since 1970; without git, the beginning of that year.
     fn commit_time(&self) -> String {
+        self.of_commit("%ct").unwrap_or_else(|| "0".to_owned())
+    }
+
+    /// The same as people write it.
+    fn commit_date(&self) -> Result<String> {
+        let mut date = Command::new("date");
+        date.args(["--utc", "+%Y-%m-%dT%H:%M:%SZ", "--date"])
+            .arg(format!("@{}", self.commit_time()));
+        Ok(output(&mut date)?.trim().to_owned())
+    }
+
+    fn commit(&self) -> Option<String> {
+        self.of_commit("%H")
+    }
+
+    fn of_commit(&self, format: &str) -> Option<String> {
         let mut git = Command::new("git");
-        git.args(["log", "-1", "--format=%ct"])
+        git.args(["log", "-1", &format!("--format={format}")])
             .current_dir(self.workspace.root());
-        output(&mut git).map_or_else(|_| "0".to_owned(), |time| time.trim().to_owned())
+        Some(output(&mut git).ok()?.trim().to_owned())
     }
 
     fn installed_kib(&self) -> Result<u64> {
@@ -217,7 +288,7 @@ impl Stage<'_> {
                 .with_context(|| format!("read {}", from.display()))?
                 .path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let to = format!("{to}/{name}");
+            let to = Path::new(to).join(&*name).display().to_string();
             if path.is_dir() {
                 self.copy_all(&path, &to)?;
             } else {

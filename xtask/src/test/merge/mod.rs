@@ -5,9 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use super::Context;
 use super::runs::made_by;
 use super::trace::tell;
-use super::{Context, readers};
 use crate::process::output;
 
 /// Makes the traces, merges, and reads.
@@ -26,7 +26,7 @@ const RECORD: &str = "mkdir /tmp/merge && cd /tmp/merge && migscope record -o ru
 /// What another tool saw lies where it was, among the migrations that the clocks have around it.
 pub(super) fn puts_both_on_one_clock(context: &Context<'_>) -> Result<()> {
     let folder = made_by(context, "merge", FOLDER, RECORD, |vm| vm)?;
-    let python = readers::python(context)?;
+    let python = context.lab.setup.readers.ready()?;
     let script = folder.join("merge.py");
     fs::write(&script, SCRIPT).with_context(|| format!("write {}", script.display()))?;
     let mut reading = Command::new(python);

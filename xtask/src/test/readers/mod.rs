@@ -1,7 +1,7 @@
 //! What migscope writes is read by tools that know nothing of it.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,9 +10,6 @@ use super::Context;
 use super::compare::compare;
 use super::trace::tell;
 use crate::process::output;
-use crate::progress::Step;
-use crate::setup::Part as _;
-use crate::setup::packages::{Need, Packages};
 
 /// Reads all of it.
 const SCRIPT: &str = include_str!("read.py");
@@ -75,22 +72,11 @@ fn convert(context: &Context<'_>, arguments: &[&str], from: &Path, to: &Path) ->
 
 /// What the script says, a line for each reader.
 fn read(context: &Context<'_>, folder: &Path) -> Result<String> {
-    let python = python(context)?;
+    let python = context.lab.setup.readers.ready()?;
     let script = folder.join("read.py");
     for (path, text) in [(&script, SCRIPT), (&folder.join("recording.md"), EXAMPLES)] {
         fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
     }
     let said = output(Command::new(python).arg(&script).arg(folder))?;
     Ok(said.lines().map(|line| format!("  {line}\n")).collect())
-}
-
-/// The interpreter that has other people's readers.
-pub(super) fn python(context: &Context<'_>) -> Result<PathBuf> {
-    let readers = &context.lab.setup.readers;
-    Packages::have(Need::Readers)?;
-    let step = Step::begin(readers.title());
-    if !readers.is_there()? {
-        readers.make(&step)?;
-    }
-    Ok(readers.python())
 }

@@ -2,7 +2,7 @@
 //! say.
 
 mod kernel;
-mod prometheus;
+pub(super) mod prometheus;
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -21,13 +21,17 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const LOG_TAIL: usize = 20;
 
 /// The programs.
-pub(super) fn programs(context: &Context<'_>) -> Result<Programs> {
+pub(in crate::test) fn programs(context: &Context<'_>) -> Result<Programs> {
     Programs::fetched(&context.lab.setup.cache, PROMETHEUS)
 }
 
 /// Runs `promtool` with something on its standard input; what it says is an error if it is not
 /// content.
-pub(super) fn promtool(programs: &Programs, arguments: &[&str], input: &[u8]) -> Result<()> {
+pub(in crate::test) fn promtool(
+    programs: &Programs,
+    arguments: &[&str],
+    input: &[u8],
+) -> Result<()> {
     let mut command = programs.command("usr/bin/promtool");
     let mut child = command
         .args(arguments)
