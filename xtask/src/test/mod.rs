@@ -18,6 +18,7 @@ mod ends;
 mod findings;
 mod headless;
 mod host;
+mod hotplug;
 mod install;
 mod kernel_tests;
 mod killed;
@@ -198,6 +199,7 @@ const ALONE: &[Case] = tests![
     debug::random_calls_leave_its_log_clean,
     stock::migrations_of_linux_7_3_are_counted,
     stock::drivers_with_one_owner_are_told_apart,
+    stock::a_suspended_machine_is_counted,
     reloads::names_follow_the_drivers,
     within::a_fault_in_anothers_code_is_not_the_others,
     kernel_tests::of_device_memory_are_traced_whole,
@@ -246,6 +248,7 @@ const SIDE_BY_SIDE: &[Case] = tests![
     losses::calls_from_before_are_counted,
     losses::stacks_without_a_place_are_counted,
     losses::names_without_room_are_counted,
+    hotplug::processors_come_and_go,
     rogue::ledgers_that_do_not_balance_are_counted,
     rogue::arrays_that_cannot_be_read_are_counted,
     phases::are_those_of_the_program,

@@ -5,6 +5,7 @@
 
 mod numbers;
 mod one_owner;
+mod suspend;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub(super) use numbers::{
     migrations_of_linux_7_3_are_counted, migrations_with_16_kib_pages_are_counted,
 };
 pub(super) use one_owner::drivers_with_one_owner_are_told_apart;
+pub(super) use suspend::a_suspended_machine_is_counted;
 
 use super::Context;
 use super::trace::tell;

@@ -107,7 +107,7 @@ impl Stock {
 }
 
 /// Debian's kernel for the VM's machine whose name begins so.
-fn flavour(context: &Context<'_>, begin: &str) -> Result<StockFlavour> {
+pub(super) fn flavour(context: &Context<'_>, begin: &str) -> Result<StockFlavour> {
     let mut all = context.lab.setup.arch.stock_flavours().iter();
     let found = all.find(|flavour| flavour.end.starts_with(begin));
     found
@@ -161,7 +161,11 @@ fn script() -> String {
 }
 
 /// Each call as the tracer tells it, after it has been held against what the module tells.
-fn calls_are_equal(sections: &Sections, way: &str, attached: &str) -> Result<Vec<Value>> {
+pub(super) fn calls_are_equal(
+    sections: &Sections,
+    way: &str,
+    attached: &str,
+) -> Result<Vec<Value>> {
     let mut traced = lines(sections.get(&format!("{way} tracer"))?)?;
     let truth = lines(sections.get(&format!("{way} driver"))?)?;
     traced.sort_by_key(|call| call["time_ns"].as_u64());
