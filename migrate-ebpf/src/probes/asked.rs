@@ -11,7 +11,7 @@ use aya_ebpf::{
     maps::LruHashMap,
     programs::{FEntryContext, ProbeContext, tracing::StackIdContext},
 };
-use migrate_ebpf::wire::{ASKED_DRIVERS, Asked, code};
+use migrate_ebpf::wire::{ASKED_DRIVERS, Asked, Loss, NO_STACK, code};
 
 use super::{
     frames::meaning_of_code,
@@ -20,8 +20,10 @@ use super::{
     words::word_at,
 };
 use crate::{
+    atomic::{publish, published},
     config::{config, field},
     in_flight::Call,
+    losses,
 };
 
 /// A process: its address space, and its number, as another can have the same address later.
@@ -67,11 +69,16 @@ fn note_caller(ctx: &impl StackIdContext, descriptor: u64) {
     let Some(asked) = place_of(&process, handler) else {
         return;
     };
-    let who = Asked::who(kernel::tid(), path::keep_users(ctx));
-    // SAFETY: words of a map's value. Volatile, because others read and write them.
+    // One that finds no place is lost where a migration would have had it.
+    let who = Asked::who(kernel::tid(), path::users(ctx).unwrap_or(NO_STACK));
+    // SAFETY: words of a map's value. Volatile, because others read and write them. Where a place
+    // is another driver's from here on, it is nobody's in between.
     unsafe {
+        if core::ptr::read_volatile(&raw const (*asked).handler) != handler {
+            publish(&raw mut (*asked).handler, 0);
+        }
         core::ptr::write_volatile(&raw mut (*asked).who, who);
-        core::ptr::write_volatile(&raw mut (*asked).handler, handler);
+        publish(&raw mut (*asked).handler, handler);
     }
 }
 
@@ -161,8 +168,28 @@ pub(super) fn note(call: &mut Call, mm: impl Pointer) {
     let Some(drivers) = ASKED.get_ptr(process) else {
         return;
     };
+    let mut is_lost = false;
     for (nth, asked) in call.details.asked.iter_mut().enumerate() {
-        // SAFETY: one of the value's. Volatile, as above.
-        *asked = unsafe { core::ptr::read_volatile(&raw const (*drivers)[nth]) };
+        // SAFETY: one of the value's.
+        *asked = read(unsafe { &raw const (*drivers)[nth] });
+        is_lost |= asked.handler != 0 && asked.stack() == NO_STACK;
+    }
+    if is_lost {
+        losses::count(Loss::StackLost);
+    }
+}
+
+/// Who asked a driver, unless the place becomes another's just then.
+#[inline(always)]
+fn read(place: *const Asked) -> Asked {
+    // SAFETY: a field of the value's.
+    let at = unsafe { &raw const (*place).handler };
+    let handler = published(at);
+    // SAFETY: another. Volatile, as above.
+    let who = unsafe { core::ptr::read_volatile(&raw const (*place).who) };
+    if published(at) == handler {
+        Asked { handler, who }
+    } else {
+        Asked { handler: 0, who: 0 }
     }
 }

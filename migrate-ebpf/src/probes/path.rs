@@ -325,13 +325,19 @@ const NO_FRAMES: i32 = -14;
 /// none, of which nothing is lost.
 #[inline(always)]
 pub(super) fn keep_users(ctx: &impl StackIdContext) -> i32 {
+    users(ctx).unwrap_or_else(|| {
+        losses::count(Loss::StackLost);
+        NO_STACK
+    })
+}
+
+/// The same; `None` if there is no place for it, which is not counted.
+#[inline(always)]
+pub(super) fn users(ctx: &impl StackIdContext) -> Option<i32> {
     match ctx.get_stackid(&STACKS, u64::from(BPF_F_USER_STACK)) {
-        Ok(id) => id as i32,
-        Err(NO_FRAMES) => NO_STACK,
-        Err(_) => {
-            losses::count(Loss::StackLost);
-            NO_STACK
-        }
+        Ok(id) => Some(id as i32),
+        Err(NO_FRAMES) => Some(NO_STACK),
+        Err(_) => None,
     }
 }
 

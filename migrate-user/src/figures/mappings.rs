@@ -1,7 +1,7 @@
 //! Which memory migrates, in words.
 
 use super::NONE;
-use crate::model::{MappingUse, Model};
+use crate::model::{MappingUse, Model, OnDevice};
 use crate::text::{self, bytes, count, printable};
 use crate::trace::MappingKind;
 
@@ -42,6 +42,18 @@ pub(crate) fn bounced(of: &MappingUse) -> String {
 pub(crate) fn resident(model: &Model, of: &MappingUse) -> String {
     let resident = model.resident(of);
     resident.map_or_else(|| NONE.to_owned(), |pages| bounds(pages.least, pages.most))
+}
+
+/// On which devices those are, where they were on several: `20 on a:0, 6 on a:1`.
+pub(crate) fn by_device(model: &Model, of: &MappingUse) -> Option<String> {
+    let devices = model.resident_by_device(of)?;
+    let on = |(device, pages): &OnDevice| {
+        let device = device.as_deref().map(printable);
+        let device = device.unwrap_or_else(|| "devices that are not known".to_owned());
+        format!("{} on {device}", bounds(pages.least, pages.most))
+    };
+    let all: Vec<_> = devices.iter().map(on).collect();
+    (all.len() > 1).then(|| all.join(", "))
 }
 
 fn bounds(least: u64, most: u64) -> String {

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::devices::{Devices, OnDevice, Resident};
 use super::ping_pong::Back;
 use super::strip::Strip;
 use super::{Ended, Sums};
@@ -55,15 +56,7 @@ pub struct MappingUse {
     before: u64,
     /// Pages that evictions had taken, of whatever mapping, when something first arrived here.
     evicted_before: Option<u64>,
-}
-
-/// How many pages of a mapping are on devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resident {
-    /// At least so many, but for what the process itself unmapped or freed. Unit: base pages.
-    pub least: u64,
-    /// At most so many of those whose arrival or departure was seen. Unit: base pages.
-    pub most: u64,
+    devices: Devices,
 }
 
 impl MappingUse {
@@ -119,6 +112,7 @@ impl MappingUse {
         self.arrived = self.arrived.saturating_add(migration.to_devices);
         self.left = self.left.saturating_add(migration.from_devices);
         self.before = self.before.max(self.left.saturating_sub(self.arrived));
+        self.devices.count(migration);
     }
 
     /// Adds what was counted of the same mapping under another range.
@@ -137,6 +131,7 @@ impl MappingUse {
         ] {
             *sum = sum.saturating_add(more);
         }
+        self.devices.join(&other.devices);
         self.evicted_before = [self.evicted_before, other.evicted_before]
             .into_iter()
             .flatten()
@@ -334,11 +329,21 @@ impl Mappings {
     /// How many pages of a mapping are on devices, if every migration since the start was recorded.
     pub(super) fn resident(&self, of: &MappingUse) -> Resident {
         let most = of.arrived.saturating_add(of.before).saturating_sub(of.left);
-        let evicted = of.evicted_before.map_or(0, |before| self.evicted - before);
         Resident {
-            least: most.saturating_sub(evicted),
+            least: most.saturating_sub(self.evicted_of(of)),
             most,
         }
+    }
+
+    /// The same on each device, by its name; last, without one, on those that are not known.
+    pub(super) fn resident_by_device(&self, of: &MappingUse) -> Vec<OnDevice> {
+        of.devices.resident(self.evicted_of(of))
+    }
+
+    /// Pages that evictions took since something is there, and did not tell whose: any of them can
+    /// be its.
+    fn evicted_of(&self, of: &MappingUse) -> u64 {
+        of.evicted_before.map_or(0, |before| self.evicted - before)
     }
 }
 

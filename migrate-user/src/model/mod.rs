@@ -6,6 +6,7 @@ mod batching;
 mod copies;
 mod coverage;
 mod details;
+mod devices;
 mod drivers;
 mod ended;
 mod fit;
@@ -37,11 +38,12 @@ pub use batching::{Alike, Batching, Group, Size};
 pub use copies::{Copied, Copies};
 pub use coverage::{Coverage, Origin};
 pub use details::{DriverSums, OffCpuSums, PARTS, PartSums};
+pub use devices::{OnDevice, Resident};
 pub use drivers::{Driver, Drivers};
 pub use fit::Fit;
 pub use given_up::GivenUp;
 pub use hidden::Hidden;
-pub use mappings::{MappingUse, Mappings, Resident};
+pub use mappings::{MappingUse, Mappings};
 pub use phases::{Phase, Phases};
 pub use ping_pong::{Bounce, PingPong};
 pub use processes::{Process, Processes};
@@ -348,6 +350,12 @@ impl Model {
     /// where that is not known, and where a filter leaves out some.
     pub fn resident(&self, of: &MappingUse) -> Option<Resident> {
         self.sees_all(None).then(|| self.mappings.resident(of))
+    }
+
+    /// The same on each device, by its name; last, without one, on those whose name is not known.
+    pub fn resident_by_device(&self, of: &MappingUse) -> Option<Vec<OnDevice>> {
+        self.sees_all(None)
+            .then(|| self.mappings.resident_by_device(of))
     }
 
     /// Of the pages that were not collected: those that had been seen to arrive where they were to

@@ -1,14 +1,15 @@
 //! Which mapping each migration is in: the tracer says what the process itself read in
 //! `/proc/self/maps`, though it has ended since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use super::compare::agree;
+use super::account::number;
+use super::compare::{agree, compare};
 use super::trace::{Line, Recorder, Trace, tell, trace_by};
 use crate::vm::Captured;
 
@@ -64,6 +65,56 @@ pub(super) fn are_those_of_the_process(context: &Context<'_>) -> Result<()> {
         told.push(format!("  {name}: {counted:?}"));
     }
     tell(context, "mappings", &told.join("\n"))
+}
+
+/// Pages that go from one device to another are on that then. Both devices' pages in each mapping
+/// are those that migrations brought and took, each of which is equal to the driver's.
+pub(super) fn are_told_by_device(context: &Context<'_>) -> Result<()> {
+    let arguments = ["xe", "--calls", "80", "--seed", "8"];
+    let trace = compare(context, "mappings-devices", &[&arguments])?;
+    let traced = &trace.only()?.traced;
+    let rows = trace.report["mappings"].as_array();
+    let rows = rows.context("the report has no mappings")?;
+    let mut devices = BTreeSet::new();
+    for row in rows {
+        for of in row["devices"].as_array().context("no devices")? {
+            let Some(device) = of["device"].as_str() else {
+                continue;
+            };
+            devices.insert(device.to_owned());
+            let there = pages_on(device, row, traced)?;
+            let bound = |name: &str| of[name].as_i64().with_context(|| format!("no {name}"));
+            let (least, most) = (bound("resident_least")?, bound("resident_most")?);
+            ensure!(
+                (least..=most).contains(&there),
+                "{there} pages are on {device}, and it says {of} of {row}"
+            );
+        }
+    }
+    let devices: Vec<_> = devices.into_iter().collect();
+    let line = format!("  {} mappings on {}", rows.len(), devices.join(", "));
+    tell(context, "mappings-devices", &line)?;
+    ensure!(devices.len() > 1, "there is but one device");
+    Ok(())
+}
+
+/// How many pages of a mapping came to this device and have not left it.
+fn pages_on(device: &str, row: &Value, traced: &[Line]) -> Result<i64> {
+    let range = number(&row["mapping_start"])?..number(&row["mapping_end"])?;
+    let is_its = |line: &&Line| {
+        line.pid.map(u64::from) == row["pid"].as_u64()
+            && line.address.is_some_and(|address| range.contains(&address))
+    };
+    let mut pages = 0;
+    for line in traced.iter().filter(is_its) {
+        let on = |side: &str| -> Result<i64> {
+            let is_there = line.text(&format!("{side}_place")).ok() == Some(device);
+            let on = line.pages(&format!("{side}_private_pages"))?;
+            Ok(if is_there { on as i64 } else { 0 })
+        };
+        pages += on("to")? - on("from")?;
+    }
+    Ok(pages)
 }
 
 pub(super) fn are_left_out_when_nobody_asks(context: &Context<'_>) -> Result<()> {

@@ -264,6 +264,7 @@ const SIDE_BY_SIDE: &[Case] = tests![
     scenarios::all_in_turn_are_traced,
     mappings::are_those_of_the_process,
     mappings::are_left_out_when_nobody_asks,
+    mappings::are_told_by_device,
 ];
 
 /// How many run side by side at most: each has up to two processors, and some memory.

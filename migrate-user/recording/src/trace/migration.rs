@@ -125,6 +125,12 @@ impl Side {
     pub fn on_devices(&self) -> u64 {
         on_devices(self.pages)
     }
+
+    /// The device, where it is known and all pages are in its memory.
+    #[inline]
+    pub fn device(&self) -> Option<&Arc<str>> {
+        self.place.as_ref().filter(|_| are_devices(self.pages))
+    }
 }
 
 impl Migration {
@@ -157,6 +163,12 @@ impl Migration {
     pub fn is_balanced(&self) -> bool {
         is_balanced(&self.ledger, self.anomalies)
     }
+}
+
+/// Are there such pages, and no others?
+#[inline]
+pub(crate) fn are_devices(pages: [u64; Memory::ALL.len()]) -> bool {
+    on_devices(pages) > 0 && pages[Memory::System as usize] == 0
 }
 
 /// Of pages by [`Memory`], those in the memory of devices.

@@ -45,5 +45,5 @@ pub use wait::{
 
 pub use migrate_ebpf::wire::Figure;
 
-pub(crate) use migration::on_devices;
+pub(crate) use migration::{are_devices, on_devices};
 pub(crate) use migrations::Rows;

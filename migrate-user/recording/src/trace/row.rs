@@ -38,6 +38,10 @@ pub struct Row<'a> {
     pub from_devices: u64,
     /// Pages that are in the memory of devices now. Unit: base pages.
     pub to_devices: u64,
+    /// The device that all pages came from, where it is one.
+    pub from_device: Option<&'a Arc<str>>,
+    /// The device that all of them went to.
+    pub to_device: Option<&'a Arc<str>>,
     /// Where the pages went. Unit: base pages.
     pub ledger: Ledger,
     /// Why some were skipped.
@@ -82,6 +86,8 @@ impl<'a> From<&'a Migration> for Row<'a> {
             mapping: migration.mapping.as_ref().map(MappingRow::from),
             from_devices: migration.from.on_devices(),
             to_devices: migration.to.on_devices(),
+            from_device: migration.from.device(),
+            to_device: migration.to.device(),
             ledger: migration.ledger,
             skips: migration.skips,
             declined_holes: migration.declined_holes,

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::Report;
-use crate::figures::mappings::{RESIDENT_NOTE, bounced, name, process, range, resident};
+use crate::figures::mappings::{RESIDENT_NOTE, bounced, by_device, name, process, range, resident};
 use crate::text::count;
 
 /// Rows of a table, at most.
@@ -30,7 +30,10 @@ pub(super) fn mappings(report: &Report<'_>) -> Markup {
                             td { (count(of.sums.ledger.requested)) }
                             td { (count(of.arrived)) }
                             td { (count(of.left)) }
-                            td { (resident(model, of)) }
+                            td {
+                                (resident(model, of))
+                                @if let Some(devices) = by_device(model, of) { br; (devices) }
+                            }
                             td { (bounced(of)) }
                             td { (count(of.refused())) }
                         }

@@ -5,7 +5,8 @@
 //!   `mapping_end` (the first and the last address of all that it had been), its sums as those of
 //!   `processes`, `arrived_on_devices` and `left_devices` (pages), `resident_least` and
 //!   `resident_most` (pages on devices now, but for what the process itself unmapped or freed;
-//!   `null` where not every migration was recorded), `bounced` and `most_bounced` (pages that came
+//!   `null` where not every migration was recorded), `devices` (the same by device: `device`, which
+//!   is `null` for those that are not known, `resident_least`, `resident_most`), `bounced` and `most_bounced` (pages that came
 //!   back within a second: at least, and at most), `refused` (pages skipped, declined or rolled
 //!   back)
 //! - `other_mappings`: `null`, or the sums of those that gave way to them, with how often that was
@@ -44,11 +45,24 @@ fn mapping(model: &Model, of: &MappingUse) -> Value {
         "left_devices": of.left,
         "resident_least": resident.map(|pages| pages.least),
         "resident_most": resident.map(|pages| pages.most),
+        "devices": devices(model, of),
         "bounced": of.bounced,
         "most_bounced": of.most_bounced,
         "refused": of.refused(),
     });
     with(what, &of.sums)
+}
+
+fn devices(model: &Model, of: &MappingUse) -> Option<Vec<Value>> {
+    let devices = model.resident_by_device(of)?.into_iter();
+    let devices = devices.map(|(device, pages)| {
+        json!({
+            "device": device.as_deref(),
+            "resident_least": pages.least,
+            "resident_most": pages.most,
+        })
+    });
+    Some(devices.collect())
 }
 
 pub(super) fn other_mappings(model: &Model) -> Option<Value> {

@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::page::Page;
-use crate::figures::mappings::{RESIDENT_NOTE, bounced, name, process, range, resident};
+use crate::figures::mappings::{RESIDENT_NOTE, bounced, by_device, name, process, range, resident};
 use crate::text::{count, counted};
 
 /// Rows of a table, at most.
@@ -44,6 +44,9 @@ pub(super) fn mappings(report: &Report<'_>, page: &mut Page) {
         ];
         page.line(row(&format!("    {}", name(of)), &cells));
         page.line(format!("      {}", range(of)));
+        if let Some(devices) = by_device(model, of) {
+            page.line(format!("      {devices}"));
+        }
     }
     if mappings.len() > ROWS {
         let more = (mappings.len() - ROWS) as u64;

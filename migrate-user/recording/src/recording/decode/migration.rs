@@ -15,7 +15,7 @@ use crate::recording::columns::{TRIGGER, driver_part, short};
 use crate::recording::status::cause_of_trigger;
 use crate::trace::{
     Contended, DRIVER_PARTS, Details, DriverParts, Ledger, Memory, Migration, OF_DRIVER, Parts,
-    Row, Rows, Side, Skips, Step, on_devices,
+    Row, Rows, Side, Skips, Step, are_devices, on_devices,
 };
 
 /// Some of the rows of a message.
@@ -200,6 +200,8 @@ impl MigrationColumns {
             mapping: self.mapping.as_ref().and_then(|of| of.row(row)),
             from_devices: self.from.as_ref().map_or(0, |side| side.on_devices(row)),
             to_devices: self.to.as_ref().map_or(0, |side| side.on_devices(row)),
+            from_device: self.from.as_ref().and_then(|side| side.device(row)),
+            to_device: self.to.as_ref().and_then(|side| side.device(row)),
             ledger: self.ledger.get(row),
             skips: self.skips(row),
             declined_holes: self.declined_holes.as_ref().and_then(|of| of.get(row)),
@@ -319,6 +321,13 @@ impl SideColumns {
     #[inline]
     fn on_devices(&self, at: usize) -> u64 {
         on_devices(self.pages(at))
+    }
+
+    #[inline]
+    fn device(&self, at: usize) -> Option<&Arc<str>> {
+        are_devices(self.pages(at))
+            .then(|| self.place.get(at))
+            .flatten()
     }
 
     fn get(&self, at: usize) -> Side {
