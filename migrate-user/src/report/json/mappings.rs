@@ -5,10 +5,10 @@
 //!   `mapping_end` (the first and the last address of all that it had been), its sums as those of
 //!   `processes`, `arrived_on_devices` and `left_devices` (pages), `resident_least` and
 //!   `resident_most` (pages on devices now, but for what the process itself unmapped or freed;
-//!   `null` where not every migration was recorded), `devices` (the same by device: `device`, which
-//!   is `null` for those that are not known, `resident_least`, `resident_most`), `bounced` and `most_bounced` (pages that came
-//!   back within a second: at least, and at most), `refused` (pages skipped, declined or rolled
-//!   back)
+//!   `null` where not every migration was recorded), `devices` (the same by device: `device`,
+//!   which is `null` for those that are not known, `resident_least`, `resident_most`), `bounced`
+//!   and `most_bounced` (pages that came back within a second: at least, and at most), `refused`
+//!   (pages skipped, declined or rolled back)
 //! - `other_mappings`: `null`, or the sums of those that gave way to them, with how often that was
 //!   (`mappings`)
 //! - `unknown_mapping`: the sums of migrations of which the mapping is not known, as of evictions
