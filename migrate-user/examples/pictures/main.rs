@@ -1,4 +1,5 @@
-//! Pictures of the dashboard's tabs, from the buffer that it draws: `pictures RECORDING FOLDER`.
+//! Pictures of the dashboard's tabs, from the buffer that it draws: `pictures RECORDING OTHER
+//! FOLDER`. The other recording tells of waits and of mappings, which the first does not know.
 
 mod svg;
 
@@ -14,26 +15,26 @@ use ratatui::backend::TestBackend;
 /// What is shown besides the tabs as they begin: the slowest migration by itself.
 const OPENED: [Action; 3] = [Action::Show(Tab::Migrations), Action::Order, Action::Open];
 
+/// What is drawn from the other recording.
+const OF_OTHER: [Tab; 2] = [Tab::Waits, Tab::Memory];
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args_os().skip(1);
-    let (Some(recording), Some(folder)) = (arguments.next(), arguments.next()) else {
-        return Err("expected a recording and a folder for the pictures".into());
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let [recording, other, folder] = &arguments[..] else {
+        return Err("expected two recordings and a folder for the pictures".into());
     };
-    let (recording, folder) = (Path::new(&recording), Path::new(&folder));
-    let mut reader = Reader::new("the recording", File::open(recording)?)?;
-    let name = recording.file_name().unwrap_or_default().to_string_lossy();
-    let mut app = start(
-        &format!("replay of {name}"),
-        reader.facts().clone(),
-        Settings::default(),
-        true,
-    );
-    reader.by_ref().for_each(|batch| app.batch(batch));
+    let (mut app, mut other) = (replay(Path::new(recording))?, replay(Path::new(other))?);
+    let folder = Path::new(folder);
     for tab in Tab::ALL {
-        app.act(Action::Show(tab));
+        let shown = if OF_OTHER.contains(&tab) {
+            &mut other
+        } else {
+            &mut app
+        };
+        shown.act(Action::Show(tab));
         let name = tab.name().to_lowercase();
         write(
-            &app,
+            shown,
             &format!("The dashboard of migscope: {name}"),
             &folder.join(format!("dashboard-{name}.svg")),
         )?;
@@ -44,6 +45,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         "The dashboard of migscope: one migration",
         &folder.join("dashboard-migration.svg"),
     )
+}
+
+/// A dashboard that has read all of a recording.
+fn replay(recording: &Path) -> Result<App, Box<dyn Error>> {
+    let mut reader = Reader::new("the recording", File::open(recording)?)?;
+    let name = recording.file_name().unwrap_or_default().to_string_lossy();
+    let mut app = start(
+        &format!("replay of {name}"),
+        reader.facts().clone(),
+        Settings::default(),
+        true,
+    );
+    reader.by_ref().for_each(|batch| app.batch(batch));
+    Ok(app)
 }
 
 /// Writes what the dashboard shows now.

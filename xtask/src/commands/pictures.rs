@@ -6,8 +6,11 @@ use crate::errors::Status;
 use crate::process::spawn;
 use crate::workspace::Workspace;
 
-/// The recording that is shown.
-const RECORDING: &str = "migrate-user/tests/data/mixed.arrow";
+/// The recording that is shown, and one with waits and mappings.
+const RECORDINGS: [&str; 2] = [
+    "migrate-user/tests/data/mixed.arrow",
+    "migrate-user/examples/pictures/arrays.arrow",
+];
 
 /// Draws all of them.
 pub(crate) fn run() -> Result<()> {
@@ -23,7 +26,12 @@ pub(crate) fn run() -> Result<()> {
             "pictures",
             "--",
         ])
-        .arg(workspace.file(RECORDING)?)
+        .args(
+            RECORDINGS
+                .map(|path| workspace.file(path))
+                .into_iter()
+                .collect::<Result<Vec<_>>>()?,
+        )
         .arg(workspace.file("docs")?);
     if spawn(&mut command)?.wait()?.success() {
         Ok(())
