@@ -149,7 +149,7 @@ fn write<R: Reported>(report: &R, since: Option<u64>) -> bool {
 #[inline(always)]
 fn fill<R: Reported>(entry: &mut RingBufEntry<R>, report: &R, since: Option<u64>) {
     let to = entry.as_mut_ptr();
-    copy(to, report);
+    report.copy_to(to);
     // Read last, so that the copy is in the time that it tells.
     let spent = spent(since);
     // SAFETY: the entry was filled by the copy.
@@ -160,13 +160,33 @@ fn fill<R: Reported>(entry: &mut RingBufEntry<R>, report: &R, since: Option<u64>
 pub(super) trait Words: 'static {}
 impl Words for Record {}
 impl Words for Detailed {}
+impl Words for Details {}
 impl Words for Wait {}
 impl Words for Phased {}
 
 /// One that begins with a [`Record`].
-trait Reported: Words {}
-impl Reported for Record {}
-impl Reported for Detailed {}
+trait Reported: Words {
+    /// Copies it to there.
+    fn copy_to(&self, to: *mut Self);
+}
+
+impl Reported for Record {
+    #[inline(always)]
+    fn copy_to(&self, to: *mut Self) {
+        copy(to, self);
+    }
+}
+
+impl Reported for Detailed {
+    /// In two pieces: of one that is so long the compiler makes a loop, of ten instructions a word.
+    #[inline(always)]
+    fn copy_to(&self, to: *mut Self) {
+        // SAFETY: fields of what has room for all of it.
+        let (record, details) = unsafe { (&raw mut (*to).record, &raw mut (*to).details) };
+        copy(record, &self.record);
+        copy(details, &self.details);
+    }
+}
 
 /// Copies word by word. The compiler makes of an assignment a call of `memcpy`, which is a loop
 /// over bytes here: 2,000 instructions of the thread that migrates.
