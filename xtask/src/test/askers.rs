@@ -4,8 +4,8 @@
 use anyhow::{Result, ensure};
 
 use super::Context;
-use super::compare::compare_by;
-use super::trace::{Recorder, Run, tell};
+use super::account::loss;
+use super::trace::{Line, Recorder, Run, tell, trace_by};
 
 /// Each does its work by threads of the kernel, and is asked by a function of its own.
 const RUNS: [&[&str]; 2] = [
@@ -22,33 +22,61 @@ pub(super) fn are_found_behind_the_kernels_threads(context: &Context<'_>) -> Res
             options,
             asleep: false,
         };
-        let trace = compare_by(context, name, by, &RUNS)?;
+        let trace = trace_by(context, name, by, &RUNS, |vm| vm)?;
+        let lost = loss(&trace.report, "stack_lost")?;
         let mut told = Vec::new();
+        let mut without = 0;
         for run in &trace.runs {
-            told.push(format!("{} of {}", behind_workers(run)?, run.name));
+            let workers = behind_workers(run)?;
+            told.push(format!("{} of {}", workers.with, run.name));
+            without += workers.without;
         }
-        tell(context, name, &format!("  {name}: {}", told.join(", ")))?;
+        let told = told.join(", ");
+        tell(
+            context,
+            name,
+            &format!("  {name}: {told}; {lost} stacks lost"),
+        )?;
+        // Two stacks can fall into one place.
+        ensure!(
+            without <= lost,
+            "{without} workers have no stack, and {lost} stacks were lost"
+        );
     }
     Ok(())
 }
 
-/// Every migration of a known process's memory has the stack of one of its threads: of the thread
-/// itself, or of the one that called the driver. How many were made by a thread of the kernel.
-fn behind_workers(run: &Run) -> Result<u64> {
-    let mut workers = 0;
+/// Migrations that threads of the kernel made.
+#[derive(Default)]
+struct Workers {
+    with: u64,
+    without: u64,
+}
+
+/// Every migration of a known process's memory that a thread of the kernel makes has the stack of
+/// the thread that called the driver.
+fn behind_workers(run: &Run) -> Result<Workers> {
+    let mut workers = Workers::default();
     let scenario = run.name.split(' ').next().unwrap_or_default();
     let asker = format!("asks_{scenario}");
-    for line in run.traced.iter().filter(|line| line.pid.is_some()) {
-        let stack = line.text("user_stack")?;
-        if line.worker_tid.is_some() {
-            ensure!(
-                stack.contains(&asker),
-                "a worker of {} is asked by {stack}",
-                run.name
-            );
-            workers += 1;
-        }
+    let of_workers = |line: &&Line| line.pid.is_some() && line.worker_tid.is_some();
+    for line in run.traced.iter().filter(of_workers) {
+        let Ok(stack) = line.text("user_stack") else {
+            workers.without += 1;
+            continue;
+        };
+        ensure!(
+            stack.contains(&asker),
+            "a worker of {} is asked by {stack}",
+            run.name
+        );
+        workers.with += 1;
     }
-    ensure!(workers > 10, "{workers} workers in {}", run.name);
+    ensure!(
+        workers.with > 10,
+        "{} workers in {}",
+        workers.with,
+        run.name
+    );
     Ok(workers)
 }

@@ -36,7 +36,7 @@ pub(super) fn a_full_table_is_counted(context: &Context<'_>) -> Result<()> {
 
 /// More stacks than the tracer has places for: two of them fall into one, and the second is lost.
 /// Each call and each wait has its record, and those without a stack are as many as are said to be
-/// lost. A thread of the kernel has none to lose.
+/// lost. A thread of the kernel has none to lose, but that of who asked.
 pub(super) fn stacks_without_a_place_are_counted(context: &Context<'_>) -> Result<()> {
     let by = Recorder {
         options: &["--user-stacks"],
@@ -50,7 +50,7 @@ pub(super) fn stacks_without_a_place_are_counted(context: &Context<'_>) -> Resul
     let mut without = [0; 2];
     for (run, without) in trace.runs.iter().zip(&mut without) {
         for (traced, _) in run.pairs()? {
-            *without += u64::from(traced.tid.is_some() && traced.text("user_stack").is_err());
+            *without += u64::from(traced.pid.is_some() && traced.text("user_stack").is_err());
             // However many stacks there are, they do not crowd out those that name the driver.
             traced.text("driver").context("a call without a driver")?;
         }
