@@ -10,6 +10,18 @@ use crate::vm::{Machine, SetAside};
 /// Where it lies in the guest.
 pub(crate) const MODULE: &str = "/lib/modules/migrate_test.ko";
 
+/// The rows of its ledger below `requested`, as migscope calls them, too.
+pub(crate) const ROWS: [&str; 8] = [
+    "skipped",
+    "declined",
+    "moved",
+    "populated",
+    "wasted_copy",
+    "wasted_fill",
+    "rolled_back",
+    "rejected",
+];
+
 const UNLOAD: &str = "unload";
 /// Unloads it. Prints what the kernel holds against itself, and its log.
 const SCRIPT: &str = "rmmod migrate_test || exit 1

@@ -10,6 +10,7 @@ mod errors;
 mod fuzz;
 mod interrupt;
 mod lab;
+mod metrics;
 mod number;
 mod options;
 mod process;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::driver;
+use crate::driver::{self, ROWS};
 use crate::lab::Lab;
+use crate::metrics::sum;
 use crate::number::count;
 use crate::sections::Sections;
 use crate::setup::programs::{CURL, Programs};
@@ -21,18 +22,6 @@ const OVERHEAD: Duration = Duration::from_secs(600);
 /// By how much a program's memory may grow after its first minutes, in KiB, and of what it was.
 const GROWTH_KIB: u64 = 2048;
 const GROWTH_SHARE: u64 = 20;
-
-/// What the driver calls each row of its ledger, and the server, too.
-const ROWS: [&str; 8] = [
-    "skipped",
-    "declined",
-    "moved",
-    "populated",
-    "wasted_copy",
-    "wasted_fill",
-    "rolled_back",
-    "rejected",
-];
 
 /// How long it goes on.
 #[derive(Clone, Copy, Debug)]
@@ -170,12 +159,7 @@ fn all_is_counted(metrics: &str, driver: &str) -> Result<u64> {
             *made.entry(*name).or_insert(0) += value.parse().unwrap_or(0_u64);
         }
     }
-    let of = |name: &str, label: &str| -> f64 {
-        let lines = metrics.lines();
-        let lines = lines.filter(|line| line.starts_with(name) && line.contains(label));
-        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        values.sum()
-    };
+    let of = |name, label: &str| sum(metrics, name, label);
     let migrations = made.get("migrations").copied().unwrap_or(0);
     ensure!(migrations > 0, "the driver made no call: {driver}");
     let mut pairs = vec![(

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Context;
 use super::account::nothing_is_lost;
 use crate::driver;
+use crate::metrics::sum;
 use crate::sections::Sections;
 use crate::setup::programs::{CURL, Programs};
 use crate::tracer::{ATTACHED_FUNCTIONS, TRACED};
@@ -114,10 +115,8 @@ pub(super) fn totals_are_at_most_a_second_old(context: &Context<'_>) -> Result<(
             .lines()
             .filter_map(number)
             .sum();
-        let served = sum_of(
-            sections.get(&format!("{round} metrics"))?,
-            "migscope_migrations_total{",
-        );
+        let metrics = sections.get(&format!("{round} metrics"))?;
+        let served = sum(metrics, "migscope_migrations_total{", "");
         ensure!(
             served == made,
             "a second after the driver had made {made} migrations, {served} were served"
@@ -129,21 +128,13 @@ pub(super) fn totals_are_at_most_a_second_old(context: &Context<'_>) -> Result<(
         ("migscope_totals_timestamp_seconds", 3.0),
         ("migscope_start_time_seconds", 200.0),
     ] {
-        let told = sum_of(metrics, name);
+        let told = sum(metrics, name, "");
         ensure!(
             (now - at_most..=now + 1.0).contains(&told),
             "{name} is {told}, and it is {now}"
         );
     }
     Ok(())
-}
-
-/// The values of the samples that begin so, added up.
-fn sum_of(metrics: &str, name: &str) -> f64 {
-    let lines = metrics.lines().filter(|line| line.starts_with(name));
-    lines
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
 }
 
 /// Files of a second are of a second, and each one's totals are of its rows, also under load and

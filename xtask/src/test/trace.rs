@@ -14,22 +14,12 @@ use serde_json::Value;
 
 use super::Context;
 use crate::driver;
+pub(super) use crate::driver::ROWS;
 use crate::progress;
 use crate::tracer::{ATTACHED_FUNCTIONS, KPROBES, TRACED};
 use crate::vm::builder::{Builder, Output, Task};
 use crate::vm::{Captured, Sink};
 
-/// The rows of a ledger below `requested`.
-pub(super) const ROWS: [&str; 8] = [
-    "skipped",
-    "declined",
-    "moved",
-    "populated",
-    "wasted_copy",
-    "wasted_fill",
-    "rolled_back",
-    "rejected",
-];
 /// The steps, in their order.
 pub(super) const STEPS: [&str; 5] = [
     "setup",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::driver;
+use crate::metrics;
 use crate::progress::Step;
 use crate::sections::Sections;
 use crate::setup::programs::{CURL, Programs};
@@ -105,16 +106,9 @@ pub(crate) fn totals_that_are_served_are_the_drivers(context: &Context<'_>) -> R
     for task in ["ready", "scrape", "server"] {
         outcome.expect_success(task)?;
     }
-    let metrics = String::from_utf8_lossy(&outcome.stdout("scrape")).into_owned();
+    let served = String::from_utf8_lossy(&outcome.stdout("scrape")).into_owned();
     let truth = driver_truth(&truth.bytes())?;
-    let sum_of = |name: &str, label: &str| -> f64 {
-        let lines = metrics
-            .lines()
-            .filter(|line| line.starts_with(name) && line.contains(label));
-        lines
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
-    };
+    let sum_of = |name, label: &str| metrics::sum(&served, name, label);
     let calls = sum_of("migscope_migrations_total{", "");
     ensure!(
         calls == truth.len() as f64,
@@ -134,7 +128,7 @@ pub(crate) fn totals_that_are_served_are_the_drivers(context: &Context<'_>) -> R
         "the histogram does not have all of them"
     );
     ensure!(
-        !metrics.contains("migscope_driver_"),
+        !served.contains("migscope_driver_"),
         "there are records, which nobody asked for"
     );
     Ok(())
