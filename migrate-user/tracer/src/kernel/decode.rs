@@ -358,8 +358,11 @@ impl Decoder {
     ) -> Option<Arc<str>> {
         let symbols = &self.stacks.as_ref()?.symbols;
         let is_drivers = |asked: &&Asked| {
-            let module = symbols.module_at(asked.handler, record.time_ns);
-            asked.handler != 0 && asked.who != 0 && module.as_ref() == Some(driver)
+            asked.handler != 0
+                && asked.who != 0
+                && symbols
+                    .module_at(asked.handler, record.time_ns)
+                    .is_some_and(|module| module == *driver)
         };
         let stack = asked.iter().find(is_drivers)?.stack();
         self.user_stack(stack, record.pid)
